@@ -1,0 +1,65 @@
+package alipay
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Method names one API call as its gateway does.
+type Method string
+
+// The five calls that the bridge makes.
+const (
+	MethodTradeCreate    Method = "alipay.trade.create"
+	MethodTradeQuery     Method = "alipay.trade.query"
+	MethodOrderInfoSync  Method = "alipay.trade.orderinfo.sync"
+	MethodItemOrderQuery Method = "koubei.trade.itemorder.query"
+	MethodHKOrderSync    Method = "alipayhk.merchant.order.sync"
+)
+
+// Identifiers, each with the name that Alipay gives it.
+type (
+	// OutTradeNo is the merchant's order number (out_trade_no, HK merchantBizNo).
+	OutTradeNo string
+	// TradeNo is Alipay's number of a trade (trade_no, HK tradeNo).
+	TradeNo string
+	// RequestNo names one sync (out_request_no, HK requestId).
+	RequestNo string
+	// KoubeiOrderNo is Koubei's number of an order (order_no).
+	KoubeiOrderNo string
+)
+
+// Request is one API call with its parameters. The set is closed: [TradeCreate],
+// [TradeQuery], [OrderInfoSync], [ItemOrderQuery] and [HKOrderSync].
+type Request interface {
+	Method() Method
+	// Validate checks what can be known before sending: lengths, ranges, one-of fields.
+	Validate() error
+	// Repeatable says whether sending the identical request again is harmless by the documents.
+	Repeatable() bool
+
+	content() ([]byte, error) // the canonical JSON; the same request gives the same bytes
+}
+
+// Reply is what Alipay answered. [Client.Do] fills it as far as the answer could be read,
+// also when it returns an error.
+type Reply struct {
+	Method       Method
+	Code         string // gateway code (10000 ...) or HK resultCode
+	SubCode      string
+	Message      string
+	SubMessage   string
+	ResultStatus string // HK only: S, F, U or A
+	OutTradeNo   OutTradeNo
+	TradeNo      TradeNo
+	HKOrderID    string
+	BuyerUserID  string
+	BuyerOpenID  string
+	Verified     bool            // the signature of the answer was checked
+	TraceID      string          // for Alipay's support: trace_id or Tracer-Id header
+	Body         json.RawMessage // the answer node in UTF-8; nil unless verified
+
+	// Attempts and FirstAttemptAt are counted by the guard that made the call.
+	Attempts       int
+	FirstAttemptAt time.Time
+}
