@@ -1,0 +1,53 @@
+// Package schemas is the contract with the outside: the Avro schemas of every record that
+// the bridge reads or writes. Each field says where its value stands on Alipay's side
+// ("Wire: page.member"), so the files are documentation as much as code.
+package schemas
+
+import "embed"
+
+// FS holds the schema files under the names that an offline schema folder uses.
+//
+//go:embed *.avsc
+var FS embed.FS
+
+// The schemas' texts. The first is read by the bridge; results, snapshots, notifications
+// and status are written for others; the last three are internal.
+var (
+	//go:embed order_event.avsc
+	OrderEvent string
+	//go:embed call_result.avsc
+	CallResult string
+	//go:embed trade_snapshot.avsc
+	TradeSnapshot string
+	//go:embed trade_notification.avsc
+	TradeNotification string
+	//go:embed trade_status.avsc
+	TradeStatus string
+	//go:embed trade_observation.avsc
+	TradeObservation string
+	//go:embed journal_entry.avsc
+	JournalEntry string
+	//go:embed control_command.avsc
+	ControlCommand string
+)
+
+// Schema is one record of the contract.
+type Schema struct {
+	Name string // unqualified name of the record, e.g. OrderEvent
+	File string // its name in [FS]
+	Text string
+}
+
+// All returns every schema, in the order in which a reader should meet them.
+func All() []Schema {
+	return []Schema{
+		{"OrderEvent", "order_event.avsc", OrderEvent},
+		{"CallResult", "call_result.avsc", CallResult},
+		{"TradeSnapshot", "trade_snapshot.avsc", TradeSnapshot},
+		{"TradeNotification", "trade_notification.avsc", TradeNotification},
+		{"TradeStatus", "trade_status.avsc", TradeStatus},
+		{"TradeObservation", "trade_observation.avsc", TradeObservation},
+		{"JournalEntry", "journal_entry.avsc", JournalEntry},
+		{"ControlCommand", "control_command.avsc", ControlCommand},
+	}
+}
