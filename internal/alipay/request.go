@@ -63,3 +63,7 @@ type Reply struct {
 	Attempts       int
 	FirstAttemptAt time.Time
 }
+
+// Content returns the canonical JSON of a request: biz_content on the classic gateway, the
+// body on AlipayHK's. The same request gives the same bytes.
+func Content(r Request) ([]byte, error) { return r.content() }

@@ -1,0 +1,144 @@
+package alipay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrMembers marks a JSON text that may not become part of a request.
+var ErrMembers = errors.New("not a JSON object that may be sent")
+
+// Bounds of a JSON text that comes from an event: its bytes, its nesting, and the characters
+// of a name in it. Names that begin with @ or $ are commands to some JSON readers.
+const (
+	maxMembersText  = 64 << 10
+	maxMembersDepth = 16
+	maxNameLength   = 64
+)
+
+// Members are further members of an object, in the order in which they were written: what
+// Alipay adds later and no field names yet. The zero Members has none.
+type Members struct {
+	list []member
+	deep []string // every name at every depth, folded
+}
+
+// ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
+// text is longer than 64 KiB, nested deeper than 16, not UTF-8, or has a name that is not
+// [A-Za-z][A-Za-z0-9_]{0,63} or stands twice in one object in any spelling (see [FoldName]).
+// Values keep their literals and lose only white space. An empty text has no members.
+func ParseMembers(text string) (Members, error) {
+	if text == "" {
+		return Members{}, nil
+	}
+	if len(text) > maxMembersText {
+		return Members{}, fmt.Errorf("longer than 64 KiB: %w", ErrMembers)
+	}
+	if !utf8.ValidString(text) {
+		return Members{}, fmt.Errorf("not UTF-8: %w", ErrMembers)
+	}
+	var m Members
+	s := scanner{b: []byte(text), fold: true, limit: maxMembersDepth}
+	s.named = func(name string) error {
+		if !validName(name) {
+			return fmt.Errorf("a name is not [A-Za-z][A-Za-z0-9_]{0,63}: %w", ErrMembers)
+		}
+		m.deep = append(m.deep, FoldName(name))
+		return nil
+	}
+	list, err := s.document()
+	if err != nil {
+		return Members{}, errors.Join(err, ErrMembers)
+	}
+	for i := range list {
+		var b bytes.Buffer
+		if err := json.Compact(&b, list[i].raw); err != nil {
+			return Members{}, errors.Join(err, ErrMembers)
+		}
+		list[i].raw = b.Bytes()
+	}
+	m.list = list
+	return m, nil
+}
+
+// Names returns the names on the first level, in order and as they are spelled.
+func (m Members) Names() []string {
+	names := make([]string, len(m.list))
+	for i := range m.list {
+		names[i] = m.list[i].name
+	}
+	return names
+}
+
+// Get returns the value of the member with that name on the first level, in any spelling.
+func (m Members) Get(name string) (json.RawMessage, bool) {
+	for i := range m.list {
+		if FoldName(m.list[i].name) == FoldName(name) {
+			return m.list[i].raw, true
+		}
+	}
+	return nil, false
+}
+
+// Mentions says whether a string value at any depth reads as word, whatever its case and the
+// white space around it.
+func (m Members) Mentions(word string) bool {
+	for i := range m.list {
+		d := json.NewDecoder(bytes.NewReader(m.list[i].raw))
+		for {
+			t, err := d.Token()
+			if err != nil {
+				break
+			}
+			if s, ok := t.(string); ok && strings.EqualFold(strings.TrimSpace(s), word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// text returns the members as one JSON object text, "{}" if there are none.
+func (m Members) text() []byte {
+	o := object{b: []byte{'{'}}
+	o.more(m)
+	return append(o.b, '}')
+}
+
+// clash returns the first of the typed names that m has at any depth, in any spelling.
+func (m Members) clash(typed []string) string {
+	for _, t := range typed {
+		folded := FoldName(t)
+		for _, have := range m.deep {
+			if have == folded {
+				return t
+			}
+		}
+	}
+	return ""
+}
+
+// FoldName returns the form in which names of JSON members are compared: lower case, without
+// _ and -. A reader at the far end may take totalAmount or TOTAL_AMOUNT for total_amount, as
+// fastjson did by default (alibaba/fastjson #1459, #2026).
+func FoldName(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+}
+
+func validName(name string) bool {
+	if name == "" || len(name) > maxNameLength {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,362 @@
+package alipay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Errors of the scanner. A repeated name is told from a broken text, since a signed text with
+// a repeated name is complete and yet must not be believed.
+var (
+	errSyntax    = errors.New("not JSON")
+	errDuplicate = errors.New("a member named twice")
+)
+
+// maxDepth bounds the nesting of a JSON text, so that foreign bytes cannot exhaust the stack.
+// Alipay's deepest documented answer has five levels. [inferred]
+const maxDepth = 64
+
+// scanner reads a JSON text in place. It keeps what encoding/json hides: the exact bytes of
+// a value, which are what Alipay signs, and members that are named twice.
+type scanner struct {
+	b     []byte
+	i     int
+	depth int
+	limit int // the deepest nesting; 0 is maxDepth
+	// named, when set, hears of every name at every depth, decoded.
+	named func(name string) error
+	// fold compares names by FoldName instead of as they are.
+	fold bool
+}
+
+// member is one member of an object: its decoded name and the exact bytes of its value.
+type member struct {
+	name string
+	raw  []byte
+}
+
+// members reads b as one JSON object with nothing but white space around it, validates all
+// of it and returns its members in order. A name that stands twice in any object of b, in
+// whatever escapes, is refused with errDuplicate.
+func members(b []byte) ([]member, error) {
+	s := scanner{b: b}
+	list, err := s.document()
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (s *scanner) document() ([]member, error) {
+	s.space()
+	if s.peek() != '{' {
+		return nil, s.syntax()
+	}
+	list, err := s.object(true)
+	if err != nil {
+		return nil, err
+	}
+	s.space()
+	if s.i != len(s.b) {
+		return nil, s.syntax()
+	}
+	return list, nil
+}
+
+// object reads an object whose brace is next. Its members are returned only if keep is set.
+func (s *scanner) object(keep bool) ([]member, error) {
+	if err := s.deeper(); err != nil {
+		return nil, err
+	}
+	defer func() { s.depth-- }()
+	s.i++
+	var (
+		list []member
+		seen nameSet
+	)
+	for s.space(); ; s.space() {
+		if s.peek() == '}' && seen.n == 0 {
+			s.i++
+			return list, nil
+		}
+		name, err := s.name()
+		if err != nil {
+			return nil, err
+		}
+		key := name
+		if s.fold {
+			key = FoldName(name)
+		}
+		if !seen.add(key) {
+			return nil, errDuplicate
+		}
+		start, err := s.memberValue()
+		if err != nil {
+			return nil, err
+		}
+		if keep {
+			list = append(list, member{name: name, raw: s.b[start:s.i]})
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.i++
+		case '}':
+			s.i++
+			return list, nil
+		default:
+			return nil, s.syntax()
+		}
+	}
+}
+
+// name reads a member's name and returns it decoded.
+func (s *scanner) name() (string, error) {
+	raw, err := s.str()
+	if err != nil {
+		return "", err
+	}
+	name := unquote(raw)
+	if s.named == nil {
+		return name, nil
+	}
+	if err := s.named(name); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+func (s *scanner) deeper() error {
+	limit := maxDepth
+	if s.limit > 0 {
+		limit = s.limit
+	}
+	if s.depth++; s.depth > limit {
+		return fmt.Errorf("nested too deeply: %w", errSyntax)
+	}
+	return nil
+}
+
+// memberValue reads the colon and the value after a name and returns where the value begins.
+func (s *scanner) memberValue() (int, error) {
+	s.space()
+	if s.peek() != ':' {
+		return 0, s.syntax()
+	}
+	s.i++
+	s.space()
+	start := s.i
+	return start, s.value()
+}
+
+// value reads one value of any kind.
+func (s *scanner) value() error {
+	switch c := s.peek(); {
+	case c == '{':
+		_, err := s.object(false)
+		return err
+	case c == '[':
+		return s.array(func(int, int) {})
+	case c == '"':
+		_, err := s.str()
+		return err
+	case c == '-' || c >= '0' && c <= '9':
+		return s.number()
+	default:
+		return s.word()
+	}
+}
+
+// array reads an array whose bracket is next and tells the span of each element.
+func (s *scanner) array(element func(from, to int)) error {
+	if err := s.deeper(); err != nil {
+		return err
+	}
+	defer func() { s.depth-- }()
+	s.i++
+	if s.space(); s.peek() == ']' {
+		s.i++
+		return nil
+	}
+	for {
+		s.space()
+		from := s.i
+		if err := s.value(); err != nil {
+			return err
+		}
+		element(from, s.i)
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.i++
+		case ']':
+			s.i++
+			return nil
+		default:
+			return s.syntax()
+		}
+	}
+}
+
+// str reads a string and returns it with its quotes.
+func (s *scanner) str() ([]byte, error) {
+	if s.peek() != '"' {
+		return nil, s.syntax()
+	}
+	start := s.i
+	for s.i++; s.i < len(s.b); s.i++ {
+		switch c := s.b[s.i]; {
+		case c == '"':
+			s.i++
+			return s.b[start:s.i], nil
+		case c < 0x20:
+			return nil, s.syntax()
+		case c == '\\':
+			if err := s.escape(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, s.syntax()
+}
+
+// escape reads an escape up to its last byte.
+func (s *scanner) escape() error {
+	if s.i++; s.i >= len(s.b) {
+		return s.syntax()
+	}
+	switch s.b[s.i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return nil
+	case 'u':
+		for range 4 {
+			if s.i++; s.i >= len(s.b) || !isHex(s.b[s.i]) {
+				return s.syntax()
+			}
+		}
+		return nil
+	}
+	return s.syntax()
+}
+
+func (s *scanner) number() error {
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else if !s.digits() {
+		return s.syntax()
+	}
+	if s.peek() == '.' {
+		if s.i++; !s.digits() {
+			return s.syntax()
+		}
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.i++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.i++
+		}
+		if !s.digits() {
+			return s.syntax()
+		}
+	}
+	return nil
+}
+
+func (s *scanner) digits() bool {
+	start := s.i
+	for s.peek() >= '0' && s.peek() <= '9' {
+		s.i++
+	}
+	return s.i > start
+}
+
+func (s *scanner) word() error {
+	for _, w := range [...]string{"true", "false", "null"} {
+		if len(s.b)-s.i >= len(w) && string(s.b[s.i:s.i+len(w)]) == w {
+			s.i += len(w)
+			return nil
+		}
+	}
+	return s.syntax()
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\r', '\n':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte, 0 at the end: no JSON token begins with it.
+func (s *scanner) peek() byte {
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
+}
+
+func (s *scanner) syntax() error { return fmt.Errorf("at byte %d: %w", s.i, errSyntax) }
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+// unquote decodes a string that the scanner has read. Bytes that are no UTF-8 and lone
+// surrogates become U+FFFD.
+func unquote(raw []byte) string {
+	body := raw[1 : len(raw)-1]
+	plain := true
+	for _, c := range body {
+		plain = plain && c != '\\' && c < utf8.RuneSelf
+	}
+	if plain {
+		return string(body)
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		panic("alipay: the scanner took a string that encoding/json refuses")
+	}
+	return s
+}
+
+// nameSet knows which names an object has had: a list while it is short, then a map, so that
+// a foreign object with very many members does not cost their square.
+type nameSet struct {
+	n     int
+	short [16]string
+	long  map[string]bool
+}
+
+func (t *nameSet) add(name string) bool {
+	if t.n < len(t.short) {
+		for _, have := range t.short[:t.n] {
+			if have == name {
+				return false
+			}
+		}
+		t.short[t.n] = name
+		t.n++
+		return true
+	}
+	if t.long == nil {
+		t.long = make(map[string]bool, 2*len(t.short))
+		for _, have := range t.short {
+			t.long[have] = true
+		}
+	}
+	if t.long[name] {
+		return false
+	}
+	t.long[name] = true
+	t.n++
+	return true
+}
