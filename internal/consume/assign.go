@@ -1,0 +1,162 @@
+package consume
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// assigned stamps new partitions with the member id they belong to. kgo stores a new id at
+// the JoinGroup answer and, after UNKNOWN_MEMBER_ID, joins again without calling lost: a
+// partition with another stamp was lost meanwhile, whatever the callbacks say.
+func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id, _ := cl.GroupMetadata()
+	if e.strayed(id) {
+		return
+	}
+	for topic, parts := range m {
+		for _, n := range parts {
+			tp := topicPartition{topic, n}
+			e.parts[tp] = e.newPartition(tp, id)
+		}
+	}
+}
+
+// strayed ends the session when a held partition belongs to another member id. Called under mu.
+func (e *Engine) strayed(id string) bool {
+	for _, p := range e.parts {
+		if p.stamp != id {
+			e.session.cancel(errRejoin)
+			return true
+		}
+	}
+	return false
+}
+
+// revoked gives partitions up in order: nothing new starts, running handlings end, what
+// they brought is settled, the rest is dropped. One bound covers all of it, well below the
+// rebalance timeout.
+func (e *Engine) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
+	if len(m) == 0 {
+		return // cooperative rebalances call with nothing
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.RevokeBound)
+	defer cancel()
+	e.mu.Lock()
+	parts := e.drain(e.named(m))
+	e.mu.Unlock()
+	e.giveUp(ctx, parts, e.o.RevokeBound*3/4)
+}
+
+// lost drops partitions that already belong to somebody else. No commit.
+func (e *Engine) lost(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
+	if len(m) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.RevokeBound)
+	defer cancel()
+	e.mu.Lock()
+	parts := e.drain(e.named(m))
+	e.mu.Unlock()
+	e.lockOrCancel(ctx)
+	defer e.unlock()
+	e.drop(parts)
+}
+
+// giveUp waits for running handlings, settles and drops, within ctx. The wait leaves time
+// for the rest.
+func (e *Engine) giveUp(ctx context.Context, parts []*partition, wait time.Duration) {
+	waitCtx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for _, p := range parts {
+		select {
+		case <-p.idle:
+		case <-waitCtx.Done():
+		}
+	}
+	e.lockOrCancel(ctx)
+	defer e.unlock()
+	e.settleAll(ctx, parts)
+	e.drop(parts)
+}
+
+func (e *Engine) named(m map[string][]int32) map[topicPartition]*partition {
+	out := map[topicPartition]*partition{}
+	for topic, parts := range m {
+		for _, n := range parts {
+			if p := e.parts[topicPartition{topic, n}]; p != nil {
+				out[p.topicPartition] = p
+			}
+		}
+	}
+	return out
+}
+
+// drain stops starting: waiting handlings end at once, attempts under way come to their
+// end. Called under mu.
+func (e *Engine) drain(parts map[topicPartition]*partition) []*partition {
+	for _, p := range parts {
+		if p.draining {
+			continue
+		}
+		p.draining = true
+		p.cancel()
+		p.changed.Broadcast()
+		if p.running == 0 {
+			close(p.idle)
+		}
+	}
+	return slices.Collect(maps.Values(parts))
+}
+
+// drop forgets partitions with everything that is not settled. The caller holds settling.
+func (e *Engine) drop(parts []*partition) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range parts {
+		if p.gone {
+			continue
+		}
+		p.gone = true
+		p.changed.Broadcast()
+		if e.parts[p.topicPartition] == p {
+			delete(e.parts, p.topicPartition)
+		}
+		e.lanes.drop(p)
+	}
+	e.recount()
+	e.start() // lanes that were parked behind a dropped head
+}
+
+// recount sums up the records that are still held.
+func (e *Engine) recount() {
+	e.bytes = 0
+	for _, p := range e.parts {
+		for _, r := range p.backlog {
+			e.bytes += size(r)
+		}
+		for _, o := range p.done {
+			e.bytes += size(o.it.rec)
+		}
+	}
+	for _, ln := range e.lanes.byKey {
+		for _, it := range ln.queue {
+			e.bytes += size(it.rec)
+		}
+	}
+}
+
+// dropAll ends a session: outcomes that are not settled belong to nobody.
+func (e *Engine) dropAll() {
+	e.mu.Lock()
+	parts := e.drain(e.parts)
+	e.mu.Unlock()
+	e.settling <- struct{}{}
+	defer e.unlock()
+	e.drop(parts)
+}

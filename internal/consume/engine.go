@@ -1,0 +1,342 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// Outcome is what became of one record.
+type Outcome struct {
+	Records []*kgo.Record // to be made visible with the record's offset
+	Skip    string        // nothing to publish, and why; goes to the journal
+}
+
+// HandleFunc blocks until its record has an outcome. An error means that there is none:
+// the context ended, or nothing can be done until a person acts. Then nothing of this
+// record is committed; the lane keeps it and tries again.
+type HandleFunc func(ctx context.Context) (Outcome, error)
+
+// Task is one record made ready to be handled.
+type Task struct {
+	Key    string // the lane: one handling in flight per key
+	Pool   string // handlings are started at most Options.Started at a time per pool (an app)
+	Handle HandleFunc
+}
+
+// PrepareFunc reads a record as far as the lane needs. An error means that it cannot be
+// read now, for instance because the registry is down: its partition waits. A record that
+// can never be read is a Task that yields a dead letter.
+type PrepareFunc func(ctx context.Context, in *kgo.Record) (Task, error)
+
+// committer makes outcomes and offsets visible together. *produce.Transactor is the one.
+type committer interface {
+	Commit(ctx context.Context, b produce.Batch) error
+	Recover(ctx context.Context) error
+	Close()
+}
+
+// Skipped is a finished offset without a result, for the journal.
+type Skipped struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	Reason    string
+}
+
+// Options configure an [Engine]. Client, Group, Topics, Start (for a new group), Refuse and
+// Journal have no default; the durations' and counts' defaults are in brackets.
+type Options struct {
+	Client []kgo.Opt // brokers, security, fetch limits
+	Group  string
+	Topics []string
+	Start  Start // where a partition without a committed offset begins
+
+	// AcceptLoss goes on at the log start where a committed offset lies below it.
+	AcceptLoss bool
+	// AcceptPosition names committed offsets that an operator set by hand.
+	AcceptPosition []AcceptedPosition
+
+	// Refuse turns a record whose outcome cannot be published, or whose handling panicked,
+	// into one that can: a dead letter with the reason.
+	Refuse func(in *kgo.Record, reason string, err error) Outcome
+	// Journal writes skipped offsets down.
+	Journal func([]Skipped) ([]*kgo.Record, error)
+
+	Started      int           // handlings started at a time per pool [1024]
+	SettleEvery  time.Duration // [100 ms]
+	SettleCount  int           // outcomes that are settled without waiting, and at most at once [1000]
+	MaxBytes     int           // records held, in bytes of keys and values [16 MiB]
+	MaxRecord    int           // a larger record is refused before it enters a batch [1 MiB]
+	RevokeBound  time.Duration // lock, drain and settle of a revoke together [20 s]
+	Grace        time.Duration // running handlings at an orderly stop [20 s]
+	RetryPrepare time.Duration // between two tries to read a record [1 s]
+	HoldMax      time.Duration // longest pause before a record without outcome is tried again [1 min]
+	Log          *slog.Logger
+}
+
+func (o *Options) defaults() {
+	setDefault(&o.Started, 1024)
+	setDefault(&o.SettleEvery, 100*time.Millisecond)
+	setDefault(&o.SettleCount, 1000)
+	setDefault(&o.MaxBytes, 16<<20)
+	setDefault(&o.MaxRecord, 1<<20)
+	setDefault(&o.RevokeBound, 20*time.Second)
+	setDefault(&o.Grace, 20*time.Second)
+	setDefault(&o.RetryPrepare, time.Second)
+	setDefault(&o.HoldMax, time.Minute)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// errRejoin ends a session whose member id changed behind our back: everything was lost.
+var errRejoin = errors.New("member id changed: the group has taken everything away")
+
+// Engine runs one pipeline: one group, its input topics, one committer.
+type Engine struct {
+	o       Options
+	prepare PrepareFunc
+	commit  committer
+
+	// settling is a lock of one slot: held over a transaction and by the callbacks that
+	// give partitions up, never while waiting for the group. A channel, because the
+	// callbacks wait for it with a bound.
+	settling chan struct{}
+	settler  settler // guarded by settling
+
+	mu           sync.Mutex // guards what follows and every partition, window and lane
+	parts        map[topicPartition]*partition
+	lanes        *lanes
+	bytes        int // of all records held
+	paused       bool
+	running      int
+	session      *session
+	cancelSettle context.CancelFunc // ends the settle under way
+
+	kick chan struct{} // SettleCount outcomes are waiting; never closed
+}
+
+// New checks the options and starts nothing.
+func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
+	if o.Group == "" || len(o.Topics) == 0 || o.Refuse == nil || o.Journal == nil {
+		return nil, errors.New("consume: group, topics, Refuse and Journal are required")
+	}
+	o.defaults()
+	return &Engine{
+		o: o, prepare: prepare, commit: c,
+		settling: make(chan struct{}, 1),
+		parts:    map[topicPartition]*partition{},
+		lanes:    newLanes(o.Started),
+		kick:     make(chan struct{}, 1),
+	}, nil
+}
+
+// Run works until ctx ends, then lets running handlings finish, settles and returns nil.
+// It returns an error for what it cannot mend: no start position, a slot taken.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.commit.Close()
+	// Before joining: a restart aborts its own leftovers at once, so that nobody waits
+	// for the transaction timeout.
+	if err := e.recoverUntil(ctx); err != nil {
+		return err
+	}
+	for {
+		err := e.runSession(ctx)
+		if !errors.Is(err, errRejoin) {
+			return err
+		}
+		e.o.Log.WarnContext(ctx, "group membership lost, joining anew", "group", e.o.Group)
+	}
+}
+
+// recoverUntil opens the committer, waiting for a cluster that is not there yet.
+func (e *Engine) recoverUntil(ctx context.Context) error {
+	for warned := false; ; warned = true {
+		err := e.tryRecover(ctx)
+		if err == nil || errors.Is(err, produce.ErrSlotTaken) {
+			return err
+		}
+		if !warned {
+			e.o.Log.WarnContext(ctx, "producer not ready, trying again", "group", e.o.Group, "error", err)
+		}
+		if !sleep(ctx, time.Second) {
+			return nil
+		}
+	}
+}
+
+func (e *Engine) tryRecover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return e.commit.Recover(ctx)
+}
+
+// session is one life of the group client.
+type session struct {
+	client *kgo.Client
+	cancel context.CancelCauseFunc
+	facts  clusterFacts
+}
+
+func (e *Engine) runSession(ctx context.Context) error {
+	sctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cl, err := e.openSession(&session{cancel: cancel})
+	if err != nil {
+		return err
+	}
+	var settling sync.WaitGroup
+	settleCtx, stopSettling := context.WithCancel(context.WithoutCancel(ctx))
+	settling.Go(func() { e.settleLoop(settleCtx) })
+	e.poll(sctx, cl)
+	cause := context.Cause(sctx)
+	if !errors.Is(cause, errRejoin) {
+		e.finish(ctx)
+	}
+	stopSettling()
+	settling.Wait()
+	e.dropAll()
+	cl.CloseAllowingRebalance()
+	if ctx.Err() != nil && !errors.Is(cause, produce.ErrSlotTaken) {
+		return nil
+	}
+	return cause
+}
+
+// openSession builds the group client under mu: its callbacks wait until the session has it.
+func (e *Engine) openSession(s *session) (*kgo.Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	cl, err := kgo.NewClient(e.clientOptions()...)
+	if err != nil {
+		return nil, fmt.Errorf("group client: %w", err)
+	}
+	s.client = cl
+	e.session = s
+	return cl, nil
+}
+
+// finish lets running handlings end and settles what they brought. It outlives the signal.
+func (e *Engine) finish(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.Grace+settleTimeout)
+	defer cancel()
+	e.mu.Lock()
+	parts := e.drain(e.parts)
+	e.mu.Unlock()
+	e.giveUp(ctx, parts, e.o.Grace)
+}
+
+func (e *Engine) clientOptions() []kgo.Opt {
+	return append(append([]kgo.Opt{}, e.o.Client...),
+		kgo.ConsumerGroup(e.o.Group),
+		kgo.ConsumeTopics(e.o.Topics...),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.DisableAutoCommit(),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.BlockRebalanceOnPoll(), // records are handed over under the assignment they were read under
+		kgo.MetadataMinAge(250*time.Millisecond),
+		kgo.OnPartitionsAssigned(e.assigned),
+		kgo.OnOffsetsFetched(e.offsetsFetched),
+		kgo.AdjustFetchOffsetsFn(e.startOffsets),
+		kgo.OnPartitionsRevoked(e.revoked),
+		kgo.OnPartitionsLost(e.lost),
+	)
+}
+
+// poll hands records over to their partitions until the session ends.
+func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
+	for ctx.Err() == nil {
+		fetches := cl.PollRecords(ctx, 1000)
+		fetches.EachError(func(topic string, p int32, err error) { e.fetchError(ctx, topicPartition{topic, p}, err) })
+		e.mu.Lock()
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			if p := e.parts[topicPartition{f.Topic, f.Partition}]; p != nil && !p.stopped {
+				e.intake(p, f.Records)
+			}
+		})
+		e.flow(cl)
+		e.mu.Unlock()
+		cl.AllowRebalance()
+	}
+}
+
+// flow pauses partitions with a backlog, or all when too many bytes are held, and resumes
+// at half. Pausing drops what is buffered; kgo fetches it again. Called under mu.
+func (e *Engine) flow(cl *kgo.Client) {
+	if e.bytes >= e.o.MaxBytes {
+		e.paused = true
+	} else if e.bytes <= e.o.MaxBytes/2 {
+		e.paused = false
+	}
+	for tp, p := range e.parts {
+		if len(p.backlog) >= backlogFull {
+			p.full = true
+		} else if len(p.backlog) <= backlogFull/2 {
+			p.full = false
+		}
+		want := p.full || e.paused || p.stopped || p.draining
+		if want == p.paused {
+			continue
+		}
+		p.paused = want
+		topics := map[string][]int32{tp.topic: {tp.partition}}
+		if want {
+			cl.PauseFetchPartitions(topics)
+		} else {
+			cl.ResumeFetchPartitions(topics)
+		}
+	}
+}
+
+// Stats are figures for people, taken at one moment.
+type Stats struct {
+	Partitions int
+	Waiting    int // records admitted or fetched, not being handled
+	Running    int // handlings started
+	Unsettled  int // outcomes that are not committed yet
+}
+
+// Stats may be called at any time.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := Stats{Partitions: len(e.parts), Running: e.running}
+	for _, ln := range e.lanes.byKey {
+		s.Waiting += len(ln.queue)
+	}
+	s.Waiting -= s.Running
+	for _, p := range e.parts {
+		s.Waiting += len(p.backlog)
+		s.Unsettled += len(p.done)
+	}
+	s.Waiting = max(s.Waiting, 0)
+	return s
+}
+
+// sleep waits and reports whether ctx is still alive.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

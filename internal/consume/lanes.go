@@ -1,0 +1,143 @@
+package consume
+
+import "github.com/twmb/franz-go/pkg/kgo"
+
+// item is one admitted record on its way through a lane.
+type item struct {
+	rec  *kgo.Record
+	part *partition // the assignment that it was read under
+	task Task
+	held int // how often its handling ended without an outcome
+}
+
+// lanes keeps one queue per key and lets at most one record per key be handled, and at
+// most limit handlings per pool be started. A key stays busy until its handling returns,
+// also when the partition is gone by then: two flights of one key never overlap in a
+// process, not even over a revoke and a reassignment. Engine.mu guards it.
+type lanes struct {
+	limit int
+	byKey map[string]*lane
+	pools map[string]*pool
+}
+
+type lane struct {
+	key   string
+	queue []*item // in the order of admission
+	state laneState
+}
+
+type laneState uint8
+
+const (
+	laneIdle  laneState = iota // nothing to start, or its head's partition is being given up
+	laneReady                  // in its pool's list
+	laneBusy                   // its head is being handled
+	laneHeld                   // its head ended without an outcome and waits
+)
+
+// pool holds the lanes that wait for a start, first come first served.
+type pool struct {
+	ready   []*lane
+	started int
+}
+
+func newLanes(limit int) *lanes {
+	return &lanes{limit: limit, byKey: map[string]*lane{}, pools: map[string]*pool{}}
+}
+
+// push appends an item to the lane of its key.
+func (l *lanes) push(it *item) {
+	ln := l.byKey[it.task.Key]
+	if ln == nil {
+		ln = &lane{key: it.task.Key}
+		l.byKey[it.task.Key] = ln
+	}
+	ln.queue = append(ln.queue, it)
+	l.ready(ln)
+}
+
+// ready puts an idle lane into the list of its head's pool, or forgets an empty one.
+func (l *lanes) ready(ln *lane) {
+	switch {
+	case ln.state != laneIdle:
+	case len(ln.queue) == 0:
+		delete(l.byKey, ln.key)
+	case !ln.queue[0].part.draining:
+		ln.state = laneReady
+		p := l.pool(ln.queue[0])
+		p.ready = append(p.ready, ln)
+	}
+}
+
+func (l *lanes) pool(it *item) *pool {
+	p := l.pools[it.task.Pool]
+	if p == nil {
+		p = &pool{}
+		l.pools[it.task.Pool] = p
+	}
+	return p
+}
+
+// start takes out every item that may be handled now; each must come back by release.
+func (l *lanes) start() []*item {
+	var out []*item
+	for _, p := range l.pools {
+		for p.started < l.limit && len(p.ready) > 0 {
+			ln := p.ready[0]
+			p.ready = p.ready[1:]
+			ln.state = laneIdle
+			if len(ln.queue) == 0 || ln.queue[0].part.draining || l.pool(ln.queue[0]) != p {
+				l.ready(ln) // its head changed while it waited
+				continue
+			}
+			ln.state = laneBusy
+			p.started++
+			out = append(out, ln.queue[0])
+		}
+	}
+	return out
+}
+
+// release ends the handling of an item. finished: it has an outcome, or its partition is
+// gone. Otherwise the lane keeps it at its head until wake.
+func (l *lanes) release(it *item, finished bool) {
+	ln := l.byKey[it.task.Key]
+	l.pool(it).started--
+	ln.state = laneIdle
+	switch {
+	case !finished:
+		ln.state = laneHeld
+	case len(ln.queue) > 0 && ln.queue[0] == it:
+		ln.queue = ln.queue[1:]
+		fallthrough
+	default:
+		l.ready(ln)
+	}
+}
+
+// wake lets a held lane start its head again.
+func (l *lanes) wake(key string) {
+	if ln := l.byKey[key]; ln != nil && ln.state == laneHeld {
+		ln.state = laneIdle
+		l.ready(ln)
+	}
+}
+
+// drop removes every waiting item of a partition. Busy lanes stay busy until release.
+func (l *lanes) drop(gone *partition) {
+	for _, ln := range l.byKey {
+		kept := ln.queue[:0]
+		headGone := len(ln.queue) > 0 && ln.queue[0].part == gone
+		for _, it := range ln.queue {
+			if it.part != gone {
+				kept = append(kept, it)
+			}
+		}
+		clear(ln.queue[len(kept):])
+		ln.queue = kept
+		if ln.state == laneHeld && headGone {
+			ln.state = laneIdle
+		}
+		l.ready(ln)
+	}
+}

@@ -1,0 +1,115 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// readBack opens the producer anew and drops every outcome that the unknown transaction
+// turns out to have committed. Nothing is called again. It reports whether it came to an end.
+func (e *Engine) readBack(ctx context.Context) bool {
+	if err := e.commit.Recover(ctx); err != nil {
+		e.settleFailed(ctx, err)
+		return false
+	}
+	cl := e.currentSession().client
+	found, err := e.fetchStable(ctx, cl)
+	if err != nil {
+		e.settleFailed(ctx, err)
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id, _ := cl.GroupMetadata()
+	if id == "" || e.strayed(id) {
+		return false
+	}
+	for tp, c := range found {
+		p := e.parts[tp]
+		if p == nil || p.win == nil || c.offset < 0 {
+			continue
+		}
+		pos, err := p.place.read(c.offset, c.text)
+		if err != nil {
+			e.stop(p, "committed position was changed by somebody else while we held the partition", "offset", c.offset)
+			continue
+		}
+		var covered []int64
+		for _, o := range p.finished(len(p.done)) {
+			if pos.covers(o.it.rec.Offset) {
+				covered = append(covered, o.it.rec.Offset)
+			}
+		}
+		e.forget(p, covered)
+	}
+	e.settler.inDoubt = false
+	return true
+}
+
+// fetchStable reads the committed offsets of held partitions once no transaction on them
+// is pending.
+func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client) (map[topicPartition]committed, error) {
+	req, names := e.stableRequest()
+	for {
+		resp, err := req.RequestWith(ctx, cl)
+		if err != nil {
+			return nil, err
+		}
+		if retry, err := offsetFetchError(resp); err != nil {
+			return nil, err
+		} else if !retry {
+			return committedOf(resp, names), nil
+		}
+		if !sleep(ctx, 20*time.Millisecond) {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (e *Engine) stableRequest() (*kmsg.OffsetFetchRequest, map[[16]byte]string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	req := kmsg.NewPtrOffsetFetchRequest()
+	req.RequireStable = true
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = e.o.Group
+	g.MemberEpoch = -1
+	names := map[[16]byte]string{}
+	for _, p := range e.sorted() {
+		names[p.place.topicID] = p.topic
+		t := kmsg.NewOffsetFetchRequestGroupTopic()
+		t.Topic, t.TopicID, t.Partitions = p.topic, p.place.topicID, []int32{p.partition}
+		g.Topics = append(g.Topics, t)
+	}
+	req.Groups = append(req.Groups, g)
+	return req, names
+}
+
+// offsetFetchError tells an answer to ask again from a final error.
+func offsetFetchError(resp *kmsg.OffsetFetchResponse) (retry bool, err error) {
+	codes := []int16{resp.ErrorCode}
+	for _, g := range resp.Groups {
+		codes = append(codes, g.ErrorCode)
+		for _, t := range g.Topics {
+			for _, p := range t.Partitions {
+				codes = append(codes, p.ErrorCode)
+			}
+		}
+	}
+	for _, code := range codes {
+		switch err := kerr.ErrorForCode(code); {
+		case err == nil:
+		case errors.Is(err, kerr.UnstableOffsetCommit), kerr.IsRetriable(err):
+			retry = true
+		default:
+			return false, fmt.Errorf("read committed offsets back: %w", err)
+		}
+	}
+	return retry, nil
+}

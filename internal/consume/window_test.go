@@ -1,0 +1,186 @@
+package consume_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"alipay-kafka-bridge/internal/consume"
+)
+
+var here = consume.NewPlace("cluster", [16]byte{1}, "group", 3)
+
+// A position says exactly what is finished: everything settled or skipped, nothing else.
+func TestPositionCoversWhatIsFinished(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		start := rapid.Int64Range(0, 1000).Draw(t, "start")
+		w := consume.NewWindow(consume.NewPosition(start))
+		open := map[int64]bool{}
+		var admitted []int64
+		at := start
+		for range rapid.IntRange(0, 200).Draw(t, "records") {
+			at += rapid.Int64Range(0, 3).Draw(t, "gap")
+			if !w.Admit(at) {
+				t.Fatalf("offset %d refused", at)
+			}
+			open[at] = true
+			admitted = append(admitted, at)
+			at++
+			if rapid.Bool().Draw(t, "settle") {
+				done := drawSome(t, open)
+				w.Settle(done)
+			}
+		}
+		batch := drawSome(t, open)
+		p := w.Position(batch)
+		for o := start; o < at; o++ {
+			if got, want := p.Covers(o), !open[o]; got != want {
+				t.Fatalf("covers(%d) = %v, want %v", o, got, want)
+			}
+		}
+		for o := at; o < at+5; o++ {
+			if p.Covers(o) {
+				t.Fatalf("covers %d, which never came", o)
+			}
+		}
+		if open[p.Next()] == false && p.Next() != at {
+			t.Fatalf("next = %d is finished", p.Next())
+		}
+		text, err := here.Text(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := here.Read(p.Next(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for o := start; o < at+5; o++ {
+			if back.Covers(o) != p.Covers(o) {
+				t.Fatalf("read back: covers(%d) = %v", o, back.Covers(o))
+			}
+		}
+	})
+}
+
+// drawSome takes random open offsets out, ascending.
+func drawSome(t *rapid.T, open map[int64]bool) []int64 {
+	var done []int64
+	for o := range open {
+		done = append(done, o)
+	}
+	slices.Sort(done)
+	done = slices.DeleteFunc(done, func(int64) bool { return rapid.Bool().Draw(t, "keep") })
+	for _, o := range done {
+		delete(open, o)
+	}
+	return done
+}
+
+// A new owner skips what the text says is finished, and calls the rest.
+func TestRestoredWindowSkipsFinished(t *testing.T) {
+	w := consume.NewWindow(consume.NewPosition(10, consume.NewSpan(12, 14), consume.NewSpan(20, 21)))
+	var got []int64
+	for o := int64(10); o < 24; o++ {
+		if w.Admit(o) {
+			got = append(got, o)
+		}
+	}
+	if want := []int64{10, 11, 14, 15, 16, 17, 18, 19, 21, 22, 23}; !slices.Equal(got, want) {
+		t.Errorf("admitted %v, want %v", got, want)
+	}
+	w.Settle(got)
+	if p := w.Position(nil); p.Next() != 24 {
+		t.Errorf("next = %d, want 24", p.Next())
+	}
+}
+
+// What a former owner finished survives the commits of a new one that has not read it yet.
+func TestUnreadSpansStayInTheText(t *testing.T) {
+	w := consume.NewWindow(consume.NewPosition(10, consume.NewSpan(15, 18)))
+	w.Admit(10)
+	w.Admit(11)
+	p := w.Position([]int64{10})
+	if p.Next() != 11 || !p.Covers(16) || p.Covers(14) {
+		t.Errorf("position = %+v", p)
+	}
+	if p = w.Position([]int64{10, 11}); p.Next() != 12 || !p.Covers(16) || p.Covers(14) {
+		t.Errorf("position = %+v", p)
+	}
+}
+
+// Whatever the window admits, its text fits the broker's limit.
+func TestAdmittedWindowAlwaysFits(t *testing.T) {
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		w := consume.NewWindow(consume.NewPosition(0))
+		var open []int64
+		at := int64(0)
+		for range 60_000 {
+			if seed%3 == 0 {
+				at += int64(r.IntN(2))
+			} else if r.IntN(50) == 0 {
+				at += int64(r.IntN(1 << (seed % 27)))
+			}
+			if !w.Admits(at) {
+				break
+			}
+			w.Admit(at)
+			open = append(open, at)
+			at++
+			if r.IntN(3) > 0 && len(open) > 1 { // the head stays open: the worst case
+				i := 1 + r.IntN(len(open)-1)
+				w.Settle(open[i : i+1])
+				open = slices.Delete(open, i, i+1)
+			}
+		}
+		text, err := here.Text(w.Position(nil))
+		if err != nil || len(text) > consume.MaxText {
+			t.Errorf("seed %d: text of %d bytes, %v", seed, len(text), err)
+		}
+	}
+}
+
+// One slow record holds back at most so many others.
+func TestWindowIsBounded(t *testing.T) {
+	w := consume.NewWindow(consume.NewPosition(0))
+	o := int64(0)
+	for ; w.Admits(o); o++ {
+		w.Admit(o)
+	}
+	if o != 24_000 {
+		t.Errorf("admitted %d offsets behind one unfinished, want 24000", o)
+	}
+}
+
+// A text counts only for the cluster, topic, group, partition and offset it was written for.
+func TestForeignTextIsRefused(t *testing.T) {
+	p := consume.NewPosition(10, consume.NewSpan(12, 14))
+	text, err := here.Text(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]consume.Place{
+		"other cluster":   consume.NewPlace("cluste", [16]byte{1}, "rgroup", 3),
+		"other topic":     consume.NewPlace("cluster", [16]byte{2}, "group", 3),
+		"other group":     consume.NewPlace("cluster", [16]byte{1}, "groupe", 3),
+		"other partition": consume.NewPlace("cluster", [16]byte{1}, "group", 4),
+	} {
+		if _, err := at.Read(10, text); !errors.Is(err, consume.ErrForeignText) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := here.Read(11, text); !errors.Is(err, consume.ErrForeignText) {
+		t.Errorf("other offset: %v", err)
+	}
+	for _, s := range []string{"", "x", "metadata", text[:len(text)-2], text + "AA"} {
+		if _, err := here.Read(10, s); !errors.Is(err, consume.ErrForeignText) {
+			t.Errorf("text %q: %v", s, err)
+		}
+	}
+	if _, err := here.Read(10, text); err != nil {
+		t.Errorf("own text: %v", err)
+	}
+}

@@ -1,0 +1,355 @@
+package produce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+// Member is one life of a group member: what the coordinator checks of an offset commit.
+type Member struct {
+	ID         string
+	Generation int32
+}
+
+// Offset is the position to commit for one input partition.
+type Offset struct {
+	Topic     string
+	TopicID   [16]byte // brokers that speak TxnOffsetCommit 6 read it instead of Topic
+	Partition int32
+	Next      int64
+	Metadata  string // the window text
+}
+
+// Batch is what one transaction makes visible. Records has at least one.
+type Batch struct {
+	Records []*kgo.Record
+	Member  Member
+	Offsets []Offset
+}
+
+var (
+	// ErrFenced says that the batch's generation is stale. The transaction was aborted,
+	// nothing of it is visible, and the producer can go on.
+	ErrFenced = errors.New("the group has moved on to another generation")
+
+	// ErrSlotTaken says that another process uses this transactional id. It is final.
+	ErrSlotTaken = errors.New("another process uses this slot")
+
+	errClosed = errors.New("producer is not open")
+)
+
+// RecordError says that a record itself was refused (too large, not valid), whatever the
+// state of the cluster. Nothing of the batch is visible.
+type RecordError struct {
+	Topic string
+	Err   error
+}
+
+func (e *RecordError) Error() string { return fmt.Sprintf("record for %s: %v", e.Topic, e.Err) }
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// TransactorOptions configure a [Transactor]. Only Group and TransactionalID are required.
+type TransactorOptions struct {
+	Client          []kgo.Opt // brokers, security
+	Group           string
+	TransactionalID string        // stable per slot, so that a restart aborts its own leftovers at once
+	Timeout         time.Duration // of a transaction at the broker; default 15 s
+	Log             *slog.Logger
+}
+
+// Transactor is a transactional producer that commits offsets of another client's group.
+// It is used by one goroutine at a time.
+//
+// After any error but [ErrFenced] the outcome of the transaction is unknown to it, and it
+// refuses work until Recover: only a new InitProducerID settles what may still be open.
+type Transactor struct {
+	o      TransactorOptions
+	client *kgo.Client // nil: Open or Recover is due
+	old    bool        // the cluster runs transaction.version < 2
+	fenced time.Time   // when the broker last said PRODUCER_FENCED
+}
+
+// NewTransactor checks the options and starts nothing.
+func NewTransactor(o TransactorOptions) (*Transactor, error) {
+	if o.Group == "" || o.TransactionalID == "" {
+		return nil, errors.New("transactor needs a group and a transactional id")
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Transactor{o: o}, nil
+}
+
+// Recover opens the producer anew. The broker aborts what the last life under this
+// transactional id left open, or completes what it had already begun to commit.
+func (t *Transactor) Recover(ctx context.Context) error {
+	t.Close()
+	cl, err := t.newClient()
+	if err != nil {
+		return err
+	}
+	if t.old, err = oldTransactions(ctx, cl); err == nil && t.old {
+		cl.Close()
+		if cl, err = t.newClient(kgo.MaxVersions(oldVersions())); err != nil {
+			return err
+		}
+	}
+	if err == nil {
+		_, _, err = cl.ProducerID(ctx)
+	}
+	if err != nil {
+		cl.Close()
+		return t.note(fmt.Errorf("open transactional producer %s: %w", t.o.TransactionalID, err))
+	}
+	t.client = cl
+	return nil
+}
+
+// Close drops the producer with whatever it had under way.
+func (t *Transactor) Close() {
+	if t.client != nil {
+		t.client.Close()
+		t.client = nil
+	}
+}
+
+func (t *Transactor) newClient(more ...kgo.Opt) (*kgo.Client, error) {
+	opts := append([]kgo.Opt{}, t.o.Client...)
+	opts = append(opts,
+		kgo.TransactionalID(t.o.TransactionalID),
+		kgo.TransactionTimeout(t.o.Timeout),
+		kgo.MetadataMinAge(250*time.Millisecond), // the default of 5 s makes three leader changes cost 15 s
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+	)
+	return kgo.NewClient(append(opts, more...)...)
+}
+
+// Commit makes a batch visible: produce, flush, all acknowledged, offsets, EndTxn, in this
+// order. kgo tracks only its own produces: offsets committed without an acknowledged
+// record would survive an abort that is never sent and ride in the next transaction.
+func (t *Transactor) Commit(ctx context.Context, b Batch) error {
+	if t.client == nil {
+		return errClosed
+	}
+	if len(b.Records) == 0 {
+		return errors.New("batch without a record")
+	}
+	if err := t.client.BeginTransaction(); err != nil {
+		return t.broken(fmt.Errorf("begin transaction: %w", err))
+	}
+	if err := t.produce(ctx, b.Records); err != nil {
+		return t.broken(err)
+	}
+	if err := t.commitOffsets(ctx, b); err != nil {
+		if !errors.Is(err, ErrFenced) {
+			return t.broken(err)
+		}
+		if abortErr := t.client.EndTransaction(ctx, kgo.TryAbort); abortErr != nil {
+			return t.broken(fmt.Errorf("abort after %w: %w", err, abortErr))
+		}
+		return err
+	}
+	if err := t.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return t.broken(fmt.Errorf("end transaction: %w", err))
+	}
+	return nil
+}
+
+// broken closes the producer: its transaction is in doubt. An ErrFenced inside is hidden,
+// because the caller may rely on its meaning that nothing is open.
+func (t *Transactor) broken(err error) error {
+	t.Close()
+	err = t.note(err)
+	if errors.Is(err, ErrFenced) && !errors.Is(err, ErrSlotTaken) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+// note watches for PRODUCER_FENCED. Once may be our own former life; twice within a minute
+// means that two processes take the transactional id from each other.
+func (t *Transactor) note(err error) error {
+	if !errors.Is(err, kerr.ProducerFenced) {
+		return err
+	}
+	now := time.Now()
+	if !t.fenced.IsZero() && now.Sub(t.fenced) < time.Minute {
+		return fmt.Errorf("%w: %s: %w", ErrSlotTaken, t.o.TransactionalID, err)
+	}
+	t.fenced = now
+	return err
+}
+
+func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
+	failed := make(chan error, len(records)) // kgo calls the promises; read after Flush
+	for _, r := range records {
+		c := *r // kgo writes partition and offset into it, and a batch may be tried again
+		t.client.Produce(ctx, &c, func(r *kgo.Record, err error) {
+			if err != nil {
+				failed <- recordError(r.Topic, err)
+			}
+		})
+	}
+	if err := t.client.Flush(ctx); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	var first error
+	for range len(failed) {
+		err := <-failed
+		var re *RecordError
+		if first == nil || errors.As(err, &re) {
+			first = err
+		}
+	}
+	return first
+}
+
+// recordError tells a refusal of the record itself from any other trouble.
+func recordError(topic string, err error) error {
+	for _, own := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat} {
+		if errors.Is(err, own) {
+			return &RecordError{Topic: topic, Err: err}
+		}
+	}
+	return fmt.Errorf("produce to %s: %w", topic, err)
+}
+
+// commitOffsets sends TxnOffsetCommit by hand: kgo itself would commit everything that its
+// own group polled.
+func (t *Transactor) commitOffsets(ctx context.Context, b Batch) error {
+	if len(b.Offsets) == 0 {
+		return nil
+	}
+	// Under transaction version 2 each EndTxn bumps the epoch, so it is asked for every time.
+	id, epoch, err := t.client.ProducerID(ctx)
+	if err != nil {
+		return fmt.Errorf("producer id: %w", err)
+	}
+	if t.old {
+		if err := t.addOffsets(ctx, id, epoch); err != nil {
+			return err
+		}
+	}
+	req := t.offsetRequest(b, id, epoch)
+	return t.retry(ctx, func() error {
+		resp, err := req.RequestWith(ctx, t.client)
+		if err != nil {
+			return fmt.Errorf("commit offsets: %w", err)
+		}
+		for _, topic := range resp.Topics {
+			for _, p := range topic.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return offsetError(topic.Topic, p.Partition, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func (t *Transactor) offsetRequest(b Batch, id int64, epoch int16) *kmsg.TxnOffsetCommitRequest {
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	req.TransactionalID = t.o.TransactionalID
+	req.Group = t.o.Group
+	req.ProducerID, req.ProducerEpoch = id, epoch
+	req.MemberID, req.Generation = b.Member.ID, b.Member.Generation
+	topics := map[string]int{}
+	for _, o := range b.Offsets {
+		i, ok := topics[o.Topic]
+		if !ok {
+			i = len(req.Topics)
+			topics[o.Topic] = i
+			rt := kmsg.NewTxnOffsetCommitRequestTopic()
+			rt.Topic, rt.TopicID = o.Topic, o.TopicID
+			req.Topics = append(req.Topics, rt)
+		}
+		rp := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		rp.Partition, rp.Offset, rp.Metadata = o.Partition, o.Next, kmsg.StringPtr(o.Metadata)
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
+	}
+	return req
+}
+
+func offsetError(topic string, partition int32, err error) error {
+	for _, stale := range []error{kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.FencedInstanceID, kerr.StaleMemberEpoch, kerr.RebalanceInProgress} {
+		if errors.Is(err, stale) {
+			return fmt.Errorf("%w: %w", ErrFenced, err)
+		}
+	}
+	return fmt.Errorf("commit offset of %s/%d: %w", topic, partition, err)
+}
+
+// addOffsets announces the group's offsets to a coordinator of transaction.version < 2,
+// which otherwise answers TxnOffsetCommit with INVALID_TXN_STATE.
+func (t *Transactor) addOffsets(ctx context.Context, id int64, epoch int16) error {
+	req := kmsg.NewPtrAddOffsetsToTxnRequest()
+	req.TransactionalID, req.Group = t.o.TransactionalID, t.o.Group
+	req.ProducerID, req.ProducerEpoch = id, epoch
+	return t.retry(ctx, func() error {
+		resp, err := req.RequestWith(ctx, t.client)
+		if err == nil {
+			err = kerr.ErrorForCode(resp.ErrorCode)
+		}
+		if err != nil {
+			return fmt.Errorf("add offsets to transaction: %w", err)
+		}
+		return nil
+	})
+}
+
+// retry repeats f while the coordinator is loading, moving or, right after an EndTxn,
+// still finishing the last transaction.
+func (t *Transactor) retry(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if err == nil || !passing(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func passing(err error) bool {
+	for _, e := range []error{kerr.ConcurrentTransactions, kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// oldTransactions asks the cluster whether it runs transaction.version < 2 (Kafka before 4.0).
+func oldTransactions(ctx context.Context, cl *kgo.Client) (bool, error) {
+	resp, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, cl)
+	if err != nil {
+		return false, fmt.Errorf("ask for the cluster's features: %w", err)
+	}
+	for _, f := range resp.FinalizedFeatures {
+		if f.Name == "transaction.version" {
+			return f.MaxVersionLevel < 2, nil
+		}
+	}
+	return true, nil
+}
+
+// oldVersions caps TxnOffsetCommit at 4: version 5 implies transaction.version 2.
+func oldVersions() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion((*kmsg.TxnOffsetCommitRequest)(nil).Key(), 4)
+	return v
+}
