@@ -30,6 +30,35 @@ func (c Class) String() string {
 	return fmt.Sprintf("CLASS(%d)", uint8(c))
 }
 
+// Scope is how far a [Misconfigured] answer reaches: what stops until a person acts.
+type Scope uint8
+
+const (
+	ScopeNone    Scope = iota // this event only
+	ScopeMethod               // the account and the method: a product that was not signed for
+	ScopeAccount              // the account: a merchant's token or contract
+	ScopeApp                  // the app: keys, app id, settings
+)
+
+// String returns the scope in small letters, as a metric label.
+func (s Scope) String() string {
+	names := [...]string{"none", "method", "account", "app"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("scope(%d)", uint8(s))
+}
+
+// Proof is what it takes before an answer may stop its scope. One event must never stop an
+// app or an account: buyers type text into orders, and some answers are provoked by text.
+type Proof uint8
+
+const (
+	ProofNone   Proof = iota // the answer alone suffices
+	ProofOrders              // three different orders got it, with no success between
+	ProofCanary              // the same, and a query of a number never used fails likewise (HK: the orders alone)
+)
+
 // Error is any outcome of a call but [Done]; [Accepted] is one too, so that nobody takes it for final.
 type Error struct {
 	Method     Method
@@ -39,6 +68,9 @@ type Error struct {
 	Message    string // Alipay's words, or ours when there was no answer
 	HTTPStatus int
 	RetryAfter time.Duration // zero unless the answer asked for a pause
+	Scope      Scope         // what the answer would stop, with Misconfigured
+	Proof      Proof         // what it takes to stop it
+	Alert      bool          // a person should look, though nothing stops: a code nobody knows
 	Err        error         // what went wrong below, without URL or parameters
 }
 

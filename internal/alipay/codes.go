@@ -1,0 +1,263 @@
+package alipay
+
+import "strings"
+
+// verdict is what one code means for the bridge.
+type verdict struct {
+	class Class
+	scope Scope
+	proof Proof
+	alert bool
+}
+
+// The verdicts of the tables below. The words after each are the reactions of Alipay's own
+// advice ("solution" beside each error code).
+var (
+	done       = verdict{class: Done}
+	accepted   = verdict{class: Accepted}
+	rejected   = verdict{class: Rejected}  // change the order, or: the buyer's matter
+	transient  = verdict{class: Transient} // try again later
+	throttled  = verdict{class: Throttled} // slow down
+	askFirst   = verdict{class: Ambiguous} // query at once, then decide
+	fixApp     = verdict{class: Misconfigured, scope: ScopeApp}
+	fixAccount = verdict{class: Misconfigured, scope: ScopeAccount}
+	fixMethod  = verdict{class: Misconfigured, scope: ScopeMethod}
+
+	// Refusals of the contract that a field of an event can provoke too: seller, second
+	// merchant, product.
+	maybeAccount = verdict{class: Misconfigured, scope: ScopeAccount, proof: ProofOrders}
+	maybeMethod  = verdict{class: Misconfigured, scope: ScopeMethod, proof: ProofOrders}
+	// Refusals of the gateway that an odd character in a field can provoke too.
+	maybeApp = verdict{class: Misconfigured, scope: ScopeApp, proof: ProofCanary}
+	// An attack is suspected where a value holds Alipay's key names: this event, never the
+	// app, unless orders of every content get it.
+	suspected = verdict{class: Rejected, scope: ScopeApp, proof: ProofCanary}
+	// A business refusal that no table knows is final for this order, but somebody should look.
+	unknownRefusal = verdict{class: Rejected, alert: true}
+	unknownGateway = verdict{class: Misconfigured, scope: ScopeApp, proof: ProofCanary, alert: true}
+	unknownCreate  = verdict{class: Ambiguous, alert: true}
+)
+
+// codeTable classifies by sub_code. Each block names its source: "page" is the API page's table
+// of error codes, "2026" the official models and v3 schemas of May 2026.
+type codeTable map[string]verdict
+
+// methodCodes are the business refusals (code 40004) of each method.
+var methodCodes = map[Method]codeTable{
+	MethodTradeCreate:    createCodes,
+	MethodTradeQuery:     queryCodes,
+	MethodOrderInfoSync:  syncCodes,
+	MethodItemOrderQuery: itemOrderCodes,
+}
+
+// createCodes: alipay.trade.create, error codes. A payment is never assumed undone: codes
+// that may speak of our own earlier attempt are Ambiguous.
+var createCodes = codeTable{
+	// page
+	"ACQ.SYSTEM_ERROR":                    askFirst, // "query at once"
+	"ACQ.INVALID_PARAMETER":               rejected,
+	"ACQ.ACCESS_FORBIDDEN":                maybeMethod, // "sign the contract"; product_code is an event's
+	"ACQ.EXIST_FORBIDDEN_WORD":            rejected,
+	"ACQ.PARTNER_ERROR":                   fixApp, // "app_id is wrong"
+	"ACQ.TOTAL_FEE_EXCEED":                rejected,
+	"ACQ.CONTEXT_INCONSISTENT":            askFirst, // same number, other content: perhaps our own trade
+	"ACQ.TRADE_HAS_SUCCESS":               askFirst, // perhaps our own trade, paid
+	"ACQ.TRADE_HAS_CLOSE":                 askFirst, // perhaps our own trade, closed
+	"ACQ.BUYER_SELLER_EQUAL":              rejected,
+	"ACQ.TRADE_BUYER_NOT_MATCH":           rejected,
+	"ACQ.BUYER_ENABLE_STATUS_FORBID":      rejected,
+	"ACQ.SELLER_BEEN_BLOCKED":             maybeAccount, // seller_id is an event's
+	"ACQ.ERROR_BUYER_CERTIFY_LEVEL_LIMIT": rejected,
+	"ACQ.SUB_MERCHANT_CREATE_FAIL":        rejected,
+	"ACQ.SUB_MERCHANT_TYPE_INVALID":       rejected,
+
+	// 2026: the order or the buyer
+	"ACQ.BEYOND_PER_RECEIPT_SINGLE_RESTRICTION":           rejected,
+	"ACQ.BUYER_NOT_EXIST":                                 rejected,
+	"ACQ.CUSTOMER_VALIDATE_ERROR":                         rejected,
+	"ACQ.ILLEGAL_ARGUMENT":                                rejected,
+	"ACQ.INVALID_RECEIVE_ACCOUNT":                         rejected,
+	"ACQ.INVALID_STORE_ID":                                rejected,
+	"ACQ.MERCHANT_PERM_RECEIPT_SINGLE_LIMIT":              rejected,
+	"ACQ.NOT_SUPPORT_PAYMENT_INST":                        rejected,
+	"ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR":                rejected,
+	"ACQ.OPEN_ID_NOT_TINY_APP":                            rejected,
+	"ACQ.PAYER_UNMATCHED":                                 rejected,
+	"ACQ.PLATFORM_BUSINESS_ACQUIRE_MODE_MUST_MERCHANT_ID": rejected,
+	"ACQ.RISK_MERCHANT_IP_NOT_EXIST":                      rejected,
+	"ACQ.SECONDARY_MERCHANT_CARD_ALIAS_NO_INVALID":        rejected,
+	"ACQ.SECONDARY_MERCHANT_ID_BLANK":                     rejected,
+	"ACQ.SECONDARY_MERCHANT_ID_INVALID":                   rejected,
+	"ACQ.SELLER_NOT_EXIST":                                rejected,
+	"ACQ.STORE_INFO_INVALID":                              rejected,
+	"ACQ.SUB_GOODS_SIZE_MAX_COUNT":                        rejected,
+	"ACQ.TRADE_SETTLE_ERROR":                              rejected,
+	"ACQ.USER_LOGONID_DUP":                                rejected,
+
+	// 2026: the merchant's contract or account
+	"ACQ.BIZ_PRODUCT_NOT_ALLOWED":                   maybeMethod,
+	"ACQ.DEFAULT_SETTLE_RULE_NOT_EXIST":             maybeAccount,
+	"ACQ.ERROR_SELLER_CERTIFY_LEVEL_LIMIT":          maybeAccount,
+	"ACQ.MERCHANT_PERM_RECEIPT_DAY_LIMIT":           maybeAccount,
+	"ACQ.MERCHANT_PERM_RECEIPT_SUSPEND_LIMIT":       maybeAccount,
+	"ACQ.MERCHANT_STATUS_NOT_NORMAL":                maybeAccount,
+	"ACQ.PRODUCT_NOT_SUPPORT_IN_TINY_APP":           maybeMethod,
+	"ACQ.SECONDARY_MERCHANT_ALIPAY_ACCOUNT_INVALID": maybeAccount,
+	"ACQ.SECONDARY_MERCHANT_ISV_PUNISH_INDIRECT":    maybeAccount,
+	"ACQ.SECONDARY_MERCHANT_NOT_MATCH":              maybeAccount,
+	"ACQ.SECONDARY_MERCHANT_STATUS_ERROR":           maybeAccount,
+	"ACQ.UNBOUND_APPLICATION":                       maybeMethod,
+}
+
+// queryCodes: alipay.trade.query, error codes.
+var queryCodes = codeTable{
+	"ACQ.SYSTEM_ERROR":             transient, // page: "send the request again"
+	"ACQ.INVALID_PARAMETER":        rejected,  // page
+	"ACQ.TRADE_NOT_EXIST":          rejected,  // page: no such trade under this account
+	"ACQ.ENTERPRISE_PAY_BIZ_ERROR": transient, // 2026
+}
+
+// syncCodes: alipay.trade.orderinfo.sync, error codes.
+var syncCodes = codeTable{
+	"ACQ.SYSTEM_ERROR":          transient, // page: "later again", with the same out_request_no
+	"ACQ.INVALID_PARAMETER":     rejected,  // page
+	"ACQ.TRADE_NOT_EXIST":       rejected,  // page
+	"ACQ.NOTIFY_STATUS_INVALID": rejected,  // page: the right status needs a new number
+}
+
+// itemOrderCodes: koubei.trade.itemorder.query, error codes, which have no ACQ prefix.
+var itemOrderCodes = codeTable{
+	"INVALID_PARAMETER": rejected,  // page
+	"SYSTEM_ERROR":      transient, // page
+}
+
+// gatewayCodes: the gateway's own table of common errors (public error codes 20000 to 40006),
+// and after it the newer list of the v3 error schema. One sub_code comes under several codes,
+// so it decides alone. The prefix isv. is cut off.
+var gatewayCodes = codeTable{
+	// 20001, the merchant's authorisation
+	"aop.invalid-auth-token":            fixAccount,
+	"aop.auth-token-time-out":           fixAccount,
+	"aop.invalid-app-auth-token":        fixAccount,
+	"aop.invalid-app-auth-token-no-api": fixAccount,
+	"aop.app-auth-token-time-out":       fixAccount,
+	"aop.no-product-reg-by-partner":     fixAccount,
+	// 40001, a fault of ours
+	"missing-method":                        fixApp,
+	"missing-signature":                     fixApp,
+	"missing-signature-type":                fixApp,
+	"missing-signature-key":                 fixApp,
+	"missing-app-id":                        fixApp,
+	"missing-timestamp":                     fixApp,
+	"missing-version":                       fixApp,
+	"decryption-error-missing-encrypt-type": fixApp,
+	// 40002
+	"invalid-parameter":                       rejected,
+	"upload-fail":                             rejected,
+	"invalid-file-extension":                  rejected,
+	"invalid-file-size":                       rejected,
+	"suspected-attack":                        suspected,
+	"invalid-method":                          fixMethod,
+	"forbidden-api":                           fixMethod,
+	"invalid-format":                          fixApp,
+	"invalid-signature-type":                  fixApp,
+	"invalid-signature":                       maybeApp,
+	"invalid-token":                           fixAccount,
+	"invalid-encrypt-type":                    fixApp,
+	"invalid-encrypt":                         maybeApp,
+	"invalid-app-id":                          fixApp,
+	"invalid-timestamp":                       fixApp,
+	"invalid-charset":                         fixApp,
+	"invalid-digest":                          fixApp,
+	"invalid-content-type":                    fixApp,
+	"decryption-error-not-valid-encrypt-type": fixApp,
+	"decryption-error-not-valid-encrypt-key":  fixApp,
+	"decryption-error-unknown":                maybeApp,
+	"missing-signature-config":                fixApp,
+	"not-support-app-auth":                    fixAccount,
+	"invalid-auth-relations":                  fixAccount,
+	"app-cert-expired":                        fixApp,
+	"missing-app-cert-sn":                     fixApp,
+	"app-cert-not-exist":                      fixApp,
+	"missing-alipay-root-cert-sn":             fixApp,
+	"invalid-alipay-root-cert-sn":             fixApp,
+	"alipay-cert-not-exist":                   fixApp,
+	// 40005
+	"app-call-limited":      throttled,
+	"method-call-limited":   throttled,
+	"app-auth-invoke-limit": throttled, // v3
+	// 40006
+	"insufficient-isv-permissions":  fixMethod,
+	"insufficient-user-permissions": fixMethod,
+	// v3 error schema
+	"illegal-client-ip":                fixApp,
+	"self-invoke-forbidden":            fixApp,
+	"app-api-punished":                 fixMethod,
+	"unsupported-expired-app-key-sign": fixApp,
+	"app-key-security-risk":            fixApp,
+	"illegal-timestamp":                fixApp,
+	"unsupported-version":              fixApp,
+	"invalid-app-state":                fixApp,
+	"illegal-json":                     maybeApp,
+	"invalid-partnerid":                fixApp,
+	"sevice-not-been-subscribed-to":    fixMethod, // so spelled
+	"unknown-sub-code":                 unknownGateway,
+	"app-unbind-partner":               fixApp,
+	"exceed-api-balance":               fixApp,
+	"openid-error":                     rejected,
+}
+
+// judge classifies a gateway answer by its sub_code, and by its code where the sub_code is
+// not known; never by its texts (public error codes). The spelling "unknow" is genuine.
+func judge(m Method, code, subCode string) verdict {
+	switch code {
+	case "10000":
+		return done
+	case "10003": // taken, the payment is under way
+		return accepted
+	case "20000": // aop.unknow-error, isp.unknow-error
+		if m == MethodTradeCreate {
+			return askFirst
+		}
+		return transient
+	case "40004":
+		if v, ok := methodCodes[m][subCode]; ok {
+			return v
+		}
+	}
+	if v, ok := gatewayCodes[strings.TrimPrefix(subCode, "isv.")]; ok {
+		return v
+	}
+	switch code {
+	case "40004":
+		return unknownRefusal
+	case "40005":
+		return throttled
+	case "20001":
+		v := unknownGateway
+		v.scope = ScopeAccount
+		return v
+	case "40001", "40002", "40003", "40006":
+		return unknownGateway
+	}
+	if m == MethodTradeCreate {
+		return unknownCreate
+	}
+	return unknownGateway
+}
+
+// judgeUnsigned classifies an answer that carries no signature, as some errors genuinely do.
+// Nothing in it is final: a refusal is Ambiguous, a success is not believed, and what would
+// stop an app needs the canary first.
+func judgeUnsigned(m Method, code, subCode string) verdict {
+	v := judge(m, code, subCode)
+	switch {
+	case v.class == Done || v.class == Accepted:
+		return verdict{class: Untrusted}
+	case v.class == Rejected || code == "40004":
+		return verdict{class: Ambiguous, alert: v.alert}
+	case v.class == Misconfigured:
+		v.proof = ProofCanary
+	}
+	return v
+}
