@@ -5,9 +5,9 @@ package schemas
 
 import "embed"
 
-// FS holds the schema files under the names that an offline schema folder uses.
+// FS is a complete schema folder for use without a registry: the files, and their ids in ids.json.
 //
-//go:embed *.avsc
+//go:embed *.avsc ids.json
 var FS embed.FS
 
 // The schemas' texts. The first is read by the bridge; results, snapshots, notifications

@@ -1,0 +1,141 @@
+package avro
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/linkedin/goavro/v2"
+)
+
+// Codec reads and writes the records of one schema.
+//
+// A record is a map of field names to values: string, int64, float64, bool, []byte,
+// time.Time (logical type timestamp-millis), nil, []any, and map[string]any for maps and
+// records. Unions are not wrapped: a value stands for itself.
+type Codec struct {
+	root *node
+	text string
+	bin  *goavro.Codec
+}
+
+// setLimits gives goavro its own bounds, once and before its first use. They are the second
+// line: verify refuses the same bytes earlier. A negative count of 2^31 alone would make
+// goavro reserve 32 GiB.
+var _ = setLimits()
+
+func setLimits() bool {
+	goavro.MaxBlockCount = maxValues
+	goavro.MaxBlockSize = 16 << 20
+	return true
+}
+
+// NewCodec parses a schema. It returns an [UndecodableError] with [ReasonSchemaRefused] when
+// the schema is not a record's or not safe to decode with.
+func NewCodec(text string) (*Codec, error) {
+	root, err := parseSchema(text)
+	if err != nil {
+		return nil, &UndecodableError{ReasonSchemaRefused, err}
+	}
+	if root.kind != kindRecord {
+		return nil, &UndecodableError{ReasonSchemaRefused, fmt.Errorf("schema is of kind %s, not a record", root.kind)}
+	}
+	bare, err := json.Marshal(bareSchema(root, map[string]bool{}))
+	if err != nil {
+		return nil, &UndecodableError{ReasonSchemaRefused, err}
+	}
+	bin, err := goavro.NewCodec(string(bare))
+	if err != nil {
+		return nil, &UndecodableError{ReasonSchemaRefused, err}
+	}
+	return &Codec{root, text, bin}, nil
+}
+
+// MustCodec is [NewCodec] for the schemas that are compiled in.
+func MustCodec(text string) *Codec {
+	c, err := NewCodec(text)
+	if err != nil {
+		panic("avro: " + err.Error())
+	}
+	return c
+}
+
+// Name returns the record's name without its namespace.
+func (c *Codec) Name() string { return c.root.short() }
+
+// Schema returns the text that the codec was made from.
+func (c *Codec) Schema() string { return c.text }
+
+// Decode reads one record's bytes, all of them. Any error is an [UndecodableError].
+func (c *Codec) Decode(b []byte) (map[string]any, error) {
+	if err := verify(c.root, b); err != nil {
+		return nil, undecodable("%s: %w", c.Name(), err)
+	}
+	native, rest, err := c.bin.NativeFromBinary(b)
+	if err != nil {
+		return nil, undecodable("%s: %w", c.Name(), err)
+	}
+	if len(rest) != 0 {
+		return nil, undecodable("%s: %d bytes are left over", c.Name(), len(rest))
+	}
+	return plain(c.root, native).(map[string]any), nil
+}
+
+// Encode appends the bytes of one record. Fields that are absent take the schema's default;
+// names that the schema does not have, and numbers that would lose a digit, are errors.
+// Text that is not UTF-8 is mended with U+FFFD: an outcome is published, whatever Alipay
+// wrote into a message.
+func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
+	native, err := wrap(c.root, record, c.Name())
+	if err != nil {
+		return nil, fmt.Errorf("encode %w", err)
+	}
+	b, err = c.bin.BinaryFromNative(b, native)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", c.Name(), err)
+	}
+	return b, nil
+}
+
+// bareSchema returns what goavro needs to know of a schema and nothing more: no defaults,
+// docs, aliases or logical types. So a writer's mistakes there, and goavro's readings of
+// decimals, dates and patterns, cannot matter.
+func bareSchema(n *node, defined map[string]bool) any {
+	if n.name != "" {
+		if defined[n.name] {
+			return n.name
+		}
+		defined[n.name] = true
+	}
+	switch n.kind {
+	case kindRecord:
+		fields := make([]any, len(n.fields))
+		for i, f := range n.fields {
+			fields[i] = map[string]any{"name": f.name, "type": bareSchema(f.typ, defined)}
+		}
+		return map[string]any{"type": "record", "name": n.name, "fields": fields}
+	case kindEnum:
+		return map[string]any{"type": "enum", "name": n.name, "symbols": n.symbols}
+	case kindFixed:
+		return map[string]any{"type": "fixed", "name": n.name, "size": n.size}
+	case kindArray:
+		return map[string]any{"type": "array", "items": bareSchema(n.items, defined)}
+	case kindMap:
+		return map[string]any{"type": "map", "values": bareSchema(n.items, defined)}
+	case kindUnion:
+		branches := make([]any, len(n.branches))
+		for i, b := range n.branches {
+			branches[i] = bareSchema(b, defined)
+		}
+		return branches
+	}
+	return n.kind.String()
+}
+
+// mend returns text as valid UTF-8.
+func mend(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return string([]rune(s)) // conversion puts U+FFFD in the place of each bad byte
+}

@@ -1,0 +1,69 @@
+package avro_test
+
+import (
+	"errors"
+	"testing"
+
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/schemas"
+
+	oracle "github.com/twmb/avro"
+)
+
+// FuzzValue feeds a whole Kafka value to the reading of order events: it ends as a record or
+// as undecodable, never as anything else.
+func FuzzValue(f *testing.F) {
+	r, err := avro.NewFolder(schemas.FS, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	event := avro.MustCodec(schemas.OrderEvent)
+	good, err := r.Frame(f.Context(), "order-events", event, map[string]any{
+		"event_id": "e", "event_type": "CREATED", "occurred_at": int64(5), "order_no": "o",
+		"items": []any{map[string]any{"goods_id": "g"}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add([]byte{0, 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f})
+	theirs := oracle.MustParse(schemas.OrderEvent)
+	f.Fuzz(func(t *testing.T, value []byte) {
+		read, err := r.Read(t.Context(), "order-events", "OrderEvent", value)
+		var final *avro.UndecodableError
+		if err != nil {
+			if !errors.As(err, &final) {
+				t.Fatalf("not final: %v", err)
+			}
+			return
+		}
+		var v map[string]any
+		if _, err := theirs.Decode(value[5:], &v); err != nil {
+			t.Fatalf("we read event %q, they say %v", read.Text("event_id"), err)
+		}
+	})
+}
+
+// FuzzSchema feeds a schema and bytes: what a producer may send, through a registry.
+func FuzzSchema(f *testing.F) {
+	f.Add(everything, []byte{1, 2, 3})
+	f.Add(`{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}`, []byte{2, 2, 2})
+	f.Add(`{"type":"record","name":"N","fields":[{"name":"a","type":{"type":"array","items":{"type":"map","values":"int"}}}]}`, []byte{2, 2, 2, 'k', 2, 0, 0})
+	f.Fuzz(func(t *testing.T, schema string, b []byte) {
+		c, err := avro.NewCodec(schema)
+		if err != nil {
+			return
+		}
+		record, err := c.Decode(b)
+		if err != nil {
+			return
+		}
+		if _, err := c.AppendJSON(nil, record); err != nil && len(b) < 64 {
+			t.Logf("no JSON for %v: %v", record, err) // NaN and infinity have none
+		}
+		if _, err := c.Encode(nil, record); err != nil {
+			t.Errorf("decoded, but does not encode: %v", err)
+		}
+	})
+}

@@ -1,0 +1,175 @@
+package avro
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	// askTimeout bounds one look-up with all its requests (security.md K7).
+	askTimeout = 5 * time.Second
+	// maxCodecs bounds the cache; a codec takes some 100 kB (security.md K7).
+	maxCodecs = 1000
+	// negativeFor is how long an id stays unknown without asking again: long enough to make
+	// repeats cheap, short enough for a schema that a replica of the registry learned late.
+	negativeFor = 30 * time.Second
+	// defaultMaxRecord is the size of record that is read at most (security.md K5).
+	defaultMaxRecord = 1 << 20
+)
+
+// source is where schemas come from: a registry or a folder.
+type source interface {
+	// schema returns the text of an id that is listed under the subject. An [UndecodableError]
+	// says that it is not, any other error that nobody could be asked.
+	schema(ctx context.Context, subject string, id SchemaID) (string, error)
+	// idOf returns the id under which this text is listed under the subject.
+	idOf(ctx context.Context, subject, text string) (SchemaID, error)
+	// register lists the text under the subject and returns its id.
+	register(ctx context.Context, subject, text string) (SchemaID, error)
+	close()
+}
+
+// Registry reads and writes framed values. It asks for a schema once and keeps the codec;
+// askers of the same id at the same time share one look-up.
+type Registry struct {
+	from      source
+	maxRecord int
+	flights   singleflight.Group
+	codecs    codecCache
+	ids       sync.Map // writerKey to SchemaID: our own schemas' ids never change
+}
+
+type writerKey struct{ subject, text string }
+
+func newRegistry(from source, maxRecord int) *Registry {
+	if maxRecord == 0 {
+		maxRecord = defaultMaxRecord
+	}
+	return &Registry{from: from, maxRecord: maxRecord, codecs: codecCache{entries: map[codecKey]*codecEntry{}}}
+}
+
+// Close gives back idle connections.
+func (r *Registry) Close() { r.from.close() }
+
+// subject names the schemas of a topic's values (Confluent's TopicNameStrategy).
+func subject(topic string) string { return topic + "-value" }
+
+// Open decodes a framed value with its writer's schema and returns both. An
+// [UndecodableError] is final; any other error means: wait and read again.
+func (r *Registry) Open(ctx context.Context, topic string, value []byte) (*Codec, map[string]any, error) {
+	if len(value) > r.maxRecord {
+		return nil, nil, &UndecodableError{ReasonTooLarge, fmt.Errorf("%d bytes, more than %d", len(value), r.maxRecord)}
+	}
+	id, b, err := Unframe(value)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := r.writer(ctx, topic, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	record, err := c.Decode(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, record, nil
+}
+
+// Read decodes a framed value whose record must have this name, in any namespace.
+func (r *Registry) Read(ctx context.Context, topic, name string, value []byte) (Reader, error) {
+	c, record, err := r.Open(ctx, topic, value)
+	if err != nil {
+		return Reader{}, err
+	}
+	if c.Name() != name {
+		return Reader{}, undecodable("a record of type %.80q, want %s", c.Name(), name)
+	}
+	return NewReader(record), nil
+}
+
+// Frame encodes a record and puts the id before it under which the topic's subject lists
+// the schema.
+func (r *Registry) Frame(ctx context.Context, topic string, c *Codec, record map[string]any) ([]byte, error) {
+	id, err := r.idOf(ctx, topic, c)
+	if err != nil {
+		return nil, err
+	}
+	return c.Encode(AppendFrame(nil, id), record)
+}
+
+// Register lists a schema under a topic's subject, FULL_TRANSITIVE, and returns its id.
+func (r *Registry) Register(ctx context.Context, topic string, c *Codec) (SchemaID, error) {
+	id, err := r.from.register(ctx, subject(topic), c.text)
+	if err != nil {
+		return 0, fmt.Errorf("register %s for topic %s: %w", c.Name(), topic, err)
+	}
+	return id, nil
+}
+
+func (r *Registry) idOf(ctx context.Context, topic string, c *Codec) (SchemaID, error) {
+	key := writerKey{subject(topic), c.text}
+	if id, ok := r.ids.Load(key); ok {
+		return id.(SchemaID), nil
+	}
+	found, err := r.once(ctx, "id/"+key.subject+"/"+c.Name(), func(ctx context.Context) (any, error) {
+		id, err := r.from.idOf(ctx, key.subject, key.text)
+		if err == nil {
+			r.ids.Store(key, id)
+		}
+		return id, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("id of %s for topic %s: %w", c.Name(), topic, err)
+	}
+	return found.(SchemaID), nil
+}
+
+// writer returns the codec of a writer's id. The answer is kept for the pair of topic and
+// id: an id that another topic's writers use says nothing about this one (security.md K7).
+func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
+	key := codecKey{topic, id}
+	if e := r.codecs.get(key); e != nil {
+		return e.codec, e.err
+	}
+	found, err := r.once(ctx, fmt.Sprintf("codec/%s/%d", topic, id), func(ctx context.Context) (any, error) {
+		c, err := r.ask(ctx, topic, id)
+		r.codecs.keep(key, c, err)
+		return c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found.(*Codec), nil
+}
+
+func (r *Registry) ask(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
+	text, err := r.from.schema(ctx, subject(topic), id)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d of topic %s: %w", id, topic, err)
+	}
+	c, err := NewCodec(text)
+	if err != nil {
+		return nil, fmt.Errorf("schema %d of topic %s: %w", id, topic, err)
+	}
+	return c, nil
+}
+
+// once shares one look-up among all who want it at the same time. It goes on when the first
+// asker leaves, because others may be waiting for it.
+func (r *Registry) once(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
+	flight := r.flights.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		return look(ctx)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case got := <-flight:
+		return got.Val, got.Err
+	}
+}

@@ -1,0 +1,342 @@
+package avro_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"alipay-kafka-bridge/internal/avro"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+)
+
+const small = `{"type":"record","name":"Small","fields":[{"name":"n","type":"int"}]}`
+
+// smallValue is a record of [small] under this id.
+func smallValue(id byte) []byte { return []byte{0, 0, 0, 0, id, 2} }
+
+// registryServer is a registry made of a few answers; it counts the look-ups by id.
+type registryServer struct {
+	asked   atomic.Int64
+	mu      sync.Mutex
+	schemas map[string]string // id to answer; guarded by mu
+	broken  bool              // guarded by mu: every answer is 503
+}
+
+func (s *registryServer) set(id, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.schemas[id] = answer
+}
+
+func (s *registryServer) breakDown(broken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = broken
+}
+
+func (s *registryServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id, subjects := strings.CutSuffix(strings.TrimPrefix(req.URL.Path, "/schemas/ids/"), "/subjects")
+	answer, known := s.schemas[id]
+	if !subjects {
+		s.asked.Add(1)
+	}
+	switch {
+	case s.broken:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case !known:
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
+	case subjects:
+		fmt.Fprint(w, `["events-value"]`)
+	default:
+		fmt.Fprint(w, answer)
+	}
+}
+
+func schemaAnswer(text string) string {
+	b, _ := json.Marshal(map[string]string{"schema": text})
+	return string(b)
+}
+
+// inBubble runs a test against a registry on an in-memory network under a fake clock.
+func inBubble(t *testing.T, test func(t *testing.T, s *registryServer, r *avro.Registry)) {
+	synctest.Test(t, func(t *testing.T) {
+		var network kfake.VirtualNetwork
+		listener, err := network.Listen("tcp", "localhost:8081")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &registryServer{schemas: map[string]string{"1": schemaAnswer(small)}}
+		server := &http.Server{Handler: s}
+		var serving sync.WaitGroup
+		serving.Go(func() { _ = server.Serve(listener) })
+		r, err := avro.NewRegistry(avro.RegistryOptions{URL: "http://localhost:8081", DialContext: network.DialContext})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, s, r)
+		r.Close()
+		_ = server.Close()
+		serving.Wait()
+	})
+}
+
+func TestOneLookUpForManyAskers(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		var askers sync.WaitGroup
+		for range 50 {
+			askers.Go(func() {
+				read, err := r.Read(t.Context(), "events", "Small", smallValue(1))
+				if err != nil || read.Long("n") != 1 {
+					t.Errorf("got %d, %v", read.Long("n"), err)
+				}
+			})
+		}
+		askers.Wait()
+		if got := s.asked.Load(); got != 1 {
+			t.Errorf("the registry was asked %d times, want once", got)
+		}
+	})
+}
+
+func TestUnknownIDIsRememberedForAWhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		for range 10 {
+			if _, _, err := r.Open(t.Context(), "events", smallValue(7)); reason(err) != avro.ReasonUndecodable {
+				t.Fatalf("got %v, want undecodable", err)
+			}
+		}
+		if got := s.asked.Load(); got != 1 {
+			t.Errorf("the registry was asked %d times, want once", got)
+		}
+		s.set("7", schemaAnswer(small))
+		time.Sleep(time.Minute)
+		if _, _, err := r.Open(t.Context(), "events", smallValue(7)); err != nil {
+			t.Errorf("it is known by now: %v", err)
+		}
+	})
+}
+
+// A registry that is down must never turn events into dead letters.
+func TestOutageIsNotTheRecordsFault(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		s.breakDown(true)
+		_, _, err := r.Open(t.Context(), "events", smallValue(1))
+		var final *avro.UndecodableError
+		if err == nil || errors.As(err, &final) {
+			t.Fatalf("got %v, want an error that is not final", err)
+		}
+		s.breakDown(false)
+		if _, _, err := r.Open(t.Context(), "events", smallValue(1)); err != nil {
+			t.Errorf("the outage was remembered: %v", err)
+		}
+		s.breakDown(true)
+		if _, _, err := r.Open(t.Context(), "events", smallValue(1)); err != nil {
+			t.Errorf("a known schema was asked for again: %v", err)
+		}
+	})
+}
+
+// Ids are global in a registry: one of another topic says nothing about this one (security K7).
+func TestIDOfAnotherSubjectIsNotTaken(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *registryServer, r *avro.Registry) {
+		if _, _, err := r.Open(t.Context(), "others", smallValue(1)); reason(err) != avro.ReasonUndecodable {
+			t.Errorf("got %v, want undecodable", err)
+		}
+		if _, _, err := r.Open(t.Context(), "events", smallValue(1)); err != nil {
+			t.Errorf("its own topic: %v", err)
+		}
+	})
+}
+
+func TestLookUpsOfOneTopicAreLimited(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		start := time.Now()
+		for id := range 25 {
+			_, _, _ = r.Open(t.Context(), "events", smallValue(byte(100+id)))
+		}
+		if got, want := time.Since(start), 4*time.Second; got < want {
+			t.Errorf("25 look-ups took %v, want at least %v", got, want)
+		}
+	})
+}
+
+func TestAskerWhoLeavesDoesNotStopTheOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *registryServer, r *avro.Registry) {
+		for id := range 5 { // spend what the limit gives at once
+			_, _, _ = r.Open(t.Context(), "events", smallValue(byte(100+id)))
+		}
+		impatient, leave := context.WithCancel(t.Context())
+		var askers sync.WaitGroup
+		askers.Go(func() {
+			if _, _, err := r.Open(impatient, "events", smallValue(1)); !errors.Is(err, context.Canceled) {
+				t.Errorf("who left got %v", err)
+			}
+		})
+		synctest.Wait()
+		askers.Go(func() {
+			if _, _, err := r.Open(t.Context(), "events", smallValue(1)); err != nil {
+				t.Errorf("who stayed got %v", err)
+			}
+		})
+		synctest.Wait()
+		leave()
+		askers.Wait()
+	})
+}
+
+func TestAnswersThatAreNoSchema(t *testing.T) {
+	for _, tt := range []struct{ name, answer, want string }{
+		{"another type", `{"schemaType":"JSON","schema":"{}"}`, avro.ReasonUndecodable},
+		{"references", `{"schema":` + string(mustJSON(small)) + `,"references":[{"name":"a","subject":"b","version":1}]}`, avro.ReasonSchemaRefused},
+		{"a schema that is not safe", schemaAnswer(`{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}`), avro.ReasonSchemaRefused},
+		{"a schema of half a megabyte", schemaAnswer(`"` + strings.Repeat("x", 512<<10) + `"`), avro.ReasonSchemaRefused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+				s.set("2", tt.answer)
+				for range 2 {
+					if _, _, err := r.Open(t.Context(), "events", smallValue(2)); reason(err) != tt.want {
+						t.Errorf("got %v, want %s", err, tt.want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// Each of these is a registry that cannot be asked: the caller waits, and nothing is followed.
+func TestRegistryThatMisbehaves(t *testing.T) {
+	var elsewhere atomic.Bool
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Store(true) }))
+	defer other.Close()
+	t.Setenv("HTTP_PROXY", other.URL)
+	for name, answer := range map[string]http.HandlerFunc{
+		"a redirect":        func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
+		"an endless answer": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2<<20)) },
+		"a bare 404: the URL is wrong": func(w http.ResponseWriter, r *http.Request) {
+			http.NotFound(w, r)
+		},
+		"refused credentials": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+		"no JSON":             func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(answer)
+			defer server.Close()
+			r, err := avro.NewRegistry(avro.RegistryOptions{URL: server.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			_, _, err = r.Open(t.Context(), "events", smallValue(1))
+			var final *avro.UndecodableError
+			if err == nil || errors.As(err, &final) || elsewhere.Load() {
+				t.Errorf("got %v, another host was asked: %v", err, elsewhere.Load())
+			}
+		})
+	}
+}
+
+func TestRegistryURLs(t *testing.T) {
+	for url, ok := range map[string]bool{
+		"https://registry.example.com": true, "http://127.0.0.1:8081": true, "http://[::1]:8081": true, "http://localhost": true,
+		"http://registry.example.com": false, "http://10.0.0.1": false, "ftp://localhost": false, "registry:8081": false,
+		"https://user:SECRET@registry.example.com": false, "": false, "https://[": false,
+	} {
+		_, err := avro.NewRegistry(avro.RegistryOptions{URL: url})
+		if (err == nil) != ok || err != nil && strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%q: %v, want ok = %v", url, err, ok)
+		}
+	}
+}
+
+func TestRegisterAndWrite(t *testing.T) {
+	fake := srfake.New(srfake.WithAuth("Bearer token"))
+	defer fake.Close()
+	r, err := avro.NewRegistry(avro.RegistryOptions{URL: fake.URL(), Token: "token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	c := avro.MustCodec(small)
+	if _, err := r.Frame(t.Context(), "events", c, map[string]any{"n": int64(1)}); err == nil {
+		t.Error("framed with a schema that nobody registered")
+	}
+	id, err := r.Register(t.Context(), "events", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := r.Frame(t.Context(), "events", c, map[string]any{"n": int64(-3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, _ := avro.Unframe(value); got != id {
+		t.Errorf("framed under id %d, want %d", got, id)
+	}
+	read, err := r.Read(t.Context(), "events", "Small", value)
+	if err != nil || read.Long("n") != -3 {
+		t.Errorf("read %d, %v", read.Long("n"), err)
+	}
+	for _, level := range mustClient(t, fake.URL()).Compatibility(t.Context(), "events-value") {
+		if level.Level != sr.CompatFullTransitive {
+			t.Errorf("compatibility of %s is %v, %v", level.Subject, level.Level, level.Err)
+		}
+	}
+}
+
+func mustClient(t *testing.T, url string) *sr.Client {
+	t.Helper()
+	c, err := sr.NewClient(sr.URLs(url), sr.BearerToken("token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The cache is bounded, and what is used stays in it.
+func TestCodecCacheIsBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		open := func(id int) {
+			value := []byte{0, 0, 0, byte(id >> 8), byte(id), 2}
+			_, _, _ = r.Open(t.Context(), "events", value)
+		}
+		for id := 2; id <= 1100; id++ {
+			s.set(strconv.Itoa(id), schemaAnswer(small))
+			open(1)
+			open(id)
+		}
+		before := s.asked.Load()
+		open(1)
+		open(1100)
+		if got := s.asked.Load(); got != before {
+			t.Errorf("what was used last was asked for again: %d look-ups", got-before)
+		}
+		open(2)
+		if got := s.asked.Load(); got != before+1 {
+			t.Errorf("the oldest was still known, or %d look-ups", got-before)
+		}
+	})
+}

@@ -1,0 +1,193 @@
+package avro
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// maxAnswer bounds an answer of the registry: pkg/sr reads without a limit (security.md K7).
+	maxAnswer = 1 << 20
+	// asksPerSecond bounds the look-ups that the records of one topic can cause: a flood of
+	// random ids would be a flood of requests (security.md K7).
+	asksPerSecond = 5
+)
+
+// RegistryOptions say where the registry is. Only URL is required.
+type RegistryOptions struct {
+	URL       string         // https, or http on a loopback address
+	User      string         // basic authentication, with Password
+	Password  string         //
+	Token     string         // bearer token instead
+	RootCAs   *x509.CertPool // nil: the system's
+	MaxRecord int            // bytes of a value that is decoded at most; 0: 1 MiB
+	// DialContext replaces the network; nil: the real one.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// NewRegistry returns a Registry that asks a Confluent-compatible schema registry. It asks
+// nothing yet. Neither proxies from the environment nor redirects are followed.
+func NewRegistry(o RegistryOptions) (*Registry, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("registry: the URL is not absolute")
+	}
+	if u.User != nil {
+		return nil, errors.New("registry: the URL holds credentials; give user and password by themselves")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return nil, fmt.Errorf("registry: %s is neither https nor on a loopback address", u.Redacted())
+	}
+	transport := &http.Transport{
+		DialContext:     o.DialContext,
+		TLSClientConfig: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+	}
+	opts := []sr.ClientOpt{sr.URLs(o.URL), sr.UserAgent("alipay-kafka-bridge"), sr.HTTPClient(&http.Client{
+		Transport:     bounded{transport},
+		Timeout:       askTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	})}
+	if o.User != "" {
+		opts = append(opts, sr.BasicAuth(o.User, o.Password))
+	}
+	if o.Token != "" {
+		opts = append(opts, sr.BearerToken(o.Token))
+	}
+	client, err := sr.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	from := &remote{client: client, transport: transport, rates: map[string]*rate.Limiter{}}
+	return newRegistry(from, o.MaxRecord), nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// bounded cuts answers off at [maxAnswer].
+type bounded struct{ *http.Transport }
+
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.Transport.RoundTrip(req)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxAnswer)
+	}
+	return resp, err
+}
+
+// remote asks a registry over HTTP.
+type remote struct {
+	client    *sr.Client
+	transport *http.Transport
+
+	mu    sync.Mutex
+	rates map[string]*rate.Limiter // by subject; guarded by mu
+}
+
+func (r *remote) close() { r.transport.CloseIdleConnections() }
+
+func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (string, error) {
+	if err := r.rate(subject).Wait(ctx); err != nil {
+		return "", fmt.Errorf("registry: too many look-ups for %s: %w", subject, err)
+	}
+	s, err := r.client.SchemaByID(ctx, int(id))
+	if unknown(err) {
+		return "", undecodable("the registry does not know it")
+	}
+	if err != nil {
+		return "", outage(err)
+	}
+	if s.Type != sr.TypeAvro {
+		return "", undecodable("it is of type %s, not Avro", s.Type)
+	}
+	if len(s.References) != 0 {
+		return "", &UndecodableError{ReasonSchemaRefused, errors.New("it refers to other schemas")}
+	}
+	subjects, err := r.client.SubjectsByID(ctx, int(id))
+	if err != nil && !unknown(err) {
+		return "", outage(err)
+	}
+	if !slices.Contains(subjects, subject) {
+		return "", undecodable("the registry does not list it under %s", subject)
+	}
+	return s.Schema, nil
+}
+
+func (r *remote) rate(subject string) *rate.Limiter {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rates[subject] == nil {
+		r.rates[subject] = rate.NewLimiter(asksPerSecond, asksPerSecond)
+	}
+	return r.rates[subject]
+}
+
+func (r *remote) idOf(ctx context.Context, subject, text string) (SchemaID, error) {
+	found, err := r.client.LookupSchema(ctx, subject, sr.Schema{Schema: compact(text)})
+	if unknown(err) {
+		return 0, fmt.Errorf("the registry does not list the schema under %s: register it", subject)
+	}
+	if err != nil {
+		return 0, outage(err)
+	}
+	return SchemaID(found.ID), nil
+}
+
+func (r *remote) register(ctx context.Context, subject, text string) (SchemaID, error) {
+	id, err := r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: compact(text)}, -1, -1)
+	if err != nil {
+		return 0, outage(err)
+	}
+	for _, set := range r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatFullTransitive}, subject) {
+		if set.Err != nil {
+			return 0, outage(set.Err)
+		}
+	}
+	return SchemaID(id), nil
+}
+
+// unknown says whether the registry answered that it does not have something. A bare 404 is
+// not that answer: it is a wrong URL, and whole topics would end as dead letters.
+func unknown(err error) bool {
+	var answer *sr.ResponseError
+	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound &&
+		(answer.ErrorCode == sr.ErrSubjectNotFound.Code ||
+			answer.ErrorCode == sr.ErrVersionNotFound.Code ||
+			answer.ErrorCode == sr.ErrSchemaNotFound.Code)
+}
+
+// outage keeps the code of an answer and little of its text, which is foreign.
+func outage(err error) error {
+	var answer *sr.ResponseError
+	if errors.As(err, &answer) {
+		return fmt.Errorf("registry answers %d (%d): %.200q", answer.StatusCode, answer.ErrorCode, answer.Error())
+	}
+	return fmt.Errorf("registry: %w", err)
+}
+
+// compact removes the white space of a schema text, so that its layout makes no version.
+func compact(text string) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, []byte(text)); err != nil {
+		return text
+	}
+	return b.String()
+}

@@ -1,0 +1,191 @@
+package avro
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxValues bounds the values of one record, so that a few bytes cannot become much memory
+// (security.md K5): blocks add up, and a record of nulls costs nothing to send.
+const maxValues = 100_000
+
+var (
+	errShort    = errors.New("the bytes end too early")
+	errVarint   = errors.New("a number has more digits than its type")
+	errTooMany  = fmt.Errorf("more than %d values", maxValues)
+	errNegative = errors.New("a negative length")
+	errText     = errors.New("text is not UTF-8")
+)
+
+// walker reads bytes by a schema without keeping anything.
+type walker struct {
+	rest   []byte
+	values int
+}
+
+// verify checks that b is exactly one record of this schema, before goavro sees it. goavro
+// itself takes numbers that overflow their type, text that is not UTF-8 and bytes left over,
+// and reserves memory by counts that nothing stands behind.
+func verify(n *node, b []byte) error {
+	w := walker{rest: b}
+	if err := w.walk(n); err != nil {
+		return err
+	}
+	if len(w.rest) != 0 {
+		return fmt.Errorf("%d bytes are left over", len(w.rest))
+	}
+	return nil
+}
+
+func (w *walker) walk(n *node) error {
+	if w.values++; w.values > maxValues {
+		return errTooMany
+	}
+	switch n.kind {
+	case kindNull:
+		return nil
+	case kindBoolean:
+		return w.boolean()
+	case kindInt, kindLong:
+		_, err := w.number(n.kind)
+		return err
+	case kindFloat:
+		return w.skip(4)
+	case kindDouble:
+		return w.skip(8)
+	case kindFixed:
+		return w.skip(int64(n.size))
+	case kindBytes, kindString:
+		return w.text(n.kind)
+	case kindEnum:
+		_, err := w.index(len(n.symbols))
+		return err
+	case kindUnion:
+		i, err := w.index(len(n.branches))
+		if err != nil {
+			return err
+		}
+		return w.walk(n.branches[i])
+	case kindArray, kindMap:
+		return w.blocks(n)
+	}
+	for _, f := range n.fields {
+		if err := w.walk(f.typ); err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+	}
+	return nil
+}
+
+// number reads a zig-zag varint. One that does not fit its type would come out of goavro as
+// another number.
+func (w *walker) number(k kind) (int64, error) {
+	var u uint64
+	for i, b := range w.rest {
+		if i == 9 && b > 1 || i > 9 {
+			return 0, errVarint
+		}
+		u |= uint64(b&0x7f) << (7 * i)
+		if b&0x80 != 0 {
+			continue
+		}
+		w.rest = w.rest[i+1:]
+		v := int64(u>>1) ^ -int64(u&1)
+		if k == kindInt && int64(int32(v)) != v {
+			return 0, errVarint
+		}
+		return v, nil
+	}
+	return 0, errShort
+}
+
+func (w *walker) index(size int) (int64, error) {
+	i, err := w.number(kindLong)
+	if err == nil && (i < 0 || i >= int64(size)) {
+		err = fmt.Errorf("choice %d of %d", i, size)
+	}
+	return i, err
+}
+
+func (w *walker) skip(size int64) error {
+	if size < 0 {
+		return errNegative
+	}
+	if size > int64(len(w.rest)) {
+		return errShort
+	}
+	w.rest = w.rest[size:]
+	return nil
+}
+
+func (w *walker) boolean() error {
+	if len(w.rest) == 0 {
+		return errShort
+	}
+	if w.rest[0] > 1 {
+		return errors.New("a boolean is neither 0 nor 1")
+	}
+	w.rest = w.rest[1:]
+	return nil
+}
+
+func (w *walker) text(k kind) error {
+	size, err := w.number(kindLong)
+	if err != nil {
+		return err
+	}
+	before := w.rest
+	if err := w.skip(size); err != nil {
+		return err
+	}
+	if k == kindString && !utf8.Valid(before[:size]) {
+		return errText
+	}
+	return nil
+}
+
+// blocks reads the blocks of an array or map up to the closing zero. A negative count is
+// followed by the block's size in bytes, which must be right: others may skip by it.
+func (w *walker) blocks(n *node) error {
+	for {
+		count, err := w.number(kindLong)
+		if err != nil || count == 0 {
+			return err
+		}
+		end := -1
+		if count < 0 {
+			size, err := w.number(kindLong)
+			if err != nil {
+				return err
+			}
+			if count = -count; count < 0 || size < 0 || size > int64(len(w.rest)) {
+				return errNegative
+			}
+			end = len(w.rest) - int(size)
+		}
+		if count > maxValues {
+			return errTooMany
+		}
+		if err := w.block(n, count); err != nil {
+			return err
+		}
+		if end >= 0 && len(w.rest) != end {
+			return errors.New("a block has another size than it says")
+		}
+	}
+}
+
+func (w *walker) block(n *node, count int64) error {
+	for range count {
+		if n.kind == kindMap {
+			if err := w.text(kindString); err != nil {
+				return err
+			}
+		}
+		if err := w.walk(n.items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
