@@ -1,0 +1,232 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is the settings file of `simulate -c FILE`: YAML or JSON. A key that it does not know is
+// an error, as is one given twice. Times are RFC 3339, durations like "90s", amounts yuan in
+// quotes ("88.88"). An app without keys gets new ones.
+type Config struct {
+	Seed       uint64        `yaml:"seed"`
+	Latency    Latency       `yaml:"latency"`
+	PayLimit   time.Duration `yaml:"pay_limit"` // of a trade without its own; zero: 3 h
+	BenchMode  bool          `yaml:"bench_mode"`
+	Apps       []AppConfig   `yaml:"apps"`
+	HKApps     []HKAppConfig `yaml:"hk_apps"`
+	HK         HKConfig      `yaml:"hk"`
+	Faults     []FaultConfig `yaml:"faults"`
+	Trades     []TradeConfig `yaml:"trades"`
+	ItemOrders []ItemConfig  `yaml:"item_orders"`
+}
+
+// AppConfig is one app of the classic gateway.
+type AppConfig struct {
+	ID         string           `yaml:"id"`
+	SellerID   string           `yaml:"seller_id"`
+	Keys       KeysConfig       `yaml:"keys"`        // of sign_type RSA2
+	LegacyKeys KeysConfig       `yaml:"legacy_keys"` // of sign_type RSA; none is made
+	Merchants  []MerchantConfig `yaml:"merchants"`
+}
+
+// MerchantConfig is one merchant under an app.
+type MerchantConfig struct {
+	Name         string `yaml:"name"`
+	SellerID     string `yaml:"seller_id"`
+	AppAuthToken string `yaml:"app_auth_token"`
+}
+
+// HKAppConfig is one client of the HK gateway. KeyVersion is that of both keys; empty: 1.
+type HKAppConfig struct {
+	ClientID   string     `yaml:"client_id"`
+	KeyVersion string     `yaml:"key_version"`
+	Keys       KeysConfig `yaml:"keys"`
+}
+
+// HKConfig is [HKRules] in a file.
+type HKConfig struct {
+	Skew          time.Duration `yaml:"skew"`
+	BizTypes      []string      `yaml:"biz_types"`
+	LongRequestID bool          `yaml:"long_request_id"`
+	Seconds       bool          `yaml:"seconds"`
+	OrderedTimes  bool          `yaml:"ordered_times"`
+}
+
+// FaultConfig is one [Fault]. Kind is one of cut, outage, bad_gateway, too_many_requests, delay,
+// unavailable, system_error, throttled, refuse, unsigned, wrong_key, swapped.
+type FaultConfig struct {
+	Kind        string        `yaml:"kind"`
+	Method      Method        `yaml:"method"`
+	Order       string        `yaml:"order"`
+	App         string        `yaml:"app"`
+	After       bool          `yaml:"after"` // behind the effect
+	Skip        int           `yaml:"skip"`
+	Times       int           `yaml:"times"` // 0: once, with a probability: without end
+	Always      bool          `yaml:"always"`
+	Probability float64       `yaml:"probability"`
+	From        time.Time     `yaml:"from"`
+	To          time.Time     `yaml:"to"`
+	Delay       time.Duration `yaml:"delay"` // of delay; Retry-After of too_many_requests
+	SubCode     string        `yaml:"sub_code"`
+	Code        string        `yaml:"code"`
+}
+
+// TradeConfig is one [Trade].
+type TradeConfig struct {
+	App         string         `yaml:"app"`
+	Merchant    string         `yaml:"merchant"`
+	OutTradeNo  string         `yaml:"out_trade_no"`
+	TradeNo     string         `yaml:"trade_no"`
+	Status      TradeStatus    `yaml:"status"`
+	Total       Fen            `yaml:"total"`
+	Subject     string         `yaml:"subject"`
+	BuyerID     string         `yaml:"buyer_id"`
+	BuyerOpenID string         `yaml:"buyer_open_id"`
+	SellerID    string         `yaml:"seller_id"`
+	CreatedAt   time.Time      `yaml:"created_at"`
+	ExpiresAt   time.Time      `yaml:"expires_at"`
+	More        map[string]any `yaml:"more"`
+}
+
+// ItemConfig is one [ItemOrder].
+type ItemConfig struct {
+	App            string         `yaml:"app"`
+	OrderNo        string         `yaml:"order_no"`
+	OutOrderNo     string         `yaml:"out_order_no"`
+	PartnerID      string         `yaml:"partner_id"`
+	TradeNo        string         `yaml:"trade_no"`
+	Status         string         `yaml:"status"`
+	BuyerID        string         `yaml:"buyer_id"`
+	SellerID       string         `yaml:"seller_id"`
+	CreatedAt      time.Time      `yaml:"created_at"`
+	ModifiedAt     time.Time      `yaml:"modified_at"`
+	PaidAt         time.Time      `yaml:"paid_at"`
+	Total          Fen            `yaml:"total"`
+	RealPay        Fen            `yaml:"real_pay"`
+	Discount       Fen            `yaml:"discount"`
+	SellerReceives Fen            `yaml:"seller_receives"`
+	Items          []Item         `yaml:"items"`
+	More           map[string]any `yaml:"more"`
+}
+
+// LoadConfig reads a settings file.
+func LoadConfig(r io.Reader) (Config, error) {
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	var c Config
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, fmt.Errorf("read simulator settings: %w", err)
+	}
+	if err := d.Decode(new(Config)); !errors.Is(err, io.EOF) {
+		return Config{}, errors.New("read simulator settings: more than one document")
+	}
+	return c, nil
+}
+
+// Generated are the apps for which a configuration gave no keys.
+type Generated struct {
+	Apps   []GeneratedApp
+	HKApps []GeneratedHKApp
+}
+
+// Options turns the configuration into options. Key files are relative to dir. Apps without keys
+// get new ones, which are returned beside.
+func (c Config) Options(dir string) (Options, Generated, error) {
+	o := Options{
+		Seed: c.Seed, Latency: c.Latency, PayLimit: c.PayLimit, BenchMode: c.BenchMode,
+		HK: HKRules(c.HK),
+	}
+	var made Generated
+	var errs []error
+	for _, a := range c.Apps {
+		errs = append(errs, a.add(dir, &o, &made))
+	}
+	for _, a := range c.HKApps {
+		errs = append(errs, a.add(dir, &o, &made))
+	}
+	for i, f := range c.Faults {
+		fault, err := f.fault()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("faults[%d]: %w", i, err))
+		}
+		o.Faults = append(o.Faults, fault)
+	}
+	for _, t := range c.Trades {
+		o.Trades = append(o.Trades, t.trade())
+	}
+	for _, i := range c.ItemOrders {
+		o.ItemOrders = append(o.ItemOrders, i.itemOrder())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Options{}, Generated{}, fmt.Errorf("simulator settings: %w", err)
+	}
+	return o, made, nil
+}
+
+// kinds are the faults by their names in the file; the others need more than a method.
+var kinds = map[string]func(FaultConfig) Fault{
+	"cut":               func(f FaultConfig) Fault { return Before(f.Method) },
+	"outage":            func(f FaultConfig) Fault { return Outage(f.From, f.To) },
+	"bad_gateway":       func(f FaultConfig) Fault { return BadGateway(f.Method) },
+	"too_many_requests": func(f FaultConfig) Fault { return TooManyRequests(f.Method, f.Delay) },
+	"delay":             func(f FaultConfig) Fault { return Delay(f.Method, f.Delay) },
+	"unavailable":       func(f FaultConfig) Fault { return Unavailable(f.Method) },
+	"system_error":      func(f FaultConfig) Fault { return SystemError(f.Method) },
+	"throttled":         func(f FaultConfig) Fault { return Throttled(f.Method) },
+	"refuse":            func(f FaultConfig) Fault { return Refuse(f.Method, f.SubCode) },
+	"unsigned":          func(f FaultConfig) Fault { return Unsigned(f.Method) },
+	"wrong_key":         func(f FaultConfig) Fault { return WrongKey(f.Method) },
+	"swapped":           func(f FaultConfig) Fault { return Swapped(f.Method) },
+}
+
+func (f FaultConfig) fault() (Fault, error) {
+	mk := kinds[f.Kind]
+	switch {
+	case mk == nil:
+		return Fault{}, fmt.Errorf("no kind %q", f.Kind)
+	case f.Kind == "refuse" && f.SubCode == "":
+		return Fault{}, errors.New("refuse needs sub_code")
+	case f.Kind == "delay" && f.Delay <= 0:
+		return Fault{}, errors.New("delay needs a delay")
+	case f.Probability < 0 || f.Probability > 1:
+		return Fault{}, errors.New("probability is outside 0 to 1")
+	case f.Method != "" && f.Method != HKOrderSync && !known(f.Method):
+		return Fault{}, fmt.Errorf("no method %q", f.Method)
+	}
+	out := mk(f).Order(f.Order).App(f.App).Skip(f.Skip).Between(f.From, f.To).WithCode(f.Code)
+	if f.Probability > 0 {
+		out = out.Probability(f.Probability)
+	}
+	if f.Times > 0 {
+		out = out.Times(f.Times)
+	}
+	if f.Always {
+		out = out.Always()
+	}
+	if f.After {
+		out = out.AfterEffect()
+	}
+	return out, nil
+}
+
+func (t TradeConfig) trade() Trade {
+	return Trade{
+		App: t.App, Merchant: t.Merchant, OutTradeNo: t.OutTradeNo, TradeNo: t.TradeNo, Status: t.Status, Total: t.Total,
+		Subject: t.Subject, BuyerID: t.BuyerID, BuyerOpenID: t.BuyerOpenID, SellerID: t.SellerID,
+		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, More: t.More,
+	}
+}
+
+func (i ItemConfig) itemOrder() ItemOrder {
+	return ItemOrder{
+		App: i.App, OrderNo: i.OrderNo, OutOrderNo: i.OutOrderNo, PartnerID: i.PartnerID, TradeNo: i.TradeNo,
+		Status: i.Status, BuyerID: i.BuyerID, SellerID: i.SellerID, CreatedAt: i.CreatedAt, ModifiedAt: i.ModifiedAt,
+		PaidAt: i.PaidAt, Total: i.Total, RealPay: i.RealPay, Discount: i.Discount, SellerReceives: i.SellerReceives,
+		Items: i.Items, More: i.More,
+	}
+}

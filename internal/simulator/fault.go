@@ -1,0 +1,281 @@
+package simulator
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// kind is what a fault does.
+type kind uint8
+
+const (
+	kindNone kind = iota
+	kindCut
+	kindOutage
+	kindBadGateway
+	kindTooMany
+	kindDelay
+	kindUnavailable
+	kindSystemError
+	kindThrottled
+	kindRefused
+	kindUnsigned
+	kindWrongKey
+	kindSwapped
+)
+
+// String names a kind as the journal and the settings file do.
+func (k kind) String() string {
+	return [...]string{
+		"", "cut", "outage", "bad_gateway", "too_many_requests", "delay", "unavailable",
+		"system_error", "throttled", "refuse", "unsigned", "wrong_key", "swapped",
+	}[k]
+}
+
+// Fault is one misbehaviour on order. Make it with a constructor and narrow it with the
+// methods; each returns a changed copy. Without Times, Always or Probability it strikes once.
+// An empty method means any call. A fault strikes requests that passed every check (HK order
+// of checks: docs/alipay.md, HK "Simulator"); only Outage strikes before anything is read.
+type Fault struct {
+	kind        kind
+	method      Method
+	order       string
+	app         string
+	skip        int     // matching requests that pass first
+	times       int     // strikes left; negative: no end
+	probability float64 // of each strike; 0: certain
+	after       bool    // once the effect has taken place
+	from, to    time.Time
+	delay       time.Duration // of Delay; of Retry-After for TooManyRequests
+	subCode     string        // of Refuse
+	code        string        // of Refuse, overriding the usual one
+}
+
+func newFault(k kind, m Method) Fault { return Fault{kind: k, method: m, times: 1} }
+
+// Before cuts the connection before the effect: the request is lost.
+func Before(m Method) Fault { return newFault(kindCut, m) }
+
+// After cuts the connection once the effect has taken place: the answer is lost.
+func After(m Method) Fault { return newFault(kindCut, m).AfterEffect() }
+
+// BadGateway answers status 502 with HTML, as a proxy does.
+func BadGateway(m Method) Fault { return newFault(kindBadGateway, m) }
+
+// TooManyRequests answers status 429; retryAfter, in whole seconds, is sent unless zero.
+func TooManyRequests(m Method, retryAfter time.Duration) Fault {
+	f := newFault(kindTooMany, m)
+	f.delay = retryAfter
+	return f
+}
+
+// Delay lets the request wait before its effect (or with AfterEffect: before its answer).
+// It adds to the latency and to other faults.
+func Delay(m Method, d time.Duration) Fault {
+	f := newFault(kindDelay, m)
+	f.delay = d
+	return f
+}
+
+// Unavailable answers 20000 isp.unknow-error, at HK UNKNOWN_EXCEPTION with status U.
+func Unavailable(m Method) Fault { return newFault(kindUnavailable, m) }
+
+// SystemError answers 40004 ACQ.SYSTEM_ERROR (Koubei: SYSTEM_ERROR), at HK UNKNOWN_EXCEPTION with status U.
+func SystemError(m Method) Fault { return newFault(kindSystemError, m) }
+
+// Throttled answers 40005 isv.app-call-limited, at HK REQUEST_TRAFFIC_EXCEED_LIMIT with status U.
+func Throttled(m Method) Fault { return newFault(kindThrottled, m) }
+
+// Refuse answers the sub_code (at HK the resultCode) by its name.
+func Refuse(m Method, subCode string) Fault {
+	f := newFault(kindRefused, m)
+	f.subCode = subCode
+	return f
+}
+
+// Unsigned answers as always, but without a signature.
+func Unsigned(m Method) Fault { return newFault(kindUnsigned, m).AfterEffect() }
+
+// WrongKey answers as always, but signs with the key of nobody.
+func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
+
+// Swapped answers with an earlier, genuinely signed answer to another order of the same app and
+// method. It does not strike while there is none.
+func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
+
+// Outage cuts every connection from one time to another, before anything is read.
+func Outage(from, to time.Time) Fault { return newFault(kindOutage, "").Always().Between(from, to) }
+
+// Order narrows the fault to one order number (merchant's or Alipay's).
+func (f Fault) Order(no string) Fault { f.order = no; return f }
+
+// App narrows the fault to one app_id or Client-Id.
+func (f Fault) App(id string) Fault { f.app = id; return f }
+
+// Skip lets n matching requests pass first.
+func (f Fault) Skip(n int) Fault { f.skip = n; return f }
+
+// Times lets the fault strike n times.
+func (f Fault) Times(n int) Fault { f.times = n; return f }
+
+// Always lets the fault strike without end.
+func (f Fault) Always() Fault { f.times = -1; return f }
+
+// Probability lets each matching request be struck with probability p, without end unless
+// Times follows. The same seed, order and attempt give the same decision.
+func (f Fault) Probability(p float64) Fault { f.probability, f.times = p, -1; return f }
+
+// Between narrows the fault to a time window; its end does not belong to it.
+func (f Fault) Between(from, to time.Time) Fault { f.from, f.to = from, to; return f }
+
+// AfterEffect moves the fault behind the effect: the effect takes place, the answer hides it.
+func (f Fault) AfterEffect() Fault { f.after = true; return f }
+
+// WithCode replaces the code of Refuse that belongs to its sub_code by the documents, at HK the
+// resultStatus (F unless told otherwise).
+func (f Fault) WithCode(code string) Fault { f.code = code; return f }
+
+// String names the fault as the journal does.
+func (f Fault) String() string {
+	switch {
+	case f.kind == kindNone:
+		return ""
+	case f.kind == kindRefused:
+		return f.kind.String() + " " + f.subCode
+	case f.after && f.kind < kindUnsigned:
+		return f.kind.String() + " after"
+	case f.kind < kindUnsigned && f.kind != kindOutage:
+		return f.kind.String() + " before"
+	}
+	return f.kind.String()
+}
+
+// struck is what faults do to one request: at most one of them acts, delays add up.
+type struck struct {
+	Fault
+	waitBefore, waitAfter time.Duration
+}
+
+// faults is the list in force.
+type faults struct {
+	seed uint64
+	mu   sync.Mutex
+	list []Fault // guarded by mu
+}
+
+// AddFault puts a fault behind those already in force; of several that fit, the first strikes.
+func (s *Simulator) AddFault(f Fault) {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.list = append(s.faults.list, f)
+}
+
+// ClearFaults takes all faults away.
+func (s *Simulator) ClearFaults() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.list = nil
+}
+
+// outage says whether an Outage is on.
+func (fs *faults) outage(now time.Time) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return slices.ContainsFunc(fs.list, func(f Fault) bool { return f.kind == kindOutage && f.inWindow(now) })
+}
+
+// strike chooses what happens to a request. swappable says whether an answer of another order is at hand.
+func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, swappable bool) struck {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var out struck
+	for i := range fs.list {
+		f := &fs.list[i]
+		if !f.fits(e, given, now) || (f.kind == kindSwapped && !swappable) {
+			continue
+		}
+		if f.kind != kindDelay && out.kind != kindNone {
+			continue // the first one acts; this one keeps its count
+		}
+		if !f.spend(fs.seed, i, e, attempt) {
+			continue
+		}
+		switch {
+		case f.kind != kindDelay:
+			out.Fault = *f
+		case f.after:
+			out.waitAfter += f.delay
+		default:
+			out.waitBefore += f.delay
+		}
+	}
+	return out
+}
+
+func (f *Fault) inWindow(now time.Time) bool {
+	return (f.from.IsZero() || !now.Before(f.from)) && (f.to.IsZero() || now.Before(f.to))
+}
+
+// fits says whether a fault is meant for this request.
+func (f *Fault) fits(e *RequestEntry, given string, now time.Time) bool {
+	return f.kind != kindOutage && f.times != 0 &&
+		(f.method == "" || f.method == e.Method) &&
+		(f.app == "" || f.app == e.App) &&
+		(f.order == "" || f.order == e.OrderNo || f.order == given) &&
+		f.inWindow(now)
+}
+
+// spend counts a fitting request and says whether the fault strikes it.
+func (f *Fault) spend(seed uint64, index int, e *RequestEntry, attempt int) bool {
+	if f.skip > 0 {
+		f.skip--
+		return false
+	}
+	if f.probability > 0 && roll(seed, "fault", strconv.Itoa(index), string(e.Method), e.OrderNo, strconv.Itoa(attempt)) >= f.probability {
+		return false
+	}
+	if f.times > 0 {
+		f.times--
+	}
+	return true
+}
+
+// refusalOf puts a fault into the words of the classic gateway.
+func (f Fault) refusal(m Method) reply {
+	switch f.kind {
+	case kindThrottled:
+		return failure("isv.app-call-limited", "the app calls too often")
+	case kindSystemError:
+		if strings.HasPrefix(string(m), "koubei.") {
+			return failure("SYSTEM_ERROR", busy)
+		}
+		return failure("ACQ.SYSTEM_ERROR", busy)
+	case kindRefused:
+		a := failure(f.subCode, "refused on order")
+		if f.code != "" {
+			a.code = f.code
+		}
+		return a
+	default:
+		return failure("isp.unknow-error", busy)
+	}
+}
+
+// hkRefusal puts a fault into the words of the HK gateway.
+func (f Fault) hkRefusal() hkResult {
+	switch f.kind {
+	case kindThrottled:
+		return hkResult{code: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: "U", message: "too many requests"}
+	case kindRefused:
+		status := f.code
+		if status == "" {
+			status = "F"
+		}
+		return hkResult{code: f.subCode, status: status, message: "refused on order"}
+	default:
+		return hkResult{code: "UNKNOWN_EXCEPTION", status: "U", message: "unknown error"}
+	}
+}

@@ -1,0 +1,237 @@
+package simulator
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timeLayout is how the classic gateway writes times (every page, "timestamp").
+const timeLayout = "2006-01-02 15:04:05"
+
+// front is a request to the classic gateway on its way through the checks.
+type front struct {
+	p        params
+	method   Method
+	app      *App
+	merchant Merchant // of the token; zero: the app's own
+	charset  charset
+	key      *rsa.PublicKey
+	answer   signKey // what signs the answer, once that is known
+	name     string  // of the answer's node
+}
+
+// serveGateway answers one request to the classic gateway. The order of its checks is not
+// documented; the signature comes first as far as that is possible [inferred].
+func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
+	f := &front{charset: utf8Charset, name: "error_response"}
+	e := &RequestEntry{At: s.o.Now()}
+	if bad, ok := s.admit(f, r); !ok {
+		e.Method, e.App, e.Content = f.method, f.p["app_id"], sha256.Sum256([]byte(f.p["biz_content"]))
+		s.log.arrive(e)
+		s.refuse(w, f, e, bad)
+		return
+	}
+	e.Method, e.App, e.Merchant = f.method, f.app.ID, f.merchant.Name
+	e.Content = sha256.Sum256([]byte(f.p["biz_content"]))
+	content, bad := readContent(f.p["biz_content"])
+	if bad != nil {
+		s.log.arrive(e)
+		s.refuse(w, f, e, *bad)
+		return
+	}
+	given := s.number(e, f, content)
+	attempt := s.log.arrive(e)
+	if bad := check(f, content); bad != nil {
+		s.refuse(w, f, e, *bad)
+		return
+	}
+	s.run(w, r, &call{
+		entry: e, given: given, attempt: attempt,
+		effect: func() answer { return s.classicAnswer(f, s.perform(f, e, content)) },
+		refuse: func(flt Fault) answer { return s.classicAnswer(f, flt.refusal(f.method)) },
+	})
+}
+
+// classicAnswer makes a reply ready to be sealed in one of the ways that faults ask for.
+func (s *Simulator) classicAnswer(f *front, a reply) answer {
+	return answer{verdict: a.verdict(), good: a.code == "10000", seal: func(k kind) sealed {
+		key := f.answer
+		switch k {
+		case kindUnsigned:
+			key = signKey{}
+		case kindWrongKey:
+			key.key = s.signer.wrong()
+		}
+		return s.seal(f.name, a, f.charset, key)
+	}}
+}
+
+// refuse answers a request that did not pass the checks. Which of these answers are signed is
+// known for two only (invalid-signature is, invalid-app-id is not): what fails before the app
+// proved itself is unsigned, what fails later is signed [inferred].
+func (s *Simulator) refuse(w http.ResponseWriter, f *front, e *RequestEntry, a reply) {
+	s.log.verdict(e, a.verdict(), "")
+	s.seal(f.name, a, f.charset, f.answer).write(w)
+}
+
+// admit checks the public parameters. The result is a refusal, or true.
+func (s *Simulator) admit(f *front, r *http.Request) (reply, bool) {
+	var err error
+	f.p, err = readParams(r)
+	switch {
+	case errors.Is(err, errContentType):
+		return failure("isv.invalid-content-type", err.Error()), false
+	case err != nil:
+		return failure("isv.invalid-parameter", "unreadable request"), false
+	case r.Method != http.MethodPost && r.Method != http.MethodGet:
+		return failure("isv.invalid-parameter", "POST or GET"), false
+	}
+	if known(Method(f.p["method"])) {
+		f.method = Method(f.p["method"])
+		f.name = nodeName(f.method)
+	}
+	for _, step := range []func(*front) *reply{s.checkApp, s.checkSignature, s.checkPublic, s.checkToken} {
+		if bad := step(f); bad != nil {
+			return *bad, false
+		}
+	}
+	return reply{}, true
+}
+
+func known(m Method) bool {
+	return m == TradeCreate || m == TradeQuery || m == OrderInfoSync || m == ItemOrderQuery
+}
+
+func refusal(subCode, subMsg string) *reply {
+	a := failure(subCode, subMsg)
+	return &a
+}
+
+// missing are the public parameters without which nothing can be verified, with their errors
+// (docs/alipay.md, "Gateway codes").
+var missing = []struct{ name, subCode string }{
+	{"app_id", "isv.missing-app-id"},
+	{"sign", "isv.missing-signature"},
+	{"sign_type", "isv.missing-signature-type"},
+}
+
+// checkApp finds the app, its keys and the charset. Its refusals are unsigned.
+func (s *Simulator) checkApp(f *front) *reply {
+	for _, m := range missing {
+		if f.p[m.name] == "" {
+			return refusal(m.subCode, "missing "+m.name)
+		}
+	}
+	f.app = s.apps[f.p["app_id"]]
+	if f.app == nil {
+		return refusal("isv.invalid-app-id", "no such app")
+	}
+	name := f.p["charset"]
+	if name == "" {
+		name = "GBK" // what the gateway assumes
+	}
+	c, ok := charsetOf(name)
+	if !ok {
+		return refusal("isv.invalid-charset", "GBK or UTF-8")
+	}
+	f.charset = c
+	switch f.p["sign_type"] {
+	case "RSA2":
+		f.key, f.answer = f.app.PublicKey, signKey{f.app.SigningKey, crypto.SHA256}
+	case "RSA":
+		if f.app.LegacyPublicKey == nil || f.app.LegacySigningKey == nil {
+			return refusal("isv.missing-signature-config", "the app has no key for RSA")
+		}
+		f.key, f.answer = f.app.LegacyPublicKey, signKey{f.app.LegacySigningKey, crypto.SHA1}
+	default:
+		return refusal("isv.invalid-signature-type", "RSA2 or RSA")
+	}
+	return nil
+}
+
+// htmlEscape is how the gateway escapes the text that it echoes.
+var htmlEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
+
+// checkSignature verifies the request in its declared charset, whatever charset decoded it. The
+// answer echoes the text that should have been signed, HTML-escaped, and is itself signed
+// (docs/alipay.md, "Gateway codes": isv.invalid-signature).
+func (s *Simulator) checkSignature(f *front) *reply {
+	text := f.p.toSign()
+	sig, err := base64.StdEncoding.DecodeString(f.p["sign"])
+	if err == nil && verify(f.key, f.answer.hash, f.charset.encode(text), sig) {
+		return nil
+	}
+	return refusal("isv.invalid-signature",
+		"check the private key, and that charset is in the URL query; the string to sign is: "+htmlEscape.Replace(text))
+}
+
+// maxLengths are those of the public parameters (every page, "public request parameters").
+var maxLengths = []struct {
+	name string
+	max  int
+}{
+	{"app_id", 32}, {"method", 128}, {"format", 40}, {"charset", 10}, {"sign_type", 10}, {"sign", 344},
+	{"timestamp", 19}, {"version", 3}, {"notify_url", 256}, {"app_auth_token", 40},
+}
+
+// checkPublic checks the other public parameters. The age of the timestamp is not judged: what
+// Alipay tolerates is not known.
+func (s *Simulator) checkPublic(f *front) *reply {
+	switch format := f.p["format"]; {
+	case f.p["method"] == "":
+		return refusal("isv.missing-method", "missing method")
+	case f.method == "":
+		return refusal("isv.invalid-method", "no such method")
+	case f.p["timestamp"] == "":
+		return refusal("isv.missing-timestamp", "missing timestamp")
+	case f.p["version"] == "":
+		return refusal("isv.missing-version", "missing version")
+	case f.p["version"] != "1.0":
+		return refusal("isv.unsupported-version", "1.0")
+	case format != "" && format != "JSON" && format != "json":
+		return refusal("isv.invalid-format", "JSON")
+	case f.p["encrypt_type"] != "":
+		return refusal("isv.invalid-encrypt-type", "the app has no AES key")
+	}
+	if _, err := time.ParseInLocation(timeLayout, f.p["timestamp"], beijing); err != nil {
+		return refusal("isv.invalid-timestamp", timeLayout)
+	}
+	for _, l := range maxLengths {
+		if len(f.p[l.name]) > l.max {
+			return refusal("isv.invalid-parameter", l.name+" has more than "+strconv.Itoa(l.max)+" characters")
+		}
+	}
+	if u := f.p["notify_url"]; u != "" && !webAddress(u) {
+		return refusal("isv.invalid-parameter", "notify_url is no absolute http or https address")
+	}
+	return nil
+}
+
+// checkToken finds the merchant for whom the app acts.
+func (s *Simulator) checkToken(f *front) *reply {
+	token := f.p["app_auth_token"]
+	f.merchant = Merchant{SellerID: f.app.SellerID}
+	if token == "" {
+		return nil
+	}
+	for _, m := range f.app.Merchants {
+		if m.AppAuthToken == token {
+			f.merchant = m
+			return nil
+		}
+	}
+	return refusal("aop.invalid-app-auth-token", "no such token")
+}
+
+func webAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

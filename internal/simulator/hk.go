@@ -1,0 +1,257 @@
+package simulator
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// hkResult is an answer of the HK gateway before it is written.
+type hkResult struct {
+	code, status, message string // resultCode, resultStatus, resultMessage
+	orderID               string
+}
+
+func hkRefused(code, message string) *hkResult {
+	return &hkResult{code: code, status: "F", message: message}
+}
+
+func (a hkResult) verdict() string { return a.status + " " + a.code }
+
+func (a hkResult) body() []byte {
+	result := object([]member{{"resultCode", a.code}, {"resultStatus", a.status}, {"resultMessage", a.message}})
+	m := []member{{"result", json.RawMessage(result)}}
+	return object(appendText(m, "orderId", a.orderID))
+}
+
+// HKOrder is what AlipayHK knows of one order.
+type HKOrder struct {
+	ClientID   string
+	BizNo      string // merchantBizNo
+	OrderID    string // made by AlipayHK
+	Status     string // orderStatus of the last update that was processed
+	ModifyTime int64  // orderModifyTime of that update
+	Updates    int    // processed so far
+}
+
+// hkKey is the scope of an order's clock: not stated, Client-Id and merchantBizNo [inferred].
+type hkKey struct{ clientID, bizNo string }
+
+// HKOrders returns copies of all orders, sorted by client and number.
+func (s *Simulator) HKOrders() []HKOrder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]HKOrder, 0, len(s.hkOrders))
+	for _, o := range s.hkOrders {
+		out = append(out, *o)
+	}
+	slices.SortFunc(out, func(a, b HKOrder) int {
+		return strings.Compare(a.ClientID+"\n"+a.BizNo, b.ClientID+"\n"+b.BizNo)
+	})
+	return out
+}
+
+// hkFront is a request to the HK gateway on its way through the checks.
+type hkFront struct {
+	r        *http.Request
+	target   string // path and query as on the request line: they are signed
+	clientID string
+	app      *HKApp // nil until known
+	body     []byte
+	sig      signatureHeader
+	content  fields
+	mute     bool // the answer is unsigned
+}
+
+// serveHK answers one request to the HK gateway (docs/alipay.md, HK "Simulator": order of checks).
+func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
+	f := &hkFront{r: r, target: requestTarget(r), clientID: r.Header.Get("Client-Id")}
+	f.app = s.hkApps[f.clientID]
+	e := &RequestEntry{At: s.o.Now(), Method: HKOrderSync, App: f.clientID}
+	body, err := io.ReadAll(r.Body)
+	f.body, e.Content = body, sha256.Sum256(body)
+	bad := s.hkAdmit(f, err)
+	e.OrderNo, e.RequestNo = f.content.text("merchantBizNo"), f.content.text("requestId")
+	attempt := s.log.arrive(e)
+	if bad != nil {
+		a := s.hkAnswer(f, *bad)
+		s.log.verdict(e, a.verdict, "")
+		a.seal(kindNone).write(w)
+		return
+	}
+	s.run(w, r, &call{
+		entry: e, given: f.content.text("tradeNo"), attempt: attempt,
+		effect: func() answer { return s.hkAnswer(f, s.hkUpdate(f, e)) },
+		refuse: func(flt Fault) answer { return s.hkAnswer(f, flt.hkRefusal()) },
+	})
+}
+
+// requestTarget returns the request line's target without scheme and host.
+func requestTarget(r *http.Request) string {
+	t := r.RequestURI
+	if t == "" {
+		return r.URL.RequestURI()
+	}
+	if u, err := url.Parse(t); err == nil && u.IsAbs() {
+		if i := strings.Index(t[len(u.Scheme)+3:], "/"); i >= 0 {
+			return t[len(u.Scheme)+3+i:]
+		}
+	}
+	return t
+}
+
+// hkAdmit runs the checks up to the body's fields.
+func (s *Simulator) hkAdmit(f *hkFront, readErr error) *hkResult {
+	for _, step := range []func(*hkFront) *hkResult{checkHKRoute, checkHKHeaders, checkHKClient, s.checkHKTime, checkHKSignature} {
+		if bad := step(f); bad != nil {
+			return bad
+		}
+	}
+	if readErr != nil {
+		return hkRefused("PARAM_ILLEGAL", "unreadable body")
+	}
+	if f.r.Header.Get("Encrypt") != "" {
+		return hkRefused("PARAM_ILLEGAL", "this client has no encryption")
+	}
+	var err error
+	if f.content, err = parseObject(f.body); err != nil {
+		return hkRefused("PARAM_ILLEGAL", "body: "+err.Error())
+	}
+	if err := s.o.HK.check(f.content); err != nil {
+		return hkRefused("PARAM_ILLEGAL", err.Error())
+	}
+	return nil
+}
+
+// checkHKRoute: path, method, media type.
+func checkHKRoute(f *hkFront) *hkResult {
+	if f.r.URL.Path != HKPath {
+		return hkRefused("INVALID_API", "no such API")
+	}
+	if f.r.Method != http.MethodPost {
+		return hkRefused("METHOD_NOT_SUPPORTED", "POST")
+	}
+	kind, p, err := mime.ParseMediaType(f.r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" || (p["charset"] != "" && !strings.EqualFold(p["charset"], "utf-8")) {
+		return hkRefused("MEDIA_TYPE_NOT_ACCEPTABLE", "application/json; charset=UTF-8")
+	}
+	return nil
+}
+
+// checkHKHeaders: those that the page requires.
+func checkHKHeaders(f *hkFront) *hkResult {
+	for _, name := range []string{"Client-Id", "Request-Time", "Signature"} {
+		if f.r.Header.Get(name) == "" {
+			return hkRefused("PARAM_ILLEGAL", "missing header "+name)
+		}
+	}
+	return nil
+}
+
+// checkHKClient: the client, and the key version that the Signature header names. A header that
+// cannot be read counts as a bad signature [inferred].
+func checkHKClient(f *hkFront) *hkResult {
+	if f.app == nil {
+		f.mute = true
+		return hkRefused("INVALID_CLIENT", "no such client")
+	}
+	sig, ok := parseSignatureHeader(f.r.Header.Get("Signature"))
+	if !ok {
+		f.mute = true
+		return hkRefused("INVALID_SIGNATURE", "unreadable Signature header")
+	}
+	f.sig = sig
+	if sig.keyVersion != "" && f.app.MerchantKeys[sig.keyVersion] == nil {
+		f.mute = true
+		return hkRefused("KEY_NOT_FOUND", "no key of this version")
+	}
+	return nil
+}
+
+// checkHKTime: form and skew of Request-Time; which code answers is open [inferred].
+func (s *Simulator) checkHKTime(f *hkFront) *hkResult {
+	t, ok := parseHKTime(f.r.Header.Get("Request-Time"))
+	if !ok {
+		return hkRefused("PARAM_ILLEGAL", "Request-Time is no time")
+	}
+	if skew := s.o.Now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
+		return hkRefused("PARAM_ILLEGAL", "Request-Time is off by "+skew.Truncate(time.Second).String())
+	}
+	return nil
+}
+
+// checkHKSignature verifies the raw bytes, with the stated key or with all, newest first.
+func checkHKSignature(f *hkFront) *hkResult {
+	content := hkContent(f.r.Method, f.target, f.clientID, f.r.Header.Get("Request-Time"), f.body)
+	for _, version := range f.app.versions(f.sig.keyVersion) {
+		if f.sig.rsa256 && verify(f.app.MerchantKeys[version], crypto.SHA256, content, f.sig.signature) {
+			return nil
+		}
+	}
+	f.mute = true
+	return hkRefused("INVALID_SIGNATURE", "the signature does not fit")
+}
+
+// hkContent is the content to sign, both ways: METHOD SP PATH LF Client-Id "." time "." body
+// (docs/alipay.md, HK "Signing").
+func hkContent(method, target, clientID, at string, body []byte) []byte {
+	return slices.Concat([]byte(method+" "+target+"\n"+clientID+"."+at+"."), body)
+}
+
+// hkAnswer makes a result ready to be sealed. Answers for an unknown client, an unknown key and a
+// bad signature are unsigned.
+func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
+	return answer{verdict: a.verdict(), good: a.status == "S", seal: func(k kind) sealed {
+		out := sealed{body: a.body(), header: http.Header{
+			"Content-Type": {"application/json; charset=UTF-8"},
+			"Client-Id":    {f.clientID},
+			"Tracer-Id":    {s.traceID()},
+		}}
+		if f.app == nil || f.mute || k == kindUnsigned {
+			return out
+		}
+		key := f.app.PlatformKey
+		if k == kindWrongKey {
+			key = s.signer.wrong()
+		}
+		now := s.o.Now()
+		if s.o.BenchMode {
+			now = now.Truncate(time.Minute) // so that signatures can be replayed
+		}
+		at := now.In(beijing).Format(time.RFC3339)
+		sig := s.signer.sign(key, crypto.SHA256, hkContent(f.r.Method, f.target, f.clientID, at, out.body))
+		out.header.Set("Response-Time", at)
+		out.header.Set("Signature", "algorithm=RSA256,keyVersion="+f.app.PlatformKeyVersion+",signature="+url.QueryEscape(sig))
+		return out
+	}}
+}
+
+// hkUpdate processes an update if it is strictly newer than the last one processed (Synchronize
+// Order, "orderModifyTime"). What an older one is answered is not stated: S with the known order
+// [inferred]. The caller holds mu.
+func (s *Simulator) hkUpdate(f *hkFront, e *RequestEntry) hkResult {
+	at, _ := wholeNumber(f.content["orderModifyTime"])
+	k := hkKey{f.clientID, f.content.text("merchantBizNo")}
+	o := s.hkOrders[k]
+	if o == nil {
+		o = &HKOrder{ClientID: k.clientID, BizNo: k.bizNo, OrderID: digits(28, "hk order", k.clientID, k.bizNo)}
+		s.hkOrders[k] = o
+	}
+	if o.Updates == 0 || at > o.ModifyTime {
+		o.Status, o.ModifyTime = f.content.text("orderStatus"), at
+		o.Updates++
+		s.log.executed(e, s.o.Now())
+	}
+	return hkResult{code: "SUCCESS", status: "S", message: "success", orderID: o.OrderID}
+}
+
+// blank says whether a text has no content.
+func blank(text string) bool { return len(bytes.TrimSpace([]byte(text))) == 0 }

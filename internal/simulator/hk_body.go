@@ -1,0 +1,100 @@
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// hkTexts are the required texts of Synchronize Order; no length is on the page.
+var hkTexts = []string{"requestId", "tradeNo", "merchantBizNo", "merchantBizType", "orderStatus"}
+
+// maxRequestID is that of the Order Service page of the same path.
+const maxRequestID = 32
+
+// hkMillis is the least number that is taken for milliseconds: ten digits look like seconds.
+const hkMillis = 100_000_000_000
+
+var (
+	hkValue    = regexp.MustCompile(`^[0-9]{1,64}$`) // cents (docs/alipay.md, HK "Amount object")
+	hkCurrency = regexp.MustCompile(`^[A-Z]{3}$`)
+)
+
+// check applies the page to a body. Unknown members are ignored.
+func (h HKRules) check(c fields) error {
+	for _, name := range hkTexts {
+		if v, ok := c[name].(string); !ok || blank(v) {
+			return fmt.Errorf("%s is missing", name)
+		}
+	}
+	for _, name := range []string{"merchantId", "userId", "openId"} {
+		if v := c[name]; v != nil {
+			if _, ok := v.(string); !ok {
+				return fmt.Errorf("%s is no text", name)
+			}
+		}
+	}
+	switch {
+	case !h.LongRequestID && utf8.RuneCountInString(c.text("requestId")) > maxRequestID:
+		return fmt.Errorf("requestId has more than %d characters", maxRequestID)
+	case !slices.Contains(h.BizTypes, c.text("merchantBizType")):
+		return errors.New("merchantBizType is not TRADE_ORDER")
+	case blank(c.text("userId")) && blank(c.text("openId")):
+		return errors.New("userId and openId are both missing")
+	}
+	if _, ok := c["extInfo"].(fields); !ok {
+		return errors.New("extInfo is no object")
+	}
+	for _, name := range []string{"amount", "payAmount", "discountAmount"} {
+		if err := checkHKAmount(c[name]); err != nil {
+			return fmt.Errorf("%s %w", name, err)
+		}
+	}
+	return h.checkTimes(c)
+}
+
+// checkHKAmount: an object of value, a text of cents, and currency, an ISO code.
+func checkHKAmount(v any) error {
+	if v == nil {
+		return nil
+	}
+	o, ok := v.(fields)
+	switch {
+	case !ok:
+		return errNotObject
+	case !hkValue.MatchString(o.text("value")):
+		return errors.New("has no value in cents")
+	case !hkCurrency.MatchString(o.text("currency")):
+		return errors.New("has no currency code")
+	}
+	return nil
+}
+
+// checkTimes: whole milliseconds as JSON numbers, both required.
+func (h HKRules) checkTimes(c fields) error {
+	made, ok1 := wholeNumber(c["orderCreateTime"])
+	changed, ok2 := wholeNumber(c["orderModifyTime"])
+	switch {
+	case !ok1 || !ok2 || made <= 0 || changed <= 0:
+		return errors.New("orderCreateTime and orderModifyTime are numbers of milliseconds")
+	case !h.Seconds && (made < hkMillis || changed < hkMillis):
+		return errors.New("orderCreateTime and orderModifyTime look like seconds")
+	case h.OrderedTimes && changed < made:
+		return errors.New("orderModifyTime is before orderCreateTime")
+	}
+	return nil
+}
+
+// wholeNumber reads a JSON number without fraction and exponent.
+func wholeNumber(v any) (int64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(n.String(), 10, 64)
+	return i, err == nil
+}

@@ -1,0 +1,339 @@
+package simulator_test
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/simulator"
+)
+
+func TestHKOrderOfUpdates(t *testing.T) {
+	var v struct {
+		ID     string `json:"id"`
+		What   string `json:"what"`
+		MadeBy string `json:"made_by"`
+		Steps  []struct {
+			Step     int             `json:"step"`
+			Why      string          `json:"why"`
+			ClientID string          `json:"client_id"`
+			Request  json.RawMessage `json:"request"`
+			Inject   string          `json:"inject"`
+			Expect   struct {
+				Result    string `json:"result"`
+				Processed bool   `json:"processed"`
+				Stored    struct {
+					OrderStatus     string `json:"orderStatus"`
+					OrderModifyTime int64  `json:"orderModifyTime"`
+				} `json:"stored"`
+				OrderIDOf *string `json:"order_id_of"`
+			} `json:"expect"`
+		} `json:"steps"`
+	}
+	load(t, "alipayhk/order_modify_time_idempotency.json", &v)
+	b := newBench(t, simulator.Options{})
+	two := generated().hk.App // a second client with the same keys
+	two.ClientID = "C2"
+	var err error
+	if b.sim, err = simulator.New(simulator.Options{HKApps: []simulator.HKApp{generated().hk.App, two}, Now: func() time.Time { return start }}); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{} // order id by the name that the vectors give the order
+	for _, s := range v.Steps {
+		if s.Inject != "" {
+			f := simulator.Refuse(simulator.HKOrderSync, "UNKNOWN_EXCEPTION").WithCode("U")
+			if strings.HasSuffix(s.Inject, "after commit") {
+				f = f.AfterEffect()
+			}
+			b.sim.AddFault(f)
+		}
+		var o struct {
+			MerchantBizNo string `json:"merchantBizNo"`
+		}
+		if err := json.Unmarshal(s.Request, &o); err != nil {
+			t.Fatal(err)
+		}
+		client := clientID
+		if s.ClientID == "C2" {
+			client = "C2"
+		}
+		before := b.sim.Totals().Executions
+		got := b.hkAs(client, string(s.Request))
+		if got.result != s.Expect.Result || !got.signed {
+			t.Errorf("step %d: %s (signed %v), want %s", s.Step, got.result, got.signed, s.Expect.Result)
+		}
+		if processed := b.sim.Totals().Executions > before; processed != s.Expect.Processed {
+			t.Errorf("step %d: processed = %v, want %v (%s)", s.Step, processed, s.Expect.Processed, s.Why)
+		}
+		if s.Expect.OrderIDOf == nil && got.orderID != "" {
+			t.Errorf("step %d: a failure has an orderId", s.Step)
+		}
+		if s.Expect.OrderIDOf != nil {
+			name := *s.Expect.OrderIDOf
+			if ids[name] == "" {
+				for other, id := range ids {
+					if id == got.orderID {
+						t.Errorf("step %d: %s and %s share an orderId", s.Step, name, other)
+					}
+				}
+				ids[name] = got.orderID
+			}
+			if got.orderID == "" || got.orderID != ids[name] {
+				t.Errorf("step %d: orderId = %q, want %q", s.Step, got.orderID, ids[name])
+			}
+		}
+		for _, have := range b.sim.HKOrders() {
+			if have.ClientID == client && have.BizNo == o.MerchantBizNo &&
+				(have.Status != s.Expect.Stored.OrderStatus || have.ModifyTime != s.Expect.Stored.OrderModifyTime) {
+				t.Errorf("step %d: stored %+v, want %+v", s.Step, have, s.Expect.Stored)
+			}
+		}
+	}
+}
+
+// hkAs sends a body as another client that has the same key.
+func (b *bench) hkAs(client, body string) hkAnswer {
+	b.t.Helper()
+	r := hkRequest(body, b.now, generated().hk.MerchantKey)
+	when := r.Header.Get("Request-Time")
+	sig := rsaSign(generated().hk.MerchantKey, []byte("POST "+simulator.HKPath+"\n"+client+"."+when+"."+body))
+	r.Header.Set("Client-Id", client)
+	r.Header.Set("Signature", "signature="+base64.RawURLEncoding.EncodeToString(sig)+", keyVersion=1") // another allowed form
+	w := httptest.NewRecorder()
+	b.sim.ServeHTTP(w, r)
+	return readHK(b.t, w.Result(), simulator.HKPath, &generated().hk.App.PlatformKey.PublicKey)
+}
+
+// TestHKBodies: where the documents are open, both settings of the switch are tried.
+func TestHKBodies(t *testing.T) {
+	var v struct {
+		ID     string `json:"id"`
+		What   string `json:"what"`
+		MadeBy string `json:"made_by"`
+		Cases  []struct {
+			ID       string          `json:"id"`
+			Why      string          `json:"why"`
+			Evidence string          `json:"evidence"`
+			Body     json.RawMessage `json:"body"`
+			Expect   string          `json:"expect"`
+		} `json:"cases"`
+	}
+	load(t, "alipayhk/body_rules.json", &v)
+	lax := simulator.HKRules{LongRequestID: true, Seconds: true, BizTypes: []string{"TRADE_ORDER", "SERVICE_ORDER"}}
+	for _, c := range v.Cases {
+		t.Run(c.ID, func(t *testing.T) {
+			strict := newBench(t, simulator.Options{HK: simulator.HKRules{OrderedTimes: true}}).hk(string(c.Body)).result
+			open := newBench(t, simulator.Options{HK: lax}).hk(string(c.Body)).result
+			want := map[string][2]string{
+				"valid":         {"SUCCESS/S", "SUCCESS/S"},
+				"PARAM_ILLEGAL": {"PARAM_ILLEGAL/F", "PARAM_ILLEGAL/F"},
+				"configurable":  {"PARAM_ILLEGAL/F", "SUCCESS/S"},
+			}[c.Expect]
+			if got := [2]string{strict, open}; got != want {
+				t.Errorf("strict and open = %v, want %v (%s)", got, want, c.Why)
+			}
+		})
+	}
+}
+
+// vectorHK is a simulator with the HK keys of the vectors.
+func vectorHK(t *testing.T, client string, at time.Time) (*simulator.Simulator, *rsa.PublicKey) {
+	t.Helper()
+	k := vectorKeys(t, "alipayhk/keys.json")
+	platform := privateKey(t, k["platform_rsa_v1"]["private_pkcs8_pem"])
+	s, err := simulator.New(simulator.Options{Now: func() time.Time { return at }, HKApps: []simulator.HKApp{{
+		ClientID: client, PlatformKey: platform, MerchantKeys: map[string]*rsa.PublicKey{
+			"1": &privateKey(t, k["merchant_rsa_v1"]["private_pkcs8_pem"]).PublicKey,
+			"2": &privateKey(t, k["merchant_rsa_v2"]["private_pkcs8_pem"]).PublicKey,
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, &platform.PublicKey
+}
+
+// hkTime is the instant of almost all HK vectors.
+var hkTime = time.UnixMilli(1716340341000)
+
+// TestHKSignedRequests: signatures made with OpenSSL pass, and fail for one changed byte.
+func TestHKSignedRequests(t *testing.T) {
+	type bytesOf struct {
+		Text   string `json:"text"`
+		Base64 string `json:"base64"`
+		Bytes  int    `json:"bytes"`
+		SHA256 string `json:"sha256"`
+	}
+	var v struct {
+		ID       string `json:"id"`
+		What     string `json:"what"`
+		MadeBy   string `json:"made_by"`
+		Rule     string `json:"rule"`
+		KeysFile string `json:"keys_file"`
+		Cases    []struct {
+			ID          string  `json:"id"`
+			Why         string  `json:"why"`
+			Method      string  `json:"method"`
+			Path        string  `json:"path"`
+			ClientID    string  `json:"client_id"`
+			RequestTime string  `json:"request_time"`
+			Key         string  `json:"key"`
+			Body        bytesOf `json:"body"`
+			Content     bytesOf `json:"content_to_sign"`
+			Signature   string  `json:"signature_base64"`
+			Escaped     string  `json:"signature_urlencoded"`
+			Header      string  `json:"signature_header"`
+		} `json:"cases"`
+	}
+	load(t, "alipayhk/request_signed_rsa256.json", &v)
+	for _, c := range v.Cases {
+		t.Run(c.ID, func(t *testing.T) {
+			body, err := base64.StdEncoding.DecodeString(c.Body.Base64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			send := func(body []byte) hkAnswer {
+				sim, key := vectorHK(t, c.ClientID, hkTime)
+				r := httptest.NewRequest(c.Method, c.Path, bytes.NewReader(body))
+				r.Header = http.Header{"Content-Type": {"application/json"}, "Client-Id": {c.ClientID}, "Request-Time": {c.RequestTime}, "Signature": {c.Header}}
+				w := httptest.NewRecorder()
+				sim.ServeHTTP(w, r)
+				return readHK(t, w.Result(), c.Path, key)
+			}
+			if got := send(body); got.result == "INVALID_SIGNATURE/F" || got.result == "KEY_NOT_FOUND/F" || !got.signed {
+				t.Errorf("genuine: %s, signed %v", got.result, got.signed)
+			}
+			if got := send(append(body, ' ')); got.result != "INVALID_SIGNATURE/F" || got.signed {
+				t.Errorf("changed: %s, signed %v", got.result, got.signed)
+			}
+		})
+	}
+}
+
+func TestHKSignatureHeaders(t *testing.T) {
+	type signedRequest struct {
+		Method      string `json:"method"`
+		Path        string `json:"path"`
+		ClientID    string `json:"client_id"`
+		RequestTime string `json:"request_time"`
+		Key         string `json:"key"`
+		Signature   string `json:"signature_base64"`
+		Body        struct {
+			Text   string `json:"text"`
+			Base64 string `json:"base64"`
+			Bytes  int    `json:"bytes"`
+			SHA256 string `json:"sha256"`
+		} `json:"body"`
+	}
+	var v struct {
+		ID       string        `json:"id"`
+		What     string        `json:"what"`
+		MadeBy   string        `json:"made_by"`
+		KeysFile string        `json:"keys_file"`
+		Signed   signedRequest `json:"signed"`
+		Cases    []struct {
+			ID     string `json:"id"`
+			Header string `json:"header"`
+			Why    string `json:"why"`
+			Level  string `json:"level"`
+			Expect struct {
+				Parses       bool `json:"parses"`
+				Verifies     bool `json:"verifies"`
+				AfterBlanks  bool `json:"parses_after_removing_blanks"`
+				Base64Chars  int  `json:"base64_chars"`
+				DecodedBytes int  `json:"decoded_bytes"`
+			} `json:"expect"`
+		} `json:"cases"`
+	}
+	load(t, "alipayhk/signature_header_parsing.json", &v)
+	for _, c := range v.Cases {
+		t.Run(c.ID, func(t *testing.T) {
+			sim, key := vectorHK(t, v.Signed.ClientID, hkTime)
+			r := httptest.NewRequest(v.Signed.Method, v.Signed.Path, strings.NewReader(v.Signed.Body.Text))
+			r.Header = http.Header{"Content-Type": {"application/json"}, "Client-Id": {v.Signed.ClientID}, "Request-Time": {v.Signed.RequestTime}, "Signature": {c.Header}}
+			w := httptest.NewRecorder()
+			sim.ServeHTTP(w, r)
+			got := readHK(t, w.Result(), v.Signed.Path, key)
+			if ok := got.result == "SUCCESS/S"; ok != c.Expect.Verifies {
+				t.Errorf("result = %s, want verified %v (%s)", got.result, c.Expect.Verifies, c.Why)
+			}
+		})
+	}
+}
+
+func TestHKRequestTimes(t *testing.T) {
+	var v struct {
+		ID     string `json:"id"`
+		What   string `json:"what"`
+		MadeBy string `json:"made_by"`
+		Cases  []struct {
+			Text    string `json:"text"`
+			Accept  bool   `json:"accept"`
+			EpochMS *int64 `json:"epoch_ms"`
+			Why     string `json:"why"`
+		} `json:"cases"`
+	}
+	load(t, "alipayhk/request_time_formats.json", &v)
+	for _, c := range v.Cases {
+		t.Run(c.Text, func(t *testing.T) {
+			b := newBench(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: simulator.HKRules{Skew: time.Second}})
+			body := hkBody("M-1", hkTime)
+			r := hkRequest(body, hkTime, generated().hk.MerchantKey)
+			sig := rsaSign(generated().hk.MerchantKey, []byte("POST "+simulator.HKPath+"\n"+clientID+"."+c.Text+"."+body))
+			r.Header.Set("Request-Time", c.Text)
+			r.Header.Set("Signature", "signature="+base64.StdEncoding.EncodeToString(sig))
+			w := httptest.NewRecorder()
+			b.sim.ServeHTTP(w, r)
+			got := readHK(t, w.Result(), simulator.HKPath, &generated().hk.App.PlatformKey.PublicKey)
+			if ok := got.result == "SUCCESS/S"; ok != c.Accept {
+				t.Errorf("result = %s, want accepted %v (%s)", got.result, c.Accept, c.Why)
+			}
+		})
+	}
+}
+
+// TestHKOrderOfChecks: each request has this and every later defect, so that the first one answers.
+func TestHKOrderOfChecks(t *testing.T) {
+	b := newBench(t, simulator.Options{})
+	spoil := []struct {
+		want   string
+		signed bool
+		with   func(*http.Request)
+	}{
+		{"INVALID_API/F", true, func(r *http.Request) { r.URL.Path += "x"; r.RequestURI += "x" }},
+		{"METHOD_NOT_SUPPORTED/F", true, func(r *http.Request) { r.Method = http.MethodPut }},
+		{"MEDIA_TYPE_NOT_ACCEPTABLE/F", true, func(r *http.Request) { r.Header.Set("Content-Type", "text/html") }},
+		{"INVALID_CLIENT/F", false, func(r *http.Request) { r.Header.Set("Client-Id", "nobody") }},
+		{"KEY_NOT_FOUND/F", false, func(r *http.Request) { r.Header.Set("Signature", "keyVersion=9,signature=AAAA") }},
+		{"PARAM_ILLEGAL/F", true, func(r *http.Request) { r.Header.Set("Request-Time", start.Add(6*time.Minute).Format(time.RFC3339)) }},
+		{"INVALID_SIGNATURE/F", false, func(r *http.Request) { r.Header.Set("Signature", "signature=AAAA") }},
+		{"PARAM_ILLEGAL/F", true, func(*http.Request) {}},
+	}
+	for i := range spoil {
+		t.Run(spoil[i].want, func(t *testing.T) {
+			r := hkRequest(`{}`, b.now, generated().hk.MerchantKey)
+			for j := len(spoil) - 1; j >= i; j-- {
+				spoil[j].with(r)
+			}
+			if spoil[i].want == "METHOD_NOT_SUPPORTED/F" || i < 3 {
+				r.Header.Set("Client-Id", clientID) // so that the answer can be signed
+			}
+			path, method := r.RequestURI, r.Method
+			w := httptest.NewRecorder()
+			b.sim.ServeHTTP(w, r)
+			got := readHK(t, w.Result(), path, &generated().hk.App.PlatformKey.PublicKey)
+			if got.result != spoil[i].want {
+				t.Errorf("result = %s", got.result)
+			}
+			if method == http.MethodPost && got.signed != spoil[i].signed {
+				t.Errorf("signed = %v", got.signed)
+			}
+		})
+	}
+}

@@ -1,0 +1,106 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ItemOrder is a Koubei order (koubei.trade.itemorder.query, response). OrderNo, Status and Total
+// are needed; an empty App means the only one.
+type ItemOrder struct {
+	App            string
+	OrderNo        string
+	OutOrderNo     string // empty: OrderNo
+	PartnerID      string
+	TradeNo        string
+	Status         string // INIT, WAIT_PAY, PAID, SUCCESS, FINISH, CLOSE
+	BuyerID        string
+	SellerID       string
+	BizProduct     string    // empty: ONLINE_TRADE_PAY
+	CreatedAt      time.Time // zero: now
+	ModifiedAt     time.Time // zero: CreatedAt
+	PaidAt         time.Time // zero: not in the answer
+	Total          Fen
+	RealPay        Fen
+	Discount       Fen
+	SellerReceives Fen // deliver_seller_real_amount
+	Items          []Item
+	More           map[string]any // further members of the answer; they replace ours
+}
+
+// Item is one line of an ItemOrder ("item_order_vo").
+type Item struct {
+	ItemOrderNo string `yaml:"item_order_no"`
+	SkuID       string `yaml:"sku_id"`
+	Quantity    int    `yaml:"quantity"`
+	Price       Fen    `yaml:"price"`
+	ExtInfo     string `yaml:"ext_info"`
+}
+
+// itemStatuses are the words of the page; CLOSE is in its sample only.
+var itemStatuses = []string{"INIT", "WAIT_PAY", "PAID", "SUCCESS", "FINISH", "CLOSE"}
+
+// AddItemOrder puts a Koubei order there, or replaces it.
+func (s *Simulator) AddItemOrder(o ItemOrder) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app, err := s.appOr(o.App)
+	if err != nil {
+		return fmt.Errorf("item order %q: %w", o.OrderNo, err)
+	}
+	if o.OrderNo == "" || !slices.Contains(itemStatuses, o.Status) || o.Total < 0 {
+		return fmt.Errorf("item order %q needs an order number, a known status and a total", o.OrderNo)
+	}
+	o.App = app.ID
+	if o.OutOrderNo == "" {
+		o.OutOrderNo = o.OrderNo
+	}
+	if o.BizProduct == "" {
+		o.BizProduct = "ONLINE_TRADE_PAY"
+	}
+	if o.CreatedAt.IsZero() {
+		o.CreatedAt = s.o.Now()
+	}
+	if o.ModifiedAt.IsZero() {
+		o.ModifiedAt = o.CreatedAt
+	}
+	s.itemOrders[o.App+"\n"+o.OrderNo] = o
+	return nil
+}
+
+// itemOrder answers koubei.trade.itemorder.query. No document says what an unknown order gets;
+// INVALID_PARAMETER is the page's only code for it [inferred].
+func (s *Simulator) itemOrder(f *front, c fields) reply {
+	o, ok := s.itemOrders[f.app.ID+"\n"+c.text("order_no")]
+	if !ok {
+		return failure("INVALID_PARAMETER", "no such order")
+	}
+	return success(replaced(o.members(), o.More)...)
+}
+
+// members writes the order as the page's response table does.
+func (o ItemOrder) members() []member {
+	at := func(t time.Time) string { return t.In(beijing).Format(timeLayout) }
+	items := make([]any, len(o.Items))
+	for i, it := range o.Items {
+		line := map[string]any{"item_order_no": it.ItemOrderNo, "sku_id": it.SkuID, "quantity": it.Quantity, "price": it.Price}
+		if it.ExtInfo != "" {
+			line["ext_info"] = it.ExtInfo
+		}
+		items[i] = line
+	}
+	m := []member{{"order_no", o.OrderNo}, {"out_order_no", o.OutOrderNo}, {"partner_id", o.PartnerID}}
+	m = appendText(m, "trade_no", o.TradeNo)
+	m = append(m, member{"status", o.Status}, member{"buyer_id", o.BuyerID}, member{"biz_product", o.BizProduct},
+		member{"gmt_create", at(o.CreatedAt)})
+	m = appendText(m, "seller_id", o.SellerID)
+	if !o.PaidAt.IsZero() {
+		m = append(m, member{"gmt_payment", at(o.PaidAt)})
+	}
+	m = append(m, member{"gmt_modified", at(o.ModifiedAt)}, member{"total_amount", o.Total}, member{"real_pay_amount", o.RealPay})
+	if o.Discount != 0 {
+		m = append(m, member{"discount_amount", o.Discount})
+	}
+	return append(m, member{"deliver_seller_real_amount", o.SellerReceives}, member{"item_order_vo", items})
+}

@@ -1,0 +1,213 @@
+package simulator
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// Verdicts of requests that got no answer of a gateway; the others read like
+// "10000", "40004 ACQ.TRADE_NOT_EXIST" or "S SUCCESS".
+const (
+	verdictLost = "LOST" // the connection was cut before the effect, or the answer after it
+	verdictGone = "GONE" // the caller went away while we slept
+)
+
+// Digest is the SHA-256 of a request's content: of the biz_content text, or of the HK body.
+type Digest [32]byte
+
+// String returns the digest in hexadecimal.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// MarshalJSON writes the digest in hexadecimal.
+func (d Digest) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// RequestEntry is one request as the journal holds it. Requests refused before they could be
+// read lack what was not known yet.
+type RequestEntry struct {
+	Seq       uint64    `json:"seq"` // position among all entries of both kinds
+	At        time.Time `json:"at"`
+	Method    Method    `json:"method"`
+	App       string    `json:"app"`      // app_id or Client-Id
+	Merchant  string    `json:"merchant"` // name of the token's merchant; empty: the app's own
+	OrderNo   string    `json:"order_no"` // the merchant's number, or the given trade_no when no trade has it
+	RequestNo string    `json:"request_no"`
+	Content   Digest    `json:"content"`
+	Verdict   string    `json:"verdict"` // empty while the request is under way
+	Fault     string    `json:"fault"`   // name of the fault that struck
+}
+
+// ExecutionEntry is one effect that took place: a trade created, a sync stored, an HK update processed.
+type ExecutionEntry struct {
+	Seq       uint64    `json:"seq"`
+	At        time.Time `json:"at"`
+	Request   uint64    `json:"request"` // Seq of the request that caused it
+	Method    Method    `json:"method"`
+	App       string    `json:"app"`
+	Merchant  string    `json:"merchant"`
+	OrderNo   string    `json:"order_no"`
+	RequestNo string    `json:"request_no"`
+	Content   Digest    `json:"content"`
+}
+
+// Journal is a copy of what the simulator remembers, oldest first.
+type Journal struct {
+	Requests   []RequestEntry   `json:"requests"`
+	Executions []ExecutionEntry `json:"executions"`
+	Dropped    int              `json:"dropped"` // entries of either kind that the limit pushed out
+}
+
+// Tally counts what happened to one order.
+type Tally struct {
+	Requests   int `json:"requests"`   // calls that want an effect, whatever became of them
+	Executions int `json:"executions"` // effects that took place
+	Queries    int `json:"queries"`    // calls that only ask
+}
+
+// journal remembers requests and executions. Entries are pointers, so that the verdict can be
+// filled in later although the ring may have moved on.
+type journal struct {
+	limit int
+
+	mu      sync.Mutex // guards what follows and the entries
+	seq     uint64
+	reqs    ring[*RequestEntry]
+	execs   ring[*ExecutionEntry]
+	tallies map[string]*Tally
+	total   Tally
+}
+
+func newJournal(limit int) *journal {
+	j := &journal{limit: limit}
+	j.reset()
+	return j
+}
+
+func (j *journal) reset() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq = 0
+	j.reqs = ring[*RequestEntry]{limit: j.limit}
+	j.execs = ring[*ExecutionEntry]{limit: j.limit}
+	j.tallies = map[string]*Tally{}
+	j.total = Tally{}
+}
+
+// arrive notes a request before anything happens to it and returns the number of earlier
+// requests of the same order: the attempt, from 0.
+func (j *journal) arrive(e *RequestEntry) (attempt int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq++
+	e.Seq = j.seq
+	j.reqs.add(e)
+	t := j.tally(e.OrderNo)
+	attempt = t.Requests + t.Queries
+	if e.Method == TradeQuery || e.Method == ItemOrderQuery {
+		t.Queries++
+		j.total.Queries++
+		return attempt
+	}
+	t.Requests++
+	j.total.Requests++
+	return attempt
+}
+
+// lost notes a request of which nothing was read.
+func (j *journal) lost(e RequestEntry) { j.arrive(&e) }
+
+// verdict completes an entry.
+func (j *journal) verdict(e *RequestEntry, verdict string, fault string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e.Verdict, e.Fault = verdict, fault
+}
+
+// executed notes that the request took effect now.
+func (j *journal) executed(e *RequestEntry, at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seq++
+	j.execs.add(&ExecutionEntry{
+		Seq: j.seq, At: at, Request: e.Seq, Method: e.Method, App: e.App, Merchant: e.Merchant,
+		OrderNo: e.OrderNo, RequestNo: e.RequestNo, Content: e.Content,
+	})
+	j.tally(e.OrderNo).Executions++
+	j.total.Executions++
+}
+
+// tally returns the counts of one order. The caller holds mu. Requests without an order number
+// share the empty one.
+func (j *journal) tally(orderNo string) *Tally {
+	t := j.tallies[orderNo]
+	if t == nil {
+		t = &Tally{}
+		j.tallies[orderNo] = t
+	}
+	return t
+}
+
+// Journal returns a copy of all that is remembered.
+func (s *Simulator) Journal() Journal {
+	j := s.log
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := Journal{
+		Requests:   make([]RequestEntry, 0, len(j.reqs.items)),
+		Executions: make([]ExecutionEntry, 0, len(j.execs.items)),
+		Dropped:    j.reqs.dropped + j.execs.dropped,
+	}
+	for e := range j.reqs.all {
+		out.Requests = append(out.Requests, *e)
+	}
+	for e := range j.execs.all {
+		out.Executions = append(out.Executions, *e)
+	}
+	return out
+}
+
+// Tally returns the counts of one order number over all apps. It is kept for ever, also when
+// the journal has dropped the entries.
+func (s *Simulator) Tally(orderNo string) Tally {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	if t := s.log.tallies[orderNo]; t != nil {
+		return *t
+	}
+	return Tally{}
+}
+
+// Totals returns the counts over all orders.
+func (s *Simulator) Totals() Tally {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.total
+}
+
+// ring keeps the last limit items.
+type ring[T any] struct {
+	limit   int
+	items   []T
+	next    int // the oldest item once the ring is full
+	dropped int
+}
+
+func (r *ring[T]) add(v T) {
+	if len(r.items) < r.limit {
+		r.items = append(r.items, v)
+		return
+	}
+	r.items[r.next] = v
+	r.next = (r.next + 1) % r.limit
+	r.dropped++
+}
+
+// all yields the items, oldest first.
+func (r *ring[T]) all(yield func(T) bool) {
+	for i := range r.items {
+		if !yield(r.items[(r.next+i)%len(r.items)]) {
+			return
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package simulator
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // sign_type RSA is SHA1withRSA; the pages still allow it
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// keyBits is the size of every key that is made here: what Alipay's console asks for.
+const keyBits = 2048
+
+// App is one app of the classic gateway, in key mode.
+type App struct {
+	ID       string
+	SellerID string // the app owner's own user id: the payee when a request names none and carries no token
+
+	PublicKey  *rsa.PublicKey  // the merchant's: verifies sign_type RSA2
+	SigningKey *rsa.PrivateKey // Alipay's: signs answers under RSA2
+
+	LegacyPublicKey  *rsa.PublicKey  // verifies sign_type RSA (SHA-1); nil: the app has none
+	LegacySigningKey *rsa.PrivateKey // signs answers under RSA
+
+	Merchants []Merchant // those that gave this app an app_auth_token
+}
+
+// Merchant is one merchant for whom an app acts with an app_auth_token.
+type Merchant struct {
+	Name         string // ours, for the journal and the admin methods
+	SellerID     string // the merchant's user id
+	AppAuthToken string
+}
+
+// HKApp is one client of the AlipayHK gateway.
+type HKApp struct {
+	ClientID           string
+	MerchantKeys       map[string]*rsa.PublicKey // by key version: verify requests
+	PlatformKey        *rsa.PrivateKey           // signs answers
+	PlatformKeyVersion string                    // named in the answers; empty: 1
+}
+
+func (a *App) check() error {
+	if a.ID == "" || a.PublicKey == nil || a.SigningKey == nil {
+		return fmt.Errorf("app %q needs an id, the merchant's public key and a signing key", a.ID)
+	}
+	return nil
+}
+
+func (a *HKApp) check() error {
+	if a.ClientID == "" || len(a.MerchantKeys) == 0 || a.PlatformKey == nil {
+		return fmt.Errorf("client %q needs an id, a merchant key and a platform key", a.ClientID)
+	}
+	if a.PlatformKeyVersion == "" {
+		a.PlatformKeyVersion = "1"
+	}
+	return nil
+}
+
+// GeneratedApp is an app with both halves of both its keys, for tests and for settings files.
+// The PEM texts are PKCS#8 and SPKI.
+type GeneratedApp struct {
+	App             App
+	MerchantKey     *rsa.PrivateKey // the bridge signs with it
+	MerchantPrivate string          // PEM
+	MerchantPublic  string          // PEM
+	AlipayPrivate   string          // PEM
+	AlipayPublic    string          // PEM: what the bridge verifies with
+}
+
+// GeneratedHKApp is the same for the AlipayHK gateway.
+type GeneratedHKApp struct {
+	App             HKApp
+	MerchantKey     *rsa.PrivateKey
+	MerchantPrivate string // PEM
+	MerchantPublic  string // PEM
+	PlatformPrivate string // PEM
+	PlatformPublic  string // PEM
+}
+
+// GenerateApp makes an app with new keys.
+func GenerateApp(id string, merchants ...Merchant) (GeneratedApp, error) {
+	mine, err := newPair()
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	theirs, err := newPair()
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	return GeneratedApp{
+		App:             App{ID: id, SellerID: "2088" + digits(12, "seller", id), PublicKey: &mine.key.PublicKey, SigningKey: theirs.key, Merchants: merchants},
+		MerchantKey:     mine.key,
+		MerchantPrivate: mine.private, MerchantPublic: mine.public,
+		AlipayPrivate: theirs.private, AlipayPublic: theirs.public,
+	}, nil
+}
+
+// GenerateHKApp makes an HK client with new keys, both of version 1.
+func GenerateHKApp(clientID string) (GeneratedHKApp, error) {
+	mine, err := newPair()
+	if err != nil {
+		return GeneratedHKApp{}, err
+	}
+	theirs, err := newPair()
+	if err != nil {
+		return GeneratedHKApp{}, err
+	}
+	return GeneratedHKApp{
+		App: HKApp{
+			ClientID: clientID, MerchantKeys: map[string]*rsa.PublicKey{"1": &mine.key.PublicKey},
+			PlatformKey: theirs.key, PlatformKeyVersion: "1",
+		},
+		MerchantKey:     mine.key,
+		MerchantPrivate: mine.private, MerchantPublic: mine.public,
+		PlatformPrivate: theirs.private, PlatformPublic: theirs.public,
+	}, nil
+}
+
+// pair is a new key with its texts.
+type pair struct {
+	key             *rsa.PrivateKey
+	private, public string
+}
+
+func newPair() (pair, error) {
+	k, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return pair{}, fmt.Errorf("generate key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return pair{}, fmt.Errorf("encode private key: %w", err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&k.PublicKey)
+	if err != nil {
+		return pair{}, fmt.Errorf("encode public key: %w", err)
+	}
+	text := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return pair{key: k, private: text("PRIVATE KEY", private), public: text("PUBLIC KEY", public)}, nil
+}
+
+var errNoKey = errors.New("not a PEM key")
+
+// parsePublic reads a public key: PEM, SPKI or PKCS#1.
+func parsePublic(text string) (*rsa.PublicKey, error) {
+	b, _ := pem.Decode([]byte(text))
+	if b == nil {
+		return nil, errNoKey
+	}
+	if k, err := x509.ParsePKCS1PublicKey(b.Bytes); err == nil {
+		return k, nil
+	}
+	k, err := x509.ParsePKIXPublicKey(b.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read public key: %w", err)
+	}
+	if r, ok := k.(*rsa.PublicKey); ok {
+		return r, nil
+	}
+	return nil, errors.New("not an RSA public key")
+}
+
+// parsePrivate reads a private key: PEM, PKCS#8 or PKCS#1. Its errors never quote the text.
+func parsePrivate(text string) (*rsa.PrivateKey, error) {
+	b, _ := pem.Decode([]byte(text))
+	if b == nil {
+		return nil, errNoKey
+	}
+	if k, err := x509.ParsePKCS1PrivateKey(b.Bytes); err == nil {
+		return k, nil
+	}
+	k, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+	if err != nil {
+		return nil, errors.New("read private key: neither PKCS#1 nor PKCS#8")
+	}
+	if r, ok := k.(*rsa.PrivateKey); ok {
+		return r, nil
+	}
+	return nil, errors.New("not an RSA private key")
+}
+
+// digest hashes content for a signature: SHA-256 for RSA2 and RSA256, SHA-1 for RSA.
+func digest(h crypto.Hash, content []byte) []byte {
+	if h == crypto.SHA1 {
+		d := sha1.Sum(content) //nolint:gosec // see the import
+		return d[:]
+	}
+	d := sha256.Sum256(content)
+	return d[:]
+}
+
+// verify checks a PKCS#1 v1.5 signature.
+func verify(k *rsa.PublicKey, h crypto.Hash, content, sig []byte) bool {
+	return rsa.VerifyPKCS1v15(k, h, digest(h, content), sig) == nil
+}
+
+// signer signs answers.
+type signer struct {
+	replay bool                   // BenchMode
+	done   sync.Map               // signature by SHA-256 of the content, in BenchMode
+	size   atomic.Int64           // entries of done
+	wrong  func() *rsa.PrivateKey // a key that belongs to nobody, made at its first use
+}
+
+func newSigner(replay bool) *signer {
+	return &signer{replay: replay, wrong: sync.OnceValue(func() *rsa.PrivateKey {
+		k, err := rsa.GenerateKey(rand.Reader, keyBits)
+		if err != nil {
+			panic("simulator: no randomness: " + err.Error())
+		}
+		return k
+	})}
+}
+
+// replayLimit bounds the signatures that BenchMode keeps: 344 bytes each.
+const replayLimit = 1 << 20
+
+// sign returns the Base64 of a PKCS#1 v1.5 signature. The scheme is deterministic, so a
+// signature of the same content can be replayed.
+func (g *signer) sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
+	var id [32]byte
+	if g.replay {
+		id = sha256.Sum256(content)
+		if sig, ok := g.done.Load(id); ok {
+			return sig.(string)
+		}
+	}
+	sig, err := rsa.SignPKCS1v15(nil, k, h, digest(h, content))
+	if err != nil {
+		panic("simulator: signing key is unusable: " + err.Error())
+	}
+	text := base64.StdEncoding.EncodeToString(sig)
+	if g.replay && g.size.Add(1) <= replayLimit {
+		g.done.Store(id, text)
+	}
+	return text
+}

@@ -1,0 +1,161 @@
+package simulator
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// params are the parameters of a request to the classic gateway, query and body together, decoded.
+type params map[string]string
+
+// charset is how the gateway reads and writes text.
+type charset struct {
+	name  string
+	codec encoding.Encoding // nil: UTF-8
+}
+
+var (
+	utf8Charset = charset{name: "utf-8"}
+	gbkCharset  = charset{name: "GBK", codec: simplifiedchinese.GB18030} // whose two-byte part equals Java's GBK; x/text's own GBK has another euro sign
+)
+
+// charsetOf knows the charsets of the pages ("charset"): utf-8, gbk, gb2312, in any spelling of case.
+// gb2312 is a subset of GBK and read as that.
+func charsetOf(name string) (charset, bool) {
+	switch strings.ToLower(name) {
+	case "utf-8":
+		return utf8Charset, true
+	case "gbk", "gb2312":
+		return gbkCharset, true
+	}
+	return charset{}, false
+}
+
+// decode turns bytes into text; what is no text becomes U+FFFD.
+func (c charset) decode(b string) string {
+	if c.codec == nil || ascii(b) {
+		return strings.ToValidUTF8(b, "\uFFFD")
+	}
+	out, err := c.codec.NewDecoder().String(b)
+	if err != nil {
+		return strings.ToValidUTF8(b, "\uFFFD")
+	}
+	return out
+}
+
+// encode turns text into bytes; what the charset lacks becomes "?", as Java does it.
+func (c charset) encode(text string) []byte {
+	if c.codec == nil || ascii(text) {
+		return []byte(text)
+	}
+	enc := c.codec.NewEncoder()
+	out := make([]byte, 0, len(text))
+	for _, r := range text {
+		b, err := enc.Bytes([]byte(string(r)))
+		if err != nil || len(b) > 2 {
+			b = []byte{'?'}
+		}
+		out = append(out, b...)
+	}
+	return out
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	errTwice       = errors.New("a parameter is given twice with different values")
+	errPercent     = errors.New("bad percent coding")
+	errContentType = errors.New("the body is no form")
+)
+
+// readParams reads query and body. Texts are decoded with the charset known from outside the
+// body: the query's, else that of Content-Type, else GBK (docs/alipay.md, "Where parameters go").
+func readParams(r *http.Request) (params, error) {
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	kind, mediaParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if len(raw) > 0 && r.Header.Get("Content-Type") != "" && (err != nil || kind != "application/x-www-form-urlencoded") {
+		return nil, errContentType
+	}
+	query, err := splitForm(r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	outside := gbkCharset
+	if i := slices.IndexFunc(query, func(p [2]string) bool { return p[0] == "charset" }); i >= 0 {
+		outside, _ = charsetOf(query[i][1])
+	} else if c, ok := charsetOf(mediaParams["charset"]); ok {
+		outside = c
+	}
+	body, err := splitForm(string(raw))
+	if err != nil {
+		return nil, err
+	}
+	p := make(params, len(query)+len(body))
+	for _, kv := range append(query, body...) {
+		name, value := kv[0], outside.decode(kv[1])
+		if old, ok := p[name]; ok && old != value {
+			return p, errTwice // go-pay sends charset in both places, with one value
+		}
+		p[name] = value
+	}
+	return p, nil
+}
+
+// splitForm cuts a form into names and values and undoes the percent coding once ("+" is a blank).
+func splitForm(raw string) ([][2]string, error) {
+	var out [][2]string
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		n, err1 := url.QueryUnescape(name)
+		v, err2 := url.QueryUnescape(value)
+		if err1 != nil || err2 != nil {
+			return nil, errPercent
+		}
+		out = append(out, [2]string{n, v})
+	}
+	return out, nil
+}
+
+// toSign is the text that a request's signature covers: all non-empty parameters but sign, sorted
+// by name, joined (docs/alipay.md, "String to sign").
+func (p params) toSign() string {
+	names := make([]string, 0, len(p))
+	for n, v := range p {
+		if n != "" && v != "" && n != "sign" {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	for i, n := range names {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(n)
+		b.WriteByte('=')
+		b.WriteString(p[n])
+	}
+	return b.String()
+}

@@ -1,0 +1,147 @@
+package simulator
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// busy is the text of the pages' error sample: "the system is busy".
+const busy = "\u7cfb\u7edf\u7e41\u5fd9"
+
+// member is one member of an answer node; the order is kept.
+type member struct {
+	name  string
+	value any
+}
+
+// reply is an answer of the classic gateway before it is written.
+type reply struct {
+	code, subCode, subMsg string
+	members               []member
+}
+
+func success(m ...member) reply { return reply{code: "10000", members: m} }
+
+func failure(subCode, subMsg string) reply {
+	return reply{code: codeOf(subCode), subCode: subCode, subMsg: subMsg}
+}
+
+// messages are the words of the gateway codes (docs/alipay.md, "Gateway codes").
+var messages = map[string]string{
+	"10000": "Success",
+	"20000": "Service Currently Unavailable",
+	"20001": "Insufficient Token Permissions",
+	"40001": "Missing Required Arguments",
+	"40002": "Invalid Arguments",
+	"40003": "Insufficient Conditions",
+	"40004": "Business Failed",
+	"40005": "Call Limited",
+	"40006": "Insufficient Permissions",
+}
+
+// codeOf returns the code under which a sub_code is documented (docs/alipay.md, "Gateway codes").
+func codeOf(subCode string) string {
+	switch {
+	case subCode == "isp.unknow-error" || subCode == "aop.unknow-error":
+		return "20000"
+	case strings.HasPrefix(subCode, "aop."):
+		return "20001"
+	case subCode == "isv.missing-signature-config" || subCode == "isv.decryption-error-unknown":
+		return "40003" // what real answers carry
+	case strings.HasPrefix(subCode, "isv.missing-"):
+		return "40001"
+	case strings.HasSuffix(subCode, "-call-limited"):
+		return "40005"
+	case strings.HasPrefix(subCode, "isv.insufficient-"):
+		return "40006"
+	case strings.HasPrefix(subCode, "isv."):
+		return "40002"
+	}
+	return "40004"
+}
+
+// verdict is the reply as the journal names it.
+func (a reply) verdict() string {
+	if a.subCode == "" {
+		return a.code
+	}
+	return a.code + " " + a.subCode
+}
+
+// node writes the answer's node.
+func (a reply) node() []byte {
+	m := []member{{"code", a.code}, {"msg", messages[a.code]}}
+	if a.subCode != "" {
+		m = append(m, member{"sub_code", a.subCode}, member{"sub_msg", a.subMsg})
+	}
+	return object(append(m, a.members...))
+}
+
+// object writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
+func object(members []member) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range members {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(encodeJSON(m.name))
+		b.WriteByte(':')
+		b.Write(encodeJSON(m.value))
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+func encodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("simulator: answer cannot be written: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// sealed is an answer as it goes out.
+type sealed struct {
+	header http.Header
+	body   []byte
+}
+
+func (s sealed) write(w http.ResponseWriter) {
+	for name, values := range s.header {
+		w.Header()[name] = values
+	}
+	_, _ = w.Write(s.body) // the caller may be gone; nobody is left to tell
+}
+
+// nodeName is the name of a method's answer node.
+func nodeName(m Method) string { return strings.ReplaceAll(string(m), ".", "_") + "_response" }
+
+// signKey is with what an answer is signed; the zero value leaves it unsigned.
+type signKey struct {
+	key  *rsa.PrivateKey
+	hash crypto.Hash
+}
+
+// seal writes a reply and signs the bytes of its node (docs/alipay.md, "The answer").
+// Unsigned answers have no sign at all.
+func (s *Simulator) seal(name string, a reply, c charset, k signKey) sealed {
+	node := c.encode(string(a.node()))
+	var b bytes.Buffer
+	b.WriteString(`{"` + name + `":`)
+	b.Write(node)
+	if k.key != nil {
+		b.WriteString(`,"sign":"` + s.signer.sign(k.key, k.hash, node) + `"`)
+	}
+	b.WriteByte('}')
+	return sealed{body: b.Bytes(), header: http.Header{
+		"Content-Type": {"text/html;charset=" + c.name}, // what the gateway commonly says
+		"Trace_id":     {s.traceID()},
+	}}
+}

@@ -1,0 +1,197 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// form is what a member of biz_content has to be.
+type form uint8
+
+const (
+	isText     form = iota
+	isYuan          // 0.01 to 100000000, text or number
+	isPrice         // as isYuan, but may be zero: a gift has a price too [inferred]
+	isQuantity      // whole number above zero, text or number
+	isObject
+	isList  // of objects
+	isTexts // list of texts
+	isJSON  // text that holds a JSON object
+	isLoose // the same, or the object itself: business_params since 2026
+)
+
+// rule is one row of a page's table of request parameters.
+type rule struct {
+	name     string
+	form     form
+	max      int // characters of a text, digits of a quantity, entries of a list; 0: no limit on the page
+	required bool
+	pattern  *regexp.Regexp
+	oneOf    []string
+	inner    []rule
+}
+
+// checkRules applies a table. Members that it does not name are ignored, as the gateway does.
+func checkRules(table []rule, f fields) error {
+	for i := range table {
+		r := &table[i]
+		v := f[r.name]
+		if v == nil || v == "" {
+			if r.required {
+				return fmt.Errorf("%s is missing", r.name)
+			}
+			continue
+		}
+		if err := r.check(v); err != nil {
+			return fmt.Errorf("%s %w", r.name, err)
+		}
+	}
+	return nil
+}
+
+// check applies one row to a value that is there.
+func (r *rule) check(v any) error {
+	switch r.form {
+	case isYuan, isPrice:
+		return r.checkAmount(v)
+	case isQuantity:
+		if t := literal(v); !isDigits(t) || t[0] == '0' || len(t) > r.max {
+			return fmt.Errorf("is no whole number of at most %d digits", r.max)
+		}
+		return nil
+	case isObject:
+		o, ok := v.(fields)
+		if !ok {
+			return errNotObject
+		}
+		return checkRules(r.inner, o)
+	case isList:
+		return r.checkList(v)
+	case isTexts:
+		return r.checkTexts(v)
+	case isLoose:
+		if _, ok := v.(fields); ok {
+			return nil
+		}
+		return r.checkText(v)
+	default:
+		return r.checkText(v)
+	}
+}
+
+func (r *rule) checkAmount(v any) error {
+	a, err := ParseYuan(literal(v))
+	if err != nil {
+		return err
+	}
+	if a > maxTotal || (r.form == isYuan && a < minTotal) {
+		return fmt.Errorf("is outside %s to %s", minTotal, maxTotal)
+	}
+	return nil
+}
+
+func (r *rule) checkText(v any) error {
+	t, ok := v.(string)
+	switch {
+	case !ok:
+		return fmt.Errorf("is no text")
+	case r.max > 0 && utf8.RuneCountInString(t) > r.max: // characters, not bytes: the pages do not say [inferred]
+		return fmt.Errorf("has more than %d characters", r.max)
+	case r.required && strings.TrimSpace(t) == "":
+		return fmt.Errorf("is blank")
+	case r.pattern != nil && !r.pattern.MatchString(t):
+		return fmt.Errorf("has another form")
+	case r.oneOf != nil && !slices.Contains(r.oneOf, t):
+		return fmt.Errorf("is none of %s", strings.Join(r.oneOf, ", "))
+	}
+	if r.form == isJSON || r.form == isLoose {
+		if _, err := parseObject([]byte(t)); err != nil {
+			return fmt.Errorf("holds no JSON object: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *rule) checkList(v any) error {
+	list, ok := v.([]any)
+	switch {
+	case !ok:
+		return fmt.Errorf("is no list")
+	case r.required && len(list) == 0:
+		return fmt.Errorf("is empty")
+	case r.max > 0 && len(list) > r.max:
+		return fmt.Errorf("has more than %d entries", r.max)
+	}
+	for _, entry := range list {
+		o, ok := entry.(fields)
+		if !ok {
+			return errNotObject
+		}
+		if err := checkRules(r.inner, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rule) checkTexts(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Errorf("is no list")
+	}
+	for _, entry := range list {
+		if _, ok := entry.(string); !ok {
+			return fmt.Errorf("holds something else than texts")
+		}
+	}
+	return nil
+}
+
+// literal returns a text or number as it was written, else "".
+func literal(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+// readContent parses biz_content. Which sub_code answers broken JSON is not known; this one is
+// documented [inferred].
+func readContent(text string) (fields, *reply) {
+	if text == "" {
+		return nil, refusal("isv.invalid-parameter", "missing biz_content")
+	}
+	f, err := parseObject([]byte(text))
+	if err != nil {
+		return nil, refusal("isv.invalid-parameter", "biz_content: "+err.Error())
+	}
+	return f, nil
+}
+
+// check applies the page of the method to its business content.
+func check(f *front, content fields) *reply {
+	subCode := "ACQ.INVALID_PARAMETER"
+	var err error
+	switch f.method {
+	case TradeCreate:
+		return checkCreate(f, content)
+	case TradeQuery:
+		err = checkQuery(content)
+	case OrderInfoSync:
+		return checkSync(content)
+	case ItemOrderQuery:
+		subCode = "INVALID_PARAMETER" // koubei.trade.itemorder.query has its codes without ACQ.
+		err = checkRules(itemOrderRules, content)
+	}
+	if err != nil {
+		return refusal(subCode, err.Error())
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Method names one API call.
+type Method string
+
+// The five calls that are answered. The HK gateway knows its call by path only; the name is ours.
+const (
+	TradeCreate    Method = "alipay.trade.create"
+	TradeQuery     Method = "alipay.trade.query"
+	OrderInfoSync  Method = "alipay.trade.orderinfo.sync"
+	ItemOrderQuery Method = "koubei.trade.itemorder.query"
+	HKOrderSync    Method = "alipayhk.merchant.order.sync"
+)
+
+// The paths on which the gateways answer.
+const (
+	GatewayPath = "/gateway.do"                             // every page, "request address"
+	HKPath      = "/api/open/alipay/v1/merchant/order/sync" // Synchronize Order
+	hkPrefix    = "/api/open/"                              // other paths below it: INVALID_API
+	maxBody     = 4 << 20                                   // bytes; no page names a limit [inferred]
+	defaultLife = 3 * time.Hour                             // of an unpaid face-to-face trade: alipay.trade.create (2026), "timeout_express"
+	hkSkew      = 5 * time.Minute                           // docs/alipay.md, HK "Time": the nearest sibling's figure [inferred]
+	journalSize = 2_000_000                                 // entries of each kind
+)
+
+// beijing is the zone of every zone-less time of the classic gateway. Fixed, because a
+// small image has no zone data.
+var beijing = time.FixedZone("UTC+8", 8*60*60)
+
+// Options of a simulator. The zero value is a gateway that knows no app.
+type Options struct {
+	Apps       []App            // of the classic gateway
+	HKApps     []HKApp          // of the AlipayHK gateway
+	Now        func() time.Time // nil: time.Now
+	Seed       uint64           // of probabilities, jitter and numbers; the same seed and requests give the same answers
+	Latency    Latency
+	Faults     []Fault
+	Trades     []Trade
+	ItemOrders []ItemOrder
+	HK         HKRules
+
+	// PayLimit is how long a trade waits for its buyer when the request names no limit; zero: 3 h.
+	PayLimit time.Duration
+	// JournalLimit is the number of requests, and of executions, that the journal keeps;
+	// zero: 2,000,000. Older ones are dropped, tallies stay.
+	JournalLimit int
+	// BenchMode replays the signature of an answer that was signed before, so that a measurement
+	// is not one of the simulator's RSA: send all requests once, call Reset, measure. HK answers
+	// then repeat their Response-Time for up to a minute.
+	BenchMode bool
+}
+
+// HKRules are the points that the HK documents leave open. The zero value is the strict reading.
+type HKRules struct {
+	Skew          time.Duration // allowed between Request-Time and our clock; zero: 5 min, negative: any
+	BizTypes      []string      // allowed merchantBizType; nil: TRADE_ORDER, the only one on the page
+	LongRequestID bool          // take a requestId of more than 32 characters (a dashed UUID has 36)
+	Seconds       bool          // take order times that can only be seconds
+	OrderedTimes  bool          // refuse an orderModifyTime before orderCreateTime
+}
+
+// Simulator answers both gateways. It is safe for concurrent use.
+type Simulator struct {
+	o      Options
+	apps   map[string]*App
+	hkApps map[string]*HKApp
+	faults faults
+	log    *journal
+	signer *signer
+	swaps  swaps
+	down   atomic.Bool // StartOutage
+	traces atomic.Uint64
+
+	mu         sync.Mutex // guards what follows; held for map look-ups only, never while signing or sleeping
+	trades     map[tradeKey]*trade
+	byTradeNo  map[string]*trade
+	itemOrders map[string]ItemOrder
+	hkOrders   map[hkKey]*HKOrder
+	seq        int // order of creation
+}
+
+// New checks the options and makes a simulator. It starts nothing.
+func New(o Options) (*Simulator, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.PayLimit == 0 {
+		o.PayLimit = defaultLife
+	}
+	if o.HK.Skew == 0 {
+		o.HK.Skew = hkSkew
+	}
+	if o.HK.BizTypes == nil {
+		o.HK.BizTypes = []string{"TRADE_ORDER"}
+	}
+	if o.JournalLimit <= 0 {
+		o.JournalLimit = journalSize
+	}
+	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: newSigner(o.BenchMode)}
+	s.faults.seed = o.Seed
+	s.forget()
+	if err := s.fill(); err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	return s, nil
+}
+
+// fill takes over the apps, faults, trades and item orders of the options.
+func (s *Simulator) fill() error {
+	var errs []error
+	for i := range s.o.Apps {
+		a := s.o.Apps[i]
+		if s.apps[a.ID] != nil {
+			errs = append(errs, fmt.Errorf("app %q is given twice", a.ID))
+		}
+		s.apps[a.ID] = &a
+		errs = append(errs, a.check())
+	}
+	for i := range s.o.HKApps {
+		a := s.o.HKApps[i]
+		if s.hkApps[a.ClientID] != nil {
+			errs = append(errs, fmt.Errorf("client %q is given twice", a.ClientID))
+		}
+		s.hkApps[a.ClientID] = &a
+		errs = append(errs, a.check())
+	}
+	for _, f := range s.o.Faults {
+		s.AddFault(f)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return s.stock()
+}
+
+// stock adds the trades and item orders of the options.
+func (s *Simulator) stock() error {
+	var errs []error
+	for _, t := range s.o.Trades {
+		errs = append(errs, s.AddTrade(t))
+	}
+	for _, o := range s.o.ItemOrders {
+		errs = append(errs, s.AddItemOrder(o))
+	}
+	return errors.Join(errs...)
+}
+
+// forget empties the state. The caller holds mu or is alone.
+func (s *Simulator) forget() {
+	s.trades = map[tradeKey]*trade{}
+	s.byTradeNo = map[string]*trade{}
+	s.itemOrders = map[string]ItemOrder{}
+	s.hkOrders = map[hkKey]*HKOrder{}
+	s.seq = 0
+}
+
+// Reset forgets trades, orders and journal and begins again with those of the options.
+// Faults and an outage stay.
+func (s *Simulator) Reset() {
+	s.mu.Lock()
+	s.forget()
+	s.mu.Unlock()
+	s.log.reset()
+	if err := s.stock(); err != nil {
+		panic("simulator: options that New accepted are refused: " + err.Error())
+	}
+}
+
+// ServeHTTP answers both gateways, told apart by their path.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.unreachable() {
+		s.log.lost(RequestEntry{At: s.o.Now(), Verdict: verdictLost, Fault: kindOutage.String()})
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	switch {
+	case r.URL.Path == GatewayPath:
+		s.serveGateway(w, r)
+	case strings.HasPrefix(r.URL.Path, hkPrefix):
+		s.serveHK(w, r)
+	default:
+		http.Error(w, "not an address of Alipay", http.StatusNotFound)
+	}
+}
+
+// StartOutage makes every connection break before anything is read, until StopOutage.
+func (s *Simulator) StartOutage() { s.down.Store(true) }
+
+// StopOutage ends what StartOutage began.
+func (s *Simulator) StopOutage() { s.down.Store(false) }
+
+// unreachable says whether an outage is on, by hand or by a fault's window.
+func (s *Simulator) unreachable() bool {
+	return s.down.Load() || s.faults.outage(s.o.Now())
+}

@@ -1,0 +1,264 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// TradeStatus is a trade's state (alipay.trade.query, "trade_status").
+type TradeStatus string
+
+// The states of a trade.
+const (
+	WaitBuyerPay  TradeStatus = "WAIT_BUYER_PAY"
+	TradeSuccess  TradeStatus = "TRADE_SUCCESS"
+	TradeFinished TradeStatus = "TRADE_FINISHED" // paid, no refund any more
+	TradeClosed   TradeStatus = "TRADE_CLOSED"   // never paid, or refunded in full
+)
+
+// Sync is one stored order information (alipay.trade.orderinfo.sync).
+type Sync struct {
+	RequestNo    string // out_request_no
+	BizType      string
+	OrderBizInfo string
+	At           time.Time
+}
+
+// Trade is what Alipay knows of one order. AddTrade needs OutTradeNo and Total; an empty App
+// means the only one.
+type Trade struct {
+	App      string // app_id
+	Merchant string // name; empty: the app's own
+
+	OutTradeNo string
+	TradeNo    string      // empty in AddTrade: made
+	Status     TradeStatus // empty in AddTrade: WaitBuyerPay
+	Total      Fen
+	Refunded   Fen // so far
+
+	Subject      string
+	BuyerID      string
+	BuyerOpenID  string
+	BuyerLogonID string
+	SellerID     string
+	StoreID      string
+	TerminalID   string
+
+	CreatedAt time.Time
+	ExpiresAt time.Time // while unpaid; zero in AddTrade: after Options.PayLimit
+	PaidAt    time.Time
+	ClosedAt  time.Time
+
+	Syncs []Sync
+	More  map[string]any // further members of the answer to alipay.trade.query; they replace ours
+}
+
+// tradeKey names a trade: an order number is unique per merchant, and another app or token does
+// not find it (docs/alipay.md, "alipay.trade.query").
+type tradeKey struct{ app, merchant, outTradeNo string }
+
+// trade is a Trade with what it takes to recognise a repeated create.
+type trade struct {
+	Trade
+	seq     int
+	content [32]byte // of the create, without the buyer; zero for a trade from AddTrade
+}
+
+func (t *trade) buyer() string { return t.BuyerID + "\n" + t.BuyerOpenID + "\n" + t.BuyerLogonID }
+
+// age closes a trade whose time limit has passed.
+func (t *trade) age(now time.Time) {
+	if t.Status == WaitBuyerPay && !now.Before(t.ExpiresAt) {
+		t.Status, t.ClosedAt = TradeClosed, t.ExpiresAt
+	}
+}
+
+var (
+	errNoTrade = errors.New("no such trade")
+	errStatus  = errors.New("the trade's status does not allow it")
+)
+
+// AddTrade puts a trade there, as if created earlier. It is not an execution.
+func (s *Simulator) AddTrade(t Trade) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app, err := s.appOr(t.App)
+	if err != nil {
+		return fmt.Errorf("trade %q: %w", t.OutTradeNo, err)
+	}
+	if t.OutTradeNo == "" || t.Total < minTotal || t.Total > maxTotal {
+		return fmt.Errorf("trade %q needs an order number and a total", t.OutTradeNo)
+	}
+	t.App = app.ID
+	if t.Status == "" {
+		t.Status = WaitBuyerPay
+	}
+	if !slices.Contains([]TradeStatus{WaitBuyerPay, TradeSuccess, TradeFinished, TradeClosed}, t.Status) {
+		return fmt.Errorf("trade %q: no status %q", t.OutTradeNo, t.Status)
+	}
+	if t.CreatedAt.IsZero() {
+		t.CreatedAt = s.o.Now()
+	}
+	if t.ExpiresAt.IsZero() {
+		t.ExpiresAt = t.CreatedAt.Add(s.o.PayLimit)
+	}
+	if t.PaidAt.IsZero() && (t.Status == TradeSuccess || t.Status == TradeFinished) {
+		t.PaidAt = t.CreatedAt
+	}
+	if t.ClosedAt.IsZero() && t.Status == TradeClosed {
+		t.ClosedAt = t.CreatedAt
+	}
+	return s.store(&trade{Trade: t})
+}
+
+// store files a trade under its numbers. The caller holds mu.
+func (s *Simulator) store(t *trade) error {
+	k := tradeKey{t.App, t.Merchant, t.OutTradeNo}
+	if s.trades[k] != nil || s.byTradeNo[t.TradeNo] != nil {
+		return fmt.Errorf("trade %q is there already", t.OutTradeNo)
+	}
+	if t.TradeNo == "" {
+		// 28 digits beginning with the Beijing date, as on the pages.
+		t.TradeNo = t.CreatedAt.In(beijing).Format("20060102") + digits(20, "trade", t.App, t.Merchant, t.OutTradeNo)
+	}
+	s.seq++
+	t.seq = s.seq
+	s.trades[k] = t
+	s.byTradeNo[t.TradeNo] = t
+	return nil
+}
+
+// appOr returns an app by its id, or the only one for an empty id. The caller holds mu or is alone.
+func (s *Simulator) appOr(id string) (*App, error) {
+	if a := s.apps[id]; a != nil {
+		return a, nil
+	}
+	if id == "" && len(s.o.Apps) == 1 {
+		return s.apps[s.o.Apps[0].ID], nil
+	}
+	return nil, fmt.Errorf("no app %q", id)
+}
+
+// Trades returns copies of all trades in the order in which they came to be.
+func (s *Simulator) Trades() []Trade {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*trade, 0, len(s.trades))
+	for _, t := range s.trades {
+		t.age(s.o.Now())
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *trade) int { return a.seq - b.seq })
+	out := make([]Trade, len(all))
+	for i, t := range all {
+		out[i] = t.copy()
+	}
+	return out
+}
+
+// Trade returns a copy of one trade by the merchant's or Alipay's number.
+func (s *Simulator) Trade(number string) (Trade, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(number)
+	if err != nil {
+		return Trade{}, false
+	}
+	return t.copy(), true
+}
+
+func (t *trade) copy() Trade {
+	c := t.Trade
+	c.Syncs = slices.Clone(t.Syncs)
+	return c
+}
+
+// find looks a trade up for the admin methods. The caller holds mu.
+func (s *Simulator) find(number string) (*trade, error) {
+	found := s.byTradeNo[number]
+	for _, a := range s.o.Apps {
+		for _, m := range append([]Merchant{{}}, a.Merchants...) {
+			if t := s.trades[tradeKey{a.ID, m.Name, number}]; t != nil && found != nil && t != found {
+				return nil, fmt.Errorf("trade %q: several merchants have it, use trade_no", number)
+			} else if t != nil {
+				found = t
+			}
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("trade %q: %w", number, errNoTrade)
+	}
+	found.age(s.o.Now())
+	return found, nil
+}
+
+// change applies a step of the life cycle (docs/alipay.md, "Trade status") to the trade with this
+// number, the merchant's or Alipay's.
+func (s *Simulator) change(number string, step func(*trade, time.Time) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.find(number)
+	if err != nil {
+		return err
+	}
+	if err := step(t, s.o.Now()); err != nil {
+		return fmt.Errorf("trade %q is %s: %w", number, t.Status, err)
+	}
+	return nil
+}
+
+// Pay lets the buyer pay: WAIT_BUYER_PAY to TRADE_SUCCESS.
+func (s *Simulator) Pay(number string) error {
+	return s.change(number, func(t *trade, now time.Time) error {
+		if t.Status != WaitBuyerPay {
+			return errStatus
+		}
+		t.Status, t.PaidAt = TradeSuccess, now
+		return nil
+	})
+}
+
+// Finish ends refunds: TRADE_SUCCESS to TRADE_FINISHED. An unpaid trade becomes paid at once, as
+// with products without refunds.
+func (s *Simulator) Finish(number string) error {
+	return s.change(number, func(t *trade, now time.Time) error {
+		if t.Status != TradeSuccess && t.Status != WaitBuyerPay {
+			return errStatus
+		}
+		if t.PaidAt.IsZero() {
+			t.PaidAt = now
+		}
+		t.Status = TradeFinished
+		return nil
+	})
+}
+
+// Close closes an unpaid trade, as the merchant's cancel does.
+func (s *Simulator) Close(number string) error {
+	return s.change(number, func(t *trade, now time.Time) error {
+		if t.Status != WaitBuyerPay {
+			return errStatus
+		}
+		t.Status, t.ClosedAt = TradeClosed, now
+		return nil
+	})
+}
+
+// Refund gives back a part; when nothing is left the trade is closed.
+func (s *Simulator) Refund(number string, amount Fen) error {
+	return s.change(number, func(t *trade, now time.Time) error {
+		if t.Status != TradeSuccess {
+			return errStatus
+		}
+		if amount < minTotal || t.Refunded+amount > t.Total {
+			return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
+		}
+		t.Refunded += amount
+		if t.Refunded == t.Total {
+			t.Status, t.ClosedAt = TradeClosed, now
+		}
+		return nil
+	})
+}
