@@ -257,13 +257,24 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// TestOtherMerchantsTrade: another token does not find a trade, and the same number is another order.
+// TestOtherMerchantsTrade: an order number is unique per merchant, and no token finds another's trade.
 func TestOtherMerchantsTrade(t *testing.T) {
 	b := newBench(t, simulator.Options{})
-	b.call("alipay.trade.create", order("o_1"), nil)
 	asB := map[string]string{"app_auth_token": "token-b"}
-	if got := b.call("alipay.trade.query", map[string]any{"out_trade_no": "o_1"}, asB); got.sub != "ACQ.TRADE_NOT_EXIST" {
-		t.Errorf("sub_code = %s", got.sub)
+	mine := b.call("alipay.trade.create", order("o_1"), nil)
+	byNumber := map[string]any{"trade_no": mine.fields["trade_no"]}
+	if got := b.call("alipay.trade.query", byNumber, asB); got.sub != "ACQ.TRADE_NOT_EXIST" {
+		t.Errorf("another token: %v", got.fields)
+	}
+	if got := b.call("alipay.trade.query", byNumber, nil); got.code != "10000" {
+		t.Errorf("own trade: %v", got.fields)
+	}
+	theirs := b.call("alipay.trade.create", order("o_1"), asB)
+	if theirs.code != "10000" || theirs.fields["trade_no"] == mine.fields["trade_no"] {
+		t.Errorf("same number under another token: %v", theirs.fields)
+	}
+	if err := b.sim.Pay("o_1"); err == nil {
+		t.Error("a number that two merchants have was paid")
 	}
 }
 

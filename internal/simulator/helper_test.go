@@ -139,6 +139,9 @@ func rsaSign(k *rsa.PrivateKey, content []byte) []byte {
 	return sig
 }
 
+// absent leaves a parameter out of a form.
+const absent = "\x00"
+
 // form is a signed request to the classic gateway: all parameters but biz_content in the query.
 func form(method, content string, more map[string]string, k *rsa.PrivateKey) (query, body string) {
 	p := map[string]string{
@@ -147,6 +150,9 @@ func form(method, content string, more map[string]string, k *rsa.PrivateKey) (qu
 	}
 	for n, v := range more {
 		p[n] = v
+		if v == absent {
+			delete(p, n)
+		}
 	}
 	v := signed(p, k)
 	body = url.Values{"biz_content": v["biz_content"]}.Encode()

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,86 +15,102 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
+// updateStep is one step of testdata/alipayhk/order_modify_time_idempotency.json.
+type updateStep struct {
+	Step     int             `json:"step"`
+	Why      string          `json:"why"`
+	ClientID string          `json:"client_id"`
+	Request  json.RawMessage `json:"request"`
+	Inject   string          `json:"inject"`
+	Expect   struct {
+		Result    string `json:"result"`
+		Processed bool   `json:"processed"`
+		Stored    struct {
+			OrderStatus     string `json:"orderStatus"`
+			OrderModifyTime int64  `json:"orderModifyTime"`
+		} `json:"stored"`
+		OrderIDOf *string `json:"order_id_of"` // the vectors' name of the order; null: no orderId
+	} `json:"expect"`
+}
+
 func TestHKOrderOfUpdates(t *testing.T) {
 	var v struct {
-		ID     string `json:"id"`
-		What   string `json:"what"`
-		MadeBy string `json:"made_by"`
-		Steps  []struct {
-			Step     int             `json:"step"`
-			Why      string          `json:"why"`
-			ClientID string          `json:"client_id"`
-			Request  json.RawMessage `json:"request"`
-			Inject   string          `json:"inject"`
-			Expect   struct {
-				Result    string `json:"result"`
-				Processed bool   `json:"processed"`
-				Stored    struct {
-					OrderStatus     string `json:"orderStatus"`
-					OrderModifyTime int64  `json:"orderModifyTime"`
-				} `json:"stored"`
-				OrderIDOf *string `json:"order_id_of"`
-			} `json:"expect"`
-		} `json:"steps"`
+		ID     string       `json:"id"`
+		What   string       `json:"what"`
+		MadeBy string       `json:"made_by"`
+		Steps  []updateStep `json:"steps"`
 	}
 	load(t, "alipayhk/order_modify_time_idempotency.json", &v)
-	b := newBench(t, simulator.Options{})
-	two := generated().hk.App // a second client with the same keys
-	two.ClientID = "C2"
-	var err error
-	if b.sim, err = simulator.New(simulator.Options{HKApps: []simulator.HKApp{generated().hk.App, two}, Now: func() time.Time { return start }}); err != nil {
+	clients := []simulator.HKApp{generated().hk.App, generated().hk.App} // two clients with one key
+	clients[0].ClientID, clients[1].ClientID = "C1", "C2"
+	sim, err := simulator.New(simulator.Options{HKApps: clients, Now: func() time.Time { return start }})
+	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]string{} // order id by the name that the vectors give the order
+	b := &bench{t: t, sim: sim, now: start}
+	ids := map[string]string{} // orderId by the vectors' name of the order
 	for _, s := range v.Steps {
-		if s.Inject != "" {
-			f := simulator.Refuse(simulator.HKOrderSync, "UNKNOWN_EXCEPTION").WithCode("U")
-			if strings.HasSuffix(s.Inject, "after commit") {
-				f = f.AfterEffect()
-			}
-			b.sim.AddFault(f)
-		}
-		var o struct {
-			MerchantBizNo string `json:"merchantBizNo"`
-		}
-		if err := json.Unmarshal(s.Request, &o); err != nil {
-			t.Fatal(err)
-		}
-		client := clientID
-		if s.ClientID == "C2" {
-			client = "C2"
-		}
-		before := b.sim.Totals().Executions
-		got := b.hkAs(client, string(s.Request))
+		b.inject(s.Inject)
+		before := sim.Totals().Executions
+		got := b.hkAs(s.ClientID, string(s.Request))
 		if got.result != s.Expect.Result || !got.signed {
 			t.Errorf("step %d: %s (signed %v), want %s", s.Step, got.result, got.signed, s.Expect.Result)
 		}
-		if processed := b.sim.Totals().Executions > before; processed != s.Expect.Processed {
+		if processed := sim.Totals().Executions > before; processed != s.Expect.Processed {
 			t.Errorf("step %d: processed = %v, want %v (%s)", s.Step, processed, s.Expect.Processed, s.Why)
 		}
-		if s.Expect.OrderIDOf == nil && got.orderID != "" {
+		checkOrderID(t, s, got.orderID, ids)
+		checkStored(t, s, sim.HKOrders())
+	}
+}
+
+// inject adds the fault that a step names.
+func (b *bench) inject(what string) {
+	f := simulator.Refuse(simulator.HKOrderSync, "UNKNOWN_EXCEPTION").WithCode("U")
+	switch what {
+	case "":
+	case "UNKNOWN_EXCEPTION before commit":
+		b.sim.AddFault(f)
+	case "UNKNOWN_EXCEPTION after commit":
+		b.sim.AddFault(f.AfterEffect())
+	default:
+		b.t.Fatalf("unknown fault %q", what)
+	}
+}
+
+// checkOrderID: one order keeps its id, and no two orders share one.
+func checkOrderID(t *testing.T, s updateStep, got string, ids map[string]string) {
+	t.Helper()
+	if s.Expect.OrderIDOf == nil {
+		if got != "" {
 			t.Errorf("step %d: a failure has an orderId", s.Step)
 		}
-		if s.Expect.OrderIDOf != nil {
-			name := *s.Expect.OrderIDOf
-			if ids[name] == "" {
-				for other, id := range ids {
-					if id == got.orderID {
-						t.Errorf("step %d: %s and %s share an orderId", s.Step, name, other)
-					}
-				}
-				ids[name] = got.orderID
-			}
-			if got.orderID == "" || got.orderID != ids[name] {
-				t.Errorf("step %d: orderId = %q, want %q", s.Step, got.orderID, ids[name])
-			}
+		return
+	}
+	name := *s.Expect.OrderIDOf
+	for other, id := range ids {
+		if (id == got) != (other == name) {
+			t.Errorf("step %d: orderId of %s = %q, of %s = %q", s.Step, name, got, other, id)
 		}
-		for _, have := range b.sim.HKOrders() {
-			if have.ClientID == client && have.BizNo == o.MerchantBizNo &&
-				(have.Status != s.Expect.Stored.OrderStatus || have.ModifyTime != s.Expect.Stored.OrderModifyTime) {
-				t.Errorf("step %d: stored %+v, want %+v", s.Step, have, s.Expect.Stored)
-			}
-		}
+	}
+	ids[name] = got
+}
+
+func checkStored(t *testing.T, s updateStep, orders []simulator.HKOrder) {
+	t.Helper()
+	var o struct {
+		MerchantBizNo string `json:"merchantBizNo"`
+	}
+	if err := json.Unmarshal(s.Request, &o); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(orders, func(x simulator.HKOrder) bool { return x.ClientID == s.ClientID && x.BizNo == o.MerchantBizNo })
+	if i < 0 {
+		t.Fatalf("step %d: nothing stored", s.Step)
+	}
+	want := s.Expect.Stored
+	if orders[i].Status != want.OrderStatus || orders[i].ModifyTime != want.OrderModifyTime {
+		t.Errorf("step %d: stored %+v, want %+v", s.Step, orders[i], want)
 	}
 }
 
@@ -321,8 +338,8 @@ func TestHKOrderOfChecks(t *testing.T) {
 			for j := len(spoil) - 1; j >= i; j-- {
 				spoil[j].with(r)
 			}
-			if spoil[i].want == "METHOD_NOT_SUPPORTED/F" || i < 3 {
-				r.Header.Set("Client-Id", clientID) // so that the answer can be signed
+			if spoil[i].signed {
+				r.Header.Set("Client-Id", clientID) // only a known client gets a signed answer
 			}
 			path, method := r.RequestURI, r.Method
 			w := httptest.NewRecorder()
