@@ -344,3 +344,10 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, f)
 }
+
+// overlapsOver forgets handlings of a process that is dead by now.
+func (r *rig) overlapsOver() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.inFlight)
+}

@@ -74,7 +74,8 @@ type Transactor struct {
 	o      TransactorOptions
 	client *kgo.Client // nil: Open or Recover is due
 	old    bool        // the cluster runs transaction.version < 2
-	fenced time.Time   // when the broker last said PRODUCER_FENCED
+	began  time.Time   // of the transaction under way
+	fenced time.Time   // when another process last took our transactional id
 }
 
 // NewTransactor checks the options and starts nothing.
@@ -145,6 +146,7 @@ func (t *Transactor) Commit(ctx context.Context, b Batch) error {
 	if len(b.Records) == 0 {
 		return errors.New("batch without a record")
 	}
+	t.began = time.Now()
 	if err := t.client.BeginTransaction(); err != nil {
 		return t.broken(fmt.Errorf("begin transaction: %w", err))
 	}
@@ -177,13 +179,16 @@ func (t *Transactor) broken(err error) error {
 	return err
 }
 
-// note watches for PRODUCER_FENCED. Once may be our own former life; twice within a minute
-// means that two processes take the transactional id from each other.
+// note watches for another producer under our transactional id. Once may be our own former
+// life; twice within a minute means that two processes take it from each other. The same
+// answer after the transaction timeout is the broker's own doing.
 func (t *Transactor) note(err error) error {
-	if !errors.Is(err, kerr.ProducerFenced) {
+	now := time.Now()
+	timedOut := !t.began.IsZero() && now.Sub(t.began) >= t.o.Timeout
+	taken := errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) && !timedOut
+	if !taken {
 		return err
 	}
-	now := time.Now()
 	if !t.fenced.IsZero() && now.Sub(t.fenced) < time.Minute {
 		return fmt.Errorf("%w: %s: %w", ErrSlotTaken, t.o.TransactionalID, err)
 	}
