@@ -1,6 +1,7 @@
 package alipay
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -154,6 +155,9 @@ func (g *gateway) understand(r Request, s *sealed, a *answer, f *fields, rep *Re
 	rep.Code, rep.SubCode = s.foreign(f.text("code"), maxCode), s.foreign(f.text("sub_code"), maxCode)
 	rep.Message = s.foreign(f.text("msg"), maxMessage)
 	rep.SubMessage = s.subMessage(rep.Code, f.text("sub_msg"))
+	if rep.SubMessage == withheld || s.echoes(rep.Body) {
+		rep.Body = nil
+	}
 	v := judgeUnsigned(r.Method(), rep.Code, rep.SubCode)
 	if rep.Verified {
 		v = judge(r.Method(), rep.Code, rep.SubCode)
@@ -258,9 +262,14 @@ func (s *sealed) subMessage(code, text string) string {
 // withheld stands in place of a text that may hold a secret.
 const withheld = "withheld"
 
+// echoes says whether an answer holds the token of its request.
+func (s *sealed) echoes(body []byte) bool {
+	return s.secret != "" && bytes.Contains(body, []byte(s.secret))
+}
+
 // foreign is [foreign] for texts that could echo the token of the request.
 func (s *sealed) foreign(text string, limit int) string {
-	if s.secret != "" && strings.Contains(text, s.secret) {
+	if s.echoes([]byte(text)) {
 		return withheld
 	}
 	return foreign(text, limit)

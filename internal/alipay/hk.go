@@ -115,7 +115,7 @@ func (h *hk) open(r Request, s *sealed, a *answer) (Reply, error) {
 		return rep, &Error{Method: r.Method(), Class: Ambiguous, HTTPStatus: a.status, Message: "no usable answer", Err: err}
 	}
 	rep.Verified = verified
-	if verified {
+	if verified && !s.echoes(a.body) {
 		rep.Body = a.body
 	}
 	return rep, h.understand(r, s, a, newFields(list), &rep)

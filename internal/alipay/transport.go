@@ -96,18 +96,18 @@ func (a *App) send(ctx context.Context, r Request, s *sealed) (*answer, error) {
 	})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(s.body))
 	if err != nil {
-		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeApp, Message: "not sent", Err: bare(err)}
+		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeApp, Message: "not sent", Err: s.bare(err)}
 	}
 	req.Header = s.header
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", "alipay-kafka-bridge")
 	res, err := a.http.Do(req)
 	if err != nil {
-		return nil, lostError(ctx, r, mayHaveArrived.Load(), err)
+		return nil, lostError(ctx, r, mayHaveArrived.Load(), s.bare(err))
 	}
 	ans, err := readAnswer(res)
 	if err != nil {
-		e := lostError(ctx, r, true, err)
+		e := lostError(ctx, r, true, s.bare(err))
 		if e.HTTPStatus = res.StatusCode; errors.Is(err, errTooLong) || errors.Is(err, errCoded) {
 			e.Class = Ambiguous
 		}
@@ -133,7 +133,7 @@ func readAnswer(res *http.Response) (*answer, error) {
 
 // lostError classifies a call without an answer.
 func lostError(ctx context.Context, r Request, mayHaveArrived bool, err error) *Error {
-	e := &Error{Method: r.Method(), Class: Transient, Message: "not sent", Err: bare(err)}
+	e := &Error{Method: r.Method(), Class: Transient, Message: "not sent", Err: err}
 	if mayHaveArrived {
 		e.Class, e.Message = lost(r), "sent, but no answer came"
 	}
@@ -143,14 +143,24 @@ func lostError(ctx context.Context, r Request, mayHaveArrived bool, err error) *
 	return e
 }
 
-// bare takes an error out of its url.Error, which prints the whole URL with the signature.
-func bare(err error) error {
+// bare takes an error out of its url.Error, which prints the whole URL with the signature,
+// and bounds its text, in which net/http quotes what a broken peer sent.
+func (s *sealed) bare(err error) error {
 	var u *url.Error
 	for errors.As(err, &u) {
 		err = u.Err
 	}
-	return err
+	return &peerError{err: err, text: s.foreign(err.Error(), maxMessage)}
 }
+
+// peerError is an error whose text may hold foreign bytes.
+type peerError struct {
+	err  error
+	text string
+}
+
+func (e *peerError) Error() string { return e.text }
+func (e *peerError) Unwrap() error { return e.err }
 
 // retryAfter reads the header Retry-After: seconds, or a date against the answer's own date.
 func retryAfter(h http.Header) time.Duration {

@@ -1,0 +1,221 @@
+package alipay_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// load reads a vector file; a member that the type does not name fails the test.
+func load[T any](t testing.TB, file string) T {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v T
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return v
+}
+
+// armour puts back the five dashes that vectors leave out of PEM texts.
+func armour(text string) []byte { return []byte(strings.ReplaceAll(text, "<5d>", "-----")) }
+
+// newKey makes a key; ourKey and theirKey are made once per run.
+func newKey() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+var (
+	ourKey   = sync.OnceValue(newKey) // the merchant's
+	theirKey = sync.OnceValue(newKey) // Alipay's
+)
+
+// sign signs as Alipay does, written apart from the code under test.
+func sign(t testing.TB, key *rsa.PrivateKey, text []byte) string {
+	t.Helper()
+	digest := sha256.Sum256(text)
+	sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(sig)
+}
+
+// signedAnswer is the answer of the classic gateway with this node.
+func signedAnswer(t testing.TB, m alipay.Method, node string) string {
+	return `{"` + nodeName(m) + `":` + node + `,"sign":"` + sign(t, theirKey(), []byte(node)) + `"}`
+}
+
+func nodeName(m alipay.Method) string { return strings.ReplaceAll(string(m), ".", "_") + "_response" }
+
+// pipeNet is a network without sockets, so that tests can run in a synctest bubble.
+type pipeNet struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	dials  func() // called for every dial
+}
+
+func (p *pipeNet) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipeNet) Close() error   { close(p.closed); return nil }
+func (p *pipeNet) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+func (p *pipeNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if p.dials != nil {
+		p.dials()
+	}
+	ours, theirs := net.Pipe()
+	select {
+	case p.conns <- theirs:
+		return ours, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// serve runs a gateway until the test ends and returns the network that leads to it.
+func serve(t testing.TB, h http.HandlerFunc) *pipeNet {
+	t.Helper()
+	p := &pipeNet{conns: make(chan net.Conn), closed: make(chan struct{})}
+	s := &http.Server{Handler: h, ErrorLog: nil}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = s.Serve(p) })
+	t.Cleanup(func() { _ = s.Close(); wg.Wait() })
+	return p
+}
+
+// openAPI returns an app whose gateway is h.
+func openAPI(t testing.TB, h http.HandlerFunc, change ...func(*alipay.OpenAPIOptions)) *alipay.App {
+	t.Helper()
+	o := alipay.OpenAPIOptions{
+		URL: "http://gateway.test/gateway.do", AppID: "2021000000000001",
+		Signer: alipay.NewRSASigner(ourKey()), AlipayKey: &theirKey().PublicKey,
+		DialContext: serve(t, h).dial,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	app, err := alipay.NewOpenAPI(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(app.Close)
+	return app
+}
+
+// answering answers every request with a body.
+func answering(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// call makes one call through a fresh app.
+func call(t testing.TB, h http.HandlerFunc, r alipay.Request) (alipay.Reply, error) {
+	t.Helper()
+	return openAPI(t, h).Client(alipay.Merchant{}).Do(t.Context(), r)
+}
+
+// The plainest request of each method.
+func aCreate() *alipay.TradeCreate {
+	return &alipay.TradeCreate{
+		OutTradeNo: "ORD_1", TotalAmount: alipay.Money{Minor: 8888, Currency: "CNY"},
+		Subject: "Iphone6 16G", BuyerID: "2088102146225135",
+	}
+}
+
+func aQuery() *alipay.TradeQuery { return &alipay.TradeQuery{OutTradeNo: "ORD_1"} }
+
+func aSync() *alipay.OrderInfoSync {
+	return &alipay.OrderInfoSync{
+		TradeNo: "2018061021001004680073956707", OutRequestNo: "HZ01RF001", BizType: "CREDIT_AUTH",
+		OrderBizInfo: `{"status":"COMPLETE"}`,
+	}
+}
+
+func anItemOrderQuery() *alipay.ItemOrderQuery {
+	return &alipay.ItemOrderQuery{OrderNo: "20170427000000001000000001"}
+}
+
+func anHKSync() *alipay.HKOrderSync {
+	return &alipay.HKOrderSync{
+		RequestID: "d1c221e159934162bdbff06f33389472", TradeNo: "2024052222001412345678901234",
+		MerchantBizNo: "20240522000001", MerchantBizType: "TRADE_ORDER", OrderStatus: "PAID",
+		CreateTime: time.UnixMilli(1716340300000), ModifyTime: time.UnixMilli(1716340341000),
+		UserID: "2160120051483575",
+	}
+}
+
+// classic are the four requests of the classic gateway.
+func classic() []alipay.Request {
+	return []alipay.Request{aCreate(), aQuery(), aSync(), anItemOrderQuery()}
+}
+
+func ofMethod(t testing.TB, m alipay.Method) alipay.Request {
+	t.Helper()
+	for _, r := range classic() {
+		if r.Method() == m {
+			return r
+		}
+	}
+	t.Fatalf("no request of %s", m)
+	return nil
+}
+
+// numbers are the members that tie an answer to the request of its method.
+func numbers(m alipay.Method) string {
+	switch m {
+	case alipay.MethodTradeCreate, alipay.MethodTradeQuery:
+		return `"out_trade_no":"ORD_1","trade_no":"2015042321001004720200028594"`
+	case alipay.MethodOrderInfoSync:
+		return `"out_trade_no":"ORD_1","trade_no":"2018061021001004680073956707","buyer_user_id":"2088101117955611"`
+	}
+	return `"order_no":"20170427000000001000000001","out_order_no":"ORD_1"`
+}
+
+// sameJSON compares two JSON texts by value.
+func sameJSON(t testing.TB, a, b []byte) bool {
+	t.Helper()
+	read := func(text []byte) any {
+		var v any
+		if err := json.Unmarshal(text, &v); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		return v
+	}
+	return reflect.DeepEqual(read(a), read(b))
+}
