@@ -1,0 +1,134 @@
+package breaker
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// probePoll is how often the first waiter asks an open breaker. gobreaker turns from open
+// to half open only when it is asked.
+const probePoll = 50 * time.Millisecond
+
+// gate is one method's breaker with a queue before it. While the breaker is closed
+// everybody passes. Otherwise one waiter at a time asks: a half-open breaker meets its
+// probes and no stampede, and after it closes the number of attempts at a time ramps up.
+type gate struct {
+	o       Options
+	limits  *limits
+	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	turn    chan struct{} // one slot: held by the waiter that asks
+
+	inFlight atomic.Int64
+	mu       sync.Mutex
+	closedAt time.Time // when it last closed after a failure; zero: never
+}
+
+// pass is the right to make one attempt. done must be called with its error, always.
+type pass struct {
+	probe bool // of a half-open breaker: costs no budget
+	done  func(error)
+}
+
+func newGate(o Options, l *limits, method alipay.Method) *gate {
+	g := &gate{o: o, limits: l, turn: make(chan struct{}, 1)}
+	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         string(method),
+		MaxRequests:  uint32(o.HalfOpen),
+		Interval:     o.Window,
+		BucketPeriod: o.Window / 10,
+		Timeout:      o.Open,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return int(c.ConsecutiveFailures) >= o.Consecutive ||
+				int(c.Requests) >= o.MinRequests && float64(c.TotalFailures) >= o.Ratio*float64(c.Requests)
+		},
+		IsSuccessful: func(err error) bool { return healthy(alipay.ClassOf(err)) },
+		IsExcluded:   func(err error) bool { return neutral(alipay.ClassOf(err)) },
+		OnStateChange: func(_ string, from, to gobreaker.State) { // runs under the breaker's lock
+			if to == gobreaker.StateClosed {
+				g.mu.Lock()
+				g.closedAt = time.Now()
+				g.mu.Unlock()
+			}
+			o.OnState(method, from.String(), to.String())
+		},
+	})
+	return g
+}
+
+// healthy: a refusal that was computed properly is a healthy answer.
+func healthy(c alipay.Class) bool {
+	return c == alipay.Done || c == alipay.Accepted || c == alipay.Rejected
+}
+
+// neutral: neither says anything of Alipay's health.
+func neutral(c alipay.Class) bool { return c == alipay.Misconfigured || c == alipay.Untrusted }
+
+// enter waits until an attempt may be made. The error is the context's.
+func (g *gate) enter(ctx context.Context) (pass, error) {
+	if g.breaker.State() == gobreaker.StateClosed && g.ramped() {
+		if p, ok, err := g.try(ctx); ok || err != nil {
+			return p, err
+		}
+	}
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-ctx.Done():
+		return pass{}, context.Cause(ctx)
+	}
+	tick := time.NewTicker(probePoll)
+	defer tick.Stop()
+	for {
+		if g.breaker.State() != gobreaker.StateOpen && g.ramped() {
+			if p, ok, err := g.try(ctx); ok || err != nil {
+				return p, err
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return pass{}, context.Cause(ctx)
+		}
+	}
+}
+
+// try takes rate and slot and asks the breaker; refused, it gives the slot back.
+func (g *gate) try(ctx context.Context) (pass, bool, error) {
+	if err := g.limits.take(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return pass{}, false, err
+	}
+	probe := g.breaker.State() == gobreaker.StateHalfOpen
+	report, err := g.breaker.Allow()
+	if err != nil {
+		g.limits.give()
+		return pass{}, false, nil
+	}
+	g.inFlight.Add(1)
+	return pass{probe: probe, done: func(err error) {
+		g.inFlight.Add(-1)
+		g.limits.give()
+		report(err)
+	}}, true, nil
+}
+
+// ramped says whether one more attempt fits under the ramp after the breaker closed.
+func (g *gate) ramped() bool {
+	g.mu.Lock()
+	closedAt := g.closedAt
+	g.mu.Unlock()
+	since := time.Since(closedAt)
+	if closedAt.IsZero() || since >= g.o.Ramp {
+		return true
+	}
+	room := max(int64(g.o.HalfOpen), int64(float64(g.o.InFlight)*float64(since)/float64(g.o.Ramp)))
+	return g.inFlight.Load() < room
+}

@@ -1,0 +1,109 @@
+package breaker
+
+import (
+	"sync"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// Options configure a [Guard]; the zero value of each means the default in brackets.
+type Options struct {
+	InFlight int     // attempts at a time [256]
+	Rate     float64 // attempts per second; 0: no limit
+	Burst    int     // attempts that may begin at once under Rate [1]
+
+	Consecutive int           // failures in a row that open a breaker [10]
+	Ratio       float64       // share of failures that opens it [0.5] ...
+	MinRequests int           // ... of at least so many [20] ...
+	Window      time.Duration // ... within this time [10 s]
+	Open        time.Duration // how long it stays open before it probes [10 s]
+	HalfOpen    int           // probes, all of which must succeed [3]
+	Ramp        time.Duration // from first success to full concurrency [10 s]
+
+	BackOff, BackOffMax            time.Duration // [200 ms, 30 s]
+	ThrottledBackOff, ThrottledMax time.Duration // [1 s, 60 s]
+	MinAttempts                    int           // [5]
+	MaxTrying                      time.Duration // [15 min]
+	AttemptTimeout                 time.Duration // of one exchange [15 s]
+
+	// OnState hears of every change of a breaker. It must not block, nor ask the guard:
+	// it runs under the breaker's lock.
+	OnState func(method alipay.Method, from, to string)
+}
+
+func (o *Options) defaults() {
+	setDefault(&o.InFlight, 256)
+	setDefault(&o.Consecutive, 10)
+	setDefault(&o.Ratio, 0.5)
+	setDefault(&o.MinRequests, 20)
+	setDefault(&o.Window, 10*time.Second)
+	setDefault(&o.Open, 10*time.Second)
+	setDefault(&o.HalfOpen, 3)
+	setDefault(&o.Ramp, 10*time.Second)
+	setDefault(&o.BackOff, 200*time.Millisecond)
+	setDefault(&o.BackOffMax, 30*time.Second)
+	setDefault(&o.ThrottledBackOff, time.Second)
+	setDefault(&o.ThrottledMax, time.Minute)
+	setDefault(&o.MinAttempts, 5)
+	setDefault(&o.MaxTrying, 15*time.Minute)
+	setDefault(&o.AttemptTimeout, 15*time.Second)
+	if o.OnState == nil {
+		o.OnState = func(alipay.Method, string, string) {}
+	}
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Guard stands before one app: its accounts share slots, rate and breakers.
+type Guard struct {
+	o      Options
+	limits *limits
+
+	mu    sync.Mutex // guards gates
+	gates map[alipay.Method]*gate
+}
+
+// New returns a guard; it starts nothing.
+func New(o Options) *Guard {
+	o.defaults()
+	return &Guard{o: o, limits: newLimits(o), gates: map[alipay.Method]*gate{}}
+}
+
+// Call begins one event's dealings through the guard, with one account's client.
+func (g *Guard) Call(client doer) *Call { return &Call{guard: g, client: client} }
+
+// AttemptTimeout is the longest that one exchange may still be under way after its start.
+func (g *Guard) AttemptTimeout() time.Duration { return g.o.AttemptTimeout }
+
+func (g *Guard) gate(m alipay.Method) *gate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gates[m] == nil {
+		g.gates[m] = newGate(g.o, g.limits, m)
+	}
+	return g.gates[m]
+}
+
+// Stats are figures for people, taken at one moment.
+type Stats struct {
+	InFlight int64
+	Breakers map[alipay.Method]string // closed, half-open or open
+}
+
+// Stats may be called at any time.
+func (g *Guard) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := Stats{Breakers: map[alipay.Method]string{}}
+	for m, gate := range g.gates {
+		s.InFlight += gate.inFlight.Load()
+		s.Breakers[m] = gate.breaker.State().String()
+	}
+	return s
+}

@@ -1,0 +1,154 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// doer is one account's client.
+type doer interface {
+	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
+}
+
+// maxRetryAfter bounds what an answer may ask for.
+const maxRetryAfter = 10 * time.Minute
+
+// Call is one event's dealings with Alipay: all its requests spend one budget. It is used
+// by one goroutine.
+type Call struct {
+	guard  *Guard
+	client doer
+
+	attempts int           // exchanges in all, for people
+	spent    int           // of the budget: without probes
+	first    time.Time     // start of the first exchange
+	waited   time.Duration // at breaker, rate and slots since then; not part of the budget
+	pause    map[alipay.Class]*backoff.ExponentialBackOff
+}
+
+// Do makes one request, again and again where its class allows, until it has an answer, the
+// budget is spent, or ctx ends. An end of ctx stops waits, never an attempt under way: that
+// one runs to its own deadline, so that its outcome is known.
+//
+// Transient and Throttled mean that the budget is spent; so does Ambiguous or Untrusted of a
+// repeatable request. Of one that is not repeatable they come back after the first attempt.
+func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
+	g := c.guard.gate(r.Method())
+	for {
+		rep, made, err := c.attempt(ctx, g, r)
+		rep.Attempts, rep.FirstAttemptAt = c.attempts, c.first
+		class := alipay.ClassOf(err)
+		if !made || !again(class, r) || c.Exhausted() {
+			return rep, err
+		}
+		if err := c.rest(ctx, class, err); err != nil {
+			return rep, err
+		}
+	}
+}
+
+// again says whether the same request may be sent once more without asking.
+func again(class alipay.Class, r alipay.Request) bool {
+	switch class {
+	case alipay.Transient, alipay.Throttled:
+		return true
+	case alipay.Ambiguous, alipay.Untrusted:
+		return r.Repeatable()
+	}
+	return false
+}
+
+// Exhausted says that at least MinAttempts were made and MaxTrying has passed since the
+// first, waits at breaker and limiter left out.
+func (c *Call) Exhausted() bool {
+	return c.spent >= c.guard.o.MinAttempts && time.Since(c.first)-c.waited >= c.guard.o.MaxTrying
+}
+
+// attempt waits for its turn and makes one exchange. If none was made, the error is the
+// context's.
+func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
+	asked := time.Now()
+	p, err := g.enter(ctx)
+	if c.attempts > 0 {
+		c.waited += time.Since(asked)
+	}
+	if err != nil {
+		return alipay.Reply{}, false, err
+	}
+	start := time.Now()
+	c.attempts++
+	if c.first.IsZero() {
+		c.first = start
+	}
+	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
+	defer cancel()
+	rep, err = c.exchange(actx, p, r)
+	if p.probe {
+		c.waited += time.Since(start)
+	} else {
+		c.spent++
+	}
+	return rep, true, err
+}
+
+var errAttempt = errors.New("attempt deadline passed")
+
+// exchange reports to the breaker also when the client panics: a pass that is never given
+// back would leave it half open for ever.
+func (c *Call) exchange(ctx context.Context, p pass, r alipay.Request) (rep alipay.Reply, err error) {
+	reported := false
+	defer func() {
+		if !reported {
+			p.done(fmt.Errorf("panic in %s", r.Method()))
+		}
+	}()
+	rep, err = c.client.Do(ctx, r)
+	reported = true
+	p.done(err)
+	return rep, err
+}
+
+// rest pauses before the next attempt: full jitter, longer when throttled, and at least as
+// long as the answer asked for.
+func (c *Call) rest(ctx context.Context, class alipay.Class, err error) error {
+	d := c.backOff(class).NextBackOff()
+	var ae *alipay.Error
+	if errors.As(err, &ae) {
+		d = max(d, min(ae.RetryAfter, maxRetryAfter))
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// backOff has one series for throttling and one for the rest. A randomization factor of 1
+// around half the interval is full jitter: anything from zero to the interval.
+func (c *Call) backOff(class alipay.Class) *backoff.ExponentialBackOff {
+	base, limit := c.guard.o.BackOff, c.guard.o.BackOffMax
+	if class == alipay.Throttled {
+		base, limit = c.guard.o.ThrottledBackOff, c.guard.o.ThrottledMax
+	} else {
+		class = alipay.Transient
+	}
+	if c.pause == nil {
+		c.pause = map[alipay.Class]*backoff.ExponentialBackOff{}
+	}
+	if c.pause[class] == nil {
+		b := backoff.NewExponentialBackOff()
+		b.InitialInterval, b.MaxInterval, b.Multiplier, b.RandomizationFactor = base/2, limit/2, 2, 1
+		b.Reset()
+		c.pause[class] = b
+	}
+	return c.pause[class]
+}
