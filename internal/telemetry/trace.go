@@ -1,0 +1,134 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// Scope names the bridge's own spans.
+const Scope = "alipay-kafka-bridge"
+
+// maxTraceState bounds what a stranger may make us carry on.
+const maxTraceState = 512
+
+// queueSize of the batch processor: its default of 2,048 spans drops at a few hundred
+// events per second.
+const queueSize = 16_384
+
+var propagator = propagation.TraceContext{} // no baggage: it would pass a stranger's data on
+
+// TracingOptions configure [StartTracing].
+type TracingOptions struct {
+	Endpoint string // OTLP over HTTP, e.g. http://127.0.0.1:4318; empty: no tracing
+	Service  string
+	Version  string
+	Ratio    float64 // share of traces that begin here and are kept; 0 means all
+}
+
+// Tracing gives tracers and, at the end, sends what is buffered.
+type Tracing struct {
+	provider trace.TracerProvider
+	sdk      *sdktrace.TracerProvider // nil: no tracing
+}
+
+// StartTracing returns the tracing of a process. It connects to nothing yet.
+func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
+	if o.Endpoint == "" {
+		return &Tracing{provider: noop.NewTracerProvider()}, nil
+	}
+	u, err := url.Parse(o.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("OTLP endpoint %q: want http://HOST:PORT or https://HOST:PORT", o.Endpoint)
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint))
+	if err != nil {
+		return nil, fmt.Errorf("OTLP exporter: %w", err)
+	}
+	return newTracing(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithMaxQueueSize(queueSize)), o), nil
+}
+
+// TracingTo is tracing whose spans go to a processor of the caller.
+func TracingTo(p sdktrace.SpanProcessor, o TracingOptions) *Tracing { return newTracing(p, o) }
+
+func newTracing(p sdktrace.SpanProcessor, o TracingOptions) *Tracing {
+	ratio := o.Ratio
+	if ratio == 0 {
+		ratio = 1
+	}
+	sdk := sdktrace.NewTracerProvider(
+		sdktrace.WithSpanProcessor(p),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio))),
+		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version))),
+	)
+	return &Tracing{provider: sdk, sdk: sdk}
+}
+
+// Tracer is the bridge's own.
+func (t *Tracing) Tracer() trace.Tracer { return t.provider.Tracer(Scope) }
+
+// Stop sends what is buffered. It comes last, with its own deadline, or the last spans are lost.
+func (t *Tracing) Stop(ctx context.Context) error {
+	if t.sdk == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return t.sdk.Shutdown(ctx)
+}
+
+// Extract returns a context that continues the trace of a record's headers.
+func Extract(ctx context.Context, r *kgo.Record) context.Context {
+	return propagator.Extract(ctx, carrier{r})
+}
+
+// Inject writes the context's trace into a record's headers.
+func Inject(ctx context.Context, r *kgo.Record) { propagator.Inject(ctx, carrier{r}) }
+
+// Traceparent is the context's trace as W3C text; empty without one.
+func Traceparent(ctx context.Context) string {
+	m := propagation.MapCarrier{}
+	propagator.Inject(ctx, m)
+	return m["traceparent"]
+}
+
+// carrier reads and writes a record's headers.
+type carrier struct{ r *kgo.Record }
+
+func (c carrier) Get(key string) string {
+	// The last one counts, as for Java's readers (Headers.lastHeader).
+	for _, h := range slices.Backward(c.r.Headers) {
+		if strings.EqualFold(h.Key, key) {
+			if key == "tracestate" && len(h.Value) > maxTraceState {
+				return ""
+			}
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+func (c carrier) Set(key, value string) {
+	c.r.Headers = slices.DeleteFunc(c.r.Headers, func(h kgo.RecordHeader) bool { return h.Key == key })
+	c.r.Headers = append(c.r.Headers, kgo.RecordHeader{Key: key, Value: []byte(value)})
+}
+
+func (c carrier) Keys() []string {
+	keys := make([]string, len(c.r.Headers))
+	for i, h := range c.r.Headers {
+		keys[i] = h.Key
+	}
+	return keys
+}
