@@ -29,6 +29,9 @@ func (r Reader) complain(name string, v any, want string) {
 	}
 }
 
+// Has says whether a field is there and not null, for the few whose default is not zero.
+func (r Reader) Has(name string) bool { return r.record[name] != nil }
+
 // Text returns a string, or an enum's symbol.
 func (r Reader) Text(name string) string {
 	switch v := r.record[name].(type) {

@@ -1,0 +1,175 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/schemas"
+)
+
+// UndecodableError says that a value never becomes a record of ours, however often it is
+// read: no frame, a schema id that nobody knows, a schema that is refused, another record
+// type, bytes that do not fit. Its Reason is the dead letter's.
+type UndecodableError = avro.UndecodableError
+
+// Codec turns Kafka values into the bridge's records and back. Where a method fails with
+// anything but an [UndecodableError], the schema registry could not be asked: wait and repeat.
+type Codec struct {
+	registry *avro.Registry
+
+	event, result, snapshot, observation, journal *avro.Codec
+}
+
+// NewCodec returns a Codec that finds schemas in this registry.
+func NewCodec(registry *avro.Registry) *Codec {
+	return &Codec{
+		registry:    registry,
+		event:       avro.MustCodec(schemas.OrderEvent),
+		result:      avro.MustCodec(schemas.CallResult),
+		snapshot:    avro.MustCodec(schemas.TradeSnapshot),
+		observation: avro.MustCodec(schemas.TradeObservation),
+		journal:     avro.MustCodec(schemas.JournalEntry),
+	}
+}
+
+// decode reads a value that must hold a record of the schema's name, in any namespace.
+func decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Codec, value []byte, from func(avro.Reader) T) (T, error) {
+	var none T
+	r, err := c.registry.Read(ctx, topic, schema.Name(), value)
+	if err != nil {
+		return none, err
+	}
+	record := from(r)
+	if err := r.Err(); err != nil {
+		return none, &UndecodableError{Reason: avro.ReasonUndecodable, Err: err}
+	}
+	return record, nil
+}
+
+// DecodeEvent reads an order event.
+func (c *Codec) DecodeEvent(ctx context.Context, topic string, value []byte) (Event, error) {
+	return decode(ctx, c, topic, c.event, value, eventFrom)
+}
+
+// EncodeEvent writes an order event, as a producer does.
+func (c *Codec) EncodeEvent(ctx context.Context, topic string, e Event) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, c.event, e.record())
+}
+
+// EventFromJSON reads an order event that a person wrote: plain JSON, defaults left out.
+func (c *Codec) EventFromJSON(text []byte) (Event, error) {
+	record, err := c.event.FromJSON(text)
+	if err != nil {
+		return Event{}, err
+	}
+	r := avro.NewReader(record)
+	return eventFrom(r), r.Err()
+}
+
+// DecodeResult reads a result.
+func (c *Codec) DecodeResult(ctx context.Context, topic string, value []byte) (Result, error) {
+	return decode(ctx, c, topic, c.result, value, resultFrom)
+}
+
+// EncodeResult writes a result.
+func (c *Codec) EncodeResult(ctx context.Context, topic string, r Result) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, c.result, r.record())
+}
+
+// DecodeSnapshot reads a snapshot.
+func (c *Codec) DecodeSnapshot(ctx context.Context, topic string, value []byte) (Snapshot, error) {
+	return decode(ctx, c, topic, c.snapshot, value, snapshotFrom)
+}
+
+// EncodeSnapshot writes a snapshot.
+func (c *Codec) EncodeSnapshot(ctx context.Context, topic string, s Snapshot) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, c.snapshot, s.record())
+}
+
+// DecodeObservation reads an observation.
+func (c *Codec) DecodeObservation(ctx context.Context, topic string, value []byte) (Observation, error) {
+	return decode(ctx, c, topic, c.observation, value, observationFrom)
+}
+
+// EncodeObservation writes an observation.
+func (c *Codec) EncodeObservation(ctx context.Context, topic string, o Observation) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, c.observation, o.record())
+}
+
+// DecodeJournal reads an entry of the journal.
+func (c *Codec) DecodeJournal(ctx context.Context, topic string, value []byte) (JournalEntry, error) {
+	return decode(ctx, c, topic, c.journal, value, journalFrom)
+}
+
+// EncodeJournal writes an entry of the journal.
+func (c *Codec) EncodeJournal(ctx context.Context, topic string, j JournalEntry) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, c.journal, j.record())
+}
+
+// JSON decodes a value of any record type into JSON for people, with the record's name.
+func (c *Codec) JSON(ctx context.Context, topic string, value []byte) (name string, text []byte, err error) {
+	schema, record, err := c.registry.Open(ctx, topic, value)
+	if err != nil {
+		return "", nil, err
+	}
+	text, err = schema.AppendJSON(nil, record)
+	return schema.Name(), text, err
+}
+
+// IsUndecodable says whether an error of a Decode method is final, and why.
+func IsUndecodable(err error) (reason string, ok bool) {
+	var final *UndecodableError
+	if errors.As(err, &final) {
+		return final.Reason, true
+	}
+	return "", false
+}
+
+func readMoney(r avro.Reader, name string) *alipay.Money {
+	m, ok := r.Record(name)
+	if !ok {
+		return nil
+	}
+	return &alipay.Money{Minor: m.Long("minor"), Currency: m.Text("currency")}
+}
+
+func moneyValue(m *alipay.Money) any {
+	if m == nil {
+		return nil
+	}
+	return map[string]any{"minor": m.Minor, "currency": m.Currency}
+}
+
+func timeValue(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return *t
+}
+
+func textsValue(texts []string) any {
+	list := make([]any, len(texts))
+	for i, s := range texts {
+		list[i] = s
+	}
+	return list
+}
+
+func textMapValue(texts map[string]string) any {
+	m := make(map[string]any, len(texts))
+	for k, v := range texts {
+		m[k] = v
+	}
+	return m
+}
+
+// orElse is the default of a field whose absence is not an empty text.
+func orElse[T ~string](text, byDefault T) T {
+	if text == "" {
+		return byDefault
+	}
+	return text
+}

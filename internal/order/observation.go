@@ -1,0 +1,110 @@
+package order
+
+import (
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// ObservationKind says where a trade was seen (schema TradeObservation, "kind").
+type ObservationKind string
+
+// The kinds of observations.
+const (
+	ObservedNowhere        ObservationKind = "UNKNOWN"
+	ObservedInResult       ObservationKind = "RESULT"
+	ObservedInSnapshot     ObservationKind = "SNAPSHOT"
+	ObservedInNotification ObservationKind = "NOTIFICATION"
+	ObservedInSweep        ObservationKind = "SWEEP" // a snapshot that the bridge asked for by itself
+)
+
+// Observation is what one result, snapshot or notification says of a trade: all that trade
+// status needs of it, and no personal data (schema TradeObservation).
+type Observation struct {
+	Account           Account
+	Environment       string
+	Channel           Channel
+	OrderNo           alipay.OutTradeNo
+	TradeNo           alipay.TradeNo
+	KoubeiOrderNo     alipay.KoubeiOrderNo
+	Kind              ObservationKind
+	CauseID           string // event id, or notify_id
+	Method            alipay.Method
+	Outcome           CallOutcome // of a result, else empty
+	AlipayStatus      string
+	SentStatus        string // that Alipay took from us
+	SentStatusAt      *time.Time
+	OrderVersion      int64
+	Total             *alipay.Money
+	Paid              *alipay.Money
+	Received          *alipay.Money
+	Refunded          *alipay.Money
+	SellerID          string
+	CreditPayMode     string
+	PaidAt            *time.Time
+	RefundedAt        *time.Time
+	ClosedAt          *time.Time
+	ObservedAt        time.Time
+	CreateEventID     EventID
+	CreateTraceparent string
+}
+
+// ObserveResult returns what a result says of its trade, and whether it says anything: only
+// a create and a sync that Alipay decided do. What a query saw is in its snapshot.
+// The traceparent is that of the event's handling; it is kept of creates, for links.
+func ObserveResult(h Handling, r Result, traceparent string) (Observation, bool) {
+	o := Observation{
+		Account: r.Account, Environment: r.Environment, Channel: r.Channel,
+		OrderNo: r.OrderNo, TradeNo: r.TradeNo, KoubeiOrderNo: r.KoubeiOrderNo,
+		Kind: ObservedInResult, CauseID: string(r.EventID), Method: r.Method, Outcome: r.Outcome,
+		OrderVersion: h.Event.Version, ObservedAt: r.FinishedAt,
+	}
+	taken := r.Outcome == OutcomeApplied || r.Outcome == OutcomeAccepted
+	switch req := h.Request.(type) {
+	case *alipay.TradeCreate:
+		total := req.TotalAmount
+		o.Total, o.SellerID = &total, req.SellerID
+		o.CreateEventID, o.CreateTraceparent = r.EventID, traceparent
+		return o, taken || r.Outcome == OutcomeRejected
+	case *alipay.OrderInfoSync, *alipay.HKOrderSync:
+		at := h.Event.OccurredAt
+		o.SentStatus, o.SentStatusAt = r.SentStatus, &at
+		return o, taken
+	}
+	return Observation{}, false
+}
+
+// ObserveSnapshot returns what a snapshot says of its trade.
+func ObserveSnapshot(s Snapshot) Observation {
+	o := Observation{
+		Account: s.Account, Environment: s.Environment, Channel: s.Channel,
+		OrderNo: s.OrderNo, TradeNo: s.TradeNo, KoubeiOrderNo: s.KoubeiOrderNo,
+		Kind: ObservedInSnapshot, CauseID: string(s.EventID), Method: s.Method,
+		AlipayStatus: s.Status, Total: s.TotalAmount,
+		Paid: s.BuyerPayAmount, Received: s.ReceiptAmount, PaidAt: s.SendPayDate,
+		SellerID: s.SellerID, CreditPayMode: s.CreditPayMode, ObservedAt: s.ObservedAt,
+	}
+	if s.Method == alipay.MethodItemOrderQuery {
+		o.Paid, o.Received, o.PaidAt = s.RealPayAmount, s.DeliverSellerRealAmount, s.GmtPayment
+	}
+	if s.AskedBy == AskedBySweep {
+		o.Kind = ObservedInSweep
+	}
+	return o
+}
+
+// JournalEntry says which offsets of a partition ended without a result, and why (schema
+// JournalEntry).
+type JournalEntry struct {
+	Topic     string
+	Partition int32
+	Group     string
+	Skipped   []SkippedRange // in the order of offsets, without overlap
+	WrittenAt time.Time
+}
+
+// SkippedRange is consecutive offsets that were skipped for one reason.
+type SkippedRange struct {
+	First, Last int64 // Last belongs to it
+	Reason      string
+}
