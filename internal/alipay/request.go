@@ -59,9 +59,11 @@ type Reply struct {
 	TraceID      string          // for Alipay's support: trace_id or Tracer-Id header
 	Body         json.RawMessage // the answer node in UTF-8; nil unless verified
 
-	// Attempts and FirstAttemptAt are counted by the guard that made the call.
+	// Attempts and the times of the first and the last one are noted by the guard that made
+	// the call.
 	Attempts       int
 	FirstAttemptAt time.Time
+	LastAttemptAt  time.Time
 }
 
 // Content returns the canonical JSON of a request: biz_content on the classic gateway, the

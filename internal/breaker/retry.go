@@ -28,6 +28,7 @@ type Call struct {
 	attempts int           // exchanges in all, for people
 	spent    int           // of the budget: without probes
 	first    time.Time     // start of the first exchange
+	last     time.Time     // start of the last one
 	waited   time.Duration // at breaker, rate and slots since then; not part of the budget
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
 }
@@ -42,7 +43,7 @@ func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 	g := c.guard.gate(r.Method())
 	for {
 		rep, made, err := c.attempt(ctx, g, r)
-		rep.Attempts, rep.FirstAttemptAt = c.attempts, c.first
+		rep.Attempts, rep.FirstAttemptAt, rep.LastAttemptAt = c.attempts, c.first, c.last
 		class := alipay.ClassOf(err)
 		if !made || !again(class, r) || c.Exhausted() {
 			return rep, err
@@ -83,6 +84,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	}
 	start := time.Now()
 	c.attempts++
+	c.last = start
 	if c.first.IsZero() {
 		c.first = start
 	}

@@ -13,6 +13,9 @@ import (
 // settleTimeout bounds one settle; the broker's transaction timeout is 15 s.
 const settleTimeout = 12 * time.Second
 
+// reasonStart journals where a group began in a partition, or where an operator set it to.
+const reasonStart = "start"
+
 // journalEvery is how long skips wait for other outcomes to ride along with.
 const journalEvery = time.Second
 
@@ -171,7 +174,7 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 			}
 		}
 		if p.fresh {
-			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), "start"})
+			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), reasonStart})
 		}
 		o, err := p.commitAt(offsets(mine))
 		if err != nil {

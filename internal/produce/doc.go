@@ -1,7 +1,3 @@
 // Package produce decides what becomes visible, and when: it encodes outcomes to records
 // and puts records and input offsets into one Kafka transaction.
 package produce
-
-// HeaderRewound marks what may have been published before, because an operator set the
-// group's position.
-const HeaderRewound = "rewound"

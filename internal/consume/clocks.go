@@ -1,0 +1,70 @@
+package consume
+
+import (
+	"sync"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/order"
+)
+
+// clockLimit bounds the orders that clocks remembers to twice this number.
+const clockLimit = 50_000
+
+// clocks remembers, per HK order, the last event that AlipayHK took. The gateway processes
+// only what is strictly newer by orderModifyTime and answers S to the rest (Synchronize
+// Order, "orderModifyTime"): without this an event that came to nothing would be reported as
+// applied. It forgets orders it has not met for long; what it lets through then is found by
+// comparing consecutive results.
+type clocks struct {
+	mu       sync.Mutex
+	new, old map[string]moment // by lane
+}
+
+type moment struct {
+	id      order.EventID
+	at      time.Time
+	version int64 // 0: the producer gives none
+}
+
+// check returns why the event must not be sent: it is not newer than one that was.
+func (c *clocks) check(e *handling) string {
+	if e.Request.Method() != alipay.MethodHKOrderSync {
+		return ""
+	}
+	last, ok := c.get(laneOf(e))
+	switch ev := e.Event; {
+	case !ok || last.id == ev.ID:
+		return ""
+	case ev.Version > 0 && last.version > 0 && ev.Version <= last.version:
+		return "order_version"
+	case !ev.OccurredAt.After(last.at):
+		return "occurred_at"
+	}
+	return ""
+}
+
+// note remembers an event that was taken.
+func (c *clocks) note(e *handling, class alipay.Class) {
+	if e.Request.Method() != alipay.MethodHKOrderSync || class != alipay.Done && class != alipay.Accepted {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.new == nil || len(c.new) >= clockLimit {
+		c.new, c.old = map[string]moment{}, c.new
+	}
+	c.new[laneOf(e)] = moment{e.Event.ID, e.Event.OccurredAt, e.Event.Version}
+}
+
+func (c *clocks) get(lane string) (moment, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m, ok := c.new[lane]; ok {
+		return m, true
+	}
+	m, ok := c.old[lane]
+	return m, ok
+}
+
+func laneOf(e *handling) string { return string(e.Account) + "/" + string(e.Event.OrderNo) }

@@ -1,0 +1,364 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+// Reasons of dead letters that the handling gives.
+const (
+	reasonUnknownAccount    = "unknown_account"
+	reasonAccountNotAllowed = "account_not_allowed"
+	reasonExhausted         = "exhausted"
+)
+
+// caller is one event's dealings with Alipay: the guard's retries and their budget.
+type caller interface {
+	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
+	Exhausted() bool
+}
+
+// Account is one merchant, ready to be called for.
+type Account struct {
+	Name           order.Account
+	App            string // whose slots, rate and breakers it shares
+	Environment    string // production, sandbox or simulator
+	Planner        *order.Planner
+	Call           func() caller
+	AttemptTimeout time.Duration // the longest that one exchange may still be under way
+}
+
+// NewAccount is an Account whose calls are begun by begin.
+func NewAccount[C caller](a Account, begin func() C) *Account {
+	a.Call = func() caller { return begin() }
+	return &a
+}
+
+// Input says which accounts the events of a topic may name: the topic is the only identity
+// that a record has (security.md K1).
+type Input struct {
+	Accounts []order.Account
+	Default  order.Account // of events that name none
+}
+
+// HandlerOptions configure a [Handler]. Tracer, Now and Log have defaults.
+type HandlerOptions struct {
+	Group        string
+	Inputs       map[string]Input // by topic
+	Accounts     map[order.Account]*Account
+	Codec        *order.Codec
+	Encoder      *produce.Encoder
+	PublishSkips bool // a result for skipped events too
+	Tracer       trace.Tracer
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Handler is the path of an order event: decode, plan, call, resolve, encode.
+type Handler struct {
+	o      HandlerOptions
+	clocks clocks
+}
+
+// NewHandler returns a handler; it starts nothing.
+func NewHandler(o HandlerOptions) *Handler {
+	if o.Tracer == nil {
+		o.Tracer = noop.Tracer{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{o: o}
+}
+
+// handling is one event on its way.
+type handling struct {
+	order.Handling
+	in      *kgo.Record
+	account *Account
+	call    caller
+}
+
+// Prepare decodes a record and finds its lane. It is a [PrepareFunc].
+func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
+	ev, err := h.o.Codec.DecodeEvent(ctx, in.Topic, in.Value)
+	if reason, final := order.IsUndecodable(err); final {
+		return Task{Key: "undecodable/" + string(in.Key), Handle: func(context.Context) (Outcome, error) {
+			return h.refuse(in, h.origin(in), reason, err)
+		}}, nil
+	}
+	if err != nil {
+		return Task{}, fmt.Errorf("decode event: %w", err)
+	}
+	hd := h.origin(in)
+	hd.Event = ev
+	hd.Account = ev.Account
+	if hd.Account == "" {
+		hd.Account = h.o.Inputs[in.Topic].Default
+	}
+	if string(in.Key) != string(ev.OrderNo) {
+		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
+	}
+	task := Task{Key: string(hd.Account) + "/" + string(ev.OrderNo)}
+	account, reason := h.account(in.Topic, hd.Account)
+	if reason != "" {
+		task.Handle = func(context.Context) (Outcome, error) {
+			return h.refuse(in, hd, reason, fmt.Errorf("account %q", hd.Account))
+		}
+		return task, nil
+	}
+	hd.Environment = account.Environment
+	hd.Channel = account.Planner.Channel(ev)
+	task.Pool = account.App
+	task.Handle = func(ctx context.Context) (Outcome, error) {
+		return h.handle(ctx, &handling{Handling: hd, in: in, account: account, call: account.Call()})
+	}
+	return task, nil
+}
+
+func (h *Handler) origin(in *kgo.Record) order.Handling {
+	return order.Handling{
+		Origin:  order.Origin{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset},
+		Rewound: produce.Rewound(in),
+	}
+}
+
+// account returns the account that an event of this topic may name, or why not.
+func (h *Handler) account(topic string, name order.Account) (*Account, string) {
+	a := h.o.Accounts[name]
+	switch {
+	case a == nil:
+		return nil, reasonUnknownAccount
+	case !slices.Contains(h.o.Inputs[topic].Accounts, name):
+		return nil, reasonAccountNotAllowed
+	}
+	return a, ""
+}
+
+// handle blocks until the event has an outcome, or ctx ends.
+func (h *Handler) handle(ctx context.Context, e *handling) (out Outcome, err error) {
+	ctx, span := h.startSpan(telemetry.Extract(ctx, e.in), e)
+	defer func() {
+		if err != nil {
+			span.SetStatus(codes.Error, "no outcome")
+		}
+		span.End()
+	}()
+	e.Request, err = e.account.Planner.Plan(e.Event)
+	if err != nil {
+		return h.unplanned(ctx, e, err)
+	}
+	if why := h.clocks.check(e); why != "" {
+		return h.ended(ctx, e, order.OutcomeSuperseded, why)
+	}
+	if order.Expired(e.Event, e.Request, h.o.Now()) {
+		return h.expired(ctx, e)
+	}
+	return h.callUntil(ctx, e)
+}
+
+func (h *Handler) startSpan(ctx context.Context, e *handling) (context.Context, trace.Span) {
+	return h.o.Tracer.Start(ctx, "process "+e.in.Topic, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		attribute.String("messaging.system", "kafka"),
+		attribute.String("messaging.operation.name", "process"),
+		attribute.String("messaging.operation.type", "process"),
+		attribute.String("messaging.destination.name", e.in.Topic),
+		attribute.Int("messaging.destination.partition.id", int(e.in.Partition)),
+		attribute.Int64("messaging.kafka.offset", e.in.Offset),
+		attribute.String("messaging.consumer.group.name", h.o.Group),
+		attribute.String("bridge.account", string(e.Account)),
+		attribute.String("bridge.order_no", string(e.Event.OrderNo)),
+		attribute.String("bridge.event_id", string(e.Event.ID)),
+	))
+}
+
+// unplanned ends an event that maps to no call.
+func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (Outcome, error) {
+	var skip *order.SkipError
+	if errors.As(err, &skip) {
+		if !h.o.PublishSkips {
+			return Outcome{Skip: skip.Reason}, nil
+		}
+		return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()))
+	}
+	var bad *order.InvalidError
+	if !errors.As(err, &bad) {
+		return Outcome{}, fmt.Errorf("plan: %w", err)
+	}
+	return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()), h.deadLetter(ctx, e, bad.Reason, bad, alipay.Reply{}))
+}
+
+// callUntil calls, and resolves what became of calls whose answer cannot be believed, until
+// the event has an outcome or the budget is spent.
+func (h *Handler) callUntil(ctx context.Context, e *handling) (Outcome, error) {
+	for {
+		reply, err := e.call.Do(ctx, e.Request)
+		switch class := alipay.ClassOf(err); {
+		case err != nil && !answered(err):
+			return Outcome{}, err // the context ended
+		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
+			return h.decided(ctx, e, reply, err)
+		case class == alipay.Misconfigured:
+			return Outcome{}, err // no outcome: the lane keeps the record
+		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
+			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
+		}
+		out, decided, resolveErr := h.resolve(ctx, e, reply)
+		if decided || resolveErr != nil {
+			return out, resolveErr
+		}
+		if order.Expired(e.Event, e.Request, h.o.Now()) {
+			return h.ended(ctx, e, order.OutcomeExpired, "expires_at")
+		}
+		if e.call.Exhausted() {
+			return h.exhausted(ctx, e, reply, err)
+		}
+	}
+}
+
+// answered tells an outcome of a call from the end of the context before it.
+func answered(err error) bool {
+	var ae *alipay.Error
+	return errors.As(err, &ae)
+}
+
+// decided publishes what Alipay's answer says.
+func (h *Handler) decided(ctx context.Context, e *handling, reply alipay.Reply, err error) (Outcome, error) {
+	h.clocks.note(e, alipay.ClassOf(err))
+	r := order.ResultOf(e.Handling, reply, err, h.o.Now())
+	var more []*kgo.Record
+	if err == nil && shows(e.Request) {
+		more = h.snapshot(ctx, e, order.AskedByEvent, reply)
+	}
+	return h.publish(ctx, e, r, more...)
+}
+
+// shows says whether an answer to r shows a trade.
+func shows(r alipay.Request) bool {
+	return r.Method() == alipay.MethodTradeQuery || r.Method() == alipay.MethodItemOrderQuery
+}
+
+// snapshot returns the records of a shown trade. An answer that cannot be read leaves the
+// result alone to tell of it.
+func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, reply alipay.Reply) []*kgo.Record {
+	s, err := order.SnapshotOf(e.Handling, by, reply, h.o.Now())
+	if err == nil {
+		var records []*kgo.Record
+		if records, err = h.o.Encoder.Snapshot(ctx, e.in, s); err == nil {
+			return records
+		}
+	}
+	h.o.Log.WarnContext(ctx, "answer shows no readable trade", "account", e.Account, "order_no", e.Event.OrderNo, "error", err)
+	return nil
+}
+
+func (h *Handler) exhausted(ctx context.Context, e *handling, reply alipay.Reply, err error) (Outcome, error) {
+	return h.publish(ctx, e, order.ResultOf(e.Handling, reply, err, h.o.Now()), h.deadLetter(ctx, e, reasonExhausted, err, reply))
+}
+
+func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutcome, reason string) (Outcome, error) {
+	return h.publish(ctx, e, order.Ended(e.Handling, outcome, reason, "", h.o.Now()))
+}
+
+// publish encodes a result; more are the records that go with it.
+func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more ...*kgo.Record) (Outcome, error) {
+	span := trace.SpanFromContext(ctx)
+	span.SetAttributes(attribute.String("bridge.outcome", string(r.Outcome)), attribute.String("bridge.class", string(r.CallClass)))
+	if r.Outcome == order.OutcomeExhausted || r.Outcome == order.OutcomeInvalid {
+		span.SetStatus(codes.Error, string(r.Outcome))
+	}
+	records, err := h.o.Encoder.Result(ctx, e.in, e.Handling, r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Records: append(records, more...)}, nil
+}
+
+func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error, reply alipay.Reply) *kgo.Record {
+	d := produce.DeadLetter{Reason: reason, Error: err.Error(), EventID: string(e.Event.ID), Attempts: reply.Attempts, Replays: e.ReplayCount}
+	if !reply.FirstAttemptAt.IsZero() {
+		d.FirstAttempt = &reply.FirstAttemptAt
+	}
+	return h.o.Encoder.DeadLetter(ctx, e.in, d)
+}
+
+// refuse ends a record that never became an event to handle: a result INVALID, so that
+// readers need not wait for ever, and a dead letter.
+func (h *Handler) refuse(in *kgo.Record, hd order.Handling, reason string, err error) (Outcome, error) {
+	ctx := telemetry.Extract(context.Background(), in)
+	e := &handling{Handling: hd, in: in}
+	letter := h.deadLetter(ctx, e, reason, err, alipay.Reply{})
+	out, encodeErr := h.publish(ctx, e, order.Ended(hd, order.OutcomeInvalid, reason, "", h.o.Now()), letter)
+	return out, encodeErr
+}
+
+// Refuse is for the engine: a record whose handling panicked or whose outcome no topic takes.
+func (h *Handler) Refuse(in *kgo.Record, reason string, err error) Outcome {
+	hd := h.origin(in)
+	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
+		hd.Event, hd.Account = ev, ev.Account
+		if hd.Account == "" {
+			hd.Account = h.o.Inputs[in.Topic].Default
+		}
+	}
+	out, encodeErr := h.refuse(in, hd, reason, err)
+	if encodeErr != nil {
+		letter := h.deadLetter(context.Background(), &handling{Handling: hd, in: in}, reason, err, alipay.Reply{})
+		out = Outcome{Records: []*kgo.Record{letter}}
+	}
+	return out
+}
+
+// Journal is for the engine: skipped offsets, one record per partition.
+func (h *Handler) Journal(skips []Skipped) ([]*kgo.Record, error) {
+	var records []*kgo.Record
+	for _, j := range entries(skips, h.o.Group, h.o.Now()) {
+		r, err := h.o.Encoder.Journal(context.Background(), j)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// entries joins consecutive offsets of one reason. skips come by partition, ascending.
+func entries(skips []Skipped, group string, at time.Time) []order.JournalEntry {
+	var out []order.JournalEntry
+	for _, s := range skips {
+		last := s.Offset
+		if s.Reason == reasonStart {
+			last-- // nothing is skipped: an empty range says where the group began
+		}
+		n := len(out) - 1
+		if n < 0 || out[n].Topic != s.Topic || out[n].Partition != s.Partition {
+			out = append(out, order.JournalEntry{Topic: s.Topic, Partition: s.Partition, Group: group, WrittenAt: at})
+			n++
+		}
+		ranges := out[n].Skipped
+		if k := len(ranges) - 1; k >= 0 && ranges[k].Reason == s.Reason && ranges[k].Last+1 == s.Offset {
+			ranges[k].Last = last
+			continue
+		}
+		out[n].Skipped = append(ranges, order.SkippedRange{First: s.Offset, Last: last, Reason: s.Reason})
+	}
+	return out
+}

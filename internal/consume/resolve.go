@@ -1,0 +1,88 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/order"
+)
+
+// askAgain is between the two answers "no such trade" that are believed. A create may be
+// under way inside Alipay for some seconds after its connection is gone. [inferred]
+const askAgain = 3 * time.Second
+
+// tradeNotExist is the answer to a query for a trade that was never made
+// (alipay.trade.query, error codes).
+const tradeNotExist = "ACQ.TRADE_NOT_EXIST"
+
+// resolve finds out what a create did whose answer was lost or cannot be believed: it asks
+// for the trade by our own number, as the same account and through the same guard. Found,
+// it compares. Not found counts only once the lost attempt cannot be under way any more,
+// and twice: then decided is false, and the same bytes may be sent again.
+func (h *Handler) resolve(ctx context.Context, e *handling, lost alipay.Reply) (out Outcome, decided bool, err error) {
+	return h.ask(ctx, e, lost.LastAttemptAt.Add(e.account.AttemptTimeout))
+}
+
+// expired ends a create that is past its event's life when this owner meets it first. A
+// former owner may have sent it in time, so the trade is asked for.
+func (h *Handler) expired(ctx context.Context, e *handling) (Outcome, error) {
+	out, decided, err := h.ask(ctx, e, h.o.Now().Add(e.account.AttemptTimeout))
+	if decided || err != nil {
+		return out, err
+	}
+	return h.ended(ctx, e, order.OutcomeExpired, "expires_at")
+}
+
+// ask queries until the trade is found, or was twice not found after settled.
+func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outcome, bool, error) {
+	create := e.Request.(*alipay.TradeCreate) // only creates are not repeatable
+	query := &alipay.TradeQuery{OutTradeNo: create.OutTradeNo}
+	for absent := 0; ; {
+		asked := h.o.Now()
+		reply, err := e.call.Do(ctx, query)
+		var ae *alipay.Error
+		switch class := alipay.ClassOf(err); {
+		case err != nil && !answered(err):
+			return Outcome{}, false, err // the context ended
+		case class == alipay.Misconfigured:
+			return Outcome{}, false, err
+		case class == alipay.Done:
+			out, err := h.found(ctx, e, create, reply)
+			return out, true, err
+		case class == alipay.Rejected && errors.As(err, &ae) && ae.SubCode == tradeNotExist:
+			if !asked.Before(settled) {
+				absent++
+			}
+		default: // refused for another reason, or the budget is spent: nobody knows
+			out, err := h.exhausted(ctx, e, reply, fmt.Errorf("outcome of %s unknown: %w", create.Method(), err))
+			return out, true, err
+		}
+		if absent == 2 {
+			return Outcome{}, false, nil
+		}
+		if !sleep(ctx, max(askAgain, settled.Sub(h.o.Now()))) {
+			return Outcome{}, false, context.Cause(ctx)
+		}
+	}
+}
+
+// found compares the trade with the create: equal is ours, made by the lost attempt;
+// different is somebody else's under our number.
+func (h *Handler) found(ctx context.Context, e *handling, create *alipay.TradeCreate, reply alipay.Reply) (Outcome, error) {
+	outcome, reason := order.OutcomeApplied, ""
+	if trade, err := reply.Trade(); err != nil || !same(create, trade) {
+		outcome, reason = order.OutcomeRejected, "conflict"
+	}
+	r := order.Resolved(e.Handling, reply, outcome, reason, h.o.Now())
+	return h.publish(ctx, e, r, h.snapshot(ctx, e, order.AskedByResolve, reply)...)
+}
+
+// same compares the amount, and the buyer where both name one.
+func same(c *alipay.TradeCreate, t alipay.Trade) bool {
+	differ := func(ours, theirs string) bool { return ours != "" && theirs != "" && ours != theirs }
+	return t.TotalAmount != nil && *t.TotalAmount == c.TotalAmount &&
+		!differ(c.BuyerID, t.BuyerUserID) && !differ(c.BuyerOpenID, t.BuyerOpenID)
+}
