@@ -1,8 +1,10 @@
 package alipay
 
 import (
+	"context"
 	"crypto/rsa"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -27,6 +29,24 @@ func CutAnswer(body []byte, m Method) (node []byte, sign string, err error) {
 func OpenAnswer(key *rsa.PublicKey, r Request, body []byte) (Reply, error) {
 	g := &gateway{key: key, now: time.Now}
 	return g.open(r, &sealed{}, &answer{status: http.StatusOK, body: body})
+}
+
+// SealAndOpen does all of a call but the network.
+func SealAndOpen(signer Signer, key *rsa.PublicKey, r Request, body []byte) error {
+	g := &gateway{url: &url.URL{Scheme: "https", Host: "gateway.test", Path: gatewayPath}, appID: "1", signer: signer, key: key, now: time.Now}
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	content, err := r.content()
+	if err != nil {
+		return err
+	}
+	s, err := g.seal(context.Background(), Merchant{}, r, content)
+	if err != nil {
+		return err
+	}
+	_, err = g.open(r, s, &answer{status: http.StatusOK, body: body})
+	return err
 }
 
 // ScanObject validates one JSON object as answers are read.

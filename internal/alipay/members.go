@@ -24,7 +24,7 @@ const (
 // Alipay adds later and no field names yet. The zero Members has none.
 type Members struct {
 	list []member
-	deep []string // every name at every depth, folded
+	deep map[string]bool // every name at every depth, folded
 }
 
 // ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
@@ -41,13 +41,13 @@ func ParseMembers(text string) (Members, error) {
 	if !utf8.ValidString(text) {
 		return Members{}, fmt.Errorf("not UTF-8: %w", ErrMembers)
 	}
-	var m Members
+	m := Members{deep: map[string]bool{}}
 	s := scanner{b: []byte(text), fold: true, limit: maxMembersDepth}
 	s.named = func(name string) error {
 		if !validName(name) {
 			return fmt.Errorf("a name is not [A-Za-z][A-Za-z0-9_]{0,63}: %w", ErrMembers)
 		}
-		m.deep = append(m.deep, FoldName(name))
+		m.deep[FoldName(name)] = true
 		return nil
 	}
 	list, err := s.document()
@@ -111,12 +111,12 @@ func (m Members) text() []byte {
 
 // clash returns the first of the typed names that m has at any depth, in any spelling.
 func (m Members) clash(typed []string) string {
+	if len(m.deep) == 0 {
+		return ""
+	}
 	for _, t := range typed {
-		folded := FoldName(t)
-		for _, have := range m.deep {
-			if have == folded {
-				return t
-			}
+		if m.deep[FoldName(t)] {
+			return t
 		}
 	}
 	return ""
@@ -126,7 +126,13 @@ func (m Members) clash(typed []string) string {
 // _ and -. A reader at the far end may take totalAmount or TOTAL_AMOUNT for total_amount, as
 // fastjson did by default (alibaba/fastjson #1459, #2026).
 func FoldName(name string) string {
-	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+	b := make([]byte, 0, len(name))
+	for i := range len(name) {
+		if c := name[i]; c != '_' && c != '-' {
+			b = append(b, c)
+		}
+	}
+	return strings.ToLower(string(b))
 }
 
 func validName(name string) bool {

@@ -1,6 +1,7 @@
 package alipay
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,11 +86,7 @@ func (s *scanner) object(keep bool) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := name
-		if s.fold {
-			key = FoldName(name)
-		}
-		if !seen.add(key) {
+		if !seen.add(name, s.fold) {
 			return nil, errDuplicate
 		}
 		start, err := s.memberValue()
@@ -97,7 +94,7 @@ func (s *scanner) object(keep bool) ([]member, error) {
 			return nil, err
 		}
 		if keep {
-			list = append(list, member{name: name, raw: s.b[start:s.i]})
+			list = append(list, member{name: string(name), raw: s.b[start:s.i]})
 		}
 		s.space()
 		switch s.peek() {
@@ -113,17 +110,20 @@ func (s *scanner) object(keep bool) ([]member, error) {
 }
 
 // name reads a member's name and returns it decoded.
-func (s *scanner) name() (string, error) {
+func (s *scanner) name() ([]byte, error) {
 	raw, err := s.str()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	name := unquote(raw)
+	name := raw[1 : len(raw)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(unquote(raw))
+	}
 	if s.named == nil {
 		return name, nil
 	}
-	if err := s.named(name); err != nil {
-		return "", err
+	if err := s.named(string(name)); err != nil {
+		return nil, err
 	}
 	return name, nil
 }
@@ -206,21 +206,31 @@ func (s *scanner) str() ([]byte, error) {
 		return nil, s.syntax()
 	}
 	start := s.i
-	for s.i++; s.i < len(s.b); s.i++ {
-		switch c := s.b[s.i]; {
-		case c == '"':
+	for s.i++; ; s.i++ {
+		for s.i < len(s.b) && plainByte[s.b[s.i]] {
+			s.i++
+		}
+		switch s.peek() {
+		case '"':
 			s.i++
 			return s.b[start:s.i], nil
-		case c < 0x20:
-			return nil, s.syntax()
-		case c == '\\':
+		case '\\':
 			if err := s.escape(); err != nil {
 				return nil, err
 			}
+		default: // a control character, or the end
+			return nil, s.syntax()
 		}
 	}
-	return nil, s.syntax()
 }
+
+// plainByte says which bytes stand for themselves in a string.
+var plainByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x20 && c != '"' && c != '\\'
+	}
+	return t
+}()
 
 // escape reads an escape up to its last byte.
 func (s *scanner) escape() error {
@@ -332,14 +342,18 @@ func unquote(raw []byte) string {
 // a foreign object with very many members does not cost their square.
 type nameSet struct {
 	n     int
-	short [16]string
+	short [16][]byte
 	long  map[string]bool
 }
 
-func (t *nameSet) add(name string) bool {
+// add says whether the name is new. With fold, names are compared by FoldName.
+func (t *nameSet) add(name []byte, fold bool) bool {
+	if fold {
+		name = []byte(FoldName(string(name)))
+	}
 	if t.n < len(t.short) {
 		for _, have := range t.short[:t.n] {
-			if have == name {
+			if bytes.Equal(have, name) {
 				return false
 			}
 		}
@@ -350,13 +364,13 @@ func (t *nameSet) add(name string) bool {
 	if t.long == nil {
 		t.long = make(map[string]bool, 2*len(t.short))
 		for _, have := range t.short {
-			t.long[have] = true
+			t.long[string(have)] = true
 		}
 	}
-	if t.long[name] {
+	if t.long[string(name)] {
 		return false
 	}
-	t.long[name] = true
+	t.long[string(name)] = true
 	t.n++
 	return true
 }
