@@ -43,7 +43,10 @@ type Registry struct {
 	ids       sync.Map // writerKey to SchemaID: our own schemas' ids never change
 }
 
-type writerKey struct{ subject, text string }
+type writerKey struct {
+	subject string
+	codec   *Codec
+}
 
 func newRegistry(from source, maxRecord int) *Registry {
 	if maxRecord == 0 {
@@ -111,12 +114,12 @@ func (r *Registry) Register(ctx context.Context, topic string, c *Codec) (Schema
 }
 
 func (r *Registry) idOf(ctx context.Context, topic string, c *Codec) (SchemaID, error) {
-	key := writerKey{subject(topic), c.text}
+	key := writerKey{subject(topic), c}
 	if id, ok := r.ids.Load(key); ok {
 		return id.(SchemaID), nil
 	}
-	found, err := r.once(ctx, "id/"+key.subject+"/"+c.Name(), func(ctx context.Context) (any, error) {
-		id, err := r.from.idOf(ctx, key.subject, key.text)
+	found, err := r.once(ctx, fmt.Sprintf("id/%s/%p", key.subject, c), func(ctx context.Context) (any, error) {
+		id, err := r.from.idOf(ctx, key.subject, c.text)
 		if err == nil {
 			r.ids.Store(key, id)
 		}

@@ -1,0 +1,43 @@
+package order_test
+
+import (
+	"testing"
+
+	"alipay-kafka-bridge/internal/order"
+)
+
+// What one event costs besides its call: reading it, planning it, writing its result.
+func BenchmarkEvent(b *testing.B) {
+	c := codec(b)
+	e := richEvents()[0]
+	value, err := c.EncodeEvent(b.Context(), "order-events", e)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := planner(generous())
+	result := filled[order.Result]()
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.DecodeEvent(b.Context(), "order-events", value); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("plan", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := p.Plan(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encode result", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.EncodeResult(b.Context(), "alipay-results", result); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
