@@ -1,0 +1,266 @@
+#!/usr/bin/env bash
+# One Apache Kafka node and one schema registry on 127.0.0.1, for trying the bridge and for
+# the integration tests. Not for real use: one copy of everything, no security, and the data
+# is gone after stop.
+#
+# usage: integration/kafka.sh COMMAND
+#   get        download what is missing (Kafka, registry, the Python reader), start nothing
+#   start      start both, or say that they run; wait until they answer
+#   stop       end both and delete their data
+#   status     say what runs; exit 1 if not both do
+#   kill       end the Kafka node without warning (SIGKILL), keep its data
+#   resume     start the Kafka node again on the data it had
+#   tool NAME  Kafka's own tools: topics, console-consumer, consumer-groups, get-offsets, ...
+#   read ARGS  reader.py: topics as JSON lines, read_committed, through the registry
+#
+# Environment: KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1), REGISTRY_PORT (8081),
+# KAFKA_HEAP (256m), KAFKA_WAIT (seconds to wait for each, 60). Downloads are kept by version in
+# ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge; each pair of ports has a folder of its own there.
+set -euo pipefail
+
+readonly KAFKA_VERSION=4.3.1 REGISTRY_VERSION=3.0.9
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+readonly port=${KAFKA_PORT:-9092} registry_port=${REGISTRY_PORT:-8081}
+readonly controller_port=${KAFKA_CONTROLLER_PORT:-$((port + 1))}
+readonly patience=${KAFKA_WAIT:-60}
+readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
+readonly kafka_home=$cache/kafka-$KAFKA_VERSION registry_home=$cache/apicurio-$REGISTRY_VERSION
+readonly state=$cache/run-$port-$registry_port
+readonly registry_url=http://127.0.0.1:$registry_port/apis/ccompat/v7
+# Quick to start, and enough for some thousand records a second.
+readonly java_flags=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dbridge.state=$state")
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "kafka.sh: $*"; exit 1; }
+need() { command -v "$1" >/dev/null || die "$1 is missing: install $2"; }
+
+# into makes folder $1 by a command that is given a fresh folder to fill: a broken download
+# never looks complete.
+into() {
+	local target=$1 fresh
+	shift
+	[[ -d $target ]] && return
+	mkdir -p "$cache"
+	fresh=$(mktemp -d "$cache/fresh.XXXXXX")
+	"$@" "$fresh" || { rm -rf "$fresh"; die "could not fill $target"; }
+	mv -T "$fresh" "$target" 2>/dev/null || rm -rf "$fresh" # somebody else was quicker
+}
+
+get_kafka() {
+	say "downloading Apache Kafka $KAFKA_VERSION (55 MB)"
+	mvn -B -q -Dstyle.color=never -f "$here/pom.xml" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies -DoutputDirectory="$1" >&2
+}
+
+# Version 2.8 of the plugin: newer ones ask for a parent POM that is not served.
+get_registry() {
+	say "downloading Apicurio Registry $REGISTRY_VERSION (109 MB)"
+	local tar=$1/download
+	mvn -B -q -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:2.8:copy \
+		-Dartifact="io.apicurio:apicurio-registry-app:$REGISTRY_VERSION:tar.gz:all" -DoutputDirectory="$tar" >&2
+	tar -xzf "$tar"/*.tar.gz -C "$1" && rm -r "$tar"
+}
+
+get_python() {
+	say "installing the Python reader"
+	python3 -m venv "$1" >&2 && "$1/bin/pip" install -q --disable-pip-version-check -r "$here/requirements.txt" >&2
+}
+
+servers() {
+	need java "a Java runtime, 17 or newer"
+	need curl curl
+	[[ -d $kafka_home && -d $registry_home ]] || need mvn "Maven 3"
+	into "$kafka_home" get_kafka
+	into "$registry_home" get_registry
+}
+
+# reader_venv finds or makes the Python environment. The folder's name holds the requirements:
+# a change makes a new one.
+reader_venv() {
+	need python3 "Python 3.9 or newer with venv"
+	local sum
+	sum=$(cksum <"$here/requirements.txt")
+	venv=$cache/python-${sum%% *}
+	into "$venv" get_python
+}
+
+# running NAME: whether the process of the pid file lives and is one that we started.
+running() {
+	local pid
+	pid=$(cat "$state/$1.pid" 2>/dev/null) || return 1
+	ps -ww -o args= -p "$pid" 2>/dev/null | grep -qF -- "-Dbridge.state=$state"
+}
+
+# spawn NAME COMMAND: in a process group of its own, so that Ctrl-C in the terminal spares it.
+spawn() {
+	local name=$1
+	shift
+	(
+		set -m
+		nohup "$@" >"$state/$name.log" 2>&1 </dev/null &
+		echo $! >"$state/$name.pid"
+	)
+}
+
+# await NAME CHECK: until CHECK holds, the process ends, or the time is over.
+await() {
+	local name=$1 end=$((SECONDS + patience))
+	shift
+	until "$@"; do
+		if ! running "$name" || ((SECONDS >= end)); then
+			tail -n 20 "$state/$name.log" >&2
+			die "$name did not start; its log is $state/$name.log"
+		fi
+		sleep 0.1
+	done
+}
+
+kafka_ready() { grep -qF 'Kafka Server started' "$state/kafka.log"; }
+registry_ready() { curl -fsS --noproxy '*' -m 2 -o /dev/null "$registry_url/subjects" 2>/dev/null; }
+
+end_process() {
+	local name=$1 pid end=$((SECONDS + 20))
+	running "$name" || { rm -f "$state/$name.pid"; return 0; }
+	pid=$(cat "$state/$name.pid")
+	kill "${2:--TERM}" "$pid"
+	while running "$name"; do
+		if ((SECONDS >= end)); then kill -KILL "$pid"; fi
+		sleep 0.1
+	done
+	rm -f "$state/$name.pid"
+}
+
+must_be_free() {
+	# Opening it for reading succeeds exactly if somebody listens.
+	if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+		die "port $1 is taken by another process: choose one with $2"
+	fi
+}
+
+settings() {
+	cat <<-END
+		process.roles=broker,controller
+		node.id=1
+		controller.quorum.voters=1@127.0.0.1:$controller_port
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+		advertised.listeners=PLAINTEXT://127.0.0.1:$port
+		controller.listener.names=CONTROLLER
+		log.dirs=$state/data
+		# One node: one copy of everything, and few partitions, which start faster.
+		offsets.topic.replication.factor=1
+		offsets.topic.num.partitions=4
+		transaction.state.log.replication.factor=1
+		transaction.state.log.min.isr=1
+		transaction.state.log.num.partitions=4
+		share.coordinator.state.topic.replication.factor=1
+		share.coordinator.state.topic.min.isr=1
+		group.initial.rebalance.delay.ms=0
+		# A killed node may register again once its session is over.
+		broker.session.timeout.ms=3000
+		broker.heartbeat.interval.ms=500
+		# Lower floors than usual, for tests that kill members.
+		group.min.session.timeout.ms=1000
+		# A misspelt topic is an error.
+		auto.create.topics.enable=false
+	END
+}
+
+start_node() {
+	spawn kafka java "-Xmx${KAFKA_HEAP:-256m}" "${java_flags[@]}" -Dlog4j2.level=INFO \
+		-cp "$kafka_home/*" kafka.Kafka "$state/server.properties"
+}
+
+start_kafka() {
+	running kafka && return
+	rm -rf "$state/data"
+	settings >"$state/server.properties"
+	java -Xmx64m "${java_flags[@]}" -cp "$kafka_home/*" kafka.tools.StorageTool format \
+		-t 4L6g3nShT-eMCtK--X86sw -c "$state/server.properties" >"$state/format.log" 2>&1 ||
+		{ cat "$state/format.log" >&2; die "could not format the data folder"; }
+	start_node
+}
+
+start_registry() {
+	running registry && return
+	# H2 in memory. Our schemas must stay readable both ways over all versions.
+	spawn registry java -Xmx384m "${java_flags[@]}" \
+		-Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$registry_port" \
+		-jar "$registry_home/apicurio-registry-app-$REGISTRY_VERSION-runner.jar"
+}
+
+start() {
+	servers
+	running kafka || { must_be_free "$port" KAFKA_PORT; must_be_free "$controller_port" KAFKA_CONTROLLER_PORT; }
+	running registry || must_be_free "$registry_port" REGISTRY_PORT
+	mkdir -p "$state"
+	trap 'end_process kafka; end_process registry' EXIT # both or none
+	start_registry
+	start_kafka
+	await kafka kafka_ready
+	await registry registry_ready
+	curl -fsS --noproxy '*' -m 10 -o /dev/null -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' \
+		-d '{"compatibility":"FULL_TRANSITIVE"}' "$registry_url/config" || die "the registry takes no compatibility"
+	trap - EXIT
+	say "Kafka     127.0.0.1:$port"
+	say "registry  $registry_url"
+	say "logs      $state/*.log"
+	say "stop with ${KAFKA_PORT:+KAFKA_PORT=$port }${REGISTRY_PORT:+REGISTRY_PORT=$registry_port }integration/kafka.sh stop"
+}
+
+status() {
+	local ok=0 name
+	for name in kafka registry; do
+		if running "$name"; then
+			say "$name runs, pid $(cat "$state/$name.pid")"
+		else
+			say "$name does not run"
+			ok=1
+		fi
+	done
+	return $ok
+}
+
+stop() {
+	end_process kafka
+	end_process registry
+	rm -rf "$state"
+	say "stopped"
+}
+
+# tool NAME ARGS: kafka-NAME.sh of the distribution. The address is added where a tool wants it.
+tool() {
+	local class
+	case ${1:-} in
+	topics) class=org.apache.kafka.tools.TopicCommand ;;
+	console-consumer) class=org.apache.kafka.tools.consumer.ConsoleConsumer ;;
+	console-producer) class=org.apache.kafka.tools.ConsoleProducer ;;
+	consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+	get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
+	delete-records) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
+	transactions) class=org.apache.kafka.tools.TransactionsCommand ;;
+	*) die "no tool '${1:-}': topics, console-consumer, console-producer, consumer-groups, get-offsets, delete-records or transactions" ;;
+	esac
+	shift
+	servers
+	exec java -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.level=ERROR -cp "$kafka_home/*" "$class" --bootstrap-server "127.0.0.1:$port" "$@"
+}
+
+main() {
+	case ${1:-} in
+	get) servers; reader_venv ;;
+	start) start ;;
+	stop) stop ;;
+	status) status ;;
+	kill) end_process kafka -KILL ;;
+	resume) running kafka || { [[ -d $state/data ]] || die "nothing to resume"; start_node; await kafka kafka_ready; } ;;
+	tool) shift; tool "$@" ;;
+	read)
+		shift
+		reader_venv
+		exec "$venv/bin/python" "$here/reader.py" --brokers "127.0.0.1:$port" --registry "$registry_url" "$@"
+		;;
+	*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+	esac
+}
+
+main "$@"
