@@ -117,7 +117,7 @@ func (n *node) fieldFor(f field) *field {
 }
 
 // Compatible says whether each of the two schemas can read the other's records, which
-// FULL compatibility asks for (contract.md, "Confluent wire format").
+// FULL compatibility asks for (DESIGN.md, "Records").
 func Compatible(a, b string) error {
 	if err := Readable(a, b); err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// The reasons of an [UndecodableError], as results and dead letters carry them (contract.md,
-// "Every input record gets a CallResult").
+// The reasons of an [UndecodableError], as results and dead letters carry them (DESIGN.md,
+// "Outcomes").
 const (
 	ReasonUndecodable   = "undecodable"    // no frame, unknown schema, bytes that do not fit it
 	ReasonSchemaRefused = "schema_refused" // the writer's schema is not safe to decode with

@@ -70,8 +70,8 @@ func (r Reader) Bool(name string) bool {
 	return false
 }
 
-// Time returns an instant; a plain long is taken as milliseconds since 1970 (contract.md,
-// "long and timestamp-millis are accepted for one another"). Absent: the zero time.
+// Time returns an instant; a plain long is taken as milliseconds since 1970 (DESIGN.md,
+// "Records"). Absent: the zero time.
 func (r Reader) Time(name string) time.Time {
 	switch v := r.record[name].(type) {
 	case nil:

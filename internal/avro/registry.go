@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// askTimeout bounds one look-up with all its requests (security.md K7).
+	// askTimeout bounds one look-up with all its requests (security K7).
 	askTimeout = 5 * time.Second
-	// maxCodecs bounds the cache; a codec takes some 100 kB (security.md K7).
+	// maxCodecs bounds the cache; a codec takes some 100 kB (security K7).
 	maxCodecs = 1000
 	// negativeFor is how long an id stays unknown without asking again: long enough to make
 	// repeats cheap, short enough for a schema that a replica of the registry learned late.
 	negativeFor = 30 * time.Second
-	// defaultMaxRecord is the size of record that is read at most (security.md K5).
+	// defaultMaxRecord is the size of record that is read at most (security K5).
 	defaultMaxRecord = 1 << 20
 )
 
@@ -132,7 +132,7 @@ func (r *Registry) idOf(ctx context.Context, topic string, c *Codec) (SchemaID, 
 }
 
 // writer returns the codec of a writer's id. The answer is kept for the pair of topic and
-// id: an id that another topic's writers use says nothing about this one (security.md K7).
+// id: an id that another topic's writers use says nothing about this one (security K7).
 func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
 	key := codecKey{topic, id}
 	if e := r.codecs.get(key); e != nil {

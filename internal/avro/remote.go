@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// maxAnswer bounds an answer of the registry: pkg/sr reads without a limit (security.md K7).
+	// maxAnswer bounds an answer of the registry: pkg/sr reads without a limit (security K7).
 	maxAnswer = 1 << 20
 	// asksPerSecond bounds the look-ups that the records of one topic can cause: a flood of
-	// random ids would be a flood of requests (security.md K7).
+	// random ids would be a flood of requests (security K7).
 	asksPerSecond = 5
 )
 

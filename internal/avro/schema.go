@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Limits of a foreign schema (security.md K5). With none, a schema of 2 kB makes a decoder
+// Limits of a foreign schema (security K5). With none, a schema of 2 kB makes a decoder
 // allocate gigabytes or overflow the stack, which no recover can catch.
 const (
 	maxSchemaText = 256 << 10 // bytes
@@ -71,7 +71,7 @@ type field struct {
 }
 
 // short returns the name without its namespace: producers have their own namespaces
-// (contract.md), so only that part says what a record is.
+// (DESIGN.md, "Records"), so only that part says what a record is.
 func (n *node) short() string { return n.name[strings.LastIndexByte(n.name, '.')+1:] }
 
 // parser builds nodes and keeps count of what would be unsafe.
@@ -81,7 +81,7 @@ type parser struct {
 	fields int
 }
 
-// parseSchema reads a schema text and refuses what is not safe to decode with (security.md K5).
+// parseSchema reads a schema text and refuses what is not safe to decode with (security K5).
 func parseSchema(text string) (*node, error) {
 	if len(text) > maxSchemaText {
 		return nil, fmt.Errorf("schema has %d bytes of text, more than %d", len(text), maxSchemaText)

@@ -7,7 +7,7 @@ import (
 )
 
 // maxValues bounds the values of one record, so that a few bytes cannot become much memory
-// (security.md K5): blocks add up, and a record of nulls costs nothing to send.
+// (security K5): blocks add up, and a record of nulls costs nothing to send.
 const maxValues = 100_000
 
 var (

@@ -48,7 +48,7 @@ type Row struct {
 // Mapping is a list of rows; the first that matches wins, and no match is a skip.
 type Mapping []Row
 
-// Reasons of a skip (contract.md, "Mapping").
+// Reasons of a skip (DESIGN.md, "Mapping").
 const (
 	ReasonNoTradeNo     = "no_trade_no"
 	ReasonPartialRefund = "partial_refund"
@@ -59,7 +59,7 @@ const (
 	ReasonUnmapped      = "unmapped"
 )
 
-// DefaultMapping returns the mapping of contract.md, "Mapping", row by row. An account's own
+// DefaultMapping returns the mapping of DESIGN.md, "Mapping", row by row. An account's own
 // rows go before it, see [Mapping.With].
 func DefaultMapping() Mapping {
 	trade, credit, hk, koubei := []Channel{ChannelTrade}, []Channel{ChannelCredit}, []Channel{ChannelHK}, []Channel{ChannelKoubei}

@@ -134,7 +134,7 @@ func ResultOf(h Handling, reply alipay.Reply, err error, at time.Time) Result {
 // ReasonAccountStopped is the reason of an event that ended while its account was stopped.
 const ReasonAccountStopped = "account_stopped"
 
-// outcomeOf is the table of architecture.md, section 4, for calls that are not made again.
+// outcomeOf is the table of DESIGN.md, "Classes", for calls that are not made again.
 func outcomeOf(c alipay.Class) CallOutcome {
 	switch c {
 	case alipay.Done:

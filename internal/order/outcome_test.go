@@ -18,7 +18,7 @@ func handling(e order.Event, r alipay.Request) order.Handling {
 	}
 }
 
-// The table of architecture.md, section 4: a class decides the outcome.
+// The table of DESIGN.md, "Classes": a class decides the outcome.
 func TestResultByClass(t *testing.T) {
 	for _, tt := range []struct {
 		class   alipay.Class
@@ -123,7 +123,7 @@ func TestResultOfWhatWasNotPlanned(t *testing.T) {
 	}
 }
 
-// An event that nobody could decode has empty ids and still a result (contract.md).
+// An event that nobody could decode has empty ids and still a result (DESIGN.md, "Outcomes").
 func TestResultOfAnUndecodableEvent(t *testing.T) {
 	r := order.Ended(order.Handling{Account: "shop", Origin: order.Origin{Topic: "order-events", Offset: 7}},
 		order.OutcomeInvalid, "undecodable", "no frame", finished)

@@ -60,9 +60,9 @@ type Defaults struct {
 	// AllowViolated lets order_biz_info say VIOLATED, which writes a negative credit record.
 	AllowViolated bool
 
-	// Payees lists the receivers that events may name, by field of OrderEvent (security.md K2).
+	// Payees lists the receivers that events may name, by field of OrderEvent (security K2).
 	Payees Payees
-	// ExtraNames lists the members that extra_json may hold, as they are spelled (security.md K2).
+	// ExtraNames lists the members that extra_json may hold, as they are spelled (security K2).
 	ExtraNames []string
 	// ExtraMoney lets listed members through that pay, settle or agree to be charged.
 	ExtraMoney bool
@@ -201,7 +201,7 @@ func (p *Planner) sync(e Event, status string) (alipay.Request, error) {
 }
 
 // hk sends the whole current view of the order. orderModifyTime is occurred_at, always: that
-// it grows per order is the producer's duty (delivery.md, 3).
+// it grows per order is the producer's duty (DESIGN.md, "Repeats").
 func (p *Planner) hk(e Event, status string) (alipay.Request, error) {
 	extra, err := p.extra("extra_json", e.ExtraJSON)
 	if err != nil {

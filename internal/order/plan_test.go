@@ -18,7 +18,7 @@ const (
 	koubeiCall = "koubei.trade.itemorder.query"
 )
 
-// wantByDefault is contract.md, "Mapping", for the events of [event]: HK and CREDIT with a
+// wantByDefault is DESIGN.md, "Mapping", for the events of [event]: HK and CREDIT with a
 // trade number, KOUBEI with its number, CREDIT without biz_type. What is not listed is
 // skipped as unmapped.
 var wantByDefault = map[order.Channel]map[order.EventType]string{

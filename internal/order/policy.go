@@ -10,7 +10,7 @@ import (
 
 // Payees lists, by field of OrderEvent, the values that events may name there. A field that
 // says who is paid, who earns commission or who agrees to be charged is refused unless its
-// value is listed (security.md K2): whoever may write to a topic must not choose who is paid.
+// value is listed (security K2): whoever may write to a topic must not choose who is paid.
 type Payees map[string][]string
 
 // payee is a field of a request that names a receiver.
@@ -62,7 +62,7 @@ func (p Payees) check(r alipay.Request) error {
 	return nil
 }
 
-// moneyWords mark members that pay somebody, settle, or agree to a charge (security.md K2).
+// moneyWords mark members that pay somebody, settle, or agree to a charge (security K2).
 var moneyWords = []string{"royalty", "settle", "agreement", "transin", "seller", "payee"}
 
 // extra reads further members. None passes that the account does not list, as it is spelled;
