@@ -19,7 +19,6 @@ func TestPositionCoversWhatIsFinished(t *testing.T) {
 		start := rapid.Int64Range(0, 1000).Draw(t, "start")
 		w := consume.NewWindow(consume.NewPosition(start))
 		open := map[int64]bool{}
-		var admitted []int64
 		at := start
 		for range rapid.IntRange(0, 200).Draw(t, "records") {
 			at += rapid.Int64Range(0, 3).Draw(t, "gap")
@@ -27,7 +26,6 @@ func TestPositionCoversWhatIsFinished(t *testing.T) {
 				t.Fatalf("offset %d refused", at)
 			}
 			open[at] = true
-			admitted = append(admitted, at)
 			at++
 			if rapid.Bool().Draw(t, "settle") {
 				done := drawSome(t, open)

@@ -54,14 +54,14 @@ func carry(t *testing.T, c *localkafka.Cluster) {
 	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "bridge-journal", Value: value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	for _, record := range client.PollFetches(t.Context()).Records() {
-		read, err := registry.Read(t.Context(), record.Topic, "JournalEntry", record.Value)
-		if err != nil || read.Text("topic") != "order-events" {
-			t.Errorf("read %q, %v", read.Text("topic"), err)
-		}
-		return
+	records := client.PollFetches(t.Context()).Records()
+	if len(records) != 1 {
+		t.Fatalf("%d records came back, want 1", len(records))
 	}
-	t.Error("no record came back")
+	read, err := registry.Read(t.Context(), records[0].Topic, "JournalEntry", records[0].Value)
+	if err != nil || read.Text("topic") != "order-events" {
+		t.Errorf("read %q, %v", read.Text("topic"), err)
+	}
 }
 
 func TestClusterOnTheLoopback(t *testing.T) {

@@ -2,6 +2,7 @@ package localkafka
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -172,7 +173,7 @@ func (g gate) versions(subject string) []string {
 // ask puts a question to the fake without a network, and says whether it knew the answer.
 func (g gate) ask(path string, into any) bool {
 	w := httptest.NewRecorder()
-	g.fake.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	g.fake.Handler().ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil))
 	return w.Code == http.StatusOK && json.Unmarshal(w.Body.Bytes(), into) == nil
 }
 

@@ -23,8 +23,8 @@ type Probes struct {
 }
 
 // StartProbes listens on addr.
-func StartProbes(addr string) (*Probes, error) {
-	l, err := net.Listen("tcp", addr)
+func StartProbes(ctx context.Context, addr string) (*Probes, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("probes: %w", err)
 	}

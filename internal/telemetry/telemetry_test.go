@@ -99,7 +99,7 @@ func TestLogLineNamesItsTrace(t *testing.T) {
 }
 
 func TestProbes(t *testing.T) {
-	p, err := telemetry.StartProbes("127.0.0.1:0")
+	p, err := telemetry.StartProbes(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
