@@ -1,0 +1,114 @@
+package config
+
+import "time"
+
+// Kind says which gateway an app speaks to.
+type Kind string
+
+// The gateways.
+const (
+	OpenAPI  Kind = "openapi"  // the classic one
+	AlipayHK Kind = "alipayhk" // AlipayHK's merchant API
+)
+
+// Environment says what an app's calls do. It is written into every output.
+type Environment string
+
+// The environments.
+const (
+	Production Environment = "production" // real money
+	Sandbox    Environment = "sandbox"    // Alipay's
+	Simulator  Environment = "simulator"  // `bridge simulate`
+)
+
+// App is one Alipay app: gateway, keys, limits and breaker, shared by its accounts.
+type App struct {
+	Kind        Kind        `yaml:"kind"`
+	Environment Environment `yaml:"environment"`
+	URL         string      `yaml:"url"`
+	AppID       string      `yaml:"app_id,omitempty"`    // openapi
+	ClientID    string      `yaml:"client_id,omitempty"` // alipayhk
+
+	PrivateKeyFile      SecretFile      `yaml:"private_key_file"`                 // ours
+	AlipayPublicKeyFile File            `yaml:"alipay_public_key_file,omitempty"` // openapi: Alipay's, not our own
+	KeyVersion          string          `yaml:"key_version,omitempty"`            // alipayhk: of our key [1]
+	PlatformKeys        map[string]File `yaml:"platform_keys,omitempty"`          // alipayhk: theirs, by version
+	CAFile              File            `yaml:"ca_file,omitempty"`                // roots instead of the system's
+
+	InFlight       int           `yaml:"in_flight"`       // attempts at a time
+	Rate           float64       `yaml:"rate"`            // attempts that begin per second; 0: no limit
+	Burst          int           `yaml:"burst"`           // attempts that may begin at once under rate
+	ConnectTimeout time.Duration `yaml:"connect_timeout"` //
+	Timeout        time.Duration `yaml:"timeout"`         // of one attempt [openapi 15s, alipayhk 8s]
+
+	Queries Limits  `yaml:"queries"` // of events on query topics, besides the above
+	Breaker Breaker `yaml:"breaker"`
+	Retry   Retry   `yaml:"retry"`
+}
+
+func (a *App) defaults() {
+	a.InFlight, a.Burst, a.ConnectTimeout = 256, 1, 3*time.Second
+}
+
+// complete fills in what depends on the kind and on other settings of the app.
+func (a *App) complete(fs *findings, path string) {
+	if !fs.given(path + ".timeout") {
+		a.Timeout = 15 * time.Second
+		if a.Kind == AlipayHK {
+			a.Timeout = 8 * time.Second // Alipay+ recommends 8 s for payments [inferred]
+		}
+	}
+	if !fs.given(path+".key_version") && a.Kind == AlipayHK {
+		a.KeyVersion = "1"
+	}
+	if !fs.given(path + ".queries.in_flight") {
+		a.Queries.InFlight = max(1, a.InFlight/8)
+	}
+}
+
+// Limits bound the queries of an app, so that they stay below live traffic.
+type Limits struct {
+	InFlight int     `yaml:"in_flight"` // [an eighth of the app's]
+	Rate     float64 `yaml:"rate"`      // per second; 0: no limit
+	Burst    int     `yaml:"burst"`
+}
+
+func (l *Limits) defaults() { l.Burst = 1 }
+
+// Breaker says when a method of an app is left alone for a while. There is one per method.
+type Breaker struct {
+	Consecutive int           `yaml:"consecutive"`  // failures in a row that open it
+	Ratio       float64       `yaml:"ratio"`        // share of failures that opens it ...
+	MinRequests int           `yaml:"min_requests"` // ... of at least so many ...
+	Window      time.Duration `yaml:"window"`       // ... within this time
+	Open        time.Duration `yaml:"open"`         // how long it stays open before it probes
+	HalfOpen    int           `yaml:"half_open"`    // probes, all of which must succeed
+	Ramp        time.Duration `yaml:"ramp"`         // from first success to full concurrency
+}
+
+func (b *Breaker) defaults() {
+	*b = Breaker{
+		Consecutive: 10, Ratio: 0.5, MinRequests: 20, Window: 10 * time.Second,
+		Open: 10 * time.Second, HalfOpen: 3, Ramp: 10 * time.Second,
+	}
+}
+
+// Retry says how often and how long a call is tried. Pauses double up to their maximum, with
+// full jitter.
+type Retry struct {
+	BackOff             time.Duration `yaml:"back_off"`
+	BackOffMax          time.Duration `yaml:"back_off_max"`
+	ThrottledBackOff    time.Duration `yaml:"throttled_back_off"` // where Alipay says that we ask too often
+	ThrottledBackOffMax time.Duration `yaml:"throttled_back_off_max"`
+	MinAttempts         int           `yaml:"min_attempts"`    // both must be reached
+	MaxTrying           time.Duration `yaml:"max_trying"`      // before an event is given up
+	NotFoundPause       time.Duration `yaml:"not_found_pause"` // between two answers that say "no such trade"
+}
+
+func (r *Retry) defaults() {
+	*r = Retry{
+		BackOff: 200 * time.Millisecond, BackOffMax: 30 * time.Second,
+		ThrottledBackOff: time.Second, ThrottledBackOffMax: time.Minute,
+		MinAttempts: 5, MaxTrying: 15 * time.Minute, NotFoundPause: 3 * time.Second,
+	}
+}

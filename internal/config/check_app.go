@@ -1,0 +1,204 @@
+package config
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// SimulatorMark stands in every key file that `bridge simulate` makes. The simulator's keys
+// lie about in many places, so nothing but the simulator may trust one (security.md G7).
+const SimulatorMark = "made by bridge simulate"
+
+// The gateways' hosts (alipay.trade.create, "request address"; AlipayHK Synchronize Order).
+const (
+	productionHost   = "openapi.alipay.com"
+	productionHostHK = "open.alipay.hk"
+	sandboxDomain    = "alipaydev.com"
+	sandboxHost      = "openapi-sandbox.dl.alipaydev.com"
+)
+
+func (c *Config) checkApps(fs *findings) {
+	if len(c.Apps) == 0 && !fs.bad["apps"] {
+		fs.add("apps", "is missing; want at least one app")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
+		path := "apps." + name
+		fs.name(path, name)
+		a := c.Apps[name]
+		if fs.oneOf(path+".kind", string(a.Kind), string(OpenAPI), string(AlipayHK)) {
+			a.checkKind(fs, path)
+		}
+		if fs.oneOf(path+".environment", string(a.Environment), string(Production), string(Sandbox), string(Simulator)) {
+			a.checkURL(fs, path, c.TrustedHosts)
+			a.checkMarks(fs, path)
+		}
+		a.checkLimits(fs, path)
+		a.Breaker.check(fs, path+".breaker")
+		a.Retry.check(fs, path+".retry")
+	}
+}
+
+func (fs *findings) name(path, name string) {
+	if !nameForm.MatchString(name) {
+		fs.add(path, "is no name; want lower-case letters, digits and dashes")
+	}
+}
+
+// required wants a setting, and foreign refuses one of the other kind of app.
+func (fs *findings) required(path string, missing bool, what string) {
+	if missing {
+		fs.add(path, "is missing; want %s", what)
+	}
+}
+
+func (fs *findings) foreign(path string, owner Kind) {
+	if fs.given(path) {
+		fs.add(path, "belongs to kind %s; leave it out", owner)
+	}
+}
+
+func (a App) checkKind(fs *findings, path string) {
+	fs.required(path+".private_key_file", a.PrivateKeyFile.IsZero(), "the file with our private key")
+	if strings.Contains(a.PrivateKeyFile.Text.Reveal(), "PUBLIC KEY-----") {
+		fs.add(path+".private_key_file", "%s holds a public key; want our private one", a.PrivateKeyFile.Path)
+	}
+	if a.Kind == AlipayHK {
+		fs.foreign(path+".app_id", OpenAPI)
+		fs.foreign(path+".alipay_public_key_file", OpenAPI)
+		fs.required(path+".client_id", a.ClientID == "", "the Client-Id that AlipayHK gave")
+		fs.required(path+".platform_keys", len(a.PlatformKeys) == 0 && !fs.bad[path+".platform_keys"], "AlipayHK's public key files by version")
+		fs.word(path+".client_id", a.ClientID)
+		fs.word(path+".key_version", a.KeyVersion)
+		for version, f := range a.PlatformKeys {
+			fs.publicKey(path+".platform_keys."+version, f)
+		}
+		return
+	}
+	fs.foreign(path+".client_id", AlipayHK)
+	fs.foreign(path+".platform_keys", AlipayHK)
+	fs.foreign(path+".key_version", AlipayHK)
+	fs.required(path+".app_id", a.AppID == "", "the app's number at Alipay")
+	fs.word(path+".app_id", a.AppID)
+	fs.required(path+".alipay_public_key_file", a.AlipayPublicKeyFile.IsZero(), "the file with Alipay's public key")
+	fs.publicKey(path+".alipay_public_key_file", a.AlipayPublicKeyFile)
+}
+
+func (fs *findings) publicKey(path string, f File) {
+	if strings.Contains(f.Text, "PRIVATE KEY-----") {
+		fs.add(path, "%s holds a private key; want the public key of the other side", f.Path)
+	}
+}
+
+// checkURL holds the gateway's address against the environment (security.md G1).
+func (a App) checkURL(fs *findings, path string, trusted []string) {
+	path += ".url"
+	if a.URL == "" {
+		fs.required(path, true, "the gateway, such as "+a.usualURL())
+		return
+	}
+	u, ok := fs.address(path, a.URL)
+	if !ok {
+		return
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	live := host == productionHost || host == productionHostHK
+	switch {
+	case a.Environment == Simulator:
+		checkSimulatorURL(fs, path, u, live || sandbox(host))
+	case u.Scheme != "https":
+		fs.add(path, "uses http; want https")
+	case a.Environment == Sandbox && live:
+		fs.add(path, "is %s, where money is real; want Alipay's sandbox, or environment: production", host)
+	case a.Environment == Production && sandbox(host):
+		fs.add(path, "is %s, a sandbox; want %s, or environment: sandbox", host, a.usualURL())
+	case a.Environment == Production && !live && !slices.Contains(trusted, host):
+		fs.add(path, "goes to %s, which is not Alipay's; want %s, or list the host under trusted_hosts", host, a.usualURL())
+	case a.Environment == Production && live && (host == productionHostHK) != (a.Kind == AlipayHK):
+		fs.add(path, "is %s, the gateway of the other kind; want %s", host, a.usualURL())
+	}
+}
+
+func checkSimulatorURL(fs *findings, path string, u *url.URL, alipays bool) {
+	switch {
+	case alipays:
+		fs.add(path, "is %s, Alipay itself; want the simulator's address, or another environment", u.Hostname())
+	case u.Scheme != "https" && !loopback(u.Hostname()):
+		fs.add(path, "uses http to %s; want https (http only on this machine)", u.Hostname())
+	}
+}
+
+func sandbox(host string) bool {
+	return host == sandboxDomain || strings.HasSuffix(host, "."+sandboxDomain) || strings.Contains(host, "sandbox")
+}
+
+// usualURL is the address that this app probably wants.
+func (a App) usualURL() string {
+	switch {
+	case a.Environment == Simulator:
+		return "http://127.0.0.1:8090"
+	case a.Kind == AlipayHK:
+		return "https://" + productionHostHK
+	case a.Environment == Sandbox:
+		return "https://" + sandboxHost + "/gateway.do"
+	}
+	return "https://" + productionHost + "/gateway.do"
+}
+
+// checkMarks refuses the simulator's keys anywhere else.
+func (a App) checkMarks(fs *findings, path string) {
+	if a.Environment == Simulator {
+		return
+	}
+	keys := map[string]string{
+		".private_key_file": a.PrivateKeyFile.Text.Reveal(), ".alipay_public_key_file": a.AlipayPublicKeyFile.Text,
+	}
+	for version, f := range a.PlatformKeys {
+		keys[".platform_keys."+version] = f.Text
+	}
+	for key, text := range keys {
+		if strings.Contains(text, SimulatorMark) {
+			fs.add(path+key, "is a key of the simulator, which is no secret; want one for %s, or environment: simulator", a.Environment)
+		}
+	}
+}
+
+func (a App) checkLimits(fs *findings, path string) {
+	fs.number(path+".in_flight", a.InFlight, 1, 4096)
+	fs.rate(path, a.Rate, a.Burst)
+	fs.number(path+".queries.in_flight", a.Queries.InFlight, 1, 4096)
+	fs.rate(path+".queries", a.Queries.Rate, a.Queries.Burst)
+	fs.duration(path+".connect_timeout", a.ConnectTimeout, 100*time.Millisecond, time.Minute)
+	fs.duration(path+".timeout", a.Timeout, 500*time.Millisecond, 5*time.Minute)
+}
+
+func (fs *findings) rate(path string, rate float64, burst int) {
+	if !(rate >= 0 && rate <= 1e6) { // so that NaN is refused as well
+		fs.add(path+".rate", "is %s; want 0 (no limit) to 1000000 a second", fs.text(path+".rate"))
+	}
+	fs.number(path+".burst", burst, 1, 100_000)
+}
+
+func (b Breaker) check(fs *findings, path string) {
+	fs.number(path+".consecutive", b.Consecutive, 1, 100_000)
+	if !(b.Ratio > 0 && b.Ratio <= 1) {
+		fs.add(path+".ratio", "is %s; want more than 0 and up to 1", fs.text(path+".ratio"))
+	}
+	fs.number(path+".min_requests", b.MinRequests, 1, 100_000)
+	fs.duration(path+".window", b.Window, time.Second, time.Hour)
+	fs.duration(path+".open", b.Open, 100*time.Millisecond, time.Hour)
+	fs.number(path+".half_open", b.HalfOpen, 1, 4096)
+	fs.duration(path+".ramp", b.Ramp, time.Millisecond, time.Hour)
+}
+
+func (r Retry) check(fs *findings, path string) {
+	fs.duration(path+".back_off", r.BackOff, time.Millisecond, time.Hour)
+	fs.duration(path+".back_off_max", r.BackOffMax, r.BackOff, time.Hour)
+	fs.duration(path+".throttled_back_off", r.ThrottledBackOff, time.Millisecond, time.Hour)
+	fs.duration(path+".throttled_back_off_max", r.ThrottledBackOffMax, r.ThrottledBackOff, time.Hour)
+	fs.number(path+".min_attempts", r.MinAttempts, 1, 1000)
+	fs.duration(path+".max_trying", r.MaxTrying, time.Millisecond, 30*24*time.Hour)
+	fs.duration(path+".not_found_pause", r.NotFoundPause, time.Millisecond, 10*time.Minute)
+}

@@ -1,0 +1,72 @@
+package config
+
+import "slices"
+
+func (t Topics) check(fs *findings, accounts []string) {
+	if len(t.Inputs) == 0 && !fs.bad["topics.inputs"] {
+		fs.add("topics.inputs", "is missing; want at least one topic with the accounts it may name")
+	}
+	taken := map[string]string{} // the setting that has a topic, by its name
+	for i, in := range t.Inputs {
+		in.check(fs, index("topics.inputs", i), accounts, taken)
+	}
+	for i, in := range t.Queries {
+		in.check(fs, index("topics.queries", i), accounts, taken)
+	}
+	for _, out := range []struct{ path, name string }{
+		{"topics.results", t.Results}, {"topics.snapshots", t.Snapshots},
+		{"topics.observations", t.Observations}, {"topics.journal", t.Journal},
+	} {
+		fs.topic(out.path, out.name)
+		fs.take(out.path, out.name, taken)
+	}
+	t.checkDeadLetters(fs, taken)
+	fs.number("topics.partitions", t.Partitions, 1, 1000)
+	fs.number("topics.replication", t.Replication, 0, 9)
+}
+
+func (in Input) check(fs *findings, path string, accounts []string, taken map[string]string) {
+	fs.topic(path+".name", in.Name)
+	fs.take(path+".name", in.Name, taken)
+	if fs.given(path + ".dead_letters") {
+		fs.topic(path+".dead_letters", in.DeadLetters)
+	}
+	if len(in.Accounts) == 0 && !fs.bad[path+".accounts"] {
+		fs.add(path+".accounts", "is missing; want the accounts that events of this topic may name")
+	}
+	for i, a := range in.Accounts {
+		if p := index(path+".accounts", i); !slices.Contains(accounts, a) {
+			fs.add(p, "is %s, which accounts does not have%s", fs.text(p), meant(a, accounts))
+		}
+	}
+	fs.unique(path+".accounts", in.Accounts)
+	if in.DefaultAccount != "" && !slices.Contains(in.Accounts, in.DefaultAccount) {
+		fs.add(path+".default_account", "is %s, which this topic's accounts do not list", fs.text(path+".default_account"))
+	}
+}
+
+func (fs *findings) topic(path, name string) {
+	if !topicForm.MatchString(name) || name == "." || name == ".." {
+		fs.add(path, "is %s; want up to 249 letters, digits, dots, dashes and underscores", fs.text(path))
+	}
+}
+
+// take gives a topic to one setting only: an input that is also an output feeds itself.
+func (fs *findings) take(path, name string, taken map[string]string) {
+	if other := taken[name]; other != "" {
+		fs.add(path, "is the topic %s, which %s has already", quote(name), other)
+		return
+	}
+	taken[name] = path
+}
+
+// checkDeadLetters lets inputs share a topic of dead letters, but nothing else.
+func (t Topics) checkDeadLetters(fs *findings, taken map[string]string) {
+	for group, inputs := range map[string][]Input{"topics.inputs": t.Inputs, "topics.queries": t.Queries} {
+		for i, in := range inputs {
+			if other := taken[in.DeadLetters]; other != "" {
+				fs.add(index(group, i)+".dead_letters", "is the topic %s, which %s has already", quote(in.DeadLetters), other)
+			}
+		}
+	}
+}

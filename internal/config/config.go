@@ -1,0 +1,208 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config are the settings, checked, with defaults filled in. Durations in the file are Go's
+// ("15s"), sizes are like 16MiB.
+type Config struct {
+	Kafka        Kafka              `yaml:"kafka"`
+	Registry     Registry           `yaml:"registry"`
+	Topics       Topics             `yaml:"topics"`
+	Apps         map[string]App     `yaml:"apps"`                    // by name
+	Accounts     map[string]Account `yaml:"accounts"`                // by the name that events carry
+	TrustedHosts []string           `yaml:"trusted_hosts,omitempty"` // gateways besides Alipay's own that a production app may use
+	Delivery     Delivery           `yaml:"delivery"`
+	Telemetry    Telemetry          `yaml:"telemetry"`
+	Admin        Admin              `yaml:"admin"`
+}
+
+// Kafka says which cluster and how this process takes part in its groups.
+type Kafka struct {
+	Brokers []string `yaml:"brokers"` // host:port
+	Group   string   `yaml:"group"`   // of the calls; the queries' is <group>-queries
+	// Start is where a group without committed offsets begins: earliest, latest or a time.
+	// Without it such a group refuses to run: a first deployment must not fire a week of
+	// creates by default.
+	Start string `yaml:"start,omitempty"`
+	// Slot names this process among those of its group, the same after a restart: transactional
+	// ids are made of it. Default: the host's name.
+	Slot               string        `yaml:"slot"`
+	SessionTimeout     time.Duration `yaml:"session_timeout"`
+	Heartbeat          time.Duration `yaml:"heartbeat"`
+	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`
+	TransactionTimeout time.Duration `yaml:"transaction_timeout"`
+}
+
+func (k *Kafka) defaults() {
+	*k = Kafka{
+		Group: "alipay-kafka-bridge", SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second,
+		RebalanceTimeout: 60 * time.Second, TransactionTimeout: 15 * time.Second,
+	}
+}
+
+// QueriesGroup is the group of the query pipeline.
+func (k Kafka) QueriesGroup() string { return k.Group + "-queries" }
+
+// Registry says where schemas come from: a registry with Confluent's API, or a folder.
+type Registry struct {
+	URL          string     `yaml:"url,omitempty"`
+	User         string     `yaml:"user,omitempty"` // basic authentication, with PasswordFile
+	PasswordFile SecretFile `yaml:"password_file,omitempty"`
+	TokenFile    SecretFile `yaml:"token_file,omitempty"` // bearer token instead
+	CAFile       File       `yaml:"ca_file,omitempty"`    // roots instead of the system's
+	Folder       string     `yaml:"folder,omitempty"`     // with ids.json; no registry is asked
+}
+
+// Topics names every topic, and who may use which account.
+type Topics struct {
+	Inputs       []Input `yaml:"inputs"`
+	Queries      []Input `yaml:"queries,omitempty"` // events that only ask, handled below live traffic
+	Results      string  `yaml:"results"`
+	Snapshots    string  `yaml:"snapshots"`
+	Observations string  `yaml:"observations"`
+	Journal      string  `yaml:"journal"`
+	// Partitions and Replication are for topics that `topics create` makes; replication 0 is
+	// the cluster's default.
+	Partitions  int `yaml:"partitions"`
+	Replication int `yaml:"replication"`
+}
+
+func (t *Topics) defaults() {
+	*t = Topics{
+		Results: "alipay-results", Snapshots: "alipay-snapshots", Observations: "trade-observations",
+		Journal: "bridge-journal", Partitions: 8,
+	}
+}
+
+// Input is one input topic. The topic is the only identity that a record has, so it says which
+// accounts its events may name (security.md K1).
+type Input struct {
+	Name           string   `yaml:"name"`
+	Accounts       []string `yaml:"accounts"`
+	DefaultAccount string   `yaml:"default_account,omitempty"` // of events that name none
+	DeadLetters    string   `yaml:"dead_letters"`              // default: <name>.dlq
+}
+
+// Delivery are the engine's figures (delivery.md, section 6).
+type Delivery struct {
+	SettleEvery time.Duration `yaml:"settle_every"`
+	SettleCount int           `yaml:"settle_count"` // outcomes of one transaction at most
+	MaxBytes    Bytes         `yaml:"max_bytes"`    // of records held in memory
+	MaxRecord   Bytes         `yaml:"max_record"`   // a larger one is refused
+	RevokeBound time.Duration `yaml:"revoke_bound"` // to finish what a rebalance takes away
+	Grace       time.Duration `yaml:"grace"`        // for running calls at a stop
+}
+
+func (d *Delivery) defaults() {
+	*d = Delivery{
+		SettleEvery: 100 * time.Millisecond, SettleCount: 1000, MaxBytes: 16 << 20, MaxRecord: 1 << 20,
+		RevokeBound: 20 * time.Second, Grace: 20 * time.Second,
+	}
+}
+
+// Telemetry says where spans and logs go.
+type Telemetry struct {
+	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of an OTLP/HTTP collector; empty: no spans leave
+	ServiceName  string `yaml:"service_name"`
+	LogLevel     string `yaml:"log_level"`  // debug, info, warn or error
+	LogFormat    string `yaml:"log_format"` // text or json
+}
+
+func (t *Telemetry) defaults() {
+	*t = Telemetry{ServiceName: "alipay-kafka-bridge", LogLevel: "info", LogFormat: "text"}
+}
+
+// Admin is the port of the probes.
+type Admin struct {
+	Listen string `yaml:"listen"` // host:port; empty: none
+}
+
+func (a *Admin) defaults() { a.Listen = "127.0.0.1:8088" }
+
+// Load reads and checks a settings file with all files that it names. env looks a variable of
+// the environment up, as [os.LookupEnv] does. An error wraps [Faults] unless the settings
+// file itself cannot be read.
+func Load(path string, env func(string) (string, bool)) (Config, error) {
+	return load(path, env, func(string) bool { return true })
+}
+
+// LoadPublic is Load for commands that call nobody at Alipay: the key and token files of apps
+// and accounts are named but not read.
+func LoadPublic(path string, env func(string) (string, bool)) (Config, error) {
+	return load(path, env, func(setting string) bool {
+		return !strings.HasPrefix(setting, "apps.") && !strings.HasPrefix(setting, "accounts.")
+	})
+}
+
+func load(path string, env func(string) (string, bool), reads func(string) bool) (Config, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names his own settings file
+	if err != nil {
+		return Config{}, fmt.Errorf("read settings: %w", err)
+	}
+	d := &decoder{findings: newFindings(), dir: filepath.Dir(path), env: env, reads: reads}
+	var c Config
+	setDefaults(reflect.ValueOf(&c).Elem())
+	if top := d.document(text); top != nil {
+		d.decode(top, "", reflect.ValueOf(&c).Elem())
+		c.complete(d)
+		c.check(d.findings)
+	}
+	if err := d.err(); err != nil {
+		return Config{}, fmt.Errorf("settings %s:\n%w", path, err)
+	}
+	return c, nil
+}
+
+// complete fills in what depends on other settings.
+func (c *Config) complete(d *decoder) {
+	if !d.given("kafka.slot") {
+		c.Kafka.Slot, _ = os.Hostname() // an empty one is a fault of check
+	}
+	if c.Registry.Folder != "" {
+		c.Registry.Folder = resolve(d.dir, c.Registry.Folder)
+	}
+	completeInputs(c.Topics.Inputs, "order-events")
+	completeInputs(c.Topics.Queries, "alipay-queries")
+	for name, a := range c.Apps {
+		a.complete(d.findings, "apps."+name)
+		c.Apps[name] = a
+	}
+	for name, a := range c.Accounts {
+		if c.Apps[a.App].Kind == AlipayHK && a.Channel == "" {
+			a.Channel = "HK" // that gateway knows no other
+		}
+		c.Accounts[name] = a
+	}
+}
+
+func completeInputs(inputs []Input, name string) {
+	for i := range inputs {
+		if inputs[i].Name == "" {
+			inputs[i].Name = name
+		}
+		if inputs[i].DeadLetters == "" {
+			inputs[i].DeadLetters = inputs[i].Name + ".dlq"
+		}
+	}
+}
+
+// Print writes the effective settings as YAML that Load reads. Secrets are in files; their
+// names are printed.
+func (c Config) Print(w io.Writer) error {
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(c); err != nil {
+		return fmt.Errorf("print settings: %w", err)
+	}
+	return e.Close()
+}

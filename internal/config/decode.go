@@ -1,0 +1,326 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxSettings bounds a settings file.
+const maxSettings = 1 << 20
+
+// decoder fills structures from YAML by their yaml tags and notes every fault instead of
+// stopping at the first, which yaml.v3's own decoder does not.
+type decoder struct {
+	*findings
+	dir   string // of the settings file
+	env   func(string) (string, bool)
+	reads func(path string) bool // whether the file that this setting names is read
+}
+
+// defaulter is a structure with defaults; they are set before the file is looked at.
+type defaulter interface{ defaults() }
+
+// document parses the text as one YAML document and returns its top mapping.
+func (d *decoder) document(text []byte) *yaml.Node {
+	if len(text) > maxSettings {
+		d.add("", "the file is longer than 1 MiB")
+		return nil
+	}
+	dec := yaml.NewDecoder(strings.NewReader(string(text)))
+	var doc, second yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		d.syntax(err)
+		return nil
+	}
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		d.addAt(max(second.Line, 1), "", "a second YAML document begins; want one")
+		return nil
+	}
+	return doc.Content[0]
+}
+
+// yamlLine is the place in an error of yaml.v3, which has no field for it.
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)`)
+
+func (d *decoder) syntax(err error) {
+	if errors.Is(err, io.EOF) {
+		d.add("", "the file is empty; examples/ has one to begin with")
+		return
+	}
+	line, msg := 1, strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		msg = m[2]
+	}
+	d.addAt(line, "", "not YAML: %s", msg)
+}
+
+// decode fills v, which must be settable and hold its defaults.
+func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind == yaml.AliasNode {
+		d.breaks(path, "is an alias; write the value out")
+		return
+	}
+	if n.Tag == "!!null" {
+		d.breaks(path, "has no value; give one, or leave the key out")
+		return
+	}
+	switch {
+	case isScalar(v):
+		d.scalar(n, path, v)
+	case v.Kind() == reflect.Struct:
+		d.structure(n, path, v)
+	case v.Kind() == reflect.Map:
+		d.entries(n, path, v)
+	case v.Kind() == reflect.Slice:
+		d.list(n, path, v)
+	default:
+		panic("config: a setting of type " + v.Type().String())
+	}
+}
+
+// pairs yields the keys of a mapping with their values and paths. Keys given twice are faults.
+func (d *decoder) pairs(n *yaml.Node, path string, each func(key string, path string, value *yaml.Node)) {
+	if n.Kind != yaml.MappingNode {
+		d.breaks(path, "is %s; want keys with values", kindName(n))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i < len(n.Content); i += 2 {
+		key, at := n.Content[i].Value, n.Content[i].Line
+		p := join(path, key)
+		if first := seen[key]; first > 0 {
+			d.faults = append(d.faults, Fault{at, p, fmt.Sprintf("is given twice, first on line %d; keep one", first)})
+			continue
+		}
+		seen[key], d.lines[p] = at, at
+		each(key, p, n.Content[i+1])
+	}
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
+	fields := fieldsOf(v)
+	d.pairs(n, path, func(key, p string, value *yaml.Node) {
+		if f, ok := fields[key]; ok {
+			d.decode(value, p, f)
+			return
+		}
+		d.unknown(key, p, fields)
+	})
+}
+
+// fieldsOf returns the settings of a structure by their keys.
+func fieldsOf(v reflect.Value) map[string]reflect.Value {
+	fields := map[string]reflect.Value{}
+	for i := range v.NumField() {
+		if key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); key != "" {
+			fields[key] = v.Field(i)
+		}
+	}
+	return fields
+}
+
+// unknown reports a key that is no setting. One that would hold a secret gets its own words:
+// the value is nowhere shown.
+func (d *decoder) unknown(key, path string, fields map[string]reflect.Value) {
+	known := make([]string, 0, len(fields))
+	for k := range fields {
+		known = append(known, k)
+	}
+	slices.Sort(known)
+	if file := key + "_file"; slices.Contains(known, file) {
+		d.add(path, "must not be in the settings; put it into a file and name that as %s", file)
+		d.bad[join(parent(path), file)] = true // not missing besides
+		return
+	}
+	hint := meant(key, known)
+	if hint == "" {
+		hint = "; known here: " + strings.Join(known, ", ")
+	}
+	d.add(path, "is no setting%s", hint)
+}
+
+// entries fills a map with names as keys.
+func (d *decoder) entries(n *yaml.Node, path string, v reflect.Value) {
+	v.Set(reflect.MakeMap(v.Type()))
+	d.pairs(n, path, func(key, p string, value *yaml.Node) {
+		item := fresh(v.Type().Elem())
+		d.decode(value, p, item)
+		v.SetMapIndex(reflect.ValueOf(key), item)
+	})
+}
+
+func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.SequenceNode {
+		d.breaks(path, "is %s; want a list", kindName(n))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(n.Content)))
+	for i, value := range n.Content {
+		p := fmt.Sprintf("%s[%d]", path, i)
+		d.lines[p] = value.Line
+		item := fresh(v.Type().Elem())
+		d.decode(value, p, item)
+		v.Set(reflect.Append(v, item))
+	}
+}
+
+// fresh makes a value that holds its defaults.
+func fresh(t reflect.Type) reflect.Value {
+	v := reflect.New(t).Elem()
+	setDefaults(v)
+	return v
+}
+
+// setDefaults fills a structure and those in it, the inner ones first.
+func setDefaults(v reflect.Value) {
+	if v.Kind() != reflect.Struct || isScalar(v) {
+		return
+	}
+	for _, f := range fieldsOf(v) {
+		setDefaults(f)
+	}
+	if d, ok := v.Addr().Interface().(defaulter); ok {
+		d.defaults()
+	}
+}
+
+// isScalar says whether a setting is written as one value.
+func isScalar(v reflect.Value) bool {
+	switch v.Interface().(type) {
+	case File, SecretFile, Bytes, time.Duration:
+		return true
+	}
+	switch v.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Float64:
+		return true
+	}
+	return false
+}
+
+// scalar fills v from one value. ${NAME} is replaced in texts; durations, sizes and file names
+// are texts too.
+func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.ScalarNode {
+		d.add(path, "is %s; want one value", kindName(n))
+		return
+	}
+	d.raw[path] = n.Value
+	switch v.Kind() {
+	case reflect.Bool:
+		d.put(n, path, v, "true or false", "!!bool")
+		return
+	case reflect.Int:
+		d.put(n, path, v, "a whole number", "!!int")
+		return
+	case reflect.Float64:
+		d.put(n, path, v, "a number", "!!int", "!!float")
+		return
+	}
+	if !slices.Contains([]string{"!!str", "!!int", "!!timestamp"}, n.Tag) {
+		d.add(path, "%s is not a text; put it in quotes", d.text(path))
+		return
+	}
+	text, err := substitute(n.Value, d.env)
+	if err != nil {
+		d.add(path, "%v", err)
+		return
+	}
+	d.setText(path, text, v)
+}
+
+// put fills numbers and booleans, as YAML understands them.
+func (d *decoder) put(n *yaml.Node, path string, v reflect.Value, want string, tags ...string) {
+	if !slices.Contains(tags, n.Tag) || n.Decode(v.Addr().Interface()) != nil {
+		d.add(path, "is %s; want %s", d.text(path), want)
+	}
+}
+
+func (d *decoder) setText(path, text string, v reflect.Value) {
+	switch to := v.Addr().Interface().(type) {
+	case *time.Duration:
+		parsed, err := time.ParseDuration(text)
+		if err != nil {
+			d.add(path, "is %s; want a duration with its unit, such as 250ms, 15s or 5m", d.text(path))
+		}
+		*to = parsed
+	case *Bytes:
+		parsed, err := parseBytes(text)
+		if err != nil {
+			d.add(path, "is %s; %v", d.text(path), err)
+		}
+		*to = parsed
+	case *SecretFile:
+		held := ""
+		to.Path, held = d.file(path, text, true)
+		to.Text = NewSecret(held)
+	case *File:
+		to.Path, to.Text = d.file(path, text, false)
+	default:
+		v.SetString(text)
+	}
+}
+
+// maxName is the longest file name that is not taken for the secret itself.
+const maxName = 255
+
+// file finds the file that a setting names and reads it, if this load reads it at all. A key
+// in the place of a name is refused without being shown.
+func (d *decoder) file(path, name string, secret bool) (found, text string) {
+	if name == "" {
+		d.add(path, "names no file")
+		return "", ""
+	}
+	if len(name) > maxName || strings.ContainsAny(name, "\r\n") || strings.Contains(name, pemBegin) {
+		d.add(path, "holds the text itself; want the name of a file that holds it")
+		return "", ""
+	}
+	found = resolve(d.dir, name)
+	if !d.reads(path) {
+		return found, ""
+	}
+	text, err := readFile(found, secret)
+	if err != nil {
+		d.add(path, "%s", strings.ReplaceAll(err.Error(), "FILE", d.shown(path, secret && errors.Is(err, errNoFile))))
+	}
+	return found, text
+}
+
+// shown is a file's name as faults show it: without what the environment put there, and not
+// at all when a secret itself may stand in the place of the name.
+func (d *decoder) shown(path string, doubtful bool) string {
+	raw := d.raw[path]
+	if doubtful && !strings.HasPrefix(raw, "/") && !strings.ContainsAny(raw, ".$") {
+		return "the file named here"
+	}
+	return resolve(d.dir, raw)
+}
+
+// kindName says in words what a node is.
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a set of keys"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.AliasNode:
+		return "an alias"
+	}
+	return "a single value"
+}

@@ -1,0 +1,32 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// reference is ${NAME} in a string value.
+var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// substitute replaces each ${NAME} once. It works on values that YAML has already been
+// parsed into, so what the environment holds can never become structure, and what it
+// puts in is not looked at again (security.md Y1).
+func substitute(text string, env func(string) (string, bool)) (string, error) {
+	if strings.Contains(reference.ReplaceAllString(text, ""), "${") {
+		return "", fmt.Errorf("%s has a ${ that begins no ${NAME}; a name has letters, digits and _", quote(text))
+	}
+	var missing []string
+	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
+		name := ref[2 : len(ref)-1]
+		value, ok := env(name)
+		if !ok {
+			missing = append(missing, name)
+		}
+		return value
+	})
+	if missing != nil {
+		return "", fmt.Errorf("the environment has no %s: set it, or write the value here", strings.Join(missing, ", "))
+	}
+	return out, nil
+}
