@@ -129,6 +129,16 @@ type Admin struct {
 
 func (a *Admin) defaults() { a.Listen = "127.0.0.1:8088" }
 
+// Default returns what the file need not say: figures, and the topics by their usual names.
+func Default() Config {
+	var c Config
+	setDefaults(reflect.ValueOf(&c).Elem())
+	c.Topics.Inputs, c.Topics.Queries = make([]Input, 1), make([]Input, 1)
+	completeInputs(c.Topics.Inputs, "order-events")
+	completeInputs(c.Topics.Queries, "alipay-queries")
+	return c
+}
+
 // Load reads and checks a settings file with all files that it names. env looks a variable of
 // the environment up, as [os.LookupEnv] does. An error wraps [Faults] unless the settings
 // file itself cannot be read.

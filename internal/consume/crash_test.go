@@ -40,7 +40,7 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 				const n, keys, inFlight = 3000, 200, 128
 				r.send(n, keys)
 				o := earliest
-				o.Started = inFlight
+				o.Started = map[string]int{"app": inFlight}
 				for range 3 {
 					e := r.start(setup{options: o, latency: spread})
 					time.Sleep(time.Duration(200+rnd.IntN(1500)) * time.Millisecond)

@@ -70,20 +70,19 @@ type Options struct {
 	// Journal writes skipped offsets down.
 	Journal func([]Skipped) ([]*kgo.Record, error)
 
-	Started      int           // handlings started at a time per pool [1024]
-	SettleEvery  time.Duration // [100 ms]
-	SettleCount  int           // outcomes that are settled without waiting, and at most at once [1000]
-	MaxBytes     int           // records held, in bytes of keys and values [16 MiB]
-	MaxRecord    int           // a larger record is refused before it enters a batch [1 MiB]
-	RevokeBound  time.Duration // lock, drain and settle of a revoke together [20 s]
-	Grace        time.Duration // running handlings at an orderly stop [20 s]
-	RetryPrepare time.Duration // between two tries to read a record [1 s]
-	HoldMax      time.Duration // longest pause before a record without outcome is tried again [1 min]
+	Started      map[string]int // handlings started at a time, by pool [1024]
+	SettleEvery  time.Duration  // [100 ms]
+	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
+	MaxBytes     int            // records held, in bytes of keys and values [16 MiB]
+	MaxRecord    int            // a larger record is refused before it enters a batch [1 MiB]
+	RevokeBound  time.Duration  // lock, drain and settle of a revoke together [20 s]
+	Grace        time.Duration  // running handlings at an orderly stop [20 s]
+	RetryPrepare time.Duration  // between two tries to read a record [1 s]
+	HoldMax      time.Duration  // longest pause before a record without outcome is tried again [1 min]
 	Log          *slog.Logger
 }
 
 func (o *Options) defaults() {
-	setDefault(&o.Started, 1024)
 	setDefault(&o.SettleEvery, 100*time.Millisecond)
 	setDefault(&o.SettleCount, 1000)
 	setDefault(&o.MaxBytes, 16<<20)
@@ -96,6 +95,18 @@ func (o *Options) defaults() {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 }
+
+// started is the limit of a pool.
+func (o *Options) started(pool string) int {
+	if n := o.Started[pool]; n > 0 {
+		return n
+	}
+	return defaultStarted
+}
+
+// defaultStarted is four times the default of calls in flight: enough that a free slot finds
+// a handling waiting for it.
+const defaultStarted = 1024
 
 func setDefault[T comparable](v *T, d T) {
 	var zero T
@@ -141,7 +152,7 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 		o: o, prepare: prepare, commit: c,
 		settling: make(chan struct{}, 1),
 		parts:    map[topicPartition]*partition{},
-		lanes:    newLanes(o.Started),
+		lanes:    newLanes(o.started),
 		kick:     make(chan struct{}, 1),
 	}, nil
 }

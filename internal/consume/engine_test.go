@@ -193,7 +193,7 @@ func TestFullPartitionDoesNotStarveOthers(t *testing.T) {
 			return 10 * time.Millisecond
 		}
 		o := earliest
-		o.Started = 64
+		o.Started = map[string]int{"app": 64}
 		e := r.start(setup{options: o, latency: slow})
 		r.eventually("the other 39 keys", func() bool { return r.called() >= 39*50 })
 		e.wire.cut()

@@ -41,11 +41,13 @@ type Account struct {
 	Planner        *order.Planner
 	Call           func() caller
 	AttemptTimeout time.Duration // the longest that one exchange may still be under way
+	NotFoundPause  time.Duration // between two answers "no such trade" [3 s]
 }
 
 // NewAccount is an Account whose calls are begun by begin.
 func NewAccount[C caller](a Account, begin func() C) *Account {
 	a.Call = func() caller { return begin() }
+	setDefault(&a.NotFoundPause, askAgain)
 	return &a
 }
 

@@ -11,11 +11,11 @@ type item struct {
 }
 
 // lanes keeps one queue per key and lets at most one record per key be handled, and at
-// most limit handlings per pool be started. A key stays busy until its handling returns,
+// most limit handlings of a pool be started. A key stays busy until its handling returns,
 // also when the partition is gone by then: two flights of one key never overlap in a
 // process, not even over a revoke and a reassignment. Engine.mu guards it.
 type lanes struct {
-	limit int
+	limit func(pool string) int
 	byKey map[string]*lane
 	pools map[string]*pool
 }
@@ -39,9 +39,10 @@ const (
 type pool struct {
 	ready   []*lane
 	started int
+	limit   int
 }
 
-func newLanes(limit int) *lanes {
+func newLanes(limit func(pool string) int) *lanes {
 	return &lanes{limit: limit, byKey: map[string]*lane{}, pools: map[string]*pool{}}
 }
 
@@ -72,7 +73,7 @@ func (l *lanes) ready(ln *lane) {
 func (l *lanes) pool(it *item) *pool {
 	p := l.pools[it.task.Pool]
 	if p == nil {
-		p = &pool{}
+		p = &pool{limit: l.limit(it.task.Pool)}
 		l.pools[it.task.Pool] = p
 	}
 	return p
@@ -82,7 +83,7 @@ func (l *lanes) pool(it *item) *pool {
 func (l *lanes) start() []*item {
 	var out []*item
 	for _, p := range l.pools {
-		for p.started < l.limit && len(p.ready) > 0 {
+		for p.started < p.limit && len(p.ready) > 0 {
 			ln := p.ready[0]
 			p.ready = p.ready[1:]
 			ln.state = laneIdle

@@ -63,7 +63,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 		if absent == 2 {
 			return Outcome{}, false, nil
 		}
-		if !sleep(ctx, max(askAgain, settled.Sub(h.o.Now()))) {
+		if !sleep(ctx, max(e.account.NotFoundPause, settled.Sub(h.o.Now()))) {
 			return Outcome{}, false, context.Cause(ctx)
 		}
 	}

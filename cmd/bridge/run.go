@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+func runCommand() *cobra.Command {
+	var file, slot string
+	var positions []string
+	var acceptLoss bool
+	c := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Serve: read events, call Alipay, publish outcomes",
+		Long: `Run serves until SIGINT or SIGTERM. Then it takes no new events, lets running calls end,
+commits what they brought and leaves the group. A second signal ends it at once; nothing is
+lost either way.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file, os.LookupEnv)
+			if err != nil {
+				return err
+			}
+			if slot != "" {
+				cfg.Kafka.Slot = slot
+			}
+			accepted, err := acceptedPositions(positions)
+			if err != nil {
+				return usageError{err}
+			}
+			return serve(c.Context(), cfg, func(o *consume.Options) {
+				o.AcceptPosition, o.AcceptLoss = accepted, acceptLoss
+			})
+		},
+	}
+	c.Flags().StringVarP(&file, "config", "c", "bridge.yaml", "settings `file`")
+	c.Flags().StringVar(&slot, "slot", "", "stable name of this instance in its group (default: kafka.slot, or the host's name)")
+	c.Flags().StringArrayVar(&positions, "accept-position", nil, "go on from a committed `topic/partition@offset` that the bridge did not write")
+	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "go on where records were deleted before they were read")
+	return c
+}
+
+func acceptedPositions(texts []string) ([]consume.AcceptedPosition, error) {
+	var out []consume.AcceptedPosition
+	for _, s := range texts {
+		p, err := consume.ParseAcceptedPosition(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// serve wires a process in a straight line. What is begun is ended in reverse order.
+func serve(ctx context.Context, cfg config.Config, adjust func(*consume.Options)) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Telemetry.LogLevel)); err != nil {
+		return fmt.Errorf("telemetry.log_level: %w", err)
+	}
+	log, err := telemetry.NewLogger(os.Stderr, cfg.Telemetry.LogFormat, level)
+	if err != nil {
+		return err
+	}
+	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: cfg.Telemetry.OTLPEndpoint, Service: cfg.Telemetry.ServiceName, Version: version()})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := tracing.Stop(ctx); err != nil {
+			log.Warn("spans were lost", "error", err)
+		}
+	}()
+	p, err := partsOf(cfg, tracing.Tracer(), log)
+	if err != nil {
+		return err
+	}
+	adjust(&p.options)
+	s, err := newService(p)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	ready := func() {}
+	if cfg.Admin.Listen != "" {
+		probes, err := telemetry.StartProbes(ctx, cfg.Admin.Listen)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = probes.Stop(ctx) }() // at the end of the process nobody asks
+		stop := context.AfterFunc(ctx, func() { probes.Ready(false) })
+		defer stop()
+		ready = func() { probes.Ready(true) }
+	}
+	log.InfoContext(ctx, "bridge starts", "version", version(), "group", cfg.Kafka.Group, "slot", cfg.Kafka.Slot)
+	err = s.run(ctx, ready)
+	log.Info("bridge stopped")
+	return err
+}

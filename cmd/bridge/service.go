@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// parts are what a service is made of, from a settings file or from the demo.
+type parts struct {
+	kafka    []kgo.Opt // brokers, security, limits
+	slot     string    // owner of the transactional ids
+	registry *avro.Registry
+	topics   produce.Topics
+	calls    pipelineParts
+	queries  pipelineParts // none when it has no inputs
+	apps     map[string]appParts
+	accounts map[order.Account]accountParts
+	options  consume.Options // figures that both engines share
+
+	transactionTimeout time.Duration
+	tracer             trace.Tracer
+	log                *slog.Logger
+}
+
+type pipelineParts struct {
+	group  string
+	inputs map[string]consume.Input // by topic
+}
+
+type appParts struct {
+	app            *alipay.App
+	calls, queries breaker.Options // queries have slots and a rate of their own, below live traffic
+}
+
+type accountParts struct {
+	app         string
+	environment string
+	merchant    alipay.Merchant
+	planner     *order.Planner
+
+	notFoundPause time.Duration
+}
+
+// service runs the pipelines of one process.
+type service struct {
+	parts     parts
+	codec     *order.Codec
+	encoder   *produce.Encoder
+	pipelines []*pipeline
+}
+
+// pipeline is one group with its own windows, lanes and guards.
+type pipeline struct {
+	name   string
+	engine *consume.Engine
+	guards map[string]*breaker.Guard // by app
+}
+
+func newService(p parts) (*service, error) {
+	s := &service{parts: p, codec: order.NewCodec(p.registry)}
+	s.encoder = produce.NewEncoder(s.codec, p.topics, nil)
+	for _, pipe := range []struct {
+		name    string
+		parts   pipelineParts
+		options func(appParts) breaker.Options
+	}{
+		{"calls", p.calls, func(a appParts) breaker.Options { return a.calls }},
+		{"queries", p.queries, func(a appParts) breaker.Options { return a.queries }},
+	} {
+		if len(pipe.parts.inputs) == 0 {
+			continue
+		}
+		built, err := s.newPipeline(pipe.name, pipe.parts, pipe.options)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", pipe.name, err)
+		}
+		s.pipelines = append(s.pipelines, built)
+	}
+	return s, nil
+}
+
+func (s *service) newPipeline(name string, pp pipelineParts, options func(appParts) breaker.Options) (*pipeline, error) {
+	log := s.parts.log.With("pipeline", name)
+	pl := &pipeline{name: name, guards: map[string]*breaker.Guard{}}
+	o := s.parts.options
+	o.Client, o.Group, o.Log = s.parts.kafka, pp.group, log
+	o.Started = map[string]int{}
+	for app, a := range s.parts.apps {
+		bo := options(a)
+		bo.OnState = func(m alipay.Method, from, to string) {
+			// Under the breaker's lock; slog only writes.
+			log.Warn("breaker "+to, "app", app, "method", m, "from", from)
+		}
+		pl.guards[app] = breaker.New(bo)
+		o.Started[app] = 4 * bo.InFlight
+	}
+	h := consume.NewHandler(consume.HandlerOptions{
+		Group: pp.group, Inputs: pp.inputs, Accounts: s.accounts(pl), Codec: s.codec, Encoder: s.encoder,
+		Tracer: s.parts.tracer, Log: log,
+	})
+	for topic := range pp.inputs {
+		o.Topics = append(o.Topics, topic)
+	}
+	o.Refuse, o.Journal = h.Refuse, h.Journal
+	tx, err := produce.NewTransactor(produce.TransactorOptions{
+		Client: s.parts.kafka, Group: pp.group, TransactionalID: pp.group + "-" + s.parts.slot, Timeout: s.parts.transactionTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	pl.engine, err = consume.New(h.Prepare, tx, o)
+	return pl, err
+}
+
+func (s *service) accounts(pl *pipeline) map[order.Account]*consume.Account {
+	out := map[order.Account]*consume.Account{}
+	for name, a := range s.parts.accounts {
+		guard, client := pl.guards[a.app], s.parts.apps[a.app].app.Client(a.merchant)
+		out[name] = consume.NewAccount(consume.Account{
+			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
+		}, func() *breaker.Call { return guard.Call(client) })
+	}
+	return out
+}
+
+// run works until ctx ends, then stops in order. It waits for the registry before anything
+// is called: an outcome must never have to wait for a schema's id.
+func (s *service) run(ctx context.Context, ready func()) error {
+	if !s.awaitSchemas(ctx) {
+		return nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range s.pipelines {
+		g.Go(func() error {
+			if err := p.engine.Run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			return nil
+		})
+	}
+	ready()
+	return g.Wait()
+}
+
+// awaitSchemas reports false when ctx ended first.
+func (s *service) awaitSchemas(ctx context.Context) bool {
+	for warned := false; ; warned = true {
+		err := s.encoder.Ready(ctx)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err() == nil
+		}
+		if !warned {
+			s.parts.log.WarnContext(ctx, "schemas of the output topics are not to be had, waiting (topics create registers them)", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// close gives connections back.
+func (s *service) close() {
+	for _, a := range s.parts.apps {
+		a.app.Close()
+	}
+	s.parts.registry.Close()
+}

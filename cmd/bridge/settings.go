@@ -1,0 +1,223 @@
+package main
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// partsOf builds what a settings file describes.
+func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, error) {
+	registry, err := registryOf(c.Registry, int(c.Delivery.MaxRecord))
+	if err != nil {
+		return parts{}, err
+	}
+	p := parts{
+		kafka: kafkaOptions(c.Kafka), slot: c.Kafka.Slot, registry: registry, topics: topicsOf(c.Topics),
+		calls:   pipelineParts{group: c.Kafka.Group, inputs: inputsOf(c.Topics.Inputs)},
+		queries: pipelineParts{group: c.Kafka.QueriesGroup(), inputs: inputsOf(c.Topics.Queries)},
+		apps:    map[string]appParts{}, accounts: map[order.Account]accountParts{},
+		options: consume.Options{
+			SettleEvery: c.Delivery.SettleEvery, SettleCount: c.Delivery.SettleCount, MaxBytes: int(c.Delivery.MaxBytes),
+			MaxRecord: int(c.Delivery.MaxRecord), RevokeBound: c.Delivery.RevokeBound, Grace: c.Delivery.Grace,
+		},
+		transactionTimeout: c.Kafka.TransactionTimeout, tracer: tracer, log: log,
+	}
+	if p.options.Start, err = consume.ParseStart(c.Kafka.Start); err != nil {
+		return parts{}, err
+	}
+	for name, a := range c.Apps {
+		app, err := appOf(a, tracer)
+		if err != nil {
+			return parts{}, fmt.Errorf("app %s: %w", name, err)
+		}
+		p.apps[name] = appParts{app: app, calls: guardOptions(a), queries: queryOptions(a)}
+	}
+	for name, a := range c.Accounts {
+		planner, err := plannerOf(a)
+		if err != nil {
+			return parts{}, fmt.Errorf("account %s: %w", name, err)
+		}
+		p.accounts[order.Account(name)] = accountParts{
+			app: a.App, environment: string(c.Apps[a.App].Environment), planner: planner,
+			notFoundPause: c.Apps[a.App].Retry.NotFoundPause,
+			merchant:      alipay.Merchant{AppAuthToken: a.AppAuthTokenFile.Text.Reveal(), AgentToken: a.AgentTokenFile.Text.Reveal(), NotifyURL: a.NotifyURL},
+		}
+	}
+	return p, nil
+}
+
+// kafkaOptions are for every client. The limits on fetches keep what is fetched but not
+// taken in within some 10 MiB per client.
+func kafkaOptions(k config.Kafka) []kgo.Opt {
+	return []kgo.Opt{
+		kgo.SeedBrokers(k.Brokers...),
+		kgo.ClientID("alipay-kafka-bridge-" + k.Slot),
+		kgo.SessionTimeout(k.SessionTimeout), kgo.HeartbeatInterval(k.Heartbeat), kgo.RebalanceTimeout(k.RebalanceTimeout),
+		kgo.FetchMaxBytes(4 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.MaxConcurrentFetches(2),
+	}
+}
+
+func registryOf(r config.Registry, maxRecord int) (*avro.Registry, error) {
+	if r.Folder != "" {
+		return avro.NewFolder(os.DirFS(r.Folder), maxRecord)
+	}
+	roots, err := rootsOf(r.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return avro.NewRegistry(avro.RegistryOptions{
+		URL: r.URL, User: r.User, Password: r.PasswordFile.Text.Reveal(), Token: r.TokenFile.Text.Reveal(), RootCAs: roots, MaxRecord: maxRecord,
+	})
+}
+
+// rootsOf returns nil, the system's roots, when no file is named.
+func rootsOf(f config.File) (*x509.CertPool, error) {
+	if f.IsZero() {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(f.Text)) {
+		return nil, fmt.Errorf("%s holds no certificate", f.Path)
+	}
+	return pool, nil
+}
+
+func topicsOf(t config.Topics) produce.Topics {
+	out := produce.Topics{Results: t.Results, Snapshots: t.Snapshots, Observations: t.Observations, Journal: t.Journal, DeadLetters: map[string]string{}}
+	for _, inputs := range [][]config.Input{t.Inputs, t.Queries} {
+		for _, in := range inputs {
+			out.DeadLetters[in.Name] = in.DeadLetters
+		}
+	}
+	return out
+}
+
+func inputsOf(inputs []config.Input) map[string]consume.Input {
+	out := map[string]consume.Input{}
+	for _, in := range inputs {
+		o := consume.Input{Default: order.Account(in.DefaultAccount)}
+		for _, a := range in.Accounts {
+			o.Accounts = append(o.Accounts, order.Account(a))
+		}
+		out[in.Name] = o
+	}
+	return out
+}
+
+func appOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
+	key, err := alipay.ParsePrivateKey([]byte(a.PrivateKeyFile.Text.Reveal()))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.PrivateKeyFile.Path, err)
+	}
+	roots, err := rootsOf(a.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	inFlight := a.InFlight + a.Queries.InFlight
+	if a.Kind == config.AlipayHK {
+		keys := map[string]*rsa.PublicKey{}
+		for version, f := range a.PlatformKeys {
+			if keys[version], err = alipay.ParsePublicKey([]byte(f.Text)); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Path, err)
+			}
+		}
+		return alipay.NewHK(alipay.HKOptions{
+			URL: a.URL, ClientID: a.ClientID, Signer: alipay.NewRSASigner(key), KeyVersion: a.KeyVersion, PlatformKeys: keys,
+			InFlight: inFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, RootCAs: roots, Tracer: tracer,
+		})
+	}
+	theirs, err := alipay.ParsePublicKey([]byte(a.AlipayPublicKeyFile.Text))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.AlipayPublicKeyFile.Path, err)
+	}
+	return alipay.NewOpenAPI(alipay.OpenAPIOptions{
+		URL: a.URL, AppID: a.AppID, Signer: alipay.NewRSASigner(key), AlipayKey: theirs,
+		InFlight: inFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, RootCAs: roots, Tracer: tracer,
+	})
+}
+
+func guardOptions(a config.App) breaker.Options {
+	return breaker.Options{
+		InFlight: a.InFlight, Rate: a.Rate, Burst: a.Burst,
+		Consecutive: a.Breaker.Consecutive, Ratio: a.Breaker.Ratio, MinRequests: a.Breaker.MinRequests, Window: a.Breaker.Window,
+		Open: a.Breaker.Open, HalfOpen: a.Breaker.HalfOpen, Ramp: a.Breaker.Ramp,
+		BackOff: a.Retry.BackOff, BackOffMax: a.Retry.BackOffMax,
+		ThrottledBackOff: a.Retry.ThrottledBackOff, ThrottledMax: a.Retry.ThrottledBackOffMax,
+		MinAttempts: a.Retry.MinAttempts, MaxTrying: a.Retry.MaxTrying, AttemptTimeout: a.Timeout,
+	}
+}
+
+func queryOptions(a config.App) breaker.Options {
+	o := guardOptions(a)
+	o.InFlight, o.Rate, o.Burst = a.Queries.InFlight, a.Queries.Rate, a.Queries.Burst
+	return o
+}
+
+func plannerOf(a config.Account) (*order.Planner, error) {
+	var rows []order.Row
+	for _, r := range a.Mapping {
+		row, err := rowOf(r)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	m := order.DefaultMapping().With(rows...)
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	return order.NewPlanner(m, order.Defaults{
+		Channel: order.Channel(a.Channel), ProductCode: a.Defaults.ProductCode, TimeoutExpress: a.Defaults.TimeoutExpress, StoreID: a.Defaults.StoreID,
+		ExpiresAsTimeout: a.ExpiresAs == "timeout_express", BusinessParamsObject: a.BusinessParamsAs == "object", AllowViolated: a.AllowViolated,
+		Payees: a.Payees, ExtraNames: a.Extra, ExtraMoney: a.ExtraMoney,
+	}), nil
+}
+
+// rowOf turns a row of the settings, which names calls, into one of the mapping.
+func rowOf(r config.Row) (order.Row, error) {
+	out := order.Row{Word: r.Status}
+	if r.Channel != "" {
+		out.Channels = []order.Channel{order.Channel(r.Channel)}
+	}
+	for _, e := range r.Events {
+		out.Types = append(out.Types, order.EventType(e))
+	}
+	for _, c := range r.If {
+		out.If = append(out.If, order.Condition(c))
+	}
+	switch {
+	case r.Skip != "":
+		out.Do, out.Word = order.Skip, r.Skip
+	case r.Call == config.CallCreate:
+		out.Do = order.Create
+	case r.Call == config.CallQuery:
+		out.Do = order.Query
+	case r.Call == config.CallSync && r.Status == "":
+		out.Do = order.SyncAsGiven
+	case r.Call == config.CallSync:
+		out.Do = order.Sync
+	case r.Call == config.CallHKSync && r.Status == "":
+		out.Do = order.HKAsGiven
+	case r.Call == config.CallHKSync:
+		out.Do = order.HKSync
+	case r.Call == config.CallKoubeiQuery:
+		out.Do = order.KoubeiQuery
+	default:
+		return order.Row{}, fmt.Errorf("mapping: no such call %q", r.Call)
+	}
+	return out, nil
+}

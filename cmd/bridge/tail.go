@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+type tailOptions struct {
+	target
+	from   string
+	count  int
+	toEnd  bool
+	output string
+}
+
+func tailCommand() *cobra.Command {
+	var o tailOptions
+	c := &cobra.Command{
+		Use:   "tail TOPIC",
+		Short: "Show decoded records of a topic",
+		Long: `Tail reads a topic from its start and goes on until it is stopped. TOPIC is a role (results,
+snapshots, observations, journal, dead-letters, events, queries) or a topic's own name. Only
+committed records are shown.
+
+Results come as tab-separated columns: finished, key, event type, outcome, class, code, reason
+or sub code, trade number, attempts. Other topics: time, key, record as JSON.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.output != "text" && o.output != "json" {
+				return usageError{fmt.Errorf("-o %s: want text or json", o.output)}
+			}
+			if o.from != "earliest" && o.from != "latest" {
+				return usageError{fmt.Errorf("--from %s: want earliest or latest", o.from)}
+			}
+			return tail(c.Context(), c.OutOrStdout(), o, args[0])
+		},
+	}
+	o.flags(c)
+	c.Flags().StringVar(&o.from, "from", "earliest", "where to begin: earliest or latest")
+	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this many records")
+	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the end of what is there now")
+	c.Flags().StringVarP(&o.output, "output", "o", "text", "text or json (one object a line)")
+	return c
+}
+
+func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error {
+	cfg, err := o.load()
+	if err != nil {
+		return err
+	}
+	for _, t := range contract(cfg.Topics) {
+		if t.role == name {
+			name = t.name
+			break
+		}
+	}
+	registry, err := registryOf(cfg.Registry, 4<<20)
+	if err != nil {
+		return err
+	}
+	defer registry.Close()
+	from := kgo.NewOffset().AtStart()
+	if o.from == "latest" {
+		from = kgo.NewOffset().AtEnd()
+	}
+	cl, err := o.client(cfg, kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if err := exists(ctx, cl, cfg, name); err != nil {
+		return err
+	}
+	p := printer{out: safeWriter(out), codec: order.NewCodec(registry), json: o.output == "json", results: name == cfg.Topics.Results}
+	return p.follow(ctx, cl, name, o)
+}
+
+// exists tells a wrong name, or a broker that is down, before waiting for records for ever.
+func exists(ctx context.Context, cl *kgo.Client, cfg config.Config, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	topics, err := kadm.NewClient(cl).ListTopics(ctx, name)
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
+	}
+	if t, ok := topics[name]; !ok || t.Err != nil {
+		return fmt.Errorf("no topic %s (bridge topics create makes the bridge's own)", name)
+	}
+	return nil
+}
+
+// printer writes decoded records.
+type printer struct {
+	out     io.Writer
+	codec   *order.Codec
+	json    bool
+	results bool
+}
+
+// follow prints until ctx ends, the count is reached or, with toEnd, nothing has come for
+// two polls.
+func (p *printer) follow(ctx context.Context, cl *kgo.Client, name string, o tailOptions) error {
+	shown, idle := 0, 0
+	for idle < 2 || !o.toEnd {
+		pollCtx, cancel := context.WithTimeout(ctx, time.Second)
+		fetches := cl.PollFetches(pollCtx)
+		cancel()
+		if ctx.Err() != nil {
+			return nil
+		}
+		for _, e := range fetches.Errors() {
+			if !errors.Is(e.Err, context.DeadlineExceeded) {
+				return fmt.Errorf("read %s: %w", name, e.Err)
+			}
+		}
+		idle++
+		for _, r := range fetches.Records() {
+			idle = 0
+			if err := p.print(ctx, r); err != nil {
+				return err
+			}
+			if shown++; shown == o.count {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func (p *printer) print(ctx context.Context, r *kgo.Record) error {
+	name, text, err := p.decode(ctx, r)
+	if p.json {
+		return p.object(r, name, text, err)
+	}
+	if err != nil {
+		_, err = fmt.Fprintf(p.out, "%s\t%s\t%s\tnot decoded: %v\n", stamp(r.Timestamp), r.Key, place(r), err)
+		return err
+	}
+	if p.results {
+		if res, err := p.codec.DecodeResult(ctx, r.Topic, r.Value); err == nil {
+			return p.result(r, res)
+		}
+	}
+	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", stamp(r.Timestamp), r.Key, why(r), text)
+	return err
+}
+
+// decode reads a record as its topic's, or a dead letter as the topic's it came from.
+func (p *printer) decode(ctx context.Context, r *kgo.Record) (string, []byte, error) {
+	topic := r.Topic
+	if from := header(r, produce.HeaderDeadTopic); from != "" {
+		topic = from
+	}
+	return p.codec.JSON(ctx, topic, r.Value)
+}
+
+func (p *printer) result(r *kgo.Record, res order.Result) error {
+	reason := res.Reason
+	if reason == "" {
+		reason = res.SubCode
+	}
+	columns := []string{
+		stamp(res.FinishedAt), string(r.Key), string(res.EventType), string(res.Outcome), string(res.CallClass),
+		dash(res.Code), dash(reason), dash(string(res.TradeNo)), fmt.Sprint(res.Attempts),
+	}
+	_, err := fmt.Fprintln(p.out, strings.Join(columns, "\t"))
+	return err
+}
+
+// object prints everything of a record as one JSON object. A value that cannot be decoded
+// is printed as base64.
+func (p *printer) object(r *kgo.Record, name string, text []byte, decodeErr error) error {
+	o := struct {
+		Topic     string            `json:"topic"`
+		Partition int32             `json:"partition"`
+		Offset    int64             `json:"offset"`
+		Timestamp time.Time         `json:"timestamp"`
+		Key       string            `json:"key"`
+		Headers   map[string]string `json:"headers,omitempty"`
+		Schema    string            `json:"schema,omitempty"`
+		Record    json.RawMessage   `json:"record,omitempty"`
+		Error     string            `json:"error,omitempty"`
+		Value     []byte            `json:"value,omitempty"`
+	}{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Key: valid(r.Key), Schema: name, Record: text}
+	if decodeErr != nil {
+		o.Error, o.Value, o.Record = decodeErr.Error(), r.Value, nil
+	}
+	for _, h := range r.Headers {
+		if o.Headers == nil {
+			o.Headers = map[string]string{}
+		}
+		o.Headers[h.Key] = valid(h.Value)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(o); err != nil {
+		return fmt.Errorf("print %s: %w", place(r), err)
+	}
+	_, err := p.out.Write(b.Bytes())
+	return err
+}
+
+func header(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// why is a dead letter's reason, as a column of its own.
+func why(r *kgo.Record) string {
+	if reason := header(r, produce.HeaderDeadReason); reason != "" {
+		return reason + "\t"
+	}
+	return ""
+}
+
+func place(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func valid(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return fmt.Sprintf("%q", b)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/config"
+)
+
+func topicsCommand() *cobra.Command {
+	c := &cobra.Command{Use: "topics", Short: "Make the topics that the bridge uses", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(topicsCreateCommand())
+	return c
+}
+
+func topicsCreateCommand() *cobra.Command {
+	var t target
+	var yes bool
+	var partitions, replication int
+	c := &cobra.Command{
+		Use:   "create",
+		Short: "Create missing topics and register their schemas",
+		Long: `Create shows what it would do and asks. Topics that exist are left as they are; schemas
+are registered under <topic>-value, with compatibility FULL_TRANSITIVE.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := t.load()
+			if err != nil {
+				return err
+			}
+			if partitions > 0 {
+				cfg.Topics.Partitions = partitions
+			}
+			if replication > 0 {
+				cfg.Topics.Replication = replication
+			}
+			return createTopics(c, &t, cfg, yes)
+		},
+	}
+	t.flags(c)
+	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
+	c.Flags().IntVar(&partitions, "partitions", 0, "partitions of new topics (default: topics.partitions, 8)")
+	c.Flags().IntVar(&replication, "replication", 0, "copies of new topics (default: topics.replication, or the cluster's)")
+	return c
+}
+
+func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) error {
+	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
+	defer cancel()
+	cl, err := t.client(cfg)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	all := contract(cfg.Topics)
+	missing, err := missingTopics(ctx, adm, all)
+	if err != nil {
+		return fmt.Errorf("ask %s for topics: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
+	}
+	talk := c.ErrOrStderr()
+	for _, m := range missing {
+		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, %d days\n", m.name, cfg.Topics.Partitions, m.days)
+	}
+	for _, m := range all {
+		if m.schema != "" && cfg.Registry.URL != "" {
+			_, _ = fmt.Fprintf(talk, "register schema of %s\n", m.name)
+		}
+	}
+	if !yes && !confirmed(c.InOrStdin(), talk) {
+		return errors.New("nothing done")
+	}
+	for _, m := range missing {
+		if err := createTopic(ctx, adm, m, cfg.Topics); err != nil {
+			return err
+		}
+	}
+	if cfg.Registry.URL != "" {
+		if err := registerSchemas(ctx, cfg, all); err != nil {
+			return err
+		}
+	}
+	_, _ = fmt.Fprintf(talk, "%d topics created, %d were there\n", len(missing), len(all)-len(missing))
+	return nil
+}
+
+func missingTopics(ctx context.Context, adm *kadm.Client, all []topic) ([]topic, error) {
+	have, err := adm.ListTopics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var missing []topic
+	for _, m := range all {
+		if !have.Has(m.name) {
+			missing = append(missing, m)
+		}
+	}
+	return missing, nil
+}
+
+func createTopic(ctx context.Context, adm *kadm.Client, m topic, t config.Topics) error {
+	configs := map[string]*string{}
+	for k, v := range m.configs() {
+		configs[k] = kmsg.StringPtr(v)
+	}
+	replication := int16(t.Replication)
+	if replication == 0 {
+		replication = -1
+	}
+	got, err := adm.CreateTopic(ctx, int32(t.Partitions), replication, configs, m.name)
+	if err == nil {
+		err = got.Err
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("create topic %s: %w", m.name, err)
+	}
+	return nil
+}
+
+func registerSchemas(ctx context.Context, cfg config.Config, all []topic) error {
+	registry, err := registryOf(cfg.Registry, 0)
+	if err != nil {
+		return err
+	}
+	defer registry.Close()
+	for _, m := range all {
+		if m.schema == "" {
+			continue
+		}
+		if _, err := registry.Register(ctx, m.name, avro.MustCodec(m.schema)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirmed asks a person; anything but yes is no.
+func confirmed(in io.Reader, talk io.Writer) bool {
+	_, _ = fmt.Fprint(talk, "go on? [y/N] ")
+	line, _ := bufio.NewReader(in).ReadString('\n')
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes"
+}

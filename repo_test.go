@@ -1,0 +1,229 @@
+package repo_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "alipay-kafka-bridge"
+
+// arrows say which packages of ours a package may import. cmd/bridge may import all of them.
+var arrows = map[string][]string{
+	"schemas":             nil,
+	"examples":            nil,
+	"internal/alipay":     nil,
+	"internal/config":     nil,
+	"internal/telemetry":  nil,
+	"internal/simulator":  nil, // above all not alipay: two errors must not cancel
+	"internal/avro":       {"schemas"},
+	"internal/breaker":    {"internal/alipay"},
+	"internal/order":      {"internal/avro", "internal/alipay", "schemas"},
+	"internal/localkafka": {"internal/avro"},
+	"internal/produce":    {"internal/order", "internal/alipay", "internal/telemetry"},
+	"internal/consume":    {"internal/produce", "internal/order", "internal/alipay", "internal/telemetry"},
+	"integration":         nil,
+	"bench":               nil,
+}
+
+// alone says which package alone may import a module.
+var alone = map[string]string{
+	"github.com/linkedin/goavro/v2": "internal/avro",
+	"github.com/sony/gobreaker/v2":  "internal/breaker",
+}
+
+type listed struct {
+	ImportPath string
+	Doc        string
+	Dir        string
+	Imports    []string
+	GoFiles    []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Dir,Imports,GoFiles", "./...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			all = append(all, p)
+		}
+	}
+}
+
+func short(path string) string { return strings.TrimPrefix(path, module+"/") }
+
+func TestArrows(t *testing.T) {
+	for _, p := range packages(t) {
+		name := short(p.ImportPath)
+		allowed, known := arrows[name]
+		for _, i := range p.Imports {
+			if owner, only := alone[i]; only && owner != name {
+				t.Errorf("%s imports %s, which only %s may", name, i, owner)
+			}
+			ours := strings.HasPrefix(i, module+"/")
+			if ours && name != "cmd/bridge" && !slices.Contains(allowed, short(i)) {
+				t.Errorf("%s imports %s: no such arrow in docs/DESIGN.md", name, short(i))
+			}
+		}
+		if !known && name != "cmd/bridge" {
+			t.Errorf("package %s has no row in the table of arrows", name)
+		}
+	}
+}
+
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	for _, p := range packages(t) {
+		name := filepath.Base(p.ImportPath)
+		want := "Package " + name + " "
+		if strings.HasPrefix(short(p.ImportPath), "cmd/") {
+			want = "Command " + name + " "
+		}
+		if !strings.HasPrefix(p.Doc, want) {
+			t.Errorf("%s: package comment is %q, want one that begins %q", short(p.ImportPath), p.Doc, want)
+		}
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, f := range p.GoFiles {
+			if n := bytes.Count(read(t, filepath.Join(p.Dir, f)), []byte("\n")); n > 400 {
+				t.Errorf("%s/%s has %d lines: is there a second subject in it?", short(p.ImportPath), f, n)
+			}
+		}
+	}
+}
+
+// Planning is a pure function of the event: a clock in it would change what is sent when a
+// call is repeated.
+func TestOrderReadsNoClock(t *testing.T) {
+	for _, p := range packages(t) {
+		if short(p.ImportPath) != "internal/order" {
+			continue
+		}
+		for _, f := range p.GoFiles {
+			if regexp.MustCompile(`time\.(Now|Since|Until)\b`).Match(read(t, filepath.Join(p.Dir, f))) {
+				t.Errorf("internal/order/%s reads a clock", f)
+			}
+		}
+	}
+}
+
+// A test that sleeps depends on the machine's load.
+func TestNoSleepOutsideABubble(t *testing.T) {
+	sleeps := regexp.MustCompile(`time\.Sleep\(`)
+	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") || path == "repo_test.go" {
+			return err
+		}
+		text := read(t, path)
+		dir, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*_test.go"))
+		bubble := slices.ContainsFunc(dir, func(f string) bool { return bytes.Contains(read(t, f), []byte("synctest.Test(")) })
+		if sleeps.Match(text) && !bubble && !bytes.Contains(text, []byte("//go:build integration")) {
+			t.Errorf("%s sleeps in real time", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What the README tells a reader to type exists.
+func TestReadmeCommands(t *testing.T) {
+	makefile, readme := read(t, "Makefile"), read(t, "README.md")
+	inCode := false
+	for s := bufio.NewScanner(bytes.NewReader(readme)); s.Scan(); {
+		line := strings.TrimPrefix(strings.TrimSpace(s.Text()), "$ ")
+		if strings.HasPrefix(line, "```") {
+			inCode = !inCode
+			continue
+		}
+		if !inCode {
+			continue
+		}
+		words := strings.Fields(line)
+		switch {
+		case len(words) > 1 && words[0] == "make" && !strings.Contains(words[1], "="):
+			if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(words[1]) + `:`).Match(makefile) {
+				t.Errorf("README: make %s: no such target", words[1])
+			}
+		case len(words) > 1 && strings.HasSuffix(words[0], "bridge"):
+			if _, err := os.Stat(filepath.Join("cmd", "bridge", words[1]+".go")); err != nil && words[1] != "completion" {
+				t.Errorf("README: bridge %s: no such command", words[1])
+			}
+		}
+	}
+}
+
+// Links from document to document lead somewhere.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	docs, _ := filepath.Glob("docs/*.md")
+	adrs, _ := filepath.Glob("docs/adr/*.md")
+	for _, f := range slices.Concat([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}, docs, adrs) {
+		for _, m := range link.FindAllStringSubmatch(string(read(t, f)), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(f), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", f, m[1])
+			}
+		}
+	}
+}
+
+// docs/DESIGN.md names code and tests; all of them exist.
+func TestDesignNamesWhatExists(t *testing.T) {
+	tests := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`).FindAllSubmatch(read(t, path), -1) {
+				tests[string(m[1])] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	design := string(read(t, "docs/DESIGN.md"))
+	for _, name := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(design, -1) {
+		if !tests[name[1]] {
+			t.Errorf("docs/DESIGN.md names %s, which is not there", name[1])
+		}
+	}
+	for _, file := range regexp.MustCompile("`((?:internal|cmd|schemas|integration|bench|examples)/[\\w./-]+)`").FindAllStringSubmatch(design, -1) {
+		if _, err := os.Stat(file[1]); err != nil {
+			t.Errorf("docs/DESIGN.md names %s, which is not there", file[1])
+		}
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
