@@ -268,14 +268,14 @@ func TestFolder(t *testing.T) {
 	if id, _, _ := avro.Unframe(value); id != 7 {
 		t.Errorf("id = %d, want the one of ids.json, 7", id)
 	}
-	read, err := r.Read(t.Context(), "any", "JournalEntry", value)
+	read, err := r.Read(t.Context(), "any", avro.MustCodec(schemas.JournalEntry), value)
 	if err != nil || read.Text("topic") != "t" || read.Long("partition") != 3 {
 		t.Errorf("got %q %d, %v", read.Text("topic"), read.Long("partition"), err)
 	}
-	if _, err := r.Read(t.Context(), "any", "OrderEvent", value); reason(err) != avro.ReasonUndecodable {
+	if _, err := r.Read(t.Context(), "any", avro.MustCodec(schemas.OrderEvent), value); reason(err) != avro.ReasonUndecodable {
 		t.Errorf("another record type: %v, want undecodable", err)
 	}
-	if _, err := r.Read(t.Context(), "any", "OrderEvent", []byte{0, 0, 0, 0, 99}); reason(err) != avro.ReasonUndecodable {
+	if _, err := r.Read(t.Context(), "any", avro.MustCodec(schemas.OrderEvent), []byte{0, 0, 0, 0, 99}); reason(err) != avro.ReasonUndecodable {
 		t.Errorf("unknown id: %v, want undecodable", err)
 	}
 	if _, err := r.Register(t.Context(), "any", avro.MustCodec(everything)); err == nil {

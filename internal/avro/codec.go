@@ -3,6 +3,7 @@ package avro
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/linkedin/goavro/v2"
@@ -14,9 +15,16 @@ import (
 // time.Time (logical type timestamp-millis), nil, []any, and map[string]any for maps and
 // records. Unions are not wrapped: a value stands for itself.
 type Codec struct {
-	root *node
-	text string
-	bin  *goavro.Codec
+	root    *node
+	text    string
+	bin     *goavro.Codec
+	readers sync.Map // *Codec of a reader to its *projection: dropped with the writer's codec
+}
+
+// projection is the way from one writer's records to one reader's.
+type projection struct {
+	to  step
+	err error // there is none
 }
 
 // setLimits gives goavro its own bounds, once and before its first use. They are the second
@@ -48,7 +56,7 @@ func NewCodec(text string) (*Codec, error) {
 	if err != nil {
 		return nil, &UndecodableError{ReasonSchemaRefused, err}
 	}
-	return &Codec{root, text, bin}, nil
+	return &Codec{root: root, text: text, bin: bin}, nil
 }
 
 // MustCodec is [NewCodec] for the schemas that are compiled in.
@@ -68,6 +76,51 @@ func (c *Codec) Schema() string { return c.text }
 
 // Decode reads one record's bytes, all of them. Any error is an [UndecodableError].
 func (c *Codec) Decode(b []byte) (map[string]any, error) {
+	native, err := c.native(b)
+	if err != nil {
+		return nil, err
+	}
+	return plain(c.root, native).(map[string]any), nil
+}
+
+// DecodeAs reads one record's bytes, which were written with the schema of c, as a record of
+// the reader: fields by name or alias, types promoted, the reader's defaults for what was not
+// written, its default symbol for symbols that it does not have. Any error is an
+// [UndecodableError]. The way is found once for each reader and kept, so a reader should be
+// made once.
+func (c *Codec) DecodeAs(reader *Codec, b []byte) (map[string]any, error) {
+	p := c.projectionTo(reader)
+	if p.err != nil {
+		return nil, p.err
+	}
+	native, err := c.native(b)
+	if err != nil {
+		return nil, err
+	}
+	left := maxValues
+	v, err := p.to(native, &left)
+	if err != nil {
+		return nil, undecodable("%s: %w", c.Name(), err)
+	}
+	return v.(map[string]any), nil
+}
+
+func (c *Codec) projectionTo(reader *Codec) *projection {
+	if p, ok := c.readers.Load(reader); ok {
+		return p.(*projection)
+	}
+	p := &projection{}
+	if got := newMatcher(false).match(reader.root, c.root); len(got.problems) > 0 {
+		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
+	} else if p.to = got.to; compact(reader.text) == compact(c.text) {
+		p.to = func(v any, _ *int) (any, error) { return plain(c.root, v), nil } // nothing to project
+	}
+	kept, _ := c.readers.LoadOrStore(reader, p)
+	return kept.(*projection)
+}
+
+// native reads bytes into goavro's form of values.
+func (c *Codec) native(b []byte) (any, error) {
 	if err := verify(c.root, b); err != nil {
 		return nil, undecodable("%s: %w", c.Name(), err)
 	}
@@ -78,7 +131,7 @@ func (c *Codec) Decode(b []byte) (map[string]any, error) {
 	if len(rest) != 0 {
 		return nil, undecodable("%s: %d bytes are left over", c.Name(), len(rest))
 	}
-	return plain(c.root, native).(map[string]any), nil
+	return native, nil
 }
 
 // Encode appends the bytes of one record. Fields that are absent take the schema's default;

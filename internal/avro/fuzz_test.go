@@ -30,7 +30,7 @@ func FuzzValue(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f})
 	theirs := oracle.MustParse(schemas.OrderEvent)
 	f.Fuzz(func(t *testing.T, value []byte) {
-		read, err := r.Read(t.Context(), "order-events", "OrderEvent", value)
+		read, err := r.Read(t.Context(), "order-events", avro.MustCodec(schemas.OrderEvent), value)
 		var final *avro.UndecodableError
 		if err != nil {
 			if !errors.As(err, &final) {
@@ -64,6 +64,32 @@ func FuzzSchema(f *testing.F) {
 		}
 		if _, err := c.Encode(nil, record); err != nil {
 			t.Errorf("decoded, but does not encode: %v", err)
+		}
+	})
+}
+
+// FuzzProjection reads what a producer of any schema may send as an order event: what comes
+// of it is an order event, or undecodable.
+func FuzzProjection(f *testing.F) {
+	reader := avro.MustCodec(schemas.OrderEvent)
+	f.Add(oneVersionApart(f), []byte{2, 2})
+	f.Add(`{"type":"record","name":"OrderEvent","fields":[{"name":"event_id","type":["null","bytes"]},{"name":"order_no","type":"string"},
+	 {"name":"event_type","type":{"type":"enum","name":"E","symbols":["X"]}},{"name":"occurred_at","type":"int"}]}`, []byte{2, 2, 'a', 0, 0, 2})
+	f.Fuzz(func(t *testing.T, schema string, b []byte) {
+		writer, err := avro.NewCodec(schema)
+		if err != nil {
+			return
+		}
+		record, err := writer.DecodeAs(reader, b)
+		var final *avro.UndecodableError
+		if err != nil {
+			if !errors.As(err, &final) {
+				t.Fatalf("not final: %v", err)
+			}
+			return
+		}
+		if _, err := reader.Encode(nil, record); err != nil {
+			t.Errorf("read, but no order event: %v", err)
 		}
 	})
 }

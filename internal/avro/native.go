@@ -2,6 +2,7 @@ package avro
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -139,8 +140,8 @@ func wrapUnion(n *node, v any, path string) (any, error) {
 		if err == nil {
 			return map[string]any{b.branchName(): inner}, nil
 		}
-		if len(n.branches) <= 2 && v != nil {
-			return nil, err // the only branch there is: its complaint is the better one
+		if len(n.branches) <= 2 && v != nil && n.holding(kindNull) != nil {
+			return nil, err // the only branch but null: its complaint is the better one
 		}
 	}
 	return nil, mismatch(n, v, path)
@@ -205,7 +206,7 @@ func wrapScalar(n *node, v any, path string) (any, error) {
 			return given, nil
 		}
 	case float64:
-		if n.kind == kindDouble || n.kind == kindFloat && float64(float32(given)) == given {
+		if n.kind == kindDouble || n.kind == kindFloat && (float64(float32(given)) == given || math.IsNaN(given)) {
 			return given, nil
 		}
 	case time.Time:

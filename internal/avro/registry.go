@@ -64,14 +64,7 @@ func subject(topic string) string { return topic + "-value" }
 // Open decodes a framed value with its writer's schema and returns both. An
 // [UndecodableError] is final; any other error means: wait and read again.
 func (r *Registry) Open(ctx context.Context, topic string, value []byte) (*Codec, map[string]any, error) {
-	if len(value) > r.maxRecord {
-		return nil, nil, &UndecodableError{ReasonTooLarge, fmt.Errorf("%d bytes, more than %d", len(value), r.maxRecord)}
-	}
-	id, b, err := Unframe(value)
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := r.writer(ctx, topic, id)
+	c, b, err := r.unframe(ctx, topic, value)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,16 +75,34 @@ func (r *Registry) Open(ctx context.Context, topic string, value []byte) (*Codec
 	return c, record, nil
 }
 
-// Read decodes a framed value whose record must have this name, in any namespace.
-func (r *Registry) Read(ctx context.Context, topic, name string, value []byte) (Reader, error) {
-	c, record, err := r.Open(ctx, topic, value)
+// Read decodes a framed value as a record of the reader's schema ([Codec.DecodeAs]). The
+// writer's record must have the same name, in any namespace. Errors are as for [Registry.Open].
+func (r *Registry) Read(ctx context.Context, topic string, reader *Codec, value []byte) (Reader, error) {
+	c, b, err := r.unframe(ctx, topic, value)
 	if err != nil {
 		return Reader{}, err
 	}
-	if c.Name() != name {
-		return Reader{}, undecodable("a record of type %.80q, want %s", c.Name(), name)
+	if c.Name() != reader.Name() {
+		return Reader{}, undecodable("a record of type %.80q, want %s", c.Name(), reader.Name())
+	}
+	record, err := c.DecodeAs(reader, b)
+	if err != nil {
+		return Reader{}, err
 	}
 	return NewReader(record), nil
+}
+
+// unframe returns a value's bytes and the codec of their writer.
+func (r *Registry) unframe(ctx context.Context, topic string, value []byte) (*Codec, []byte, error) {
+	if len(value) > r.maxRecord {
+		return nil, nil, &UndecodableError{ReasonTooLarge, fmt.Errorf("%d bytes, more than %d", len(value), r.maxRecord)}
+	}
+	id, b, err := Unframe(value)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := r.writer(ctx, topic, id)
+	return c, b, err
 }
 
 // Frame encodes a record and puts the id before it under which the topic's subject lists

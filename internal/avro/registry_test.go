@@ -101,7 +101,7 @@ func TestOneLookUpForManyAskers(t *testing.T) {
 		var askers sync.WaitGroup
 		for range 50 {
 			askers.Go(func() {
-				read, err := r.Read(t.Context(), "events", "Small", smallValue(1))
+				read, err := r.Read(t.Context(), "events", avro.MustCodec(small), smallValue(1))
 				if err != nil || read.Long("n") != 1 {
 					t.Errorf("got %d, %v", read.Long("n"), err)
 				}
@@ -296,7 +296,7 @@ func TestRegisterAndWrite(t *testing.T) {
 	if got, _, _ := avro.Unframe(value); got != id {
 		t.Errorf("framed under id %d, want %d", got, id)
 	}
-	read, err := r.Read(t.Context(), "events", "Small", value)
+	read, err := r.Read(t.Context(), "events", avro.MustCodec(small), value)
 	if err != nil || read.Long("n") != -3 {
 		t.Errorf("read %d, %v", read.Long("n"), err)
 	}

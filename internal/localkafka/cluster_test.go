@@ -58,7 +58,7 @@ func carry(t *testing.T, c *localkafka.Cluster) {
 	if len(records) != 1 {
 		t.Fatalf("%d records came back, want 1", len(records))
 	}
-	read, err := registry.Read(t.Context(), records[0].Topic, "JournalEntry", records[0].Value)
+	read, err := registry.Read(t.Context(), records[0].Topic, avro.MustCodec(schemas.JournalEntry), records[0].Value)
 	if err != nil || read.Text("topic") != "order-events" {
 		t.Errorf("read %q, %v", read.Text("topic"), err)
 	}

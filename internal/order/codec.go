@@ -35,10 +35,11 @@ func NewCodec(registry *avro.Registry) *Codec {
 	}
 }
 
-// decode reads a value that must hold a record of the schema's name, in any namespace.
+// decode reads a value that must hold a record of the schema's name, in any namespace and in
+// any version that this one can read.
 func decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Codec, value []byte, from func(avro.Reader) T) (T, error) {
 	var none T
-	r, err := c.registry.Read(ctx, topic, schema.Name(), value)
+	r, err := c.registry.Read(ctx, topic, schema, value)
 	if err != nil {
 		return none, err
 	}

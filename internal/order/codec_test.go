@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io/fs"
@@ -117,42 +118,49 @@ func TestProducersOwnSchema(t *testing.T) {
 // An older bridge sees a newer symbol as UNKNOWN, which is never a call.
 func TestNewerSymbolReadsAsUnknown(t *testing.T) {
 	got, err := writerOf(t, `{"type":"record","name":"OrderEvent","fields":[
+	 {"name":"event_id","type":"string"},{"name":"order_no","type":"string"},{"name":"occurred_at","type":"long"},
 	 {"name":"event_type","type":{"type":"enum","name":"EventType","symbols":["TELEPORTED"]}},
 	 {"name":"channel","type":{"type":"enum","name":"Channel","symbols":["MOON"]}}]}`,
-		map[string]any{"event_type": "TELEPORTED", "channel": "MOON"})
+		map[string]any{"event_id": "e", "order_no": "o", "occurred_at": int64(5), "event_type": "TELEPORTED", "channel": "MOON"})
 	if err != nil || got.Type != order.TypeUnknown || got.Channel != order.ChannelUnknown {
 		t.Errorf("type %s, channel %s, %v", got.Type, got.Channel, err)
 	}
 }
 
 func TestWrongTypesAreUndecodable(t *testing.T) {
-	for name, field := range map[string]string{
-		"money as a float":     `{"name":"total","type":"double"}`,
-		"a number as text":     `{"name":"order_version","type":"string"}`,
-		"text as a number":     `{"name":"order_no","type":"long"}`,
-		"minor as a float":     `{"name":"total","type":{"type":"record","name":"M","fields":[{"name":"minor","type":"double"}]}}`,
-		"time as text":         `{"name":"occurred_at","type":"string"}`,
-		"items as text":        `{"name":"items","type":"string"}`,
-		"a receiver as a list": `{"name":"receiver","type":{"type":"array","items":"string"}}`,
+	for name, tt := range map[string]struct {
+		field string // in the place of ours
+		value any
+	}{
+		"money as a float": {`{"name":"total","type":"double"}`, 0.5},
+		"a number as text": {`{"name":"order_version","type":"string"}`, "1"},
+		"text as a number": {`{"name":"order_no","type":"long"}`, int64(1)},
+		"minor as a float": {`{"name":"total","type":{"type":"record","name":"Money","fields":[{"name":"minor","type":"double"},{"name":"currency","type":"string"}]}}`,
+			map[string]any{"minor": 0.5, "currency": "CNY"}},
+		"time as text":         {`{"name":"occurred_at","type":"string"}`, "2026-01-01"},
+		"items as text":        {`{"name":"items","type":"string"}`, "x"},
+		"a receiver as a list": {`{"name":"receiver","type":{"type":"array","items":"string"}}`, []any{"x"}},
+		"no event id":          {`{"name":"event_id","type":["null","string"]}`, nil},
 	} {
-		schema := `{"type":"record","name":"OrderEvent","fields":[` + field + `]}`
-		record, err := avro.MustCodec(schema).Decode(zeros(field))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+		var field struct{ Name string }
+		if err := json.Unmarshal([]byte(tt.field), &field); err != nil {
+			t.Fatal(err)
 		}
-		_, err = writerOf(t, schema, record)
-		if reason, final := order.IsUndecodable(err); !final || reason != avro.ReasonUndecodable {
-			t.Errorf("%s: got %v, want undecodable", name, err)
+		fields := []string{tt.field}
+		record := map[string]any{field.Name: tt.value}
+		for required, value := range map[string]any{"event_id": "e", "event_type": "PAID", "order_no": "o", "occurred_at": int64(5)} {
+			if required == field.Name {
+				continue
+			}
+			typ := map[string]string{"event_type": `{"type":"enum","name":"T","symbols":["PAID"]}`, "occurred_at": `"long"`}[required]
+			fields = append(fields, `{"name":"`+required+`","type":`+cmp.Or(typ, `"string"`)+`}`)
+			record[required] = value
+		}
+		_, err := writerOf(t, `{"type":"record","name":"OrderEvent","fields":[`+strings.Join(fields, ",")+`]}`, record)
+		if reason, final := order.IsUndecodable(err); !final || reason != avro.ReasonUndecodable || !strings.Contains(err.Error(), field.Name) {
+			t.Errorf("%s: got %v, want undecodable, and %s named", name, err, field.Name)
 		}
 	}
-}
-
-// zeros is a record of one field whose value is zero: eight bytes for a double, else one.
-func zeros(field string) []byte {
-	if strings.Contains(field, "double") {
-		return make([]byte, 8)
-	}
-	return make([]byte, 1)
 }
 
 func TestAnotherRecordTypeIsUndecodable(t *testing.T) {

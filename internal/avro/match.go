@@ -1,0 +1,277 @@
+package avro
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Problem is one reason why a reader cannot read a writer's records.
+type Problem struct {
+	Field string // path below the record, e.g. items[].price.minor; empty: the record itself
+	Why   string // for people; holds names of the schemas, never a record's values
+}
+
+func (p Problem) String() string {
+	if p.Field == "" {
+		return p.Why
+	}
+	return p.Field + ": " + p.Why
+}
+
+// maxProblems bounds what is told of one pair of types: a named type that is used everywhere
+// has its problem everywhere.
+const maxProblems = 100
+
+// matcher is the walk over a reader's and a writer's schema (Avro specification, "Schema
+// Resolution"). Strict, it judges whether all readers can read all records. Else it judges
+// for reading alone, where what no record uses does no harm, and more is understood:
+//   - a branch or a symbol that the reader does not have fails only when a record uses it;
+//   - null, where the reader has a default and no null, is an absent field;
+//   - records, enums and fixeds are matched by their place, whatever their names;
+//   - an instant is read in the unit that its writer says.
+type matcher struct {
+	strict bool
+	done   map[pair]match
+}
+
+type pair struct{ reader, writer *node }
+
+// match is what came of a pair: how to get from one to the other, or why there is no way.
+type match struct {
+	to       step
+	problems []Problem
+}
+
+func newMatcher(strict bool) *matcher {
+	return &matcher{strict: strict, done: map[pair]match{}}
+}
+
+// match judges a pair once: named types may be used in many places, and judging each use
+// anew would take exponential time.
+func (m *matcher) match(r, w *node) match {
+	key := pair{r, w}
+	known, ok := m.done[key]
+	if !ok {
+		known = m.judge(r, w)
+		known.problems = known.problems[:min(len(known.problems), maxProblems)]
+		m.done[key] = known
+	}
+	return known
+}
+
+func (m *matcher) judge(r, w *node) match {
+	switch {
+	case w.kind == kindUnion:
+		return m.fromUnion(r, w)
+	case r.kind == kindUnion:
+		return m.intoUnion(r, w)
+	case r.kind != w.kind:
+		return promote(r, w)
+	case m.strict && !sameType(r, w), r.kind == kindFixed && r.size != w.size:
+		return mismatched(r, w)
+	}
+	switch r.kind {
+	case kindRecord:
+		return m.record(r, w)
+	case kindEnum:
+		return m.enum(r, w)
+	case kindArray, kindMap:
+		return m.items(r, w)
+	case kindLong:
+		return m.long(r, w)
+	}
+	if r.logical == "decimal" && w.logical == "decimal" && (r.precision != w.precision || r.scale != w.scale) {
+		return failed("decimals of different precision or scale")
+	}
+	return match{to: plainStep(r)}
+}
+
+func failed(format string, args ...any) match {
+	return match{problems: []Problem{{Why: fmt.Sprintf(format, args...)}}}
+}
+
+func mismatched(r, w *node) match {
+	return failed("written as %s, read as %s", w.branchName(), r.branchName())
+}
+
+// within puts the problems of a part under its name.
+func within(name string, problems []Problem) []Problem {
+	out := make([]Problem, len(problems))
+	for i, p := range problems {
+		switch {
+		case p.Field == "":
+			p.Field = name
+		case p.Field[0] == '[':
+			p.Field = name + p.Field
+		default:
+			p.Field = name + "." + p.Field
+		}
+		out[i] = p
+	}
+	return out
+}
+
+// fromUnion matches each branch of the writer. Reading, one that the reader cannot take
+// spoils only the records that use it, unless there is no other.
+func (m *matcher) fromUnion(r, w *node) match {
+	branches := make(map[string]step, len(w.branches))
+	var problems []Problem
+	readable := 0
+	for _, b := range w.branches {
+		got := m.match(r, b)
+		if len(got.problems) > 0 {
+			problems = append(problems, got.problems...)
+			got.to = refuse(got.problems[0])
+		} else {
+			readable++
+		}
+		branches[b.branchName()] = got.to
+	}
+	if len(problems) > 0 && (m.strict || readable == 0) {
+		return match{problems: problems}
+	}
+	return match{to: unwrap(branches)}
+}
+
+func (m *matcher) intoUnion(r, w *node) match {
+	b := m.branchFor(r, w)
+	if b == nil {
+		return failed("no branch of the reader takes %s", w.branchName())
+	}
+	return m.match(b, w)
+}
+
+// branchFor returns the reader's branch for a type: of its full name, of its name, one that
+// it can be promoted to; and, reading, one of its kind.
+func (m *matcher) branchFor(r, w *node) *node {
+	for _, fits := range []func(b *node) bool{
+		func(b *node) bool { return sameType(b, w) && b.name == w.name },
+		func(b *node) bool { return sameType(b, w) },
+		func(b *node) bool { return slices.Contains(promotions[b.kind], w.kind) },
+		func(b *node) bool { return !m.strict && b.kind == w.kind && b.size == w.size },
+	} {
+		if i := slices.IndexFunc(r.branches, fits); i >= 0 {
+			return r.branches[i]
+		}
+	}
+	return nil
+}
+
+// sameType compares kinds and, of named types, the names without namespace.
+func sameType(r, w *node) bool {
+	if r.kind != w.kind || r.kind == kindFixed && r.size != w.size {
+		return false
+	}
+	return r.name == "" || r.short() == w.short() || slices.Contains(r.aliases, w.short())
+}
+
+func (m *matcher) record(r, w *node) match {
+	var problems []Problem
+	fields := make([]fieldStep, len(r.fields))
+	for i, f := range r.fields {
+		step, why := m.field(r, w, f)
+		fields[i] = step
+		problems = append(problems, within(f.name, why)...)
+	}
+	if len(problems) > 0 {
+		return match{problems: problems}
+	}
+	return match{to: projectRecord(fields)}
+}
+
+func (m *matcher) field(r, w *node, f field) (fieldStep, []Problem) {
+	s := fieldStep{name: f.name}
+	if f.hasDefault {
+		v, err := completeDefault(f.typ, f.byDefault, f.name)
+		if err != nil {
+			return s, []Problem{{Why: "the reader's default does not fit its type"}}
+		}
+		s.byDefault, s.nullIsAbsent = v, !m.strict && !takesNull(f.typ)
+	}
+	written := w.fieldFor(r, f)
+	if written == nil && !f.hasDefault {
+		return s, []Problem{{Why: "not written, and the reader has no default"}}
+	}
+	if written == nil {
+		return s, nil
+	}
+	got := m.match(f.typ, written.typ)
+	s.from, s.to = written.name, got.to
+	return s, got.problems
+}
+
+func takesNull(n *node) bool {
+	return n.kind == kindNull || slices.ContainsFunc(n.branches, takesNull)
+}
+
+// fieldFor returns the writer's field that the reader's field takes: by name, else by an
+// alias that is not another field's name.
+func (n *node) fieldFor(reader *node, f field) *field {
+	for i, name := range append([]string{f.name}, f.aliases...) {
+		if i > 0 && reader.hasField(name) {
+			continue
+		}
+		for j := range n.fields {
+			if n.fields[j].name == name {
+				return &n.fields[j]
+			}
+		}
+	}
+	return nil
+}
+
+func (n *node) hasField(name string) bool {
+	return slices.ContainsFunc(n.fields, func(f field) bool { return f.name == name })
+}
+
+func (m *matcher) enum(r, w *node) match {
+	unknown := map[string]bool{}
+	for _, s := range w.symbols {
+		if r.hasSymbol(s) {
+			continue
+		}
+		if unknown[s] = true; r.enumOther == "" && m.strict {
+			return failed("the reader has neither the symbol %.80q nor a default symbol", s)
+		}
+	}
+	if len(unknown) == 0 {
+		return match{}
+	}
+	return match{to: projectSymbol(unknown, r.enumOther)}
+}
+
+func (m *matcher) items(r, w *node) match {
+	got := m.match(r.items, w.items)
+	switch {
+	case len(got.problems) > 0:
+		return match{problems: within("[]", got.problems)}
+	case r.kind == kindArray:
+		return match{to: projectItems(got.to)}
+	}
+	return match{to: projectValues(got.to)}
+}
+
+// otherTimes are whole numbers that count something else than an instant's milli- or
+// microseconds: taken for those they would be wrong by days or by a factor.
+var otherTimes = []string{
+	"date", "time-millis", "time-micros", "timestamp-nanos",
+	"local-timestamp-millis", "local-timestamp-micros", "local-timestamp-nanos",
+}
+
+// long matches whole numbers. A plain one is taken in the unit of the reader's timestamp
+// (DESIGN.md, "Records").
+func (m *matcher) long(r, w *node) match {
+	if r.logical != timestampMillis && r.logical != timestampMicros {
+		return match{to: plainStep(r)}
+	}
+	if slices.Contains(otherTimes, w.logical) {
+		return failed("written as %s, read as %s", w.logical, r.logical)
+	}
+	if w.logical != timestampMillis && w.logical != timestampMicros {
+		return match{to: plainStep(r)}
+	}
+	if m.strict && r.logical != w.logical {
+		return failed("written as %s, read as %s", w.logical, r.logical)
+	}
+	return match{to: plainStep(w)}
+}
