@@ -17,6 +17,9 @@ type sealed struct {
 	body   []byte
 	secret string    // what no text of the answer may show: a token that the gateway could echo
 	at     time.Time // when it was signed
+	signed []byte    // classic: the text that was signed, to compare with what the gateway computed
+	signer int       // classic: generation of the signer that signed
+	steps  *steps    // nil but where somebody asks why
 }
 
 // answer is what came back over HTTP, read to its end.
@@ -29,9 +32,15 @@ type answer struct {
 
 // envelope is an answer of the classic gateway cut into its parts, by the exact bytes.
 type envelope struct {
-	node []byte // the value of the node: what is signed
-	sign string // empty: the answer is not signed
+	node    []byte  // the value of the node: what is signed
+	sign    string  // empty: the answer is not signed
+	certSN  string  // of the certificate whose key signed; not signed itself
+	charset Charset // in which the bytes are
 }
+
+// encrypted says whether the node is a ciphertext. What was asked does not tell: a gateway that
+// could not decrypt answers in plain.
+func (e envelope) encrypted() bool { return e.node[0] == '"' }
 
 var (
 	errNoNode   = errors.New("no node for this method")
@@ -43,15 +52,27 @@ var (
 // covers the bytes as sent. The members of the answer come in any order. It returns an error
 // wrapping errSyntax when the bytes are no JSON object (a page of a proxy, a body cut short),
 // and another one when they are an answer that must not be believed.
-func cutEnvelope(body []byte, m Method) (envelope, error) {
-	list, err := members(body)
-	if err != nil {
-		return envelope{}, err
+func cutEnvelope(body []byte, m Method, c Charset) (envelope, error) {
+	err := fmt.Errorf("bytes of no charset: %w", errSyntax)
+	for _, c := range c.candidates(body) {
+		var list []member
+		s := scanner{b: body, wide: c.wide()}
+		if list, err = s.document(); err == nil {
+			return pickEnvelope(list, m, c)
+		}
+		if !errors.Is(err, errSyntax) {
+			break
+		}
 	}
+	return envelope{}, err
+}
+
+func pickEnvelope(list []member, m Method, c Charset) (envelope, error) {
 	var (
-		env   envelope
+		env   = envelope{charset: c}
 		node  = strings.ReplaceAll(string(m), ".", "_") + "_response"
 		nodes int
+		err   error
 	)
 	for _, e := range list {
 		switch e.name {
@@ -59,9 +80,12 @@ func cutEnvelope(body []byte, m Method) (envelope, error) {
 			env.node = e.raw
 			nodes++
 		case "sign":
-			if env.sign, err = signText(e.raw); err != nil {
-				return envelope{}, err
-			}
+			env.sign, err = signText(e.raw)
+		case "alipay_cert_sn":
+			env.certSN, err = signText(e.raw)
+		}
+		if err != nil {
+			return envelope{}, err
 		}
 	}
 	switch nodes {
@@ -73,12 +97,13 @@ func cutEnvelope(body []byte, m Method) (envelope, error) {
 	return envelope{}, errTwoNodes
 }
 
-// signText reads the member sign. Gateways leave it out, empty or null where they do not sign.
+// signText reads the members sign and alipay_cert_sn. Gateways leave them out, empty or null
+// where they do not sign.
 func signText(raw []byte) (string, error) {
 	if string(raw) == "null" {
 		return "", nil
 	}
-	if raw[0] != '"' {
+	if raw[0] != '"' || !ascii(raw) {
 		return "", errSign
 	}
 	return unquote(raw), nil

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -29,9 +28,10 @@ type responseCase struct {
 	ID, Note string
 	Method   alipay.Method
 	Request  struct {
-		Charset, Mode string
-		SignType      string  `json:"sign_type"`
-		EncryptType   *string `json:"encrypt_type"`
+		Mode        string
+		Charset     alipay.Charset
+		SignType    alipay.SignType `json:"sign_type"`
+		EncryptType *string         `json:"encrypt_type"`
 	}
 	HTTP struct {
 		Status      int
@@ -54,18 +54,6 @@ type responseCase struct {
 	VerifyWith string `json:"verify_with"`
 	NodeSDK    string `json:"official_node_sdk"`
 	JavaCut    string `json:"official_java_cut"`
-}
-
-// otherModes are the rows of certificate mode, sign_type RSA, GBK and AES, which the client
-// does not speak: they are left out, and none but these.
-var otherModes = strings.Fields(`
-	cert_sn_middle cert_sn_last cert_sn_first rsa1_ok gbk_query gb2312_query cert_known_sn_wrong_key
-	cert_success_without_sn cert_download_ok cert_download_leaf_only cert_download_rogue cert_download_reversed
-	aes_ok aes_tampered aes_unsigned_encrypted_error aes_bad_padding aes_gbk`)
-
-// keyMode says whether the row is of public-key mode, RSA2, UTF-8 and not encrypted.
-func (c responseCase) keyMode() bool {
-	return c.Request.Mode == "key" && c.Request.SignType == "RSA2" && c.Request.Charset == "utf-8" && c.Request.EncryptType == nil
 }
 
 // request builds the request that the answer answers, as far as it can be sent.
@@ -102,33 +90,58 @@ func (c responseCase) request(t *testing.T) (r alipay.Request, bound bool) {
 func TestResponseVectors(t *testing.T) {
 	v := load[responses](t, "openapi/responses.json")
 	keys := load[openapiKeys](t, "openapi/keys.json")
-	run, out := 0, 0
+	modes := map[string]int{}
 	for _, c := range v.Cases {
-		if slices.Contains(otherModes, c.ID) == c.keyMode() {
-			t.Errorf("%s is neither run nor listed as left out", c.ID)
-		}
-		if !c.keyMode() {
-			out++
-			continue
-		}
-		run++
-		t.Run(c.ID, func(t *testing.T) { c.run(t, keys) })
+		t.Run(c.ID, func(t *testing.T) { c.run(t, keys, v.AESKey) })
+		modes[c.Request.Mode]++
 	}
-	t.Logf("openapi/responses.json: %d cases run, %d of certificate mode, RSA, GBK or AES left out", run, out)
+	t.Logf("openapi/responses.json: %d cases, by mode %v", len(v.Cases), modes)
 }
 
-func (c responseCase) run(t *testing.T, keys openapiKeys) {
-	key, err := alipay.ParsePublicKey([]byte(keys.Keys[c.VerifyWith].SPKIBase64))
-	if err != nil {
-		t.Fatal(err)
+// options are those of the client that asked.
+func (c responseCase) options(t testing.TB, keys openapiKeys, aesKey string) alipay.OpenAPIOptions {
+	o := alipay.OpenAPIOptions{
+		AppID: "2021000000000001", Signer: vectorSigner(t, keys, "app"),
+		Charset: c.Request.Charset, SignType: c.Request.SignType, AllowWeak: c.Request.SignType == alipay.SignRSA,
 	}
-	if node, _, err := alipay.CutAnswer(c.HTTP.Body, c.Method); c.Expect.SignContent != nil && c.ID != "duplicate_key_in_node" {
+	if c.Request.Mode == "cert" {
+		o.Certificates = vectorCertificates(t)
+	} else {
+		o.AlipayKey = vectorKey(t, keys, c.VerifyWith)
+	}
+	if c.Request.EncryptType != nil {
+		var err error
+		if o.AES, err = alipay.ParseAESKey([]byte(aesKey)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
+}
+
+func (c responseCase) run(t *testing.T, keys openapiKeys, aesKey string) {
+	if node, _, err := alipay.CutAnswer(c.HTTP.Body, c.Method, c.Request.Charset); c.Expect.SignContent != nil && c.ID != "duplicate_key_in_node" {
 		if err != nil || !bytes.Equal(node, c.Expect.SignContent) {
 			t.Errorf("cut %q (%v), want %q", node, err, c.Expect.SignText)
 		}
 	}
+	o := c.options(t, keys, aesKey)
+	if c.Expect.Verdict == "unsigned_allowed" {
+		err := alipay.TrustDownload(o, c.Expect.AskedSN, c.HTTP.Body)
+		if (err == nil) != (c.Expect.CertVerdict == "trusted") {
+			t.Errorf("%v, want %s (%s)", err, c.Expect.CertVerdict, c.Expect.CertReason)
+		}
+		if c.Expect.CertVerdict == "trusted" && c.Expect.CertSN != c.Expect.AskedSN {
+			t.Errorf("the row trusts another certificate than it asked for")
+		}
+		return
+	}
 	r, bound := c.request(t)
-	app := openAPI(t, answering(c.HTTP.Status, string(c.HTTP.Body)), func(o *alipay.OpenAPIOptions) { o.AlipayKey = key })
+	o.URL, o.DialContext = "http://gateway.test", serve(t, answering(c.HTTP.Status, string(c.HTTP.Body))).dial
+	app, err := alipay.NewOpenAPI(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(app.Close)
 	rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), r)
 	class := alipay.ClassOf(err)
 	switch c.Expect.Verdict {
@@ -304,14 +317,12 @@ func FuzzAnswer(f *testing.F) {
 	}
 	genuine := map[string]bool{}
 	for _, c := range v.Cases {
-		if c.keyMode() {
-			f.Add(c.HTTP.Body)
-			genuine[string(c.Expect.SignContent)] = true
-			genuine[strings.ReplaceAll(string(c.Expect.SignContent), `\/`, "/")] = true
-		}
+		f.Add(c.HTTP.Body)
+		genuine[strings.ReplaceAll(string(c.Expect.SignContent), `\/`, "/")] = true
 	}
+	o := alipay.OpenAPIOptions{AppID: "1", Signer: alipay.NewRSASigner(ourKey()), AlipayKey: key}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		rep, err := alipay.OpenAnswer(key, aCreate(), body)
+		rep, err := alipay.OpenAnswer(o, aCreate(), body)
 		if rep.Verified && rep.Body != nil && !genuine[strings.ReplaceAll(string(rep.Body), `\/`, "/")] {
 			t.Errorf("verified: %q", body)
 		}

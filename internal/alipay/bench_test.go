@@ -39,10 +39,14 @@ func BenchmarkSealOpen(b *testing.B) {
 	r := aCreate()
 	body := []byte(signedAnswer(b, r.Method(), `{"code":"10000","msg":"Success",`+numbers(r.Method())+`}`))
 	signer := alipay.NewRSASigner(ourKey())
+	call, err := alipay.SealAndOpen(alipay.OpenAPIOptions{AppID: "1", Signer: signer, AlipayKey: &theirKey().PublicKey}, r, body)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.Run("seal and open", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := alipay.SealAndOpen(signer, &theirKey().PublicKey, r, body); err != nil {
+			if err := call(); err != nil {
 				b.Fatal(err)
 			}
 		}

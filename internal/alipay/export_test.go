@@ -2,7 +2,10 @@ package alipay
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
+	"encoding/base64"
+	"math/big"
 	"net/http"
 	"net/url"
 	"time"
@@ -20,33 +23,116 @@ func CanonicalText(params map[string]string) string {
 }
 
 // CutAnswer returns the signed bytes and the signature of an answer.
-func CutAnswer(body []byte, m Method) (node []byte, sign string, err error) {
-	env, err := cutEnvelope(body, m)
+func CutAnswer(body []byte, m Method, c Charset) (node []byte, sign string, err error) {
+	env, err := cutEnvelope(body, m, c)
 	return env.node, env.sign, err
 }
 
-// OpenAnswer opens an answer of the classic gateway as a client with that key would.
-func OpenAnswer(key *rsa.PublicKey, r Request, body []byte) (Reply, error) {
-	g := &gateway{key: key, now: time.Now}
-	return g.open(r, &sealed{}, &answer{status: http.StatusOK, body: body})
+// gatewayOf is a gateway that sends nothing.
+func gatewayOf(o OpenAPIOptions) (*gateway, error) {
+	g, err := newGateway(o)
+	if err == nil {
+		g.url = &url.URL{Scheme: "https", Host: "gateway.test", Path: gatewayPath}
+	}
+	return g, err
 }
 
-// SealAndOpen does all of a call but the network.
-func SealAndOpen(signer Signer, key *rsa.PublicKey, r Request, body []byte) error {
-	g := &gateway{url: &url.URL{Scheme: "https", Host: "gateway.test", Path: gatewayPath}, appID: "1", signer: signer, key: key, now: time.Now}
-	if err := r.Validate(); err != nil {
-		return err
+// OpenAnswer opens an answer of the classic gateway as a client with these options would.
+func OpenAnswer(o OpenAPIOptions, r Request, body []byte) (Reply, error) {
+	g, err := gatewayOf(o)
+	if err != nil {
+		return Reply{}, err
 	}
-	content, err := r.content()
+	return g.open(context.Background(), r, &sealed{}, &answer{status: http.StatusOK, body: body})
+}
+
+// SealedParams returns what a client with these options would send, by name, and the text that
+// is signed.
+func SealedParams(o OpenAPIOptions, m Merchant, r Request, content []byte) (query, body url.Values, text []byte, err error) {
+	g, err := gatewayOf(o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, err := g.seal(context.Background(), m, r, content)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	body, err = url.ParseQuery(string(s.body))
+	return s.url.Query(), body, s.signed, err
+}
+
+// CertDownload asks for a certificate.
+func CertDownload(sn string) Request { return &certDownload{sn: sn} }
+
+// TrustDownload reads the answer to a download and trusts its chain if it may be.
+func TrustDownload(o OpenAPIOptions, sn string, body []byte) error {
+	g, err := gatewayOf(o)
 	if err != nil {
 		return err
 	}
-	s, err := g.seal(context.Background(), Merchant{}, r, content)
+	chain, err := g.readChain(&certDownload{sn: sn}, &answer{status: http.StatusOK, body: body})
 	if err != nil {
 		return err
 	}
-	_, err = g.open(r, s, &answer{status: http.StatusOK, body: body})
-	return err
+	return o.Certificates.trustChain(sn, chain)
+}
+
+// BundleSNs returns the SN of every certificate of a text.
+func BundleSNs(text []byte) ([]string, error) {
+	list, err := parseBundle(text)
+	var sns []string
+	for _, c := range list {
+		sns = append(sns, c.sn)
+	}
+	return sns, err
+}
+
+// RootSN returns the SN of a root bundle.
+func RootSN(text []byte) (string, error) {
+	b, err := parseRoots(text)
+	return b.sn, err
+}
+
+// TrustChain checks a chain as of a time under a root bundle and the issuer of Alipay's
+// certificates.
+func TrustChain(roots []byte, issuer string, chain []byte, at time.Time) error {
+	b, err := parseRoots(roots)
+	if err != nil {
+		return err
+	}
+	c := &Certificates{roots: b, issuer: issuer, now: func() time.Time { return at }, byID: map[string]trusted{}, appKey: &rsa.PublicKey{N: new(big.Int)}}
+	return c.Add(chain)
+}
+
+// The coding of contents.
+var (
+	EncodeCharset = Charset.encode
+	DecodeCharset = Charset.decode
+	EncryptAES    = (*AESKey).encrypt
+	DecryptAES    = (*AESKey).decrypt
+)
+
+// SealAndOpen returns a function that does all of a call but the network.
+func SealAndOpen(o OpenAPIOptions, r Request, body []byte) (func() error, error) {
+	g, err := gatewayOf(o)
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := r.Validate(); err != nil {
+			return err
+		}
+		content, err := r.content()
+		if err != nil {
+			return err
+		}
+		s, err := g.seal(context.Background(), Merchant{}, r, content)
+		if err != nil {
+			return err
+		}
+		_, err = g.open(context.Background(), r, s, &answer{status: http.StatusOK, body: body})
+		return err
+	}, nil
 }
 
 // ScanObject validates one JSON object as answers are read.
@@ -85,3 +171,12 @@ func VerifyHK(keys map[string]*rsa.PublicKey, header string, content []byte) err
 
 // Foreign makes a text of Alipay's fit for logs.
 var Foreign = foreign
+
+// DigestOf hashes a text as a sign type does.
+func DigestOf(t SignType, text []byte) []byte { return digestOf(t.hash(), text) }
+
+// VerifyText says whether a signature in Base64 is one of RSA2 over a text.
+func VerifyText(key *rsa.PublicKey, text []byte, sign string) bool {
+	sig, err := base64.StdEncoding.DecodeString(sign)
+	return err == nil && verifyAny(crypto.SHA256, []*rsa.PublicKey{key}, text, sig)
+}

@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
@@ -94,7 +95,7 @@ func (h *hk) seal(ctx context.Context, m Merchant, _ Request, content []byte) (*
 
 // open verifies an answer and says what it means. Nothing is read before it is verified,
 // except from answers that carry no signature at all, which HK cannot always make.
-func (h *hk) open(r Request, s *sealed, a *answer) (Reply, error) {
+func (h *hk) open(_ context.Context, r Request, s *sealed, a *answer) (Reply, error) {
 	rep := Reply{Method: r.Method(), TraceID: foreign(a.header.Get("Tracer-Id"), maxTraceID)}
 	verified, err := h.verify(a)
 	if err != nil {
@@ -187,7 +188,7 @@ func (h *hk) check(sig hkSignature, content []byte) error {
 		if !ok {
 			return errHKVersion
 		}
-		if verifyRSA(key, content, sig.signature) {
+		if verifyAny(crypto.SHA256, []*rsa.PublicKey{key}, content, sig.signature) {
 			return nil
 		}
 	}
@@ -251,3 +252,5 @@ func (h *hk) fresh(text string, sent time.Time) bool {
 	t, err := parseHKTime(text)
 	return err == nil && !t.Before(sent.Add(-hkSkew)) && !t.After(h.now().Add(hkSkew))
 }
+
+func (h *hk) checkSigner(ctx context.Context) error { return checkSigner(ctx, h.signer, crypto.SHA256) }

@@ -52,7 +52,7 @@ func TestValidationVectors(t *testing.T) {
 // TestContentSaysWhatWasGiven: the content of a request equals the vector's by value; amounts
 // have two decimals.
 func TestContentSaysWhatWasGiven(t *testing.T) {
-	v := load[keyModeRequests](t, "openapi/requests-key-mode.json")
+	v := load[signedRequests](t, "openapi/requests-key-mode.json")
 	for _, c := range v.Cases {
 		want := []byte(c.Body["biz_content"])
 		r, err := requestOf(alipay.Method(c.Method), want)

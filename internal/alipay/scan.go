@@ -30,6 +30,9 @@ type scanner struct {
 	named func(name string) error
 	// fold compares names by FoldName instead of as they are.
 	fold bool
+	// wide steps over characters of two bytes, whose second byte may look like a quote's
+	// escape or a brace. The text must be valid GBK.
+	wide bool
 }
 
 // member is one member of an object: its decoded name and the exact bytes of its value.
@@ -43,11 +46,7 @@ type member struct {
 // whatever escapes, is refused with errDuplicate.
 func members(b []byte) ([]member, error) {
 	s := scanner{b: b}
-	list, err := s.document()
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return s.document()
 }
 
 func (s *scanner) document() ([]member, error) {
@@ -114,6 +113,9 @@ func (s *scanner) name() ([]byte, error) {
 	raw, err := s.str()
 	if err != nil {
 		return nil, err
+	}
+	if s.wide {
+		raw = CharsetGBK.decode(raw)
 	}
 	name := raw[1 : len(raw)-1]
 	if bytes.IndexByte(name, '\\') >= 0 {
@@ -207,9 +209,7 @@ func (s *scanner) str() ([]byte, error) {
 	}
 	start := s.i
 	for s.i++; ; s.i++ {
-		for s.i < len(s.b) && plainByte[s.b[s.i]] {
-			s.i++
-		}
+		s.plain()
 		switch s.peek() {
 		case '"':
 			s.i++
@@ -221,6 +221,16 @@ func (s *scanner) str() ([]byte, error) {
 		default: // a control character, or the end
 			return nil, s.syntax()
 		}
+	}
+}
+
+// plain steps over what stands for itself in a string.
+func (s *scanner) plain() {
+	for s.i < len(s.b) && plainByte[s.b[s.i]] {
+		if s.wide && s.b[s.i] > 0x80 && s.i+1 < len(s.b) && s.b[s.i+1] >= 0x40 {
+			s.i++
+		}
+		s.i++
 	}
 }
 

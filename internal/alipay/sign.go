@@ -1,157 +1,178 @@
 package alipay
 
 import (
-	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 )
 
-// Signer makes the signatures of one app: RSA PKCS#1 v1.5 over a SHA-256 digest, which is
-// RSA2 on the classic gateway and RSA256 on AlipayHK's. It may gather several calls into one
-// batch. A Signer that also has Public() crypto.PublicKey is checked against the keys of Alipay.
+// Signer makes the signatures of one app. The length of the digest tells the hash: 32 bytes
+// are SHA-256 (RSA2, RSA256), 20 are SHA-1 (RSA, for apps with AllowWeak), 28 are SHA-224
+// (ECC224). RSA keys sign by PKCS#1 v1.5, elliptic ones give ASN.1 DER. A Signer may gather
+// several calls into one batch.
+//
+// A Signer that this package did not make needs Public() crypto.PublicKey too: each of its
+// signatures is verified before it leaves, since one faulty RSA-CRT signature gives the key
+// away (Boneh, DeMillo, Lipton 1997; crypto/rsa checks its own).
 type Signer interface {
 	Sign(ctx context.Context, digest []byte) ([]byte, error)
 }
 
+// ErrSigner marks a failure of the signer itself: nothing was sent.
+var ErrSigner = errors.New("the signer failed")
+
 // hidden is what every type that holds a secret prints.
 const hidden = "<hidden>"
 
-// rsaSigner signs with a key in memory.
-type rsaSigner struct{ key *rsa.PrivateKey }
+// keySigner signs with a standard key.
+type keySigner struct {
+	key crypto.Signer
+	own bool // a key of the standard library, in memory
+}
 
 // NewRSASigner returns a Signer that holds the key in memory and uses crypto/rsa.
-func NewRSASigner(k *rsa.PrivateKey) Signer { return &rsaSigner{key: k} }
+func NewRSASigner(k *rsa.PrivateKey) Signer { return &keySigner{key: k, own: true} }
 
-func (s *rsaSigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
-	return rsa.SignPKCS1v15(nil, s.key, crypto.SHA256, digest)
+// NewSigner returns a Signer for a key that may live elsewhere, in a module or a service: RSA,
+// or elliptic on P-224 for AlipayHK's ECC224.
+func NewSigner(k crypto.Signer) (Signer, error) {
+	switch pub := k.Public().(type) {
+	case *rsa.PublicKey:
+		_, own := k.(*rsa.PrivateKey)
+		return &keySigner{key: k, own: own}, nil
+	case *ecdsa.PublicKey:
+		if pub.Curve != elliptic.P224() {
+			return nil, fmt.Errorf("an elliptic key that is not on P-224: %w", ErrKey)
+		}
+		_, own := k.(*ecdsa.PrivateKey)
+		return &keySigner{key: k, own: own}, nil
+	}
+	return nil, fmt.Errorf("neither RSA nor elliptic: %w", ErrKey)
+}
+
+func (s *keySigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
+	h := hashOf(digest)
+	if h == 0 {
+		return nil, fmt.Errorf("a digest of %d bytes is none that Alipay knows", len(digest))
+	}
+	return s.key.Sign(rand.Reader, digest, h)
 }
 
 // Public returns the public half of the key.
-func (s *rsaSigner) Public() crypto.PublicKey { return &s.key.PublicKey }
+func (s *keySigner) Public() crypto.PublicKey { return s.key.Public() }
 
 // Format, LogValue and MarshalText hide the key from fmt, slog, JSON and YAML.
-func (s *rsaSigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
-func (s *rsaSigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
-func (s *rsaSigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (s *keySigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
+func (s *keySigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (s *keySigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// verifyRSA says whether sig is a signature over content: PKCS#1 v1.5 with SHA-256, no other.
-func verifyRSA(key *rsa.PublicKey, content, sig []byte) bool {
-	digest := sha256.Sum256(content)
-	return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], sig) == nil
+// publicOf returns the public half of a signer, nil if it does not tell.
+func publicOf(s Signer) crypto.PublicKey {
+	if p, ok := s.(interface{ Public() crypto.PublicKey }); ok {
+		return p.Public()
+	}
+	return nil
+}
+
+// proven returns a signer whose every signature has been verified before anyone sees it: keys
+// of the standard library as they are, all others wrapped.
+func proven(s Signer) (Signer, error) {
+	if k, ok := s.(*keySigner); ok && k.own {
+		return s, nil
+	}
+	if publicOf(s) == nil {
+		return nil, errors.New("alipay: a signer that is not of this package must tell its public key")
+	}
+	return &provenSigner{s}, nil
+}
+
+// provenSigner verifies what another signer signs.
+type provenSigner struct{ Signer }
+
+var errFaulty = errors.New("the signature does not verify under the signer's own public key")
+
+func (s *provenSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
+	sig, err := s.Signer.Sign(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	if !verifyDigest(s.Public(), digest, sig) {
+		return nil, errFaulty
+	}
+	return sig, nil
+}
+
+// Public returns the public half of the key.
+func (s *provenSigner) Public() crypto.PublicKey { return publicOf(s.Signer) }
+
+// Format, LogValue and MarshalText hide the key.
+func (s *provenSigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
+func (s *provenSigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (s *provenSigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// checkSigner lets a signer sign a fixed digest and verifies the signature.
+func checkSigner(ctx context.Context, s Signer, h crypto.Hash) error {
+	digest := digestOf(h, []byte("alipay-kafka-bridge signer check"))
+	sig, err := s.Sign(ctx, digest)
+	if err != nil {
+		return errors.Join(ErrSigner, err)
+	}
+	if pub := publicOf(s); pub != nil && !verifyDigest(pub, digest, sig) {
+		return errors.Join(ErrSigner, errFaulty)
+	}
+	return nil
+}
+
+// hashOf returns the hash that makes digests of this length, 0 if none here does.
+func hashOf(digest []byte) crypto.Hash {
+	switch len(digest) {
+	case sha256.Size:
+		return crypto.SHA256
+	case sha256.Size224:
+		return crypto.SHA224
+	case sha1.Size:
+		return crypto.SHA1
+	}
+	return 0
+}
+
+// digestOf hashes a text with one of the three.
+func digestOf(h crypto.Hash, text []byte) []byte {
+	switch h {
+	case crypto.SHA1:
+		d := sha1.Sum(text)
+		return d[:]
+	case crypto.SHA224:
+		d := sha256.Sum224(text)
+		return d[:]
+	}
+	d := sha256.Sum256(text)
+	return d[:]
+}
+
+// verifyDigest says whether sig is a signature over a digest: RSA PKCS#1 v1.5, no other, or
+// ECDSA in ASN.1 DER.
+func verifyDigest(key crypto.PublicKey, digest, sig []byte) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(k, hashOf(digest), digest, sig) == nil
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(k, digest, sig)
+	}
+	return false
 }
 
 // holdsKey says whether the signer's public half is known and equals key: a merchant's own
 // key given as Alipay's is the commonest fault of all integrations.
-func holdsKey(s Signer, key *rsa.PublicKey) bool {
-	p, ok := s.(interface{ Public() crypto.PublicKey })
-	return ok && key.Equal(p.Public())
-}
-
-// ErrKey marks a key text that cannot be used. Errors that wrap it never hold the text.
-var ErrKey = errors.New("not a usable RSA key")
-
-// Bounds of a key text, checked before it is decoded: what parses such texts may take the
-// square of their length (CVE-2024-12401).
-const (
-	maxKeyText   = 64 << 10
-	maxKeyBlocks = 16
-	minKeyBits   = 1024
-)
-
-// ParsePrivateKey reads an RSA private key in any form in which it is handed out: PKCS#8 or
-// PKCS#1, in PEM armour with whatever label, or as bare Base64 on one or more lines.
-func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
-	der, err := keyDER(text)
-	if err != nil {
-		return nil, err
-	}
-	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		r, ok := k.(*rsa.PrivateKey)
-		if !ok {
-			return nil, fmt.Errorf("a private key, but not of RSA: %w", ErrKey)
-		}
-		return bigEnough(r, r.N.BitLen())
-	}
-	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return bigEnough(k, k.N.BitLen())
-	}
-	if parsePublicDER(der) != nil {
-		return nil, fmt.Errorf("this is a public key, a private key is needed: %w", ErrKey)
-	}
-	return nil, fmt.Errorf("neither PKCS#8 nor PKCS#1: %w", ErrKey)
-}
-
-// ParsePublicKey reads an RSA public key: SubjectPublicKeyInfo, as Alipay's console shows it
-// on one line, or PKCS#1, with or without PEM armour.
-func ParsePublicKey(text []byte) (*rsa.PublicKey, error) {
-	der, err := keyDER(text)
-	if err != nil {
-		return nil, err
-	}
-	if k := parsePublicDER(der); k != nil {
-		return bigEnough(k, k.N.BitLen())
-	}
-	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return nil, fmt.Errorf("this is a private key, a public key is needed: %w", ErrKey)
-	}
-	if _, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return nil, fmt.Errorf("this is a private key, a public key is needed: %w", ErrKey)
-	}
-	return nil, fmt.Errorf("neither SubjectPublicKeyInfo nor PKCS#1: %w", ErrKey)
-}
-
-func parsePublicDER(der []byte) *rsa.PublicKey {
-	if k, err := x509.ParsePKIXPublicKey(der); err == nil {
-		r, _ := k.(*rsa.PublicKey)
-		return r
-	}
-	k, err := x509.ParsePKCS1PublicKey(der)
-	if err != nil {
-		return nil
-	}
-	return k
-}
-
-func bigEnough[K any](k *K, bits int) (*K, error) {
-	if bits < minKeyBits {
-		return nil, fmt.Errorf("%d bits, fewer than %d: %w", bits, minKeyBits, ErrKey)
-	}
-	return k, nil
-}
-
-// keyDER strips armour and white space and decodes Base64. It looks for the armour itself:
-// texts that lost their line ends on the way through a settings file are common.
-func keyDER(text []byte) ([]byte, error) {
-	if len(text) > maxKeyText {
-		return nil, fmt.Errorf("longer than 64 KiB: %w", ErrKey)
-	}
-	const begin, end = "-----BEGIN ", "-----"
-	if n := bytes.Count(text, []byte(begin)); n > maxKeyBlocks {
-		return nil, fmt.Errorf("%d PEM blocks, more than %d: %w", n, maxKeyBlocks, ErrKey)
-	}
-	body := string(text)
-	if _, rest, ok := strings.Cut(body, begin); ok {
-		label, rest, _ := strings.Cut(rest, end)
-		body, _, _ = strings.Cut(rest, end)
-		if strings.Contains(label+body, "ENCRYPTED") {
-			return nil, fmt.Errorf("the key is encrypted with a passphrase: %w", ErrKey)
-		}
-	}
-	body = strings.Join(strings.Fields(body), "")
-	if body == "" {
-		return nil, fmt.Errorf("empty: %w", ErrKey)
-	}
-	der, err := base64.StdEncoding.DecodeString(body)
-	if err != nil {
-		return nil, fmt.Errorf("no Base64: %w", ErrKey)
-	}
-	return der, nil
+func holdsKey(s Signer, key interface{ Equal(crypto.PublicKey) bool }) bool {
+	pub := publicOf(s)
+	return pub != nil && key.Equal(pub)
 }

@@ -1,11 +1,7 @@
 package alipay_test
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -142,65 +138,4 @@ func TestKeyTextIsBounded(t *testing.T) {
 			t.Errorf("%s took %v", name, took)
 		}
 	}
-}
-
-// keyModeRequests is testdata/openapi/requests-key-mode.json.
-type keyModeRequests struct {
-	About    string
-	MadeWith string `json:"made_with"`
-	Cases    []struct {
-		ID, Note, Method, Charset string
-		ClockUTC                  time.Time         `json:"clock_utc"`
-		SignType                  string            `json:"sign_type"`
-		PrivateKey                string            `json:"private_key"`
-		Query                     map[string]string `json:"query_params"`
-		Body                      map[string]string `json:"body_params"`
-		SignString                string            `json:"sign_string"`
-		SignStringSHA256          string            `json:"sign_string_sha256"`
-		Sign                      string
-		Wire                      struct {
-			Query, Body string
-			ContentType string `json:"content_type"`
-		}
-	}
-}
-
-// sha1Requests are of sign_type RSA (SHA-1), which the client does not sign.
-// Their canonical text is checked all the same.
-var sha1Requests = map[string]bool{"create_rsa1": true}
-
-// TestSignatureEqualsOfficialSDK: canonical text and signature of requests that the official
-// Node SDK made, byte for byte.
-func TestSignatureEqualsOfficialSDK(t *testing.T) {
-	v := load[keyModeRequests](t, "openapi/requests-key-mode.json")
-	keys := load[openapiKeys](t, "openapi/keys.json")
-	signed := 0
-	for _, c := range v.Cases {
-		params := map[string]string{}
-		for _, group := range []map[string]string{c.Query, c.Body} {
-			for name, value := range group {
-				if name != "sign" {
-					params[name] = value
-				}
-			}
-		}
-		text := alipay.CanonicalText(params)
-		digest := sha256.Sum256([]byte(text))
-		if text != c.SignString || fmt.Sprintf("%x", digest) != c.SignStringSHA256 {
-			t.Errorf("%s: canonical text is\n%s\nwant\n%s", c.ID, text, c.SignString)
-		}
-		if sha1Requests[c.ID] {
-			continue
-		}
-		key, err := alipay.ParsePrivateKey(armour(keys.Keys[c.PrivateKey].PKCS8Base64))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sig, err := alipay.NewRSASigner(key).Sign(context.Background(), digest[:])
-		if got := base64.StdEncoding.EncodeToString(sig); err != nil || got != c.Sign {
-			t.Errorf("%s: signature differs (%v)", c.ID, err)
-		}
-		signed++
-	}
-	t.Logf("openapi/requests-key-mode.json: %d canonical texts, %d signatures, %d left out", len(v.Cases), signed, len(sha1Requests))
 }

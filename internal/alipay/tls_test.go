@@ -48,3 +48,15 @@ func TestTLS(t *testing.T) {
 		})
 	}
 }
+
+// tlsGateway runs a gateway on TLS that offers HTTP/2.
+func tlsGateway(t *testing.T, h http.HandlerFunc) (url string, roots *x509.CertPool) {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	roots = x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	return s.URL, roots
+}

@@ -44,11 +44,13 @@ type transport struct {
 	dial     dialFunc
 	roots    *x509.CertPool
 	tracer   trace.Tracer
+	http2    bool
+	idle     time.Duration
 }
 
 // client builds the app's own HTTP client: as many idle connections as calls in flight (with
-// the default of two nearly every call opens a new one), HTTP/1.1, no proxy from the
-// environment, no redirect followed, no cookies, no compression, TLS 1.2 or newer.
+// the default of two nearly every call opens a new one), HTTP/1.1 unless 2 is asked for, no
+// proxy from the environment, no redirect followed, no cookies, no compression, TLS 1.2 or newer.
 func (t transport) client() *http.Client {
 	inFlight := cmp.Or(max(t.inFlight, 0), defaultInFlight)
 	connect := cmp.Or(max(t.connect, 0), defaultConnectTimeout)
@@ -58,6 +60,7 @@ func (t transport) client() *http.Client {
 	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(t.http2)
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy: nil,
@@ -70,7 +73,7 @@ func (t transport) client() *http.Client {
 			TLSHandshakeTimeout:    connect,
 			MaxIdleConnsPerHost:    inFlight,
 			MaxConnsPerHost:        inFlight,
-			IdleConnTimeout:        idleTimeout,
+			IdleConnTimeout:        cmp.Or(max(t.idle, 0), idleTimeout),
 			MaxResponseHeaderBytes: maxAnswerHeader,
 			DisableCompression:     true,
 			Protocols:              &protocols,
@@ -204,6 +207,17 @@ func (a *App) startSpan(ctx context.Context, m Method) (context.Context, trace.S
 		attribute.Int("server.port", a.port),
 		attribute.String("alipay.method", string(m)),
 	))
+}
+
+// exchange is send with a span of its own, for what a call needs besides: a certificate.
+func (a *App) exchange(ctx context.Context, r Request, s *sealed) (*answer, error) {
+	ctx, span := a.startSpan(ctx, r.Method())
+	ans, err := a.send(ctx, r, s)
+	if err == nil {
+		spanStatus(span, ans.status)
+	}
+	endSpan(span, Reply{}, err)
+	return ans, err
 }
 
 func spanStatus(span trace.Span, status int) {

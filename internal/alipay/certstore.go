@@ -1,0 +1,207 @@
+package alipay
+
+import (
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// CertificateOptions are the three files of certificate mode, in PEM.
+type CertificateOptions struct {
+	App    []byte // the application certificate; its key is the signer's
+	Alipay []byte // the Alipay certificate, perhaps with its intermediate
+	Root   []byte // Alipay's root bundle
+
+	// Accepted hears of each chain that was downloaded and is trusted, so that it can be given
+	// to the receivers of notifications, which never download. nil: nobody wants to know. It is
+	// called without a lock held.
+	Accepted func(chain []byte)
+	Now      func() time.Time // nil is time.Now
+}
+
+// Certificates are the certificates of one app: its own, whose SN stands in every request, and
+// those of Alipay that are trusted to sign answers and notifications. An app and the verifier
+// of its notifications may share them. They are safe for concurrent use.
+type Certificates struct {
+	appSN, rootSN string
+	appKey        *rsa.PublicKey
+	appEnd        time.Time
+	roots         rootBundle
+	issuer        string // of Alipay's certificates
+	installed     string // SN of the one that the operator gave
+	accepted      func(chain []byte)
+	now           func() time.Time
+	loading       downloads
+
+	mu   sync.RWMutex
+	byID map[string]trusted // by SN; guarded by mu
+}
+
+// trusted is the key of one certificate of Alipay's.
+type trusted struct {
+	key        *rsa.PublicKey
+	begin, end time.Time
+}
+
+// maxCertificates bounds the certificates of one app: Alipay has one or two at a time.
+const maxCertificates = 16
+
+var errTooMany = certError("more than %d certificates of Alipay", maxCertificates)
+
+// NewCertificates reads the files of certificate mode. The installed Alipay certificate is
+// taken on the operator's word, since its file may lack the intermediate; when its time is
+// over it signs nothing any more, but its successor can still be downloaded.
+func NewCertificates(o CertificateOptions) (*Certificates, error) {
+	c := &Certificates{accepted: o.Accepted, now: orNow(o.Now), byID: map[string]trusted{}}
+	var err error
+	if c.roots, err = parseRoots(o.Root); err != nil {
+		return nil, fmt.Errorf("alipay: the root bundle: %w", err)
+	}
+	c.rootSN = c.roots.sn
+	if err := c.readApp(o.App); err != nil {
+		return nil, fmt.Errorf("alipay: the application certificate: %w", err)
+	}
+	list, err := parseBundle(o.Alipay)
+	if err != nil {
+		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
+	}
+	leaf, err := endEntity(list)
+	if err != nil {
+		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
+	}
+	if c.issuer, err = issuerName(leaf.head.issuer); err != nil {
+		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
+	}
+	c.installed = leaf.sn
+	if err := c.adopt(leaf); err != nil {
+		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
+	}
+	return c, nil
+}
+
+func (c *Certificates) readApp(text []byte) error {
+	list, err := parseBundle(text)
+	if err != nil {
+		return err
+	}
+	leaf, err := endEntity(list)
+	if err != nil {
+		return err
+	}
+	if c.appKey, err = leaf.rsaKey(); err != nil {
+		return err
+	}
+	c.appSN, c.appEnd = leaf.sn, leaf.parsed.NotAfter
+	return nil
+}
+
+// AppSN returns app_cert_sn, the SN of the application certificate.
+func (c *Certificates) AppSN() string { return c.appSN }
+
+// RootSN returns alipay_root_cert_sn, the SNs of the RSA roots joined by _.
+func (c *Certificates) RootSN() string { return c.rootSN }
+
+// Ends returns the time at which each certificate ends, by its SN, for alerts.
+func (c *Certificates) Ends() map[string]time.Time {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	ends := map[string]time.Time{c.appSN: c.appEnd}
+	for sn, t := range c.byID {
+		ends[sn] = t.end
+	}
+	return ends
+}
+
+// Add trusts a chain that another instance downloaded, after the same checks.
+func (c *Certificates) Add(chain []byte) error {
+	list, err := parseBundle(chain)
+	if err != nil {
+		return err
+	}
+	leaf, err := endEntity(list)
+	if err != nil {
+		return err
+	}
+	return c.trustChain(leaf.sn, chain)
+}
+
+// trustChain takes a chain into the trusted certificates if all four conditions hold: it is the
+// certificate that was asked for, it has the issuer of the installed Alipay certificate, it is
+// valid now, and it leads to an RSA root of the bundle. The chain alone is not enough:
+// certificates of merchants lead to the same root, and the signature of a download is not
+// checked by anybody.
+func (c *Certificates) trustChain(sn string, chain []byte) error {
+	list, err := parseBundle(chain)
+	if err != nil {
+		return err
+	}
+	leaf, err := endEntity(list)
+	if err != nil {
+		return err
+	}
+	issuer, err := issuerName(leaf.head.issuer)
+	switch {
+	case err != nil:
+		return err
+	case leaf.sn != sn:
+		return certError("its SN is not the one that was asked for")
+	case issuer != c.issuer:
+		return certError("its issuer is not that of the installed Alipay certificate")
+	}
+	if err := c.roots.verifyChain(list, leaf, c.now()); err != nil {
+		return err
+	}
+	return c.adopt(leaf)
+}
+
+// adopt keeps the key of a certificate.
+func (c *Certificates) adopt(leaf certificate) error {
+	key, err := leaf.rsaKey()
+	if err != nil {
+		return err
+	}
+	if key.Equal(c.appKey) {
+		return certError("it is the application certificate's own key")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, have := c.byID[leaf.sn]; !have && len(c.byID) >= maxCertificates && !c.dropEnded() {
+		return errTooMany
+	}
+	c.byID[leaf.sn] = trusted{key: key, begin: leaf.parsed.NotBefore, end: leaf.parsed.NotAfter}
+	return nil
+}
+
+// dropEnded makes room by forgetting certificates whose time is over. The caller holds mu.
+func (c *Certificates) dropEnded() bool {
+	dropped := false
+	for sn, t := range c.byID {
+		if c.now().After(t.end) {
+			delete(c.byID, sn)
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+// keys returns the key of a certificate; of the installed one where none is named.
+func (c *Certificates) keys(sn string) ([]*rsa.PublicKey, error) {
+	if sn == "" {
+		sn = c.installed
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	t, ok := c.byID[sn]
+	switch now := c.now(); {
+	case !ok:
+		return nil, errUnknownCert
+	case now.Before(t.begin) || now.After(t.end):
+		return nil, errors.Join(errUntrustedCert, certError("outside its validity"))
+	}
+	return []*rsa.PublicKey{t.key}, nil
+}
+
+// errUntrustedCert says that an answer is signed by a certificate that nobody vouches for.
+var errUntrustedCert = errors.New("the certificate is not trusted")

@@ -1,0 +1,222 @@
+package alipay
+
+import (
+	"cmp"
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Defaults of the options. The pages give no time-outs: 3 s and 15 s are those of the official
+// Java SDK; 8 s is what Alipay+ recommends for payments. [inferred for HK]
+const (
+	defaultInFlight       = 256
+	defaultConnectTimeout = 3 * time.Second
+	defaultTimeout        = 15 * time.Second
+	defaultHKTimeout      = 8 * time.Second
+)
+
+// gatewayPath is the path of the classic gateway (common parameters, "request address").
+const gatewayPath = "/gateway.do"
+
+// dialFunc opens a connection, as [net.Dialer.DialContext] does.
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// OpenAPIOptions say how to reach the classic gateway as one app.
+type OpenAPIOptions struct {
+	URL       string         // absolute; without a path /gateway.do is meant
+	AppID     string         // up to 32
+	Signer    Signer         // holds the app's private key
+	AlipayKey *rsa.PublicKey // verifies answers; 2048 bits or more; nil in certificate mode
+
+	NextSigner   Signer        // the key to change over to when Alipay refuses Signer's; nil: none
+	MoreKeys     []AlipayKey   // further keys of Alipay's, each with its end
+	Certificates *Certificates // not nil: certificate mode
+	AES          *AESKey       // not nil: contents are encrypted both ways
+	Charset      Charset       // empty is UTF-8
+	SignType     SignType      // empty is RSA2
+	AllowWeak    bool          // permits RSA (SHA-1) and keys below 2048 bits
+
+	InFlight       int              // most connections at once; 0 is 256
+	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s
+	Timeout        time.Duration    // of one attempt, from connecting to the last byte; 0 is 15 s
+	DialContext    dialFunc         // nil is the net
+	RootCAs        *x509.CertPool   // nil is the system's
+	Now            func() time.Time // nil is time.Now
+	Tracer         trace.Tracer     // nil records nothing
+	HTTP2          bool             // offers HTTP/2 beside HTTP/1.1
+	IdleTimeout    time.Duration    // of a connection; 0 is 30 s, below the time after which gateways reset
+}
+
+// HKOptions say how to reach AlipayHK's merchant gateway as one client.
+type HKOptions struct {
+	URL          string                    // absolute, of the host; the path of the API is appended
+	ClientID     string                    // given by AlipayHK
+	Signer       Signer                    // holds our private key
+	KeyVersion   string                    // of our key; empty is "1"
+	PlatformKeys map[string]*rsa.PublicKey // by key version; 2048 bits or more
+
+	InFlight       int              // most connections at once; 0 is 256
+	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s
+	Timeout        time.Duration    // of one attempt, from connecting to the last byte; 0 is 8 s
+	DialContext    dialFunc         // nil is the net
+	RootCAs        *x509.CertPool   // nil is the system's
+	Now            func() time.Time // nil is time.Now
+	Tracer         trace.Tracer     // nil records nothing
+	HTTP2          bool             // offers HTTP/2 beside HTTP/1.1
+	IdleTimeout    time.Duration    // of a connection; 0 is 30 s, below the time after which gateways reset
+}
+
+// NewOpenAPI returns the app at the classic gateway. It connects to nothing.
+func NewOpenAPI(o OpenAPIOptions) (*App, error) {
+	u, err := baseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = gatewayPath
+	}
+	g, err := newGateway(o)
+	if err != nil {
+		return nil, err
+	}
+	g.url = u
+	a := newApp(g, u, transport{
+		inFlight: o.InFlight, connect: o.ConnectTimeout, timeout: o.Timeout, fallback: defaultTimeout,
+		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer, http2: o.HTTP2, idle: o.IdleTimeout,
+	})
+	g.send = a.exchange
+	return a, nil
+}
+
+// newGateway checks what the options say of keys and coding.
+func newGateway(o OpenAPIOptions) (*gateway, error) {
+	if o.AppID == "" || len(o.AppID) > 32 || o.Signer == nil {
+		return nil, errors.New("alipay: an app needs an app id of up to 32 characters and a signer")
+	}
+	t, err := newTrust(o)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{
+		appID: o.AppID, signType: cmp.Or(o.SignType, SignRSA2), charset: cmp.Or(o.Charset, CharsetUTF8),
+		trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
+	}
+	if !g.charset.known() {
+		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", CharsetUTF8, CharsetGBK, CharsetGB2312)
+	}
+	if g.signType.hash() == 0 || g.signType == SignRSA && !o.AllowWeak {
+		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
+	}
+	current, err := g.accept(o.Signer)
+	if err != nil {
+		return nil, err
+	}
+	next, err := g.accept(o.NextSigner)
+	if err != nil {
+		return nil, err
+	}
+	g.keys = newRotation(current, next)
+	return g, nil
+}
+
+// newTrust returns the keys of Alipay's: configured ones, or certificates.
+func newTrust(o OpenAPIOptions) (*trust, error) {
+	t := &trust{certs: o.Certificates, now: orNow(o.Now)}
+	if t.certs != nil {
+		if o.AlipayKey != nil || len(o.MoreKeys) > 0 {
+			return nil, errors.New("alipay: an Alipay key is configured beside certificates; in certificate mode there is none")
+		}
+		return t, nil
+	}
+	t.keys = append([]AlipayKey{{Key: o.AlipayKey}}, o.MoreKeys...)
+	for _, k := range t.keys {
+		if err := checkAlipayKey("Alipay key", o.AllowWeak, k.Key); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// accept checks a signer of ours: not Alipay's key, strong enough, and in certificate mode the
+// one that the application certificate speaks of. nil is no signer.
+func (g *gateway) accept(s Signer) (Signer, error) {
+	if s == nil {
+		return nil, nil
+	}
+	pub, rsaKey := publicOf(s).(*rsa.PublicKey)
+	switch {
+	case publicOf(s) != nil && !rsaKey:
+		return nil, errors.New("alipay: the classic gateway knows RSA keys only")
+	case rsaKey && !g.weak && pub.N.BitLen() < strongKeyBits:
+		return nil, fmt.Errorf("alipay: our own key has %d bits, fewer than %d; AllowWeak permits it", pub.N.BitLen(), strongKeyBits)
+	case rsaKey && g.trust.certs != nil && !pub.Equal(g.trust.certs.appKey):
+		return nil, errors.New("alipay: the private key is not that of the application certificate")
+	}
+	for _, k := range g.trust.keys {
+		if holdsKey(s, k.Key) {
+			return nil, errOwnKey("Alipay key")
+		}
+	}
+	return proven(s)
+}
+
+// NewHK returns the client at AlipayHK's merchant gateway. It connects to nothing.
+func NewHK(o HKOptions) (*App, error) {
+	u, err := baseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if u.Path = strings.TrimSuffix(u.Path, "/"); !strings.HasSuffix(u.Path, hkPath) {
+		u.Path += hkPath
+	}
+	if o.ClientID == "" || o.Signer == nil || len(o.PlatformKeys) == 0 {
+		return nil, errors.New("alipay: an HK client needs a client id, a signer and a platform key")
+	}
+	for v, key := range o.PlatformKeys {
+		if err := checkAlipayKey("platform key "+v, false, key); err != nil {
+			return nil, err
+		}
+		if holdsKey(o.Signer, key) {
+			return nil, errOwnKey("platform key " + v)
+		}
+	}
+	if o.KeyVersion == "" {
+		o.KeyVersion = "1"
+	}
+	w := &hk{
+		url: u, clientID: o.ClientID, signer: o.Signer, keyVersion: o.KeyVersion,
+		keys: o.PlatformKeys, versions: newestFirst(o.PlatformKeys), now: orNow(o.Now),
+	}
+	return newApp(w, u, transport{
+		inFlight: o.InFlight, connect: o.ConnectTimeout, timeout: o.Timeout, fallback: defaultHKTimeout,
+		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer,
+	}), nil
+}
+
+// baseURL reads the address of a gateway. Which hosts are allowed is a matter of settings.
+func baseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, errors.New("alipay: the gateway's address is not an absolute http or https URL")
+	}
+	if u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, errors.New("alipay: the gateway's address has a query, a fragment or a user")
+	}
+	return u, nil
+}
+
+func orNow(now func() time.Time) func() time.Time {
+	if now == nil {
+		return time.Now
+	}
+	return now
+}
