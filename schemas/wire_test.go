@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -38,45 +37,39 @@ func pages(t *testing.T) map[string]page {
 	return file.Pages
 }
 
-// wireTag matches one place on the wire: page.member, or *.member for every page of the gateway.
-var wireTag = regexp.MustCompile(`(\*|\b(?:create|query|sync|koubei|hk))\.([A-Za-z_][A-Za-z0-9_.]*[A-Za-z0-9_])`)
+// methodOf is the API that a page of testdata describes, as the "Wire:" tags have it.
+func methodOf(t *testing.T, page string) string {
+	t.Helper()
+	places, err := schemas.Places(`{"name":"R","type":"record","fields":[{"name":"f","type":"int","doc":"Wire: ` + page + `.member."}]}`)
+	if err != nil || len(places["f"]) != 1 {
+		t.Fatalf("no tag names page %s: %v, %v", page, places, err)
+	}
+	return places["f"][0].Method
+}
 
 // wireTags returns the places that the docs of these schemas name after "Wire:",
 // each with the path of the field that names it.
-func wireTags(t *testing.T, texts ...string) map[string]string {
+func wireTags(t *testing.T, texts ...string) map[schemas.Place]string {
 	t.Helper()
-	tags := map[string]string{}
+	tags := map[schemas.Place]string{}
 	for _, text := range texts {
-		visit(parse(t, text), "", func(path string, n map[string]any) {
-			doc, _ := n["doc"].(string)
-			_, wire, tagged := strings.Cut(doc, "Wire: ")
-			if !tagged || n["fields"] != nil {
-				return
+		places, err := schemas.Places(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, list := range places {
+			for _, place := range list {
+				tags[place] = path
 			}
-			for _, m := range wireTag.FindAllStringSubmatch(wire, -1) {
-				for _, p := range gatewayPages(m[1]) {
-					tags[p+"."+m[2]] = path
-				}
-			}
-		})
+		}
 	}
 	return tags
 }
 
-func gatewayPages(name string) []string {
-	if name == "*" {
-		return []string{"create", "query", "sync", "koubei"}
-	}
-	return []string{name}
-}
-
 // hasPlace says whether a tag names the field, or a member of it: an object is reached by its members.
-func hasPlace(tags map[string]string, field string) bool {
-	if _, ok := tags[field]; ok {
-		return true
-	}
+func hasPlace(tags map[schemas.Place]string, method, field string) bool {
 	for tag := range maps.Keys(tags) {
-		if strings.HasPrefix(tag, field+".") {
+		if tag.Method == method && strings.HasPrefix(tag.Member+".", field+".") {
 			return true
 		}
 	}
@@ -87,7 +80,7 @@ func TestEveryRequestFieldHasAWayIn(t *testing.T) {
 	tags := wireTags(t, schemas.OrderEvent)
 	for name, p := range pages(t) {
 		for _, field := range p.Request {
-			if p.Elsewhere[field] == "" && !hasPlace(tags, name+"."+field) {
+			if p.Elsewhere[field] == "" && !hasPlace(tags, methodOf(t, name), field) {
 				t.Errorf("%s, %q: no field of OrderEvent leads there", p.Title, field)
 			}
 		}
@@ -98,7 +91,7 @@ func TestEveryResponseFieldHasAPlace(t *testing.T) {
 	tags := wireTags(t, schemas.CallResult, schemas.TradeSnapshot)
 	for name, p := range pages(t) {
 		for _, field := range p.Response {
-			if !hasPlace(tags, name+"."+field) {
+			if !hasPlace(tags, methodOf(t, name), field) {
 				t.Errorf("%s, %q: no field of an output keeps it", p.Title, field)
 			}
 		}
@@ -109,7 +102,7 @@ func TestEveryNewerFieldHasAPlace(t *testing.T) {
 	tags := wireTags(t, schemas.OrderEvent, schemas.CallResult, schemas.TradeSnapshot)
 	for name, p := range pages(t) {
 		for _, field := range p.Newer {
-			if !hasPlace(tags, name+"."+field) {
+			if !hasPlace(tags, methodOf(t, name), field) {
 				t.Errorf("%s, %q (2026): no field leads there", p.Title, field)
 			}
 		}
@@ -118,21 +111,39 @@ func TestEveryNewerFieldHasAPlace(t *testing.T) {
 
 // A tag with a slip of the pen would make the tests above blind.
 func TestEveryWireTagIsDocumented(t *testing.T) {
-	known := pages(t)
+	known := map[string]page{}
+	for name, p := range pages(t) {
+		known[methodOf(t, name)] = p
+	}
 	for direction, texts := range map[string][]string{
 		"in":  {schemas.OrderEvent},
 		"out": {schemas.CallResult, schemas.TradeSnapshot},
 	} {
 		for tag, path := range wireTags(t, texts...) {
-			name, field, _ := strings.Cut(tag, ".")
-			p := known[name]
+			p := known[tag.Method]
 			documented := p.Request
 			if direction == "out" {
 				documented = p.Response
 			}
-			if !slices.Contains(documented, field) && !slices.Contains(p.Newer, field) {
+			if !slices.Contains(documented, tag.Member) && !slices.Contains(p.Newer, tag.Member) {
 				t.Errorf("%s: Wire names %s, which %s does not have", path, tag, p.Title)
 			}
+		}
+	}
+}
+
+func TestPlacesFollowPaths(t *testing.T) {
+	places, err := schemas.Places(schemas.OrderEvent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []schemas.Place{{Method: "alipay.trade.create", Member: "goods_detail.price"}}
+	if got := places["items[].price"]; !slices.Equal(got, want) {
+		t.Errorf("items[].price leads to %v, want %v", got, want)
+	}
+	for _, path := range []string{"total.minor", "discount.currency", "receiver.name", "event_type"} {
+		if _, known := places[path]; !known {
+			t.Errorf("no field at %s", path)
 		}
 	}
 }

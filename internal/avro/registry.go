@@ -30,6 +30,9 @@ type source interface {
 	idOf(ctx context.Context, subject, text string) (SchemaID, error)
 	// register lists the text under the subject and returns its id.
 	register(ctx context.Context, subject, text string) (SchemaID, error)
+	// history returns what is listed under the subject, oldest first, and what new schemas
+	// must keep to. Nothing listed is no error.
+	history(ctx context.Context, subject string) (History, error)
 	close()
 }
 
@@ -122,6 +125,28 @@ func (r *Registry) Register(ctx context.Context, topic string, c *Codec) (Schema
 		return 0, fmt.Errorf("register %s for topic %s: %w", c.Name(), topic, err)
 	}
 	return id, nil
+}
+
+// Version is one schema that a registry lists for a topic.
+type Version struct {
+	Number int // from 1 on, as the registry counts
+	ID     SchemaID
+	Schema string
+}
+
+// History is what a registry knows of a topic's values.
+type History struct {
+	Level    string // compatibility that it demands of a new version, e.g. FULL_TRANSITIVE
+	Versions []Version
+}
+
+// History returns all versions of a topic's schema, oldest first.
+func (r *Registry) History(ctx context.Context, topic string) (History, error) {
+	h, err := r.from.history(ctx, subject(topic))
+	if err != nil {
+		return History{}, fmt.Errorf("versions of topic %s: %w", topic, err)
+	}
+	return h, nil
 }
 
 func (r *Registry) idOf(ctx context.Context, topic string, c *Codec) (SchemaID, error) {

@@ -121,11 +121,12 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (strin
 	if len(s.References) != 0 {
 		return "", &UndecodableError{ReasonSchemaRefused, errors.New("it refers to other schemas")}
 	}
-	subjects, err := r.client.SubjectsByID(ctx, int(id))
+	// Not /subjects: Apicurio does not have it.
+	listed, err := r.client.SchemaVersionsByID(ctx, int(id))
 	if err != nil && !unknown(err) {
 		return "", outage(err)
 	}
-	if !slices.Contains(subjects, subject) {
+	if !slices.ContainsFunc(listed, func(v sr.SubjectVersion) bool { return v.Subject == subject }) {
 		return "", undecodable("the registry does not list it under %s", subject)
 	}
 	return s.Schema, nil
@@ -162,6 +163,24 @@ func (r *remote) register(ctx context.Context, subject, text string) (SchemaID, 
 		}
 	}
 	return SchemaID(id), nil
+}
+
+func (r *remote) history(ctx context.Context, subject string) (History, error) {
+	h := History{}
+	for _, set := range r.client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
+		if set.Err != nil && !unknown(set.Err) {
+			return h, outage(set.Err)
+		}
+		h.Level = set.Level.String()
+	}
+	listed, err := r.client.Schemas(ctx, subject)
+	if err != nil && !unknown(err) {
+		return h, outage(err)
+	}
+	for _, s := range listed {
+		h.Versions = append(h.Versions, Version{s.Version, SchemaID(s.ID), s.Schema.Schema})
+	}
+	return h, nil
 }
 
 // unknown says whether the registry answered that it does not have something. A bare 404 is

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/schemas"
+)
+
+// registryTimeout bounds what a schemas command asks in all.
+const registryTimeout = time.Minute
+
+func schemasCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "schemas",
+		Short: "List, check and register the schemas of the contract",
+		Long: `The bridge's records are Avro; their schemas are compiled in. Topics are those of the
+settings file, or the defaults. A topic of another name is written TOPIC=RECORD, as in
+shop-orders=OrderEvent.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(schemasListCommand(), schemasCheckCommand(), schemasRegisterCommand())
+	return c
+}
+
+// schemasOptions are the flags that the schemas commands share.
+type schemasOptions struct {
+	target
+	folder string
+	output string
+}
+
+func (o *schemasOptions) sharedFlags(c *cobra.Command) {
+	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` that names registry and topics")
+	c.Flags().StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
+}
+
+func (o *schemasOptions) outputFlag(c *cobra.Command) {
+	c.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+}
+
+func (o *schemasOptions) checkOutput() error {
+	if o.output != "text" && o.output != "json" {
+		return usageError{fmt.Errorf("-o %s: want text or json", o.output)}
+	}
+	return nil
+}
+
+// listed is one schema of the contract and where it is used.
+type listed struct {
+	Topic  string          `json:"topic"`
+	Role   string          `json:"role"`
+	Record string          `json:"record"`
+	File   string          `json:"file"`
+	Schema json.RawMessage `json:"schema"`
+}
+
+func schemasListCommand() *cobra.Command {
+	var o schemasOptions
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the schemas by topic",
+		Long:  "List prints topic, role, record and file. With -o json each line has the schema too.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.checkOutput(); err != nil {
+				return err
+			}
+			topics, _, err := o.topics(nil)
+			if err != nil {
+				return err
+			}
+			return listSchemas(safeWriter(c.OutOrStdout()), topics, o.output == "json")
+		},
+	}
+	o.sharedFlags(c)
+	o.outputFlag(c)
+	return c
+}
+
+func listSchemas(out io.Writer, topics []topic, asJSON bool) error {
+	for _, t := range topics {
+		s := schemaOf(t.schema)
+		line := fmt.Sprintf("%s\t%s\t%s\t%s", t.name, t.role, s.Name, s.File)
+		if asJSON {
+			text, err := json.Marshal(listed{t.name, t.role, s.Name, s.File, json.RawMessage(s.Text)})
+			if err != nil {
+				return err
+			}
+			line = string(text)
+		}
+		if _, err := fmt.Fprintln(out, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schemaOf returns the contract's schema with this text.
+func schemaOf(text string) schemas.Schema {
+	all := schemas.All()
+	return all[slices.IndexFunc(all, func(s schemas.Schema) bool { return s.Text == text })]
+}
+
+// topics returns the topics that hold records of ours, or those that the arguments name, and
+// how to open their registry.
+func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry, error), error) {
+	cfg, err := o.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	open := func() (*avro.Registry, error) { return registryOf(cfg.Registry, 0) }
+	known := slices.DeleteFunc(contract(cfg.Topics), func(t topic) bool { return t.schema == "" })
+	if len(args) == 0 {
+		return known, open, nil
+	}
+	var chosen []topic
+	for _, arg := range args {
+		t, err := choose(known, arg)
+		if err != nil {
+			return nil, nil, err
+		}
+		chosen = append(chosen, t)
+	}
+	return chosen, open, nil
+}
+
+// choose finds a topic by name or role, or reads TOPIC=RECORD.
+func choose(known []topic, arg string) (topic, error) {
+	name, record, given := strings.Cut(arg, "=")
+	for _, s := range schemas.All() {
+		if given && s.Name == record {
+			return topic{name: name, role: "given", schema: s.Text}, nil
+		}
+	}
+	for _, t := range known {
+		if !given && (t.name == arg || t.role == arg) {
+			return t, nil
+		}
+	}
+	return topic{}, usageError{fmt.Errorf("%s: no topic of the contract; write TOPIC=RECORD, with a record of: bridge schemas list", arg)}
+}
+
+func schemasCheckCommand() *cobra.Command {
+	var o schemasOptions
+	c := &cobra.Command{
+		Use:   "check [TOPIC...]",
+		Short: "Check schemas against the contract",
+		Long: `Check compares the contract's schemas with every version that the registry lists for the
+topics; or, with --folder and without any network, with the .avsc files of a producer or a
+reader, by the names of their records. It prints one finding a line, with the Alipay calls that
+lose their value, and exits with 3 when there are any.`,
+		Example: `  bridge schemas check --registry https://registry.example.com
+  bridge schemas check --folder ./avro      # in a producer's CI`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.checkOutput(); err != nil {
+				return err
+			}
+			found, err := o.check(c.Context(), args)
+			if err != nil {
+				return err
+			}
+			return found.print(safeWriter(c.OutOrStdout()), o.output == "json")
+		},
+	}
+	o.sharedFlags(c)
+	o.outputFlag(c)
+	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files under this `folder` instead, offline")
+	return c
+}
+
+func (o *schemasOptions) check(ctx context.Context, args []string) (schemaFindings, error) {
+	if o.folder != "" {
+		if len(args) > 0 {
+			return schemaFindings{}, usageError{errors.New("--folder takes no topics: records are found by name")}
+		}
+		return checkSchemaFolder(o.folder)
+	}
+	topics, open, err := o.topics(args)
+	if err != nil {
+		return schemaFindings{}, err
+	}
+	registry, err := open()
+	if err != nil {
+		return schemaFindings{}, err
+	}
+	defer registry.Close()
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	return checkSchemaRegistry(ctx, registry, topics)
+}
+
+func schemasRegisterCommand() *cobra.Command {
+	var o schemasOptions
+	c := &cobra.Command{
+		Use:   "register [TOPIC...]",
+		Short: "Register the contract's schemas",
+		Long: `Register lists each topic's schema under <topic>-value and sets the subject's compatibility
+to FULL_TRANSITIVE. What is listed already stays as it is; the registry refuses what older
+versions cannot live with.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			topics, open, err := o.topics(args)
+			if err != nil {
+				return err
+			}
+			registry, err := open()
+			if err != nil {
+				return err
+			}
+			defer registry.Close()
+			ctx, cancel := context.WithTimeout(c.Context(), registryTimeout)
+			defer cancel()
+			return registerListed(ctx, safeWriter(c.OutOrStdout()), registry, topics)
+		},
+	}
+	o.sharedFlags(c)
+	return c
+}
+
+// registerListed goes on after a refusal, so that one topic's history stops no other.
+func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry, topics []topic) error {
+	var refused error
+	for _, t := range topics {
+		codec := avro.MustCodec(t.schema)
+		id, err := registry.Register(ctx, t.name, codec)
+		if err != nil {
+			refused = errors.Join(refused, err)
+			continue
+		}
+		if _, err := fmt.Fprintf(out, "%s\t%s\tid %d\n", t.name, codec.Name(), id); err != nil {
+			return err
+		}
+	}
+	return refused
+}
