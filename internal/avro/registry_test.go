@@ -50,9 +50,9 @@ func (s *registryServer) breakDown(broken bool) {
 func (s *registryServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id, subjects := strings.CutSuffix(strings.TrimPrefix(req.URL.Path, "/schemas/ids/"), "/subjects")
+	id, versions := strings.CutSuffix(strings.TrimPrefix(req.URL.Path, "/schemas/ids/"), "/versions")
 	answer, known := s.schemas[id]
-	if !subjects {
+	if !versions {
 		s.asked.Add(1)
 	}
 	switch {
@@ -61,8 +61,8 @@ func (s *registryServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case !known:
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
-	case subjects:
-		fmt.Fprint(w, `["events-value"]`)
+	case versions:
+		fmt.Fprint(w, `[{"subject":"events-value","version":1}]`)
 	default:
 		fmt.Fprint(w, answer)
 	}
