@@ -1,4 +1,54 @@
-.PHONY: kafka kafka-stop
+# Everything here runs on a fresh machine with Go; integration also wants Java 17, Maven and
+# Python 3. Tools are pinned by version and cached by Go and by integration/kafka.sh.
+
+LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZ  ?= 60s
+
+.PHONY: build test race lint fmt check fuzz bench integration demo kafka kafka-stop
+
+## build: the binary, in this folder
+build:
+	CGO_ENABLED=0 go build -trimpath -o bridge ./cmd/bridge
+
+## test: all tests that need nothing but Go
+test:
+	go test ./...
+
+## race: the same under the race detector
+race:
+	go test -race ./...
+
+## fmt: gofmt finds nothing to do
+fmt:
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo 'run gofmt -w on these' ; exit 1 ; }
+
+## lint: vet and the linters of .golangci.yml, also over the tagged tests
+lint:
+	go vet ./...
+	go vet -tags integration ./...
+	go run $(LINT) run ./...
+
+## check: what must be green before a commit
+check: fmt lint race
+
+## fuzz: every fuzz target for FUZZ (60s) each
+fuzz:
+	@set -e ; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u) ; do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-) ; do \
+	    echo "== $$dir $$target" ; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) ; \
+	  done ; done
+
+## bench: the bridge against a naive loop, in one run
+bench:
+	go run ./bench
+
+## integration: the main job on a real Kafka and a real registry
+integration:
+	go test -tags integration -count=1 -timeout 15m ./integration
+
+## demo: the whole story in one process
+demo:
+	go run ./cmd/bridge demo
 
 ## kafka: start Apache Kafka and a schema registry on 127.0.0.1 (integration/kafka.sh)
 kafka:

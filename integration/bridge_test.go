@@ -1,0 +1,333 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/simulator"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// binary is the bridge as users get it, built once.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "bridge")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "bridge")
+	out, err := exec.Command("go", "build", "-o", path, "../cmd/bridge").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// town is a bridge's surroundings: topics of its own on the real broker, and a simulator in
+// this process, whose journal tells what reached Alipay.
+type town struct {
+	t        *testing.T
+	dir      string
+	settings string
+	prefix   string
+	sim      *simulator.Simulator
+	inFlight atomic.Int64 // requests at the simulator now
+	codec    *order.Codec
+}
+
+func newTown(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *town {
+	t.Helper()
+	tw := &town{t: t, dir: t.TempDir(), prefix: fmt.Sprintf("it-%d-", time.Now().UnixNano())}
+	app, err := simulator.GenerateApp("2021000000000001")
+	must(t, err)
+	hk, err := simulator.GenerateHKApp("hk-client")
+	must(t, err)
+	tw.sim, err = simulator.New(simulator.Options{
+		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App},
+		Latency: simulator.Latency{Fixed: latency, Jitter: latency / 4}, Faults: faults,
+	})
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tw.inFlight.Add(1)
+		defer tw.inFlight.Add(-1)
+		tw.sim.ServeHTTP(w, r)
+	})}
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { _ = srv.Close() })
+
+	for name, text := range map[string]string{
+		"private.pem": app.MerchantPrivate, "alipay.pem": app.AlipayPublic, "hk-private.pem": hk.MerchantPrivate, "hk-platform.pem": hk.PlatformPublic,
+	} {
+		must(t, os.WriteFile(filepath.Join(tw.dir, name), []byte(text), 0o600))
+	}
+	tw.settings = filepath.Join(tw.dir, "bridge.yaml")
+	must(t, os.WriteFile(tw.settings, []byte(tw.yaml("http://"+l.Addr().String(), partitions)), 0o600))
+
+	registry, err := avro.NewRegistry(avro.RegistryOptions{URL: registry})
+	must(t, err)
+	t.Cleanup(registry.Close)
+	tw.codec = order.NewCodec(registry)
+	tw.command("topics", "create", "--yes", "-c", tw.settings)
+	return tw
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (tw *town) yaml(gateway string, partitions int) string {
+	return fmt.Sprintf(`kafka: {brokers: [%[1]q], group: %[3]sgroup, start: earliest, slot: a}
+registry: {url: %[2]q}
+topics:
+  inputs: [{name: %[3]sevents, accounts: [shop-trade, shop-hk], default_account: shop-trade}]
+  results: %[3]sresults
+  snapshots: %[3]ssnapshots
+  observations: %[3]sobservations
+  journal: %[3]sjournal
+  partitions: %[5]d
+apps:
+  main: {kind: openapi, environment: simulator, url: %[4]q, app_id: "2021000000000001", private_key_file: private.pem, alipay_public_key_file: alipay.pem}
+  hk: {kind: alipayhk, environment: simulator, url: %[4]q, client_id: hk-client, private_key_file: hk-private.pem, platform_keys: {"1": hk-platform.pem}}
+accounts:
+  shop-trade: {app: main, channel: TRADE}
+  shop-hk: {app: hk, channel: HK}
+admin: {listen: ""}
+`, brokers, registry, tw.prefix, gateway, partitions)
+}
+
+func (tw *town) topic(name string) string { return tw.prefix + name }
+
+// command runs the bridge to its end and returns what it prints.
+func (tw *town) command(args ...string) string {
+	tw.t.Helper()
+	path, err := binary()
+	must(tw.t, err)
+	cmd := exec.CommandContext(tw.t.Context(), path, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		tw.t.Fatalf("bridge %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.String())
+	}
+	return string(out)
+}
+
+// process is a running bridge.
+type process struct {
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+	once sync.Once
+	err  error
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// run starts a bridge on a slot.
+func (tw *town) run(slot string) *process {
+	tw.t.Helper()
+	path, err := binary()
+	must(tw.t, err)
+	p := &process{cmd: exec.Command(path, "run", "-c", tw.settings, "--slot", slot), log: &lockedBuffer{}}
+	p.cmd.Stderr = p.log
+	must(tw.t, p.cmd.Start())
+	tw.t.Cleanup(func() {
+		p.kill()
+		if tw.t.Failed() {
+			tw.t.Logf("log of slot %s:\n%s", slot, p.log)
+		}
+	})
+	return p
+}
+
+func (p *process) wait() error {
+	p.once.Do(func() { p.err = p.cmd.Wait() })
+	return p.err
+}
+
+// kill ends it as kill -9 does.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.wait()
+}
+
+// stop ends it in order.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	if err := p.wait(); err != nil {
+		t.Errorf("bridge run: %v\n%s", err, p.log)
+	}
+}
+
+// send produces events in their order.
+func (tw *town) send(events []order.Event) {
+	tw.t.Helper()
+	cl := client(tw.t)
+	for _, ev := range events {
+		value, err := tw.codec.EncodeEvent(tw.t.Context(), tw.topic("events"), ev)
+		must(tw.t, err)
+		cl.Produce(tw.t.Context(), &kgo.Record{Topic: tw.topic("events"), Key: []byte(ev.OrderNo), Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				tw.t.Errorf("send: %v", err)
+			}
+		})
+	}
+	must(tw.t, cl.Flush(tw.t.Context()))
+}
+
+// orders makes events: half of them creates, half HK orders of four events each.
+func orders(n int) []order.Event {
+	at := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
+	var events []order.Event
+	for i := range n / 2 {
+		events = append(events, order.Event{
+			ID: order.EventID(fmt.Sprintf("t%d", i)), Type: order.TypeCreated, OccurredAt: at, OrderNo: alipay.OutTradeNo(fmt.Sprintf("T%06d", i)),
+			Account: "shop-trade", Channel: order.ChannelAccount, Total: &alipay.Money{Minor: int64(100 + i), Currency: "CNY"}, Subject: "tea", BuyerUserID: "2088102146225135",
+		})
+		k, step := i/4, i%4
+		events = append(events, order.Event{
+			ID: order.EventID(fmt.Sprintf("h%d-%d", k, step)), Type: []order.EventType{order.TypePaid, order.TypeAccepted, order.TypeShipped, order.TypeCompleted}[step],
+			OccurredAt: at.Add(time.Duration(step) * time.Minute), OrderCreatedAt: &at, OrderNo: alipay.OutTradeNo(fmt.Sprintf("H%06d", k)),
+			Account: "shop-hk", Channel: order.ChannelAccount, TradeNo: alipay.TradeNo(fmt.Sprintf("20260131%06d", k)), BuyerUserID: "2160123456789012",
+			Total: &alipay.Money{Minor: 1000, Currency: "HKD"},
+		})
+	}
+	return events
+}
+
+// await waits for a condition that only other processes can bring about.
+func await(t *testing.T, what string, limit time.Duration, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within %v: %s", limit, what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// results reads until n results are there, read_committed.
+func (tw *town) results(n int, limit time.Duration) []order.Result {
+	tw.t.Helper()
+	cl := client(tw.t, kgo.ConsumeTopics(tw.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(tw.t.Context(), limit)
+	defer cancel()
+	var out []order.Result
+	for {
+		// Once all are there, a little longer: one too many would come now.
+		wait := ctx
+		if len(out) >= n {
+			var stop context.CancelFunc
+			wait, stop = context.WithTimeout(ctx, 3*time.Second)
+			defer stop()
+		}
+		fetches := cl.PollFetches(wait)
+		for _, r := range fetches.Records() {
+			res, err := tw.codec.DecodeResult(tw.t.Context(), r.Topic, r.Value)
+			must(tw.t, err)
+			out = append(out, res)
+		}
+		if wait.Err() != nil {
+			return out
+		}
+	}
+}
+
+// wantEachOnce holds the results against the events: each once, in order per order number.
+func wantEachOnce(t *testing.T, events []order.Event, results []order.Result) {
+	t.Helper()
+	want := map[alipay.OutTradeNo][]order.EventID{}
+	for _, e := range events {
+		want[e.OrderNo] = append(want[e.OrderNo], e.ID)
+	}
+	got := map[alipay.OutTradeNo][]order.EventID{}
+	for _, r := range results {
+		if r.Outcome != order.OutcomeApplied {
+			t.Errorf("%s: %s %s %s %s", r.EventID, r.Outcome, r.Reason, r.SubCode, r.Message)
+		}
+		got[r.OrderNo] = append(got[r.OrderNo], r.EventID)
+	}
+	bad := 0
+	for no, ids := range want {
+		if fmt.Sprint(got[no]) != fmt.Sprint(ids) {
+			if bad++; bad < 10 {
+				t.Errorf("%s: results of %v, want %v", no, got[no], ids)
+			}
+		}
+	}
+	if len(results) != len(events) {
+		t.Errorf("%d results of %d events", len(results), len(events))
+	}
+}
+
+// executions holds the simulator's journal against the promises and returns how many
+// requests were repeats.
+func (tw *town) executions() (repeats int) {
+	tw.t.Helper()
+	type call struct {
+		method      simulator.Method
+		no, request string
+	}
+	j := tw.sim.Journal()
+	seen := map[call]int{}
+	for _, x := range j.Executions {
+		c := call{x.Method, x.OrderNo, x.RequestNo}
+		if seen[c]++; seen[c] > 1 {
+			tw.t.Errorf("%+v took effect %d times", c, seen[c])
+		}
+	}
+	content := map[call]simulator.Digest{}
+	for _, r := range j.Requests {
+		if r.Method == simulator.TradeQuery {
+			continue
+		}
+		c := call{r.Method, r.OrderNo, r.RequestNo}
+		if before, again := content[c]; again {
+			repeats++
+			if before != r.Content {
+				tw.t.Errorf("%+v was repeated with other content", c)
+			}
+		}
+		content[c] = r.Content
+	}
+	return repeats
+}
