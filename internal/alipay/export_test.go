@@ -3,6 +3,9 @@ package alipay
 import (
 	"context"
 	"crypto"
+	"crypto/aes"
+	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"math/big"
@@ -166,8 +169,38 @@ func VerifyHK(keys map[string]*rsa.PublicKey, header string, content []byte) err
 	if err != nil {
 		return err
 	}
-	return (&hk{keys: keys, versions: newestFirst(keys)}).check(sig, content)
+	h := &hk{keys: hkKeys{}}
+	for v, k := range keys {
+		h.keys[hkKeyID{hkPlatform, hkVerifyRSA, v}] = k
+	}
+	return h.check(sig, content)
 }
+
+// VerifyECC verifies a header of ECC224 over content.
+func VerifyECC(o ECCOptions, key *ecdsa.PublicKey, header string, content []byte) error {
+	sig, err := parseHKSignature(header)
+	if err != nil {
+		return err
+	}
+	return (&hk{ecc: o, keys: hkKeys{{hkPlatform, hkVerifyECC, "1"}: key}}).check(sig, content)
+}
+
+// DecryptHK opens an encrypted body as the holder of a key.
+func DecryptHK(key *rsa.PrivateKey, header string, body []byte) ([]byte, error) {
+	return hkKeys{{hkMerchant, hkDecrypt, "1"}: key}.decrypt(header, body)
+}
+
+// EncryptECB is the body's own cipher.
+func EncryptECB(key, plain []byte) string {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err)
+	}
+	return base64.StdEncoding.EncodeToString(ecb(block.Encrypt, pad(plain)))
+}
+
+// OpenECB opens it.
+var OpenECB = openECB
 
 // Foreign makes a text of Alipay's fit for logs.
 var Foreign = foreign
@@ -179,4 +212,25 @@ func DigestOf(t SignType, text []byte) []byte { return digestOf(t.hash(), text) 
 func VerifyText(key *rsa.PublicKey, text []byte, sign string) bool {
 	sig, err := base64.StdEncoding.DecodeString(sign)
 	return err == nil && verifyAny(crypto.SHA256, []*rsa.PublicKey{key}, text, sig)
+}
+
+// SignECC signs as ECC224 does, in the form of the setting.
+func SignECC(o ECCOptions, key *ecdsa.PrivateKey, content []byte) []byte {
+	sig, err := ecdsa.SignASN1(rand.Reader, key, digestOf(o.hash(), content))
+	if err != nil {
+		panic(err)
+	}
+	if sig, err = o.wire(sig); err != nil {
+		panic(err)
+	}
+	return sig
+}
+
+// EncryptHK encrypts a body to a key.
+func EncryptHK(to *rsa.PublicKey, plain []byte) (body []byte, header string) {
+	body, header, err := (&encryption{to: to, version: "1", bytes: 32}).seal(plain)
+	if err != nil {
+		panic(err)
+	}
+	return body, header
 }

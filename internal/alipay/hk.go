@@ -3,61 +3,41 @@ package alipay
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
+	"crypto/ecdsa"
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"time"
 )
 
 // hkPath is the path of AlipayHK Synchronize Order.
 const hkPath = "/api/open/alipay/v1/merchant/order/sync"
 
-// algRSA256 is SHA256withRSA, PKCS#1 v1.5: the 256 is the hash.
-const algRSA256 = "RSA256"
-
 // hkSkew is how far Response-Time may lie from our clock when the answer is a success, so
 // that an old one cannot be played again. [inferred: a sibling gateway allows 5 minutes]
 const hkSkew = 5 * time.Minute
 
 // hk is AlipayHK's merchant gateway: headers carry who, when and the signature; the body is
-// plain JSON.
+// JSON, perhaps encrypted.
 type hk struct {
 	url        *url.URL
+	path       string // in the signed text
 	clientID   string
 	signer     Signer
-	keyVersion string                    // of our key
-	keys       map[string]*rsa.PublicKey // the platform's, by version
-	versions   []string                  // of keys, newest first
+	algorithm  string // of signer, as it is sent
+	hash       crypto.Hash
+	keyVersion string // of signer
+	keys       hkKeys
+	ecc        ECCOptions
+	encryption *encryption // nil: bodies are sent in plain
+	layout     HKTimeLayout
+	zone       *time.Location
+	skew       time.Duration // negative: not checked
+	classes    map[string]Class
 	now        func() time.Time
-}
 
-// newestFirst sorts key versions: numbers by value, all else after them by text.
-func newestFirst(keys map[string]*rsa.PublicKey) []string {
-	versions := make([]string, 0, len(keys))
-	for v := range keys {
-		versions = append(versions, v)
-	}
-	slices.SortFunc(versions, func(a, b string) int {
-		x, errX := strconv.Atoi(a)
-		y, errY := strconv.Atoi(b)
-		switch {
-		case errX == nil && errY == nil && x != y:
-			return y - x
-		case (errX == nil) != (errY == nil):
-			if errX == nil {
-				return -1
-			}
-			return 1
-		case a < b:
-			return 1
-		}
-		return -1
-	})
-	return versions
+	tryAll         bool // a key version that is not configured means any key
+	refuseUnsigned bool
 }
 
 func (h *hk) speaks(m Method) bool { return m == MethodHKOrderSync }
@@ -71,62 +51,116 @@ func hkContent(path, clientID, timeText string, body []byte) []byte {
 	return append(append(b, '.'), body...)
 }
 
-// seal signs one call anew: its time must be fresh in every attempt, its body the same.
+// seal signs one call anew: its time must be fresh in every attempt, its content the same.
 func (h *hk) seal(ctx context.Context, m Merchant, _ Request, content []byte) (*sealed, error) {
 	at := h.now()
-	text := at.In(beijing).Format(hkTime)
-	digest := sha256.Sum256(hkContent(h.url.RequestURI(), h.clientID, text, content))
-	sig, err := h.signer.Sign(ctx, digest[:])
-	if err != nil {
-		return nil, err
-	}
 	header := http.Header{
 		"Accept":       {"application/json"},
 		"Client-Id":    {h.clientID},
 		"Content-Type": {"application/json; charset=UTF-8"},
-		"Request-Time": {text},
-		"Signature":    {formatHKSignature(algRSA256, h.keyVersion, sig)},
+		"Request-Time": {h.layout.text(at, h.zone)},
 	}
+	if e := h.encryption; e != nil {
+		body, encrypt, err := e.seal(content)
+		if err != nil {
+			return nil, err
+		}
+		content = body
+		header["Accept"], header["Content-Type"], header["Encrypt"] = []string{"application/json, text/plain"}, []string{e.mediaType}, []string{encrypt}
+	}
+	signed := hkContent(h.path, h.clientID, header.Get("Request-Time"), content)
+	sig, err := h.sign(ctx, signed)
+	if err != nil {
+		return nil, errors.Join(ErrSigner, err)
+	}
+	header["Signature"] = []string{formatHKSignature(h.algorithm, h.keyVersion, sig)}
 	if m.AgentToken != "" {
 		header.Set("Agent-Token", m.AgentToken)
 	}
-	return &sealed{url: h.url, header: header, body: content, secret: m.AgentToken, at: at}, nil
+	return &sealed{url: h.url, header: header, body: content, secret: m.AgentToken, at: at, signed: signed}, nil
 }
+
+func (h *hk) sign(ctx context.Context, text []byte) ([]byte, error) {
+	sig, err := h.signer.Sign(ctx, digestOf(h.hash, text))
+	if err != nil || h.elliptic() == nil {
+		return sig, err
+	}
+	return h.ecc.wire(sig)
+}
+
+// elliptic returns the signer's public half if it is elliptic.
+func (h *hk) elliptic() *ecdsa.PublicKey {
+	k, _ := publicOf(h.signer).(*ecdsa.PublicKey)
+	return k
+}
+
+func (h *hk) checkSigner(ctx context.Context) error { return checkSigner(ctx, h.signer, h.hash) }
 
 // open verifies an answer and says what it means. Nothing is read before it is verified,
 // except from answers that carry no signature at all, which HK cannot always make.
 func (h *hk) open(_ context.Context, r Request, s *sealed, a *answer) (Reply, error) {
 	rep := Reply{Method: r.Method(), TraceID: foreign(a.header.Get("Tracer-Id"), maxTraceID)}
-	verified, err := h.verify(a)
+	verified, err := h.verify(a, s.steps)
 	if err != nil {
 		return rep, untrusted(r, err.Error())
 	}
 	if a.status >= 500 || a.status == http.StatusRequestTimeout || a.status == http.StatusTooManyRequests ||
 		a.status >= 300 && a.status < 400 {
+		s.steps.bad("status", "HTTP status %d", a.status)
 		return rep, h.refusal(r, verified, a)
 	}
-	list, err := members(a.body)
-	if errors.Is(err, errDuplicate) {
+	body, err := h.plain(a, s.steps)
+	if err != nil {
 		return rep, untrusted(r, err.Error())
 	}
-	if err != nil && a.status != http.StatusOK {
-		return rep, httpError(r, a)
-	}
+	list, err := members(body)
 	if err != nil {
-		return rep, &Error{Method: r.Method(), Class: Ambiguous, HTTPStatus: a.status, Message: "no usable answer", Err: err}
+		s.steps.bad("body", "%v", err)
+		return rep, hkUnreadable(r, a, err)
 	}
 	rep.Verified = verified
-	if verified && !s.echoes(a.body) {
-		rep.Body = a.body
+	if verified && !s.echoes(body) {
+		rep.Body = body
 	}
 	return rep, h.understand(r, s, a, newFields(list), &rep)
+}
+
+// plain returns the body of an answer in plain. Whether it is encrypted its header says; an
+// unsigned one that is was refused before.
+func (h *hk) plain(a *answer, st *steps) ([]byte, error) {
+	header := a.header.Get("Encrypt")
+	if header == "" {
+		return a.body, nil
+	}
+	body, err := h.keys.decrypt(header, a.body)
+	if err != nil {
+		st.bad("decrypt", "the body does not open under our keys (algorithm, key version, key or padding)")
+		return nil, err
+	}
+	st.ok("decrypt", "%d bytes", len(body))
+	return body, nil
+}
+
+// hkUnreadable classifies an answer whose body is no JSON object.
+func hkUnreadable(r Request, a *answer, err error) error {
+	switch {
+	case errors.Is(err, errDuplicate):
+		return untrusted(r, err.Error())
+	case a.status != http.StatusOK:
+		return httpError(r, a)
+	}
+	return unusable(r, a, err)
 }
 
 // refusal classifies an answer by its HTTP status. A signed success beside a failure contradicts
 // itself.
 func (h *hk) refusal(r Request, verified bool, a *answer) error {
 	e := httpError(r, a)
-	if list, err := members(a.body); verified && err == nil && readHKResult(newFields(list)).status == "S" {
+	body, err := h.plain(a, nil)
+	if err != nil {
+		return e
+	}
+	if list, err := members(body); verified && err == nil && readHKResult(newFields(list)).status == "S" {
 		e.Class, e.Scope, e.Proof = Ambiguous, ScopeNone, ProofNone
 	}
 	return e
@@ -141,13 +175,27 @@ var (
 	errHKAlgorithm = errors.New("the algorithm of the signature is not supported")
 	errHKVersion   = errors.New("the key version is not configured")
 	errHKSignature = errors.New("the signature does not match")
-	errHKSkew      = errors.New("Response-Time of the success is not within 5 minutes of the call")
+	errHKSkew      = errors.New("Response-Time of the success is too far from the call")
+	errHKUnsigned  = errors.New("not signed")
 )
 
 // verify checks the signature of an answer over its raw bytes. It returns false without an
 // error for an answer that has neither signature nor time; half of that is refused, and so is
 // a signature that does not match, whatever the answer says.
-func (h *hk) verify(a *answer) (bool, error) {
+func (h *hk) verify(a *answer, st *steps) (bool, error) {
+	verified, err := h.authenticate(a, st)
+	switch {
+	case err != nil:
+		st.bad("signature", "%v", err)
+	case verified:
+		st.ok("signature", "over the raw body")
+	default:
+		st.bad("signature", "the answer carries neither Signature nor Response-Time")
+	}
+	return verified, err
+}
+
+func (h *hk) authenticate(a *answer, st *steps) (bool, error) {
 	for _, name := range []string{"Signature", "Response-Time", "Client-Id", "Encrypt"} {
 		if len(a.header.Values(name)) > 1 {
 			return false, errHKTwice
@@ -158,10 +206,11 @@ func (h *hk) verify(a *answer) (bool, error) {
 	}
 	signature, at := a.header.Get("Signature"), a.header.Get("Response-Time")
 	switch {
+	case signature == "" && at == "" && a.header.Get("Encrypt") != "":
+		return false, errHKEncrypted
+	case signature == "" && at == "" && h.refuseUnsigned:
+		return false, errHKUnsigned
 	case signature == "" && at == "":
-		if a.header.Get("Encrypt") != "" {
-			return false, errHKEncrypted
-		}
 		return false, nil
 	case signature == "" || at == "":
 		return false, errHKHalf
@@ -170,25 +219,27 @@ func (h *hk) verify(a *answer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, h.check(sig, hkContent(h.url.RequestURI(), h.clientID, at, a.body))
+	st.ok("header", "algorithm %s, key version %s, %d bytes of signature", foreign(sig.algorithm, maxCode), foreign(sig.keyVersion, maxCode), len(sig.signature))
+	return true, h.check(sig, hkContent(h.path, h.clientID, at, a.body))
 }
 
 // check verifies under the key that the header names; where it names none, under each, the
 // newest first.
 func (h *hk) check(sig hkSignature, content []byte) error {
-	if !sig.isRSA256() {
+	purpose := sig.purpose()
+	if purpose == "" {
 		return errHKAlgorithm
 	}
-	versions := h.versions
-	if sig.keyVersion != "" {
-		versions = []string{sig.keyVersion}
-	}
-	for _, v := range versions {
-		key, ok := h.keys[v]
-		if !ok {
+	versions := h.keys.versions(hkPlatform, purpose)
+	if v := sig.keyVersion; v != "" {
+		if h.keys[hkKeyID{hkPlatform, purpose, v}] != nil {
+			versions = []string{v}
+		} else if !h.tryAll {
 			return errHKVersion
 		}
-		if verifyAny(crypto.SHA256, []*rsa.PublicKey{key}, content, sig.signature) {
+	}
+	for _, v := range versions {
+		if h.verifyUnder(h.keys[hkKeyID{hkPlatform, purpose, v}], content, sig.signature) {
 			return nil
 		}
 	}
@@ -218,6 +269,10 @@ func (h *hk) understand(r Request, s *sealed, a *answer, f *fields, rep *Reply) 
 	}
 	orderID := f.text("orderId")
 	v := judgeHK(res.status, res.code, rep.Verified)
+	if c, ok := h.classes[res.code]; ok && (res.status == "F" || res.status == "U") && v.class != Untrusted {
+		v.class = c
+	}
+	s.steps.ok("result", "%s %s: class %s", rep.ResultStatus, rep.Code, v.class)
 	e := &Error{
 		Method: r.Method(), Class: v.class, Code: rep.Code, Message: rep.Message, HTTPStatus: a.status,
 		RetryAfter: a.retryAfter, Scope: v.scope, Proof: v.proof, Alert: v.alert,
@@ -238,6 +293,7 @@ func (h *hk) understand(r Request, s *sealed, a *answer, f *fields, rep *Reply) 
 		e.Class, e.Message = Ambiguous, "a success without orderId"
 		return e
 	case !h.fresh(a.header.Get("Response-Time"), s.at):
+		s.steps.bad("time", "%v", errHKSkew)
 		return untrusted(r, errHKSkew.Error())
 	}
 	rep.HKOrderID = orderID
@@ -249,8 +305,9 @@ func (h *hk) understand(r Request, s *sealed, a *answer, f *fields, rep *Reply) 
 
 // fresh says whether the time of an answer lies within the skew of the attempt.
 func (h *hk) fresh(text string, sent time.Time) bool {
+	if h.skew < 0 {
+		return true
+	}
 	t, err := parseHKTime(text)
-	return err == nil && !t.Before(sent.Add(-hkSkew)) && !t.After(h.now().Add(hkSkew))
+	return err == nil && !t.Before(sent.Add(-h.skew)) && !t.After(h.now().Add(h.skew))
 }
-
-func (h *hk) checkSigner(ctx context.Context) error { return checkSigner(ctx, h.signer, crypto.SHA256) }

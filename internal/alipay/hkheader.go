@@ -84,25 +84,41 @@ func percentDecode(s string) (string, error) {
 	return string(b), nil
 }
 
-// isRSA256 says whether the name means SHA256withRSA. Names are not case-sensitive; older
-// AlipayHK pages of the same gateway call it sha256withrsa.
-func (h hkSignature) isRSA256() bool {
-	return h.algorithm == "" || strings.EqualFold(h.algorithm, algRSA256) || strings.EqualFold(h.algorithm, "sha256withrsa")
+// purpose returns the kind of key that the named algorithm verifies with; empty for one that is
+// not known: nothing falls back to RSA256. Names are not case-sensitive; older AlipayHK pages
+// of the same gateway call RSA256 sha256withrsa.
+func (h hkSignature) purpose() hkPurpose {
+	switch name := strings.ToUpper(h.algorithm); name {
+	case "", algRSA256, "SHA256WITHRSA":
+		return hkVerifyRSA
+	case algECC224:
+		return hkVerifyECC
+	}
+	return ""
 }
 
-// formatHKSignature writes a Signature header as the SDKs do: standard Base64, of which only
-// + / = are percent-coded.
+// formatHKSignature writes a Signature header.
 func formatHKSignature(algorithm, keyVersion string, sig []byte) string {
-	text := strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(base64.StdEncoding.EncodeToString(sig))
-	return "algorithm=" + algorithm + ",keyVersion=" + keyVersion + ",signature=" + text
+	return "algorithm=" + algorithm + ",keyVersion=" + keyVersion + ",signature=" + percentBase64(sig)
+}
+
+// percentBase64 codes bytes as the SDKs do: standard Base64, of which only + / = are
+// percent-coded.
+func percentBase64(b []byte) string {
+	return strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(base64.StdEncoding.EncodeToString(b))
 }
 
 // hkTimeLayouts are the forms of Request-Time and Response-Time in the family: ISO-8601 with
 // an offset, with or without its colon; fractions are taken by all.
 var hkTimeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}
 
-// hkTime is how we write it: the page's own shape.
-const hkTime = "2006-01-02T15:04:05-07:00"
+// text writes a time in the form, in a zone.
+func (l HKTimeLayout) text(at time.Time, zone *time.Location) string {
+	if l == HKTimeEpoch {
+		return strconv.FormatInt(at.UnixMilli(), 10)
+	}
+	return at.In(zone).Format(string(l))
+}
 
 var errHKTime = errors.New("not an ISO-8601 time with zone")
 

@@ -22,6 +22,7 @@ type HKOrderSync struct {
 	UserID          string    // one of the two is needed
 	OpenID          string    // up to 128
 	ExtInfo         string    // JSON object text; empty is {}
+	Seconds         bool      // the two times are written in seconds instead of milliseconds: the page gives no unit
 	Extra           Members
 }
 
@@ -84,14 +85,22 @@ func (r *HKOrderSync) content() ([]byte, error) {
 		writeMinor(o, "payAmount", r.PayAmount)
 		writeMinor(o, "discountAmount", r.DiscountAmount)
 		o.str("orderStatus", r.OrderStatus)
-		o.num("orderCreateTime", r.CreateTime.UnixMilli())
-		o.num("orderModifyTime", r.ModifyTime.UnixMilli())
+		o.num("orderCreateTime", r.instant(r.CreateTime))
+		o.num("orderModifyTime", r.instant(r.ModifyTime))
 		o.str("userId", r.UserID)
 		o.str("openId", r.OpenID)
 		o.field("newFieldjrPOUb", false) // a placeholder left on the page: never sent
 		r.writeExtInfo(o)
 		o.more(r.Extra)
 	})
+}
+
+// instant is a time as a number. The sibling pages' samples are milliseconds. [inferred]
+func (r *HKOrderSync) instant(at time.Time) int64 {
+	if r.Seconds {
+		return at.Unix()
+	}
+	return at.UnixMilli()
 }
 
 // writeExtInfo writes extInfo, which the page requires although it lists no child.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -48,25 +47,6 @@ type OpenAPIOptions struct {
 	InFlight       int              // most connections at once; 0 is 256
 	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s
 	Timeout        time.Duration    // of one attempt, from connecting to the last byte; 0 is 15 s
-	DialContext    dialFunc         // nil is the net
-	RootCAs        *x509.CertPool   // nil is the system's
-	Now            func() time.Time // nil is time.Now
-	Tracer         trace.Tracer     // nil records nothing
-	HTTP2          bool             // offers HTTP/2 beside HTTP/1.1
-	IdleTimeout    time.Duration    // of a connection; 0 is 30 s, below the time after which gateways reset
-}
-
-// HKOptions say how to reach AlipayHK's merchant gateway as one client.
-type HKOptions struct {
-	URL          string                    // absolute, of the host; the path of the API is appended
-	ClientID     string                    // given by AlipayHK
-	Signer       Signer                    // holds our private key
-	KeyVersion   string                    // of our key; empty is "1"
-	PlatformKeys map[string]*rsa.PublicKey // by key version; 2048 bits or more
-
-	InFlight       int              // most connections at once; 0 is 256
-	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s
-	Timeout        time.Duration    // of one attempt, from connecting to the last byte; 0 is 8 s
 	DialContext    dialFunc         // nil is the net
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
@@ -167,39 +147,6 @@ func (g *gateway) accept(s Signer) (Signer, error) {
 		}
 	}
 	return proven(s)
-}
-
-// NewHK returns the client at AlipayHK's merchant gateway. It connects to nothing.
-func NewHK(o HKOptions) (*App, error) {
-	u, err := baseURL(o.URL)
-	if err != nil {
-		return nil, err
-	}
-	if u.Path = strings.TrimSuffix(u.Path, "/"); !strings.HasSuffix(u.Path, hkPath) {
-		u.Path += hkPath
-	}
-	if o.ClientID == "" || o.Signer == nil || len(o.PlatformKeys) == 0 {
-		return nil, errors.New("alipay: an HK client needs a client id, a signer and a platform key")
-	}
-	for v, key := range o.PlatformKeys {
-		if err := checkAlipayKey("platform key "+v, false, key); err != nil {
-			return nil, err
-		}
-		if holdsKey(o.Signer, key) {
-			return nil, errOwnKey("platform key " + v)
-		}
-	}
-	if o.KeyVersion == "" {
-		o.KeyVersion = "1"
-	}
-	w := &hk{
-		url: u, clientID: o.ClientID, signer: o.Signer, keyVersion: o.KeyVersion,
-		keys: o.PlatformKeys, versions: newestFirst(o.PlatformKeys), now: orNow(o.Now),
-	}
-	return newApp(w, u, transport{
-		inFlight: o.InFlight, connect: o.ConnectTimeout, timeout: o.Timeout, fallback: defaultHKTimeout,
-		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer,
-	}), nil
 }
 
 // baseURL reads the address of a gateway. Which hosts are allowed is a matter of settings.

@@ -1,0 +1,163 @@
+package alipay
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"encoding/asn1"
+	"math/big"
+	"slices"
+	"strconv"
+)
+
+// Names of the two algorithms (AlipayHK Synchronize Order, "Signature"). The number of RSA256
+// is its hash; that of ECC224 is read as its curve, P-224. [inferred]
+const (
+	algRSA256 = "RSA256"
+	algECC224 = "ECC224"
+)
+
+// hkKeyID names a key. One version number means our key in a request and the platform's in an
+// answer, and a signing key need not be the one that bodies are encrypted to.
+type hkKeyID struct {
+	owner   hkOwner
+	purpose hkPurpose
+	version string
+}
+
+type (
+	hkOwner   string
+	hkPurpose string
+)
+
+const (
+	hkPlatform hkOwner = "platform"
+	hkMerchant hkOwner = "merchant"
+
+	hkVerifyRSA hkPurpose = "verify RSA256"
+	hkVerifyECC hkPurpose = "verify ECC224"
+	hkEncrypt   hkPurpose = "encrypt to"
+	hkDecrypt   hkPurpose = "decrypt with"
+)
+
+// hkKeys holds public keys, and crypto.Decrypter for hkDecrypt.
+type hkKeys map[hkKeyID]any
+
+// newHKKeys gathers the keys of the options and refuses weak ones and our own.
+func newHKKeys(o HKOptions) (hkKeys, error) {
+	keys := hkKeys{}
+	for v, k := range o.PlatformKeys {
+		if err := checkAlipayKey("platform key "+v, false, k); err != nil {
+			return nil, err
+		}
+		if holdsKey(o.Signer, k) {
+			return nil, errOwnKey("platform key " + v)
+		}
+		keys[hkKeyID{hkPlatform, hkVerifyRSA, v}] = k
+	}
+	for v, k := range o.PlatformECKeys {
+		if holdsKey(o.Signer, k) {
+			return nil, errOwnKey("platform key " + v)
+		}
+		keys[hkKeyID{hkPlatform, hkVerifyECC, v}] = k
+	}
+	if o.Encrypt == nil {
+		return keys, nil
+	}
+	to := o.Encrypt.PlatformKeys
+	if to == nil {
+		to = o.PlatformKeys
+	}
+	for v, k := range to {
+		if err := checkAlipayKey("platform key "+v+" to encrypt to", false, k); err != nil {
+			return nil, err
+		}
+		keys[hkKeyID{hkPlatform, hkEncrypt, v}] = k
+	}
+	for v, k := range o.Encrypt.OurKeys {
+		keys[hkKeyID{hkMerchant, hkDecrypt, v}] = k
+	}
+	return keys, nil
+}
+
+// versions returns the versions of a kind of key, newest first: numbers by value, all else
+// after them by text.
+func (keys hkKeys) versions(owner hkOwner, purpose hkPurpose) []string {
+	var versions []string
+	for id := range keys {
+		if id.owner == owner && id.purpose == purpose {
+			versions = append(versions, id.version)
+		}
+	}
+	slices.SortFunc(versions, newerFirst)
+	return versions
+}
+
+func newerFirst(a, b string) int {
+	x, errX := strconv.Atoi(a)
+	y, errY := strconv.Atoi(b)
+	switch {
+	case errX == nil && errY == nil && x != y:
+		return y - x
+	case (errX == nil) != (errY == nil):
+		if errX == nil {
+			return -1
+		}
+		return 1
+	case a < b:
+		return 1
+	}
+	return -1
+}
+
+// hash returns the hash of ECC224.
+func (o ECCOptions) hash() crypto.Hash {
+	if o.SHA256 {
+		return crypto.SHA256
+	}
+	return crypto.SHA224
+}
+
+// p224Bytes is the length of r and of s.
+const p224Bytes = 28
+
+// wire turns a signature in ASN.1 DER, which Go's signers give, into the form that is sent.
+func (o ECCOptions) wire(sig []byte) ([]byte, error) {
+	if !o.P1363 {
+		return sig, nil
+	}
+	var v struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(sig, &v); err != nil || len(rest) > 0 || v.R.BitLen() > 8*p224Bytes || v.S.BitLen() > 8*p224Bytes || v.R.Sign() < 0 || v.S.Sign() < 0 {
+		return nil, errFaulty
+	}
+	out := make([]byte, 2*p224Bytes)
+	v.R.FillBytes(out[:p224Bytes])
+	v.S.FillBytes(out[p224Bytes:])
+	return out, nil
+}
+
+// verify checks a signature as it was sent.
+func (o ECCOptions) verify(key *ecdsa.PublicKey, content, sig []byte) bool {
+	if o.P1363 {
+		if len(sig) != 2*p224Bytes {
+			return false
+		}
+		var err error
+		sig, err = asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(sig[:p224Bytes]), new(big.Int).SetBytes(sig[p224Bytes:])})
+		if err != nil {
+			return false
+		}
+	}
+	return ecdsa.VerifyASN1(key, digestOf(o.hash(), content), sig)
+}
+
+// verifyUnder checks a signature over content under one key.
+func (h *hk) verifyUnder(key any, content, sig []byte) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return verifyAny(crypto.SHA256, []*rsa.PublicKey{k}, content, sig)
+	case *ecdsa.PublicKey:
+		return h.ecc.verify(k, content, sig)
+	}
+	return false
+}
