@@ -54,6 +54,9 @@ POST /faults takes a list of faults as in simulator.yaml, DELETE /faults ends th
 			if (o.file == "") == (o.dir == "") {
 				return usageError{errors.New("simulate wants --out DIR or -c FILE")}
 			}
+			if o.noServe && o.dir == "" {
+				return usageError{errors.New("--no-serve wants --out DIR: there is nothing to do")}
+			}
 			return o.run(c)
 		},
 	}
@@ -66,7 +69,7 @@ POST /faults takes a list of faults as in simulator.yaml, DELETE /faults ends th
 	f.StringVar(&o.admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: none")
 	f.StringSliceVar(&o.brokers, "brokers", []string{localBroker}, "Kafka, for bridge.yaml")
 	f.StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, for bridge.yaml")
-	f.StringVar(&o.orders, "orders", "", "order events as JSON lines: what they take for granted is made (order numbers that begin with R stay unknown)")
+	f.StringVar(&o.orders, "orders", "", "order events as JSON lines in a `file`: the credit trades and Koubei orders that they are about are made, but for order numbers that begin with R (default with --out: examples/orders.jsonl)")
 	f.Uint64Var(&o.seed, "seed", 0, "of everything random but keys")
 	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "of each answer, half before and half after its effect")
 	f.DurationVar(&o.jitter, "jitter", 0, "spread evenly on top of latency")
@@ -74,6 +77,9 @@ POST /faults takes a list of faults as in simulator.yaml, DELETE /faults ends th
 }
 
 func (o simulateOptions) run(c *cobra.Command) error {
+	if o.noServe {
+		return o.write(c.OutOrStdout(), o.listen)
+	}
 	gateway, err := listen(c, o.listen)
 	if err != nil {
 		return err
@@ -82,12 +88,9 @@ func (o simulateOptions) run(c *cobra.Command) error {
 	file := o.file
 	if o.dir != "" {
 		file = filepath.Join(o.dir, simulatorFile)
-		if err := o.write(c.OutOrStdout(), gateway.Addr()); err != nil {
+		if err := o.write(c.OutOrStdout(), gateway.Addr().String()); err != nil {
 			return err
 		}
-	}
-	if o.noServe {
-		return nil
 	}
 	sim, err := o.build(c, file)
 	if err != nil {
@@ -96,7 +99,7 @@ func (o simulateOptions) run(c *cobra.Command) error {
 	return o.serve(c, sim, gateway)
 }
 
-// listen opens a port and warns when others can reach it (security rule D5).
+// listen opens a port and warns when others can reach it (security D5).
 func listen(c *cobra.Command, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(c.Context(), "tcp", address)
 	if err != nil {
@@ -130,11 +133,14 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 	if len(made.Apps)+len(made.HKApps) > 0 {
 		return nil, fmt.Errorf("%s: an app has no keys; name them, or let bridge simulate --out DIR make them", file)
 	}
-	sim, err := simulator.New(options)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	if o.orders != "" || o.dir != "" {
+		n, err := preload(&options, o.orders)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", n)
 	}
-	return sim, o.addOrders(c, sim, options.Apps)
+	return simulator.New(options)
 }
 
 func readSimulator(file string) (simulator.Config, error) {
@@ -148,23 +154,6 @@ func readSimulator(file string) (simulator.Config, error) {
 		return simulator.Config{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return cfg, nil
-}
-
-func (o simulateOptions) addOrders(c *cobra.Command, sim *simulator.Simulator, apps []simulator.App) error {
-	if o.orders == "" {
-		return nil
-	}
-	f, err := os.Open(o.orders) //nolint:gosec // the operator names his own file
-	if err != nil {
-		return fmt.Errorf("orders: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	n, err := preload(sim, apps, f)
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.orders, err)
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "made %d orders that %s takes for granted\n", n, o.orders)
-	return nil
 }
 
 // serve answers until the command's context ends, and says then what came.
@@ -199,15 +188,18 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: log.New(io.Discard, "", 0), // broken connections are our own faults
 	}
-	defer context.AfterFunc(ctx, func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSimulator)
-		defer cancel()
-		if s.Shutdown(stopping) != nil {
-			_ = s.Close()
-		}
-	})()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	served := make(chan error, 1) // closed by nobody; one value
+	go func() { served <- s.Serve(l) }()
+	select {
+	case err := <-served:
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
 	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSimulator)
+	defer cancel()
+	if s.Shutdown(stopping) != nil {
+		_ = s.Close()
+	}
+	<-served
 	return nil
 }

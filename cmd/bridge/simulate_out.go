@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"text/template"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
 )
 
@@ -40,7 +40,7 @@ type madeFile struct {
 }
 
 // write fills the folder, or leaves it as it is when it was filled before.
-func (o simulateOptions) write(out io.Writer, gateway net.Addr) error {
+func (o simulateOptions) write(out io.Writer, gateway string) error {
 	bridge, err := o.bridgeSettings(gateway)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func madeKeys() ([]madeFile, error) {
 	}
 	values := settingsValues{Mark: config.SimulatorMark, App: simulatedApp, Client: simulatedClient}
 	for i, a := range simulatedAccounts() {
-		if a.channel == "HK" {
+		if a.channel == order.ChannelHK {
 			continue
 		}
 		m := simulatedMerchant{Name: a.name, Seller: fmt.Sprintf("20880000000000%02d", i+1), Token: rand.Text()}
@@ -190,7 +190,7 @@ func quotedList(list []string) string {
 }
 
 // bridgeSettings returns bridge.yaml for a gateway at this address.
-func (o simulateOptions) bridgeSettings(gateway net.Addr) (string, error) {
+func (o simulateOptions) bridgeSettings(gateway string) (string, error) {
 	return render(bridgeTemplate, settingsValues{
 		Mark: config.SimulatorMark, App: simulatedApp, Client: simulatedClient,
 		Brokers: o.brokers, Registry: o.registry, URL: "http://" + reachable(gateway),
@@ -198,10 +198,13 @@ func (o simulateOptions) bridgeSettings(gateway net.Addr) (string, error) {
 }
 
 // reachable is how this machine reaches a listener, also one that listens everywhere.
-func reachable(a net.Addr) string {
-	at, err := netip.ParseAddrPort(a.String())
+func reachable(address string) string {
+	at, err := netip.ParseAddrPort(address)
 	if err == nil && at.Addr().IsUnspecified() {
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
 	}
-	return a.String()
+	if port, ok := strings.CutPrefix(address, ":"); ok {
+		return "127.0.0.1:" + port
+	}
+	return address
 }

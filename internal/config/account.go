@@ -17,7 +17,7 @@ type Account struct {
 	AllowViolated    bool   `yaml:"allow_violated,omitempty"` // let CREDIT events write a negative record
 
 	// Payees lists, by field of OrderEvent, the values that events may name there: who is paid,
-	// earns commission or agrees to be charged is refused unless listed (security.md K2).
+	// earns commission or agrees to be charged is refused unless listed (security K2).
 	Payees map[string][]string `yaml:"payees,omitempty"`
 	// Extra lists the members that extra_json may hold. ExtraMoney lets those of them through
 	// that pay, settle or agree to be charged.

@@ -20,7 +20,7 @@ var (
 	hostForm    = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*)?$`) // trusted_hosts: no scheme, port or path
 	wordForm    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)   // reasons of a skip
 	visibleForm = regexp.MustCompile(`^[!-~]{1,128}$`)
-	extraForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`) // members of JSON texts (security.md K3)
+	extraForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`) // members of JSON texts (security K3)
 )
 
 // check applies every rule that needs more than one value's form.
@@ -179,7 +179,7 @@ func (fs *findings) address(path, text string) (*url.URL, bool) {
 	return u, true
 }
 
-// secureURL wants https, or http that does not leave the machine (security.md G1).
+// secureURL wants https, or http that does not leave the machine (security G1).
 func (fs *findings) secureURL(path, text string) {
 	u, ok := fs.address(path, text)
 	if ok && u.Scheme != "https" && !loopback(u.Hostname()) {

@@ -9,7 +9,7 @@ import (
 )
 
 // SimulatorMark stands in every key file that `bridge simulate` makes. The simulator's keys
-// lie about in many places, so nothing but the simulator may trust one (security.md G7).
+// lie about in many places, so nothing but the simulator may trust one (security G7).
 const SimulatorMark = "made by bridge simulate"
 
 // The gateways' hosts (alipay.trade.create, "request address"; AlipayHK Synchronize Order).
@@ -92,7 +92,7 @@ func (fs *findings) publicKey(path string, f File) {
 	}
 }
 
-// checkURL holds the gateway's address against the environment (security.md G1).
+// checkURL holds the gateway's address against the environment (security G1).
 func (a App) checkURL(fs *findings, path string, trusted []string) {
 	path += ".url"
 	if a.URL == "" {

@@ -85,7 +85,7 @@ func (t *Topics) defaults() {
 }
 
 // Input is one input topic. The topic is the only identity that a record has, so it says which
-// accounts its events may name (security.md K1).
+// accounts its events may name (security K1).
 type Input struct {
 	Name           string   `yaml:"name"`
 	Accounts       []string `yaml:"accounts"`
@@ -93,7 +93,7 @@ type Input struct {
 	DeadLetters    string   `yaml:"dead_letters"`              // default: <name>.dlq
 }
 
-// Delivery are the engine's figures (delivery.md, section 6).
+// Delivery are the engine's figures (DESIGN.md, "Figures").
 type Delivery struct {
 	SettleEvery time.Duration `yaml:"settle_every"`
 	SettleCount int           `yaml:"settle_count"` // outcomes of one transaction at most

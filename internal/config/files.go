@@ -12,7 +12,7 @@ import (
 )
 
 // Bounds of a key or certificate text, checked before anybody decodes it: decoders of PEM may
-// take the square of its length (security.md Y7; CVE-2024-12401).
+// take the square of its length (security Y7; CVE-2024-12401).
 const (
 	maxText   = 64 << 10
 	maxBlocks = 16
@@ -64,7 +64,7 @@ func readFile(name string, secret bool) (string, error) {
 	return text, nil
 }
 
-// private says whether only the owner may read a file; root may let a group (security.md Y1,
+// private says whether only the owner may read a file; root may let a group (security Y1,
 // which is PostgreSQL's rule; a Kubernetes secret with fsGroup has 0440 and belongs to root).
 func private(info fs.FileInfo) bool {
 	mode := info.Mode().Perm()

@@ -11,7 +11,7 @@ var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // substitute replaces each ${NAME} once. It works on values that YAML has already been
 // parsed into, so what the environment holds can never become structure, and what it
-// puts in is not looked at again (security.md Y1).
+// puts in is not looked at again (security Y1).
 func substitute(text string, env func(string) (string, bool)) (string, error) {
 	if strings.Contains(reference.ReplaceAllString(text, ""), "${") {
 		return "", fmt.Errorf("%s has a ${ that begins no ${NAME}; a name has letters, digits and _", quote(text))

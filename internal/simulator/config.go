@@ -128,6 +128,24 @@ func LoadConfig(r io.Reader) (Config, error) {
 	return c, nil
 }
 
+// LoadFaults reads a list of [FaultConfig], as the key faults of a settings file holds it.
+func LoadFaults(r io.Reader) ([]Fault, error) {
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	var list []FaultConfig
+	if err := d.Decode(&list); err != nil {
+		return nil, fmt.Errorf("read faults: %w", err)
+	}
+	faults := make([]Fault, len(list))
+	for i, c := range list {
+		var err error
+		if faults[i], err = c.fault(); err != nil {
+			return nil, fmt.Errorf("faults[%d]: %w", i, err)
+		}
+	}
+	return faults, nil
+}
+
 // Generated are the apps for which a configuration gave no keys.
 type Generated struct {
 	Apps   []GeneratedApp

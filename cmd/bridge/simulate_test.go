@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/order"
+)
+
+// simulated fills a folder once for all tests that only read it.
+var simulated = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "simulate")
+	if err == nil {
+		_, err = simulate(context.Background(), "--out", dir, "--no-serve")
+	}
+	return dir, err
+})
+
+// simulate runs the command and returns what it prints to stdout.
+func simulate(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	c := simulateCommand()
+	c.SetArgs(args)
+	c.SetOut(&out)
+	c.SetErr(io.Discard)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	err := c.ExecuteContext(ctx)
+	return out.String(), err
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := simulated(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+func outFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := simulated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestWrittenSettingsFit: what simulate writes is what run reads.
+func TestWrittenSettingsFit(t *testing.T) {
+	cfg, err := config.Load(filepath.Join(outFolder(t), bridgeFile), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := partsOf(cfg, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)); err != nil {
+		t.Error(err)
+	}
+	for _, a := range simulatedAccounts() {
+		if got := cfg.Accounts[a.name]; got.Channel != string(a.channel) {
+			t.Errorf("account %s = %+v", a.name, got)
+		}
+	}
+}
+
+// TestSimulatedKeysAreForNothingElse: turning the settings into production's is refused.
+func TestSimulatedKeysAreForNothingElse(t *testing.T) {
+	dir := outFolder(t)
+	text, err := os.ReadFile(filepath.Join(dir, bridgeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	real := strings.NewReplacer("environment: simulator", "environment: sandbox", "http://127.0.0.1:8090", "https://openapi-sandbox.dl.alipaydev.com").Replace(string(text))
+	path := filepath.Join(dir, "changed.yaml")
+	if err := os.WriteFile(path, []byte(real), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Load(path, os.LookupEnv)
+	var faults config.Faults
+	if !errors.As(err, &faults) || len(faults) != 4 || !strings.Contains(faults[0].Msg, "a key of the simulator") {
+		t.Errorf("err = %v, want each of the four keys refused", err)
+	}
+}
+
+// TestSimulateKeepsWhatItWrote: a second run makes no new keys, and nothing that is not ours
+// is overwritten unless told.
+func TestSimulateKeepsWhatItWrote(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	key := filepath.Join(dir, "keys", "app-private.pem")
+	read := func() string {
+		b, _ := os.ReadFile(key)
+		return string(b)
+	}
+	if err := os.WriteFile(filepath.Join(dir, bridgeFile), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := simulate(ctx, "--out", dir, "--no-serve"); err == nil || read() != "" {
+		t.Errorf("a foreign file was overwritten: %v", err)
+	}
+	if _, err := simulate(ctx, "--out", dir, "--no-serve", "--force"); err != nil {
+		t.Fatal(err)
+	}
+	first := read()
+	out, err := simulate(ctx, "--out", dir, "--no-serve")
+	if err != nil || read() != first || !strings.Contains(out, "using what is in") || strings.Contains(out, "is kept") {
+		t.Errorf("second run: %v\n%s", err, out)
+	}
+	out, err = simulate(ctx, "--out", dir, "--no-serve", "--brokers", "kafka:9092")
+	if err != nil || !strings.Contains(out, "is kept") {
+		t.Errorf("other flags: %v\n%s", err, out)
+	}
+	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestSimulateNeedsToKnowWhat(t *testing.T) {
+	for _, args := range [][]string{nil, {"--out", "a", "-c", "b"}, {"-c", "b", "--no-serve"}} {
+		if _, err := simulate(t.Context(), args...); exitCode(err) != exitUsage {
+			t.Errorf("%q: %v, want a usage error", args, err)
+		}
+	}
+}
+
+// lines hands out what is written to it, line by line.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+// await returns what follows the words in the first line that holds them.
+func (l lines) await(t *testing.T, words string) string {
+	t.Helper()
+	for {
+		select {
+		case line := <-l:
+			if _, after, ok := strings.Cut(line, words); ok {
+				return strings.TrimSpace(after)
+			}
+		case <-t.Context().Done():
+			t.Fatalf("never said %q", words)
+		}
+	}
+}
+
+// TestSimulateServes: the bridge's own client, made from the written settings, gets answers
+// that it trusts; the admin port tells what happened and takes faults.
+func TestSimulateServes(t *testing.T) {
+	dir := outFolder(t)
+	ctx, stop := context.WithCancel(t.Context())
+	said, out := make(lines, 100), new(bytes.Buffer)
+	c := simulateCommand()
+	c.SetArgs([]string{"--out", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
+	c.SetOut(out)
+	c.SetErr(said)
+	done := make(chan error, 1)
+	go func() { done <- c.ExecuteContext(ctx) }()
+	gateway, admin := said.await(t, "not for real use, at "), said.await(t, "admin at ")
+
+	cfg, err := config.Load(filepath.Join(dir, bridgeFile), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	main := cfg.Apps["main"]
+	main.URL = gateway
+	app, err := appOf(main, noop.NewTracerProvider().Tracer(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	credit := app.Client(alipay.Merchant{AppAuthToken: cfg.Accounts[creditAccount].AppAuthTokenFile.Text.Reveal()})
+	reply, err := credit.Do(t.Context(), &alipay.TradeQuery{TradeNo: "2026110122001400000000000006"})
+	if err != nil || reply.OutTradeNo != "C20261101006" {
+		t.Errorf("a trade of examples/orders.jsonl: %+v, %v", reply, err)
+	}
+	if got := post(t, admin+"/faults", `[{kind: refuse, sub_code: ACQ.ACCESS_FORBIDDEN}]`); got != http.StatusOK {
+		t.Errorf("POST /faults = %d", got)
+	}
+	if got := post(t, admin+"/faults", `[{kind: earthquake}]`); got != http.StatusBadRequest {
+		t.Errorf("POST of a bad fault = %d", got)
+	}
+	_, err = credit.Do(t.Context(), &alipay.TradeQuery{OutTradeNo: "C1"})
+	if refused := (*alipay.Error)(nil); !errors.As(err, &refused) || refused.SubCode != "ACQ.ACCESS_FORBIDDEN" {
+		t.Errorf("err = %v, want the fault", err)
+	}
+	checkJournal(t, admin)
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got := out.String(); !strings.Contains(got, "requests 0, executions 0, queries 2") {
+		t.Errorf("at the end it said %q", got)
+	}
+}
+
+func post(t *testing.T, url, body string) int {
+	t.Helper()
+	resp, err := http.Post(url, "application/yaml", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+func checkJournal(t *testing.T, admin string) {
+	t.Helper()
+	resp, err := http.Get(admin + "/journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var got []string
+	for d := json.NewDecoder(resp.Body); d.More(); {
+		var line struct{ Kind, Method, Verdict, Fault string }
+		if err := d.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, line.Kind+" "+line.Verdict)
+	}
+	want := []string{"request 10000", "request 40004 ACQ.ACCESS_FORBIDDEN"}
+	if !slices.Equal(got, want) {
+		t.Errorf("journal = %q, want %q", got, want)
+	}
+}
+
+// TestSettingsKnowWhatOrderKnows: config imports nothing of ours, so its lists of words are
+// copies of order's; here they are held together.
+func TestSettingsKnowWhatOrderKnows(t *testing.T) {
+	var types []string
+	for _, e := range order.EventTypes() {
+		if e != order.TypeUnknown {
+			types = append(types, string(e))
+		}
+	}
+	if !slices.Equal(config.EventTypes(), types) {
+		t.Errorf("event types = %q, want %q", config.EventTypes(), types)
+	}
+	if !slices.Equal(config.PayeeFields(), order.PayeeFields()) {
+		t.Errorf("payee fields = %q, want %q", config.PayeeFields(), order.PayeeFields())
+	}
+	for call, channels := range config.Calls() {
+		for _, channel := range channels {
+			for _, status := range []string{"", "CLOSED"} {
+				if status != "" && call != config.CallSync && call != config.CallHKSync {
+					continue
+				}
+				row := config.Row{Channel: channel, Call: call, Status: status, If: config.Conditions(), Events: config.EventTypes()}
+				if _, err := plannerOf(config.Account{Channel: channel, Mapping: []config.Row{row}}); err != nil {
+					t.Errorf("%+v: %v", row, err)
+				}
+			}
+		}
+	}
+}
