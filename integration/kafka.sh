@@ -257,7 +257,7 @@ main() {
 	read)
 		shift
 		reader_venv
-		exec "$venv/bin/python" -W ignore "$here/reader.py" --brokers "127.0.0.1:$port" --registry "$registry_url" "$@"
+		exec "$venv/bin/python" "$here/reader.py" --brokers "127.0.0.1:$port" --registry "$registry_url" "$@"
 		;;
 	*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 	esac

@@ -11,11 +11,14 @@ import datetime
 import json
 import sys
 import time
+import warnings
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
-from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+
+with warnings.catch_warnings(record=True):  # Authlib announces its own deprecations, whatever -W says
+    from confluent_kafka.schema_registry import SchemaRegistryClient
+    from confluent_kafka.schema_registry.avro import AvroDeserializer
 
 
 def arguments():
