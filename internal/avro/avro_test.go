@@ -177,7 +177,7 @@ func manyBooleans(n int) []byte {
 	return append(b, 0)
 }
 
-func TestSchemaRefused(t *testing.T) {
+func TestK5_SchemaRefused(t *testing.T) {
 	nested := strings.Repeat(`{"type":"array","items":`, 33) + `"int"` + strings.Repeat("}", 33)
 	var fields []string
 	for i := range 2001 {
@@ -303,7 +303,7 @@ func TestFolderRefuses(t *testing.T) {
 	}
 }
 
-func TestTooLarge(t *testing.T) {
+func TestK5_TooLarge(t *testing.T) {
 	r, err := avro.NewFolder(schemas.FS, 100)
 	if err != nil {
 		t.Fatal(err)

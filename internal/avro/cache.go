@@ -19,10 +19,12 @@ type codecEntry struct {
 	used  uint64    // when it was asked for last, in the cache's own count
 }
 
-// codecCache keeps at most [maxCodecs] answers and drops the one that was unused longest.
+// codecCache keeps at most [maxCodecs] answers, made of at most [maxCodecText], and drops
+// those that were unused longest.
 type codecCache struct {
 	mu      sync.Mutex
 	entries map[codecKey]*codecEntry // guarded by mu
+	text    int                      // bytes of all schemas in it; guarded by mu
 	count   uint64                   // of all gets; guarded by mu
 }
 
@@ -52,12 +54,29 @@ func (c *codecCache) keep(key codecKey, codec *Codec, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.entries[key]; !known && len(c.entries) >= maxCodecs {
+	c.drop(key)
+	for len(c.entries) > 0 && (len(c.entries) >= maxCodecs || c.text+e.size() > maxCodecText) {
 		c.dropOldest()
 	}
 	c.count++
 	e.used = c.count
 	c.entries[key] = e
+	c.text += e.size()
+}
+
+// size is the length of an entry's schema, which its memory grows with.
+func (e *codecEntry) size() int {
+	if e.codec == nil {
+		return 0
+	}
+	return len(e.codec.text)
+}
+
+func (c *codecCache) drop(key codecKey) {
+	if e := c.entries[key]; e != nil {
+		c.text -= e.size()
+		delete(c.entries, key)
+	}
 }
 
 // dropOldest looks at every entry: it runs at most [asksPerSecond] times a second and topic.
@@ -69,5 +88,5 @@ func (c *codecCache) dropOldest() {
 			oldest, first = key, false
 		}
 	}
-	delete(c.entries, oldest)
+	c.drop(oldest)
 }

@@ -12,8 +12,11 @@ import (
 const (
 	// askTimeout bounds one look-up with all its requests (security K7).
 	askTimeout = 5 * time.Second
-	// maxCodecs bounds the cache; a codec takes some 100 kB (security K7).
+	// maxCodecs bounds the cache of codecs (security K7).
 	maxCodecs = 1000
+	// maxCodecText bounds the schema texts that it was made of: a codec takes up to 46 bytes
+	// for each, so that 1,000 large schemas of a hostile producer would take 3 GB.
+	maxCodecText = 2 << 20
 	// negativeFor is how long an id stays unknown without asking again: long enough to make
 	// repeats cheap, short enough for a schema that a replica of the registry learned late.
 	negativeFor = 30 * time.Second

@@ -153,7 +153,7 @@ func TestOutageIsNotTheRecordsFault(t *testing.T) {
 }
 
 // Ids are global in a registry: one of another topic says nothing about this one (security K7).
-func TestIDOfAnotherSubjectIsNotTaken(t *testing.T) {
+func TestK7_IDOfAnotherSubjectIsNotTaken(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *registryServer, r *avro.Registry) {
 		if _, _, err := r.Open(t.Context(), "others", smallValue(1)); reason(err) != avro.ReasonUndecodable {
 			t.Errorf("got %v, want undecodable", err)
@@ -164,7 +164,7 @@ func TestIDOfAnotherSubjectIsNotTaken(t *testing.T) {
 	})
 }
 
-func TestLookUpsOfOneTopicAreLimited(t *testing.T) {
+func TestK7_LookUpsOfOneTopicAreLimited(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
 		start := time.Now()
 		for id := range 25 {
@@ -205,6 +205,7 @@ func TestAnswersThatAreNoSchema(t *testing.T) {
 		{"another type", `{"schemaType":"JSON","schema":"{}"}`, avro.ReasonUndecodable},
 		{"references", `{"schema":` + string(mustJSON(small)) + `,"references":[{"name":"a","subject":"b","version":1}]}`, avro.ReasonSchemaRefused},
 		{"a schema that is not safe", schemaAnswer(`{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}`), avro.ReasonSchemaRefused},
+		{"an answer of 2 MB", strings.Repeat(" ", 2<<20), avro.ReasonSchemaRefused},
 		{"a schema of half a megabyte", schemaAnswer(`"` + strings.Repeat("x", 512<<10) + `"`), avro.ReasonSchemaRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,14 +230,13 @@ func mustJSON(v any) []byte {
 }
 
 // Each of these is a registry that cannot be asked: the caller waits, and nothing is followed.
-func TestRegistryThatMisbehaves(t *testing.T) {
+func TestK7_RegistryThatMisbehaves(t *testing.T) {
 	var elsewhere atomic.Bool
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Store(true) }))
 	defer other.Close()
 	t.Setenv("HTTP_PROXY", other.URL)
 	for name, answer := range map[string]http.HandlerFunc{
-		"a redirect":        func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
-		"an endless answer": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2<<20)) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
 		"a bare 404: the URL is wrong": func(w http.ResponseWriter, r *http.Request) {
 			http.NotFound(w, r)
 		},
@@ -260,7 +260,7 @@ func TestRegistryThatMisbehaves(t *testing.T) {
 	}
 }
 
-func TestRegistryURLs(t *testing.T) {
+func TestK7_RegistryURLs(t *testing.T) {
 	for url, ok := range map[string]bool{
 		"https://registry.example.com": true, "http://127.0.0.1:8081": true, "http://[::1]:8081": true, "http://localhost": true,
 		"http://registry.example.com": false, "http://10.0.0.1": false, "ftp://localhost": false, "registry:8081": false,
@@ -317,7 +317,7 @@ func mustClient(t *testing.T, url string) *sr.Client {
 }
 
 // The cache is bounded, and what is used stays in it.
-func TestCodecCacheIsBounded(t *testing.T) {
+func TestK7_CodecCacheIsBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
 		open := func(id int) {
 			value := []byte{0, 0, 0, byte(id >> 8), byte(id), 2}
@@ -331,6 +331,34 @@ func TestCodecCacheIsBounded(t *testing.T) {
 		before := s.asked.Load()
 		open(1)
 		open(1100)
+		if got := s.asked.Load(); got != before {
+			t.Errorf("what was used last was asked for again: %d look-ups", got-before)
+		}
+		open(2)
+		if got := s.asked.Load(); got != before+1 {
+			t.Errorf("the oldest was still known, or %d look-ups", got-before)
+		}
+	})
+}
+
+// A producer may register a thousand schemas that are as large as they may be.
+func TestK7_CodecCacheIsBoundedByText(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		large := recordOf(fieldOf(`"int"`, `,"doc":"`+strings.Repeat("x", 200<<10)+`"`))
+		open := func(id byte) {
+			if _, _, err := r.Open(t.Context(), "events", smallValue(id)); err != nil {
+				t.Errorf("id %d: %v", id, err)
+			}
+		}
+		for id := byte(2); id < 22; id++ { // 4 MiB of text, of which 2 stay
+			s.set(strconv.Itoa(int(id)), schemaAnswer(large))
+			open(1)
+			open(id)
+		}
+		before := s.asked.Load()
+		open(1)
+		open(21)
+		open(14)
 		if got := s.asked.Load(); got != before {
 			t.Errorf("what was used last was asked for again: %d look-ups", got-before)
 		}

@@ -112,6 +112,10 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (strin
 	if unknown(err) {
 		return "", undecodable("the registry does not know it")
 	}
+	var long *http.MaxBytesError
+	if errors.As(err, &long) { // or a producer with a large schema would stop its partition
+		return "", &UndecodableError{ReasonSchemaRefused, fmt.Errorf("the registry's answer has more than %d bytes", maxAnswer)}
+	}
 	if err != nil {
 		return "", outage(err)
 	}
