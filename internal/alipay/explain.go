@@ -26,8 +26,7 @@ func (s *steps) note(name string, ok bool, format string, args []any) {
 	}
 }
 
-// whyNot says in words for people why a signature does not match. It costs a few more
-// verifications, so the steps of ordinary calls go without.
-func (t *trust) whyNot(h crypto.Hash, keys []*rsa.PublicKey, env envelope, sig []byte) string {
+// whyNot says in words for people why a signature does not match.
+func whyNot(h crypto.Hash, keys []*rsa.PublicKey, text, sig []byte) string {
 	return "the signature does not match"
 }

@@ -234,3 +234,16 @@ func EncryptHK(to *rsa.PublicKey, plain []byte) (body []byte, header string) {
 	}
 	return body, header
 }
+
+// SignedTexts returns what a notification may have signed.
+func SignedTexts(body []byte) []string {
+	form, err := parseForm(body)
+	var texts []string
+	for _, v := range form.variants() {
+		texts = append(texts, string(form.signedText(v)))
+	}
+	if err != nil {
+		return nil
+	}
+	return texts
+}

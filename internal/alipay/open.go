@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,10 +67,10 @@ func (g *gateway) authenticate(ctx context.Context, r Request, s *sealed, env en
 		s.steps.bad("certificate", "the answer names no alipay_cert_sn, so it counts as not signed")
 		return false, nil
 	}
-	sig, err := base64.StdEncoding.DecodeString(env.sign)
+	sig, err := decodeSign(env.sign)
 	if err != nil {
-		s.steps.bad("signature", "sign is no Base64")
-		return false, untrusted(r, "the signature is no Base64")
+		s.steps.bad("signature", "%v", err)
+		return false, untrusted(r, err.Error())
 	}
 	keys, err := g.keysFor(ctx, env.certSN, s.steps)
 	if err != nil {
@@ -82,7 +81,9 @@ func (g *gateway) authenticate(ctx context.Context, r Request, s *sealed, env en
 		return false, untrusted(r, err.Error())
 	}
 	if !verifyNode(g.signType.hash(), keys, env.node, sig) {
-		s.steps.bad("signature", "%s", g.trust.whyNot(g.signType.hash(), keys, env, sig))
+		if s.steps != nil {
+			s.steps.bad("signature", "%s", whyNot(g.signType.hash(), keys, env.node, sig))
+		}
 		return false, untrusted(r, "the signature does not match")
 	}
 	s.steps.ok("signature", "%s over the bytes of the node", g.signType)
