@@ -25,7 +25,7 @@ fmt:
 ## lint: vet and the linters of .golangci.yml, also over the tagged tests
 lint:
 	go vet ./...
-	go vet -tags integration ./...
+	go vet -tags integration,bench ./...
 	go run $(LINT) run ./...
 
 ## check: what must be green before a commit
@@ -40,7 +40,7 @@ fuzz:
 
 ## bench: the bridge against a naive loop, in one run
 bench:
-	go run ./bench
+	go test -tags bench -run ^$$ -bench ^BenchmarkBridge$$ -benchtime 1x ./cmd/bridge
 
 ## integration: the main job on a real Kafka and a real registry
 integration:

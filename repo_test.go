@@ -32,7 +32,6 @@ var arrows = map[string][]string{
 	"internal/produce":    {"internal/order", "internal/alipay", "internal/telemetry"},
 	"internal/consume":    {"internal/produce", "internal/order", "internal/alipay", "internal/telemetry"},
 	"integration":         nil,
-	"bench":               nil,
 }
 
 // alone says which package alone may import a module.

@@ -1,0 +1,421 @@
+//go:build bench
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/localkafka"
+	"alipay-kafka-bridge/internal/order"
+)
+
+// The benchmarks measure this process alone: Kafka, registry and a gateway of constant
+// latency run in a child, so that their memory and their CPU are not counted as ours.
+
+const (
+	benchLatency    = 50 * time.Millisecond
+	benchPartitions = 8
+	benchBurst      = 4 // events per order, one after the other
+	serversEnv      = "BRIDGE_BENCH_SERVERS"
+)
+
+// BenchmarkServers is the child of BenchmarkBridge; by itself it measures nothing.
+func BenchmarkServers(b *testing.B) {
+	if os.Getenv(serversEnv) == "" {
+		b.Skip("serves BenchmarkBridge")
+	}
+	check(b, benchServers())
+}
+
+// servers is what the child tells the benchmark, and what it does for it.
+type servers struct {
+	Brokers  []string
+	Registry string
+	Gateway  string
+	Control  string
+	Alipay   []byte // PEM, verifies the gateway's answers
+}
+
+// benchServers serves until standard input ends.
+func benchServers() error {
+	kafka, err := localkafka.Start(localkafka.Options{})
+	if err != nil {
+		return err
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return err
+	}
+	gateway := &benchGateway{key: key}
+	s := servers{Brokers: kafka.Addrs(), Registry: kafka.RegistryURL()}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return err
+	}
+	s.Alipay = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	if s.Gateway, err = serveBench(gateway); err != nil {
+		return err
+	}
+	control := http.NewServeMux()
+	control.HandleFunc("POST /load", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.FormValue("n"))
+		if err := load(r.Context(), kafka, gateway, r.FormValue("prefix"), n); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	control.HandleFunc("GET /connections", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, gateway.connections.Swap(0))
+	})
+	if s.Control, err = serveBench(control); err != nil {
+		return err
+	}
+	line, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n%s\n", line)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return nil
+}
+
+func serveBench(h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{Handler: h}
+	if g, ok := h.(*benchGateway); ok {
+		srv.ConnState = func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				g.connections.Add(1)
+			}
+		}
+	}
+	go func() { _ = srv.Serve(l) }()
+	return "http://" + l.Addr().String(), nil
+}
+
+// benchGateway answers alipay.trade.create after a constant time with answers that were
+// signed before the measurement.
+type benchGateway struct {
+	key         *rsa.PrivateKey
+	answers     atomic.Pointer[map[string][]byte]
+	connections atomic.Int64
+}
+
+var outTradeNo = regexp.MustCompile(`"out_trade_no":"([A-Za-z0-9_]+)"`)
+
+func (g *benchGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	form, _ := url.ParseQuery(string(body))
+	m := outTradeNo.FindStringSubmatch(form.Get("biz_content"))
+	time.Sleep(benchLatency)
+	if m == nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	_, _ = w.Write((*g.answers.Load())[m[1]])
+}
+
+func (g *benchGateway) sign(orders []string) error {
+	answers := make(map[string][]byte, len(orders))
+	for _, no := range orders {
+		node := fmt.Sprintf(`{"code":"10000","msg":"Success","out_trade_no":"%s","trade_no":"2026%s"}`, no, no)
+		digest := sha256.Sum256([]byte(node))
+		sig, err := rsa.SignPKCS1v15(nil, g.key, crypto.SHA256, digest[:])
+		if err != nil {
+			return err
+		}
+		answers[no] = fmt.Appendf(nil, `{"alipay_trade_create_response":%s,"sign":"%s"}`, node, base64.StdEncoding.EncodeToString(sig))
+	}
+	g.answers.Store(&answers)
+	return nil
+}
+
+// load makes topics and fills the input with n events of 1 KB, in bursts per order.
+func load(ctx context.Context, kafka *localkafka.Cluster, g *benchGateway, prefix string, n int) error {
+	topics := benchTopics(prefix)
+	for _, t := range contract(topics) {
+		if err := kafka.CreateTopic(localkafka.Topic{Name: t.name, Partitions: benchPartitions, Schema: t.schema}); err != nil {
+			return err
+		}
+	}
+	registry, err := avro.NewRegistry(kafka.RegistryOptions())
+	if err != nil {
+		return err
+	}
+	defer registry.Close()
+	cl, err := kgo.NewClient(kafka.ClientOptions()...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	var events []order.Event
+	var orders []string
+	for i := range n {
+		no := fmt.Sprintf("B%08d", i/benchBurst)
+		if i%benchBurst == 0 {
+			orders = append(orders, no)
+		}
+		events = append(events, order.Event{
+			ID: order.EventID(fmt.Sprintf("e%d", i)), Type: order.TypeCreated, OccurredAt: time.Unix(int64(1e9+i), 0), OrderNo: alipay.OutTradeNo(no),
+			Channel: order.ChannelAccount, Total: &alipay.Money{Minor: 8888, Currency: "CNY"}, Subject: "tea", Body: strings.Repeat("b", 128),
+			BuyerUserID: "2088102146225135", BusinessParamsJSON: `{"a":"` + strings.Repeat("x", 500) + `"}`, PassbackParams: strings.Repeat("p", 170),
+		})
+	}
+	if err := g.sign(orders); err != nil {
+		return err
+	}
+	return sendEvents(ctx, cl, order.NewCodec(registry), topics.Inputs[0].Name, events)
+}
+
+func benchTopics(prefix string) config.Topics {
+	t := config.Default().Topics
+	t.Queries = nil
+	t.Inputs[0].Name, t.Inputs[0].DeadLetters = prefix+"events", prefix+"dlq"
+	t.Results, t.Snapshots, t.Observations, t.Journal = prefix+"results", prefix+"snapshots", prefix+"observations", prefix+"journal"
+	return t
+}
+
+func startServers(b *testing.B) *servers {
+	b.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkServers$")
+	cmd.Env = append(os.Environ(), serversEnv+"=1")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	check(b, err)
+	stdout, err := cmd.StdoutPipe()
+	check(b, err)
+	check(b, cmd.Start())
+	b.Cleanup(func() { _ = stdin.Close(); _ = cmd.Wait() })
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() { // the testing package talks before
+		s := &servers{}
+		if json.Unmarshal(lines.Bytes(), s) == nil {
+			go func() { _, _ = io.Copy(io.Discard, stdout) }()
+			return s
+		}
+	}
+	b.Fatal("the servers did not start")
+	return nil
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+var benchRuns atomic.Int64
+
+// load fills new topics and returns them.
+func (s *servers) load(b *testing.B, n int) config.Topics {
+	b.Helper()
+	prefix := fmt.Sprintf("b%d-", benchRuns.Add(1))
+	resp, err := http.PostForm(s.Control+"/load", url.Values{"prefix": {prefix}, "n": {strconv.Itoa(n)}})
+	check(b, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(resp.Body)
+		b.Fatalf("load: %s", text)
+	}
+	s.connections(b)
+	return benchTopics(prefix)
+}
+
+func (s *servers) connections(b *testing.B) int {
+	b.Helper()
+	resp, err := http.Get(s.Control + "/connections")
+	check(b, err)
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	n, _ := strconv.Atoi(string(text))
+	return n
+}
+
+func (s *servers) app(b *testing.B, inFlight int, signer alipay.Signer) *alipay.App {
+	b.Helper()
+	theirs, err := alipay.ParsePublicKey(s.Alipay)
+	check(b, err)
+	app, err := alipay.NewOpenAPI(alipay.OpenAPIOptions{URL: s.Gateway, AppID: "2021000000000001", Signer: signer, AlipayKey: theirs, InFlight: inFlight})
+	check(b, err)
+	return app
+}
+
+func (s *servers) registry(b *testing.B) *avro.Registry {
+	b.Helper()
+	r, err := avro.NewRegistry(avro.RegistryOptions{URL: s.Registry})
+	check(b, err)
+	return r
+}
+
+func (s *servers) kafka() []kgo.Opt {
+	return kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute})
+}
+
+// bridge handles n events and returns events per second.
+func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) float64 {
+	b.Helper()
+	topics := s.load(b, n)
+	guard := breaker.Options{InFlight: inFlight}
+	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
+	input := consume.Input{Accounts: []order.Account{"shop"}, Default: "shop"}
+	service, err := newService(parts{
+		kafka: s.kafka(), slot: "bench", registry: s.registry(b), topics: topicsOf(topics),
+		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.Input{topics.Inputs[0].Name: input}},
+		apps:     map[string]appParts{"main": {app: s.app(b, inFlight, signer), calls: guard, queries: guard}},
+		accounts: map[order.Account]accountParts{"shop": {app: "main", environment: "simulator", planner: planner}},
+		options:  consume.Options{Start: consume.Start{Earliest: true}},
+		tracer:   noop.Tracer{}, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	check(b, err)
+	defer service.close()
+	ctx, stop := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	start := time.Now()
+	go func() { ended <- service.run(ctx, func() {}) }()
+	s.await(b, topics.Results, n)
+	elapsed := time.Since(start)
+	stop()
+	check(b, <-ended)
+	return float64(n) / elapsed.Seconds()
+}
+
+// await waits until n results are committed.
+func (s *servers) await(b *testing.B, topic string, n int) {
+	b.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...))
+	check(b, err)
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		ends, err := adm.ListCommittedOffsets(b.Context(), topic)
+		check(b, err)
+		var sum int64
+		ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+		if sum >= int64(n) { // markers count too: at most some dozens too early
+			return
+		}
+	}
+}
+
+// naive is the loop that one would write first: poll, call, produce, commit, one by one.
+func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
+	b.Helper()
+	topics := s.load(b, n)
+	client := s.app(b, 1, alipay.NewRSASigner(key)).Client(alipay.Merchant{})
+	codec := order.NewCodec(s.registry(b))
+	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
+	cl, err := kgo.NewClient(append(s.kafka(), kgo.ConsumerGroup(topics.Results), kgo.ConsumeTopics(topics.Inputs[0].Name), kgo.DisableAutoCommit())...)
+	check(b, err)
+	defer cl.Close()
+	start := time.Now()
+	for done := 0; done < n; {
+		for _, r := range cl.PollFetches(b.Context()).Records() {
+			ev, err := codec.DecodeEvent(b.Context(), r.Topic, r.Value)
+			check(b, err)
+			req, err := planner.Plan(ev)
+			check(b, err)
+			reply, err := client.Do(b.Context(), req)
+			check(b, err)
+			value, err := codec.EncodeResult(b.Context(), topics.Results, order.ResultOf(order.Handling{Event: ev, Request: req}, reply, nil, time.Now()))
+			check(b, err)
+			check(b, cl.ProduceSync(b.Context(), &kgo.Record{Topic: topics.Results, Key: r.Key, Value: value}).FirstErr())
+			check(b, cl.CommitRecords(b.Context(), r))
+			done++
+		}
+	}
+	return float64(n) / time.Since(start).Seconds()
+}
+
+// BenchmarkBridge prints, of one run: events per second over in flight / latency, over the
+// naive loop, connections over in flight, and resident memory.
+func BenchmarkBridge(b *testing.B) {
+	s := startServers(b)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	check(b, err)
+	var naive float64
+	b.Run("naive", func(b *testing.B) {
+		for b.Loop() {
+			naive = s.naive(b, 100, key)
+		}
+		b.ReportMetric(naive, "events/s")
+	})
+	for _, v := range []struct {
+		name     string
+		inFlight int
+		events   int
+		signer   alipay.Signer
+	}{
+		{"64 in flight", 64, 16_000, alipay.NewRSASigner(key)},
+		{"256 in flight, signing stubbed", 256, 60_000, alipay.NewStubSigner(key.Public())},
+		{"256 in flight", 256, 20_000, alipay.NewRSASigner(key)},
+	} {
+		b.Run(v.name, func(b *testing.B) {
+			rate := 0.0
+			for b.Loop() {
+				rate = s.bridge(b, v.events, v.inFlight, v.signer)
+			}
+			b.ReportMetric(rate, "events/s")
+			b.ReportMetric(rate/(float64(v.inFlight)/benchLatency.Seconds()), "of-ideal")
+			if naive > 0 {
+				b.ReportMetric(rate/naive, "x-naive")
+			}
+			b.ReportMetric(float64(s.connections(b))/float64(v.inFlight), "connections/in-flight")
+			b.ReportMetric(residentMB(), "MB-resident")
+		})
+	}
+}
+
+// residentMB is this process's resident memory now.
+func residentMB() float64 {
+	runtime.GC()
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(text) {
+		var kb float64
+		if n, _ := fmt.Sscanf(string(line), "VmHWM: %f kB", &kb); n == 1 {
+			return kb / 1024 // the most it ever was
+		}
+	}
+	return 0
+}
