@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"html"
 	"slices"
 	"strings"
 )
@@ -70,9 +69,13 @@ var publicNames = []string{
 	"format", "method", "notify_url", "return_url", "sign_type", "timestamp", "version",
 }
 
+// unescapeHTML takes back what escaping of HTML does to a text. The standard library's takes
+// &notify_id for a sign too.
+var unescapeHTML = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#34;", `"`, "&#39;", "'", "&apos;", "'")
+
 // compareEcho compares the text we signed with the one in a refusal; nil if there is none.
 func compareEcho(ours, subMsg string) *SignatureMismatch {
-	theirs := echoed(html.UnescapeString(subMsg))
+	theirs := echoed(unescapeHTML.Replace(subMsg))
 	if ours == "" || theirs == "" {
 		return nil
 	}

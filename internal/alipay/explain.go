@@ -1,19 +1,46 @@
 package alipay
 
 import (
+	"cmp"
+	"context"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 )
 
 // Step is one step of reading what Alipay sent, for people who ask why it was believed or not.
+// It never holds a value of a field.
 type Step struct {
-	Name   string `json:"name"` // cut, signature, certificate, decrypt, code, request ...
+	Name   string `json:"name"` // cut, certificate, signature, decrypt, code, request ...
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
 }
 
-// steps collects them; nil collects nothing.
+// Explanation is what was made of something that Alipay sent, and why. It comes from the same
+// code that reads it in calls.
+type Explanation struct {
+	Verified bool   `json:"verified"`
+	Class    Class  `json:"-"`
+	Code     string `json:"code"`
+	SubCode  string `json:"sub_code"`
+	Reason   string `json:"reason"` // the first step that failed, in words
+	Steps    []Step `json:"steps"`
+}
+
+// MarshalJSON adds the class by its name.
+func (e Explanation) MarshalJSON() ([]byte, error) {
+	type plain Explanation
+	return json.Marshal(struct {
+		Class string `json:"class"`
+		plain
+	}{e.Class.String(), plain(e)})
+}
+
+// steps collects the steps of one reading; nil collects nothing.
 type steps struct{ list []Step }
 
 func (s *steps) ok(name, format string, args ...any) { s.note(name, true, format, args) }
@@ -26,7 +53,137 @@ func (s *steps) note(name string, ok bool, format string, args []any) {
 	}
 }
 
-// whyNot says in words for people why a signature does not match.
-func whyNot(h crypto.Hash, keys []*rsa.PublicKey, text, sig []byte) string {
-	return "the signature does not match"
+// explanation sums up what the steps led to.
+func (s *steps) explanation(rep Reply, err error) Explanation {
+	e := Explanation{Verified: rep.Verified, Class: ClassOf(err), Code: rep.Code, SubCode: rep.SubCode, Steps: s.list}
+	for _, step := range s.list {
+		if !step.OK {
+			e.Reason = step.Name + ": " + step.Detail
+			return e
+		}
+	}
+	if e.Reason = "signed by Alipay and read"; err != nil {
+		e.Reason = err.Error()
+	}
+	return e
+}
+
+// captured is a request of which only the method is known: its answer was captured without it.
+type captured struct{ method Method }
+
+func (c *captured) Method() Method         { return c.method }
+func (*captured) Validate() error          { return nil }
+func (c *captured) Repeatable() bool       { return c.method != MethodTradeCreate }
+func (*captured) content() ([]byte, error) { return nil, errors.New("captured without its content") }
+
+// Explain reads an answer of the classic gateway that was captured, as an app with these options
+// would, and says why. Signer and AppID may be absent; with a Signer that tells its public half
+// it also knows our own key where it should be Alipay's. Whether the answer belongs to its
+// request is not judged.
+func (o OpenAPIOptions) Explain(m Method, status int, body []byte) (Explanation, error) {
+	g, err := newReader(o)
+	if err != nil {
+		return Explanation{}, err
+	}
+	st := &steps{}
+	if o.Signer != nil {
+		g.trust.own, _ = publicOf(o.Signer).(*rsa.PublicKey)
+		g.trust.checkOwn(st)
+	}
+	r := &captured{method: m}
+	rep, err := g.open(context.Background(), r, &sealed{steps: st}, &answer{status: cmp.Or(status, http.StatusOK), body: body})
+	st.ok("request", "not judged: the request was not captured")
+	return st.explanation(rep, err), nil
+}
+
+// Explain reads an answer of AlipayHK that was captured, as a client with these options would,
+// and says why. Signer may be absent. path is that of the request line. The age of the answer
+// is not judged.
+func (o HKOptions) Explain(path string, status int, header http.Header, body []byte) (Explanation, error) {
+	own := publicOf(o.Signer)
+	o.Signer = nil
+	h, err := newHKReader(o)
+	if err != nil {
+		return Explanation{}, err
+	}
+	h.skew, h.own = -1, own
+	h.clientID = cmp.Or(o.ClientID, header.Get("Client-Id"))
+	h.path = cmp.Or(o.SigningPath, path, hkPath)
+	st := &steps{}
+	for id, k := range h.keys {
+		if pub, ok := k.(interface{ Equal(crypto.PublicKey) bool }); ok && own != nil && id.owner == hkPlatform && pub.Equal(own) {
+			st.bad("key", "platform key %s is the public half of our own private key; configure the one AlipayHK shows", id.version)
+		}
+	}
+	rep, err := h.open(context.Background(), &captured{method: MethodHKOrderSync}, &sealed{steps: st}, &answer{status: cmp.Or(status, http.StatusOK), header: header, body: body})
+	st.ok("time", "not judged: the answer was captured")
+	return st.explanation(rep, err), nil
+}
+
+// Explain reads a notification that was captured, and says why it is taken or not: class DONE is
+// taken, REJECTED is another merchant's, UNTRUSTED is not provably Alipay's. own may be nil, or
+// the public half of our own private key, which is often mistaken for Alipay's.
+func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
+	st := &steps{}
+	t := *v.trust
+	t.own = own
+	w := *v
+	w.trust = &t
+	t.checkOwn(st)
+	n, err := w.read(rawBody, st)
+	rep := Reply{Verified: err == nil, Code: string(n.Status)}
+	switch {
+	case errors.Is(err, ErrNotOurs):
+		err = &Error{Class: Rejected, Err: err}
+	case err != nil:
+		err = &Error{Class: Untrusted, Err: err}
+	}
+	return st.explanation(rep, err)
+}
+
+// checkOwn notes the commonest fault of all integrations.
+func (t *trust) checkOwn(st *steps) {
+	for _, k := range t.keys {
+		if t.own != nil && k.Key.Equal(t.own) {
+			st.bad("key", "the configured Alipay key is the public half of our own private key; configure the one Alipay shows after the upload")
+		}
+	}
+}
+
+// Preview is a signed request that is not sent.
+type Preview struct {
+	Method  Method
+	URL     string // without its query
+	Content []byte // biz_content or the body, in plain
+	ToSign  []byte // the text that is signed, tokens hidden
+	SHA256  string // of the whole signed request
+	Sign    string // the signature: with the rest a credential, to be shown for test keys only
+}
+
+// Preview validates and signs a request and sends nothing.
+func (c *Client) Preview(ctx context.Context, r Request) (Preview, error) {
+	content, err := c.prepare(r)
+	if err != nil {
+		return Preview{}, err
+	}
+	s, err := c.app.wire.seal(ctx, c.merchant, r, content)
+	if err != nil {
+		return Preview{}, err
+	}
+	u := *s.url
+	u.RawQuery = ""
+	p := Preview{Method: r.Method(), URL: u.String(), Content: content, ToSign: s.signed, SHA256: sum(s.url.String() + "\n" + string(s.body))}
+	if p.Sign = s.url.Query().Get("sign"); p.Sign == "" {
+		p.Sign = s.header.Get("Signature")
+	}
+	if s.secret != "" && r.Method() != MethodHKOrderSync { // HK's token is not signed
+		p.ToSign = hideToken(s.signed, s.secret)
+	}
+	return p, nil
+}
+
+// ellipticOf returns the public half of a signer if it is elliptic.
+func ellipticOf(s Signer) *ecdsa.PublicKey {
+	k, _ := publicOf(s).(*ecdsa.PublicKey)
+	return k
 }

@@ -3,7 +3,6 @@ package alipay
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"errors"
 	"net/http"
 	"net/url"
@@ -38,6 +37,7 @@ type hk struct {
 
 	tryAll         bool // a key version that is not configured means any key
 	refuseUnsigned bool
+	own            crypto.PublicKey // ours, to explain a mix-up; nil in calls
 }
 
 func (h *hk) speaks(m Method) bool { return m == MethodHKOrderSync }
@@ -82,16 +82,10 @@ func (h *hk) seal(ctx context.Context, m Merchant, _ Request, content []byte) (*
 
 func (h *hk) sign(ctx context.Context, text []byte) ([]byte, error) {
 	sig, err := h.signer.Sign(ctx, digestOf(h.hash, text))
-	if err != nil || h.elliptic() == nil {
+	if err != nil || ellipticOf(h.signer) == nil {
 		return sig, err
 	}
 	return h.ecc.wire(sig)
-}
-
-// elliptic returns the signer's public half if it is elliptic.
-func (h *hk) elliptic() *ecdsa.PublicKey {
-	k, _ := publicOf(h.signer).(*ecdsa.PublicKey)
-	return k
 }
 
 func (h *hk) checkSigner(ctx context.Context) error { return checkSigner(ctx, h.signer, h.hash) }
@@ -183,44 +177,43 @@ var (
 // error for an answer that has neither signature nor time; half of that is refused, and so is
 // a signature that does not match, whatever the answer says.
 func (h *hk) verify(a *answer, st *steps) (bool, error) {
-	verified, err := h.authenticate(a, st)
-	switch {
-	case err != nil:
+	refuse := func(err error) (bool, error) {
 		st.bad("signature", "%v", err)
-	case verified:
-		st.ok("signature", "over the raw body")
-	default:
-		st.bad("signature", "the answer carries neither Signature nor Response-Time")
+		return false, err
 	}
-	return verified, err
-}
-
-func (h *hk) authenticate(a *answer, st *steps) (bool, error) {
 	for _, name := range []string{"Signature", "Response-Time", "Client-Id", "Encrypt"} {
 		if len(a.header.Values(name)) > 1 {
-			return false, errHKTwice
+			return refuse(errHKTwice)
 		}
 	}
 	if id := a.header.Get("Client-Id"); id != "" && id != h.clientID {
-		return false, errHKClient
+		return refuse(errHKClient)
 	}
 	signature, at := a.header.Get("Signature"), a.header.Get("Response-Time")
 	switch {
 	case signature == "" && at == "" && a.header.Get("Encrypt") != "":
-		return false, errHKEncrypted
+		return refuse(errHKEncrypted)
 	case signature == "" && at == "" && h.refuseUnsigned:
-		return false, errHKUnsigned
+		return refuse(errHKUnsigned)
 	case signature == "" && at == "":
+		st.bad("signature", "the answer carries neither Signature nor Response-Time")
 		return false, nil
 	case signature == "" || at == "":
-		return false, errHKHalf
+		return refuse(errHKHalf)
 	}
 	sig, err := parseHKSignature(signature)
 	if err != nil {
+		return refuse(err)
+	}
+	content := hkContent(h.path, h.clientID, at, a.body)
+	if err := h.check(sig, content); err != nil {
+		if st != nil {
+			st.bad("signature", "%s", h.whyNot(sig, content, err))
+		}
 		return false, err
 	}
-	st.ok("header", "algorithm %s, key version %s, %d bytes of signature", foreign(sig.algorithm, maxCode), foreign(sig.keyVersion, maxCode), len(sig.signature))
-	return true, h.check(sig, hkContent(h.path, h.clientID, at, a.body))
+	st.ok("signature", "%s, key version %s, over the raw body", foreign(sig.algorithm, maxCode), foreign(sig.keyVersion, maxCode))
+	return true, nil
 }
 
 // check verifies under the key that the header names; where it names none, under each, the

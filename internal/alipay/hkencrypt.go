@@ -24,21 +24,17 @@ type encryption struct {
 	bytes     int // of the AES key
 }
 
-func newHKEncryption(o HKOptions) (*encryption, error) {
-	if o.Encrypt == nil {
+func newHKEncryption(o *HKEncryption, keys hkKeys) (*encryption, error) {
+	if o == nil {
 		return nil, nil
-	}
-	keys, err := newHKKeys(o)
-	if err != nil {
-		return nil, err
 	}
 	versions := keys.versions(hkPlatform, hkEncrypt)
 	if len(versions) == 0 {
 		return nil, errors.New("alipay: no platform key to encrypt to")
 	}
 	e := &encryption{
-		version: cmp.Or(o.Encrypt.KeyVersion, versions[0]), mediaType: cmp.Or(o.Encrypt.MediaType, "text/plain; charset=UTF-8"),
-		bytes: cmp.Or(o.Encrypt.Bits, 256) / 8,
+		version: cmp.Or(o.KeyVersion, versions[0]), mediaType: cmp.Or(o.MediaType, "text/plain; charset=UTF-8"),
+		bytes: cmp.Or(o.Bits, 256) / 8,
 	}
 	var ok bool
 	if e.to, ok = keys[hkKeyID{hkPlatform, hkEncrypt, e.version}].(*rsa.PublicKey); !ok {
@@ -47,7 +43,7 @@ func newHKEncryption(o HKOptions) (*encryption, error) {
 	if e.bytes != 16 && e.bytes != 24 && e.bytes != 32 {
 		return nil, errors.New("alipay: the AES key has 128, 192 or 256 bits")
 	}
-	for _, k := range o.Encrypt.OurKeys {
+	for _, k := range o.OurKeys {
 		if _, ok := k.Public().(*rsa.PublicKey); !ok {
 			return nil, errors.New("alipay: a key to decrypt answers with is not RSA")
 		}

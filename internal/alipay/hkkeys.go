@@ -50,13 +50,13 @@ func newHKKeys(o HKOptions) (hkKeys, error) {
 		if err := checkAlipayKey("platform key "+v, false, k); err != nil {
 			return nil, err
 		}
-		if holdsKey(o.Signer, k) {
+		if o.Signer != nil && holdsKey(o.Signer, k) {
 			return nil, errOwnKey("platform key " + v)
 		}
 		keys[hkKeyID{hkPlatform, hkVerifyRSA, v}] = k
 	}
 	for v, k := range o.PlatformECKeys {
-		if holdsKey(o.Signer, k) {
+		if o.Signer != nil && holdsKey(o.Signer, k) {
 			return nil, errOwnKey("platform key " + v)
 		}
 		keys[hkKeyID{hkPlatform, hkVerifyECC, v}] = k

@@ -96,8 +96,31 @@ func NewHK(o HKOptions) (*App, error) {
 
 // newHK checks what the options say of keys and forms.
 func newHK(o HKOptions) (*hk, error) {
-	if o.ClientID == "" || o.Signer == nil || len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
-		return nil, errors.New("alipay: an HK client needs a client id, a signer and a platform key")
+	if o.ClientID == "" || o.Signer == nil {
+		return nil, errors.New("alipay: an HK client needs a client id and a signer")
+	}
+	h, err := newHKReader(o)
+	if err != nil {
+		return nil, err
+	}
+	if h.signer, err = proven(o.Signer); err != nil {
+		return nil, err
+	}
+	h.algorithm, h.hash = algRSA256, crypto.SHA256
+	if ellipticOf(o.Signer) != nil {
+		h.algorithm, h.hash = algECC224, o.ECC.hash()
+	}
+	if h.algorithm = cmp.Or(o.Algorithm, h.algorithm); strings.ContainsAny(h.algorithm, ",= \r\n") {
+		return nil, errors.New("alipay: the name of the algorithm has a comma, an equal sign or white space")
+	}
+	h.encryption, err = newHKEncryption(o.Encrypt, h.keys)
+	return h, err
+}
+
+// newHKReader returns a gateway that can open answers and seals nothing.
+func newHKReader(o HKOptions) (*hk, error) {
+	if len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
+		return nil, errors.New("alipay: an HK client needs a platform key")
 	}
 	h := &hk{
 		clientID: o.ClientID, keyVersion: cmp.Or(o.KeyVersion, "1"), ecc: o.ECC, path: cmp.Or(o.SigningPath, hkPath),
@@ -106,19 +129,6 @@ func newHK(o HKOptions) (*hk, error) {
 	}
 	var err error
 	if h.keys, err = newHKKeys(o); err != nil {
-		return nil, err
-	}
-	if h.signer, err = proven(o.Signer); err != nil {
-		return nil, err
-	}
-	h.algorithm, h.hash = algRSA256, crypto.SHA256
-	if _, ok := publicOf(o.Signer).(*ecdsa.PublicKey); ok {
-		h.algorithm, h.hash = algECC224, o.ECC.hash()
-	}
-	if h.algorithm = cmp.Or(o.Algorithm, h.algorithm); strings.ContainsAny(h.algorithm, ",= \r\n") {
-		return nil, errors.New("alipay: the name of the algorithm has a comma, an equal sign or white space")
-	}
-	if h.encryption, err = newHKEncryption(o); err != nil {
 		return nil, err
 	}
 	return h, checkClasses(o.Classes)

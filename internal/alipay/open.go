@@ -82,7 +82,7 @@ func (g *gateway) authenticate(ctx context.Context, r Request, s *sealed, env en
 	}
 	if !verifyNode(g.signType.hash(), keys, env.node, sig) {
 		if s.steps != nil {
-			s.steps.bad("signature", "%s", whyNot(g.signType.hash(), keys, env.node, sig))
+			s.steps.bad("signature", "%s", g.trust.whyNot(g.signType.hash(), keys, env.node, sig))
 		}
 		return false, untrusted(r, "the signature does not match")
 	}

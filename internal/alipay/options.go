@@ -82,19 +82,9 @@ func newGateway(o OpenAPIOptions) (*gateway, error) {
 	if o.AppID == "" || len(o.AppID) > 32 || o.Signer == nil {
 		return nil, errors.New("alipay: an app needs an app id of up to 32 characters and a signer")
 	}
-	t, err := newTrust(o)
+	g, err := newReader(o)
 	if err != nil {
 		return nil, err
-	}
-	g := &gateway{
-		appID: o.AppID, signType: cmp.Or(o.SignType, SignRSA2), charset: cmp.Or(o.Charset, CharsetUTF8),
-		trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
-	}
-	if !g.charset.known() {
-		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", CharsetUTF8, CharsetGBK, CharsetGB2312)
-	}
-	if g.signType.hash() == 0 || g.signType == SignRSA && !o.AllowWeak {
-		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
 	}
 	current, err := g.accept(o.Signer)
 	if err != nil {
@@ -105,6 +95,25 @@ func newGateway(o OpenAPIOptions) (*gateway, error) {
 		return nil, err
 	}
 	g.keys = newRotation(current, next)
+	return g, nil
+}
+
+// newReader returns a gateway that can open answers and seals nothing.
+func newReader(o OpenAPIOptions) (*gateway, error) {
+	t, err := newTrust(o)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{
+		appID: o.AppID, signType: cmp.Or(o.SignType, SignRSA2), charset: cmp.Or(o.Charset, CharsetUTF8),
+		keys: newRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
+	}
+	if !g.charset.known() {
+		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", CharsetUTF8, CharsetGBK, CharsetGB2312)
+	}
+	if g.signType.hash() == 0 || g.signType == SignRSA && !o.AllowWeak {
+		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
+	}
 	return g, nil
 }
 

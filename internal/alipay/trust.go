@@ -19,6 +19,7 @@ type trust struct {
 	keys  []AlipayKey
 	certs *Certificates // nil: public-key mode
 	now   func() time.Time
+	own   *rsa.PublicKey // our own, to explain a mix-up; nil in calls
 }
 
 var (

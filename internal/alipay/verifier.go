@@ -265,7 +265,7 @@ func (v *Verifier) authenticate(f formParams, st *steps) (string, error) {
 		}
 	}
 	if st != nil {
-		st.bad("signature", "%s", whyNot(v.signType.hash(), keys, f.signedText(f.variants()[0]), sig))
+		st.bad("signature", "%s", v.trust.whyNot(v.signType.hash(), keys, f.signedText(f.variants()[0]), sig))
 	}
 	return "", errSignature
 }
