@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// maxCapture bounds a captured file: the bridge itself reads at most 1 MiB of an answer.
+const maxCapture = 2 << 20
+
+func inspectCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "inspect",
+		Short: "Say why a request, answer or notification is believed or not",
+		Long: `Inspect reads what was captured and says, step by step, what the bridge makes of it and why,
+by the very code that reads it in calls. It sends nothing. Files may be the bare body, or
+whole HTTP messages with their headers; - is standard input. Values of fields are shown only
+by inspect request.
+
+It exits with 3 when what it read is not believed.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(inspectRequestCommand(), inspectResponseCommand(), inspectHKCommand(), inspectNotificationCommand())
+	return c
+}
+
+// output is how an inspection is printed.
+type output string
+
+func (o *output) flag(c *cobra.Command) {
+	c.Flags().StringVarP((*string)(o), "output", "o", "text", "text or json")
+}
+
+func (o output) check() error {
+	if o != "text" && o != "json" {
+		return usageError{fmt.Errorf("-o %s: want text or json", string(o))}
+	}
+	return nil
+}
+
+// explain prints an explanation; the error says whether anything is wrong.
+func (o output) explain(w io.Writer, e alipay.Explanation) error {
+	w = safeWriter(w)
+	if o == "json" {
+		if err := printJSON(w, e); err != nil {
+			return err
+		}
+		return believed(e)
+	}
+	lines := [][2]string{{"verified", yesNo(e.Verified)}, {"class", e.Class.String()}, {"code", dash(e.Code)}, {"sub_code", dash(e.SubCode)}, {"reason", e.Reason}}
+	for i, s := range e.Steps {
+		mark := "ok"
+		if !s.OK {
+			mark = "FAILED"
+		}
+		lines = append(lines, [2]string{fmt.Sprintf("step %d", i+1), s.Name + "\t" + mark + "\t" + s.Detail})
+	}
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(w, l[0]+"\t"+l[1]); err != nil {
+			return err
+		}
+	}
+	return believed(e)
+}
+
+// believed is the error of an inspection that found something not to be believed.
+func believed(e alipay.Explanation) error {
+	if e.Verified {
+		return nil
+	}
+	return notBelieved{}
+}
+
+// notBelieved is the error of an inspection whose answer is no.
+type notBelieved struct{}
+
+func (notBelieved) Error() string { return "not believed" }
+func (notBelieved) ExitCode() int { return exitFound }
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// readFile reads a file of the command line, - for standard input.
+func readFile(c *cobra.Command, name string) ([]byte, error) {
+	in := c.InOrStdin()
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // read only
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
+	if err == nil && len(b) > maxCapture {
+		err = fmt.Errorf("%s is longer than 2 MiB", name)
+	}
+	return b, err
+}
+
+// parseFile reads a file and parses it; an empty name gives the zero value.
+func parseFile[T any](c *cobra.Command, name string, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	if name == "" {
+		return none, nil
+	}
+	b, err := readFile(c, name)
+	if err != nil {
+		return none, err
+	}
+	v, err := parse(b)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", name, err)
+	}
+	return v, nil
+}
+
+// parseVersioned reads flags of the form VERSION=FILE.
+func parseVersioned[T any](c *cobra.Command, flags []string, parse func([]byte) (T, error)) (map[string]T, error) {
+	keys := map[string]T{}
+	for _, f := range flags {
+		version, name, ok := strings.Cut(f, "=")
+		if !ok || version == "" || name == "" {
+			return nil, usageError{fmt.Errorf("%s: want VERSION=FILE", f)}
+		}
+		k, err := parseFile(c, name, parse)
+		if err != nil {
+			return nil, err
+		}
+		keys[version] = k
+	}
+	return keys, nil
+}

@@ -1,0 +1,299 @@
+package main
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// classicKeys are the flags that say what a classic answer or notification is judged by.
+type classicKeys struct {
+	alipayKey, ownKey           string
+	appCert, alipayCert, rootCA string
+	chains                      []string
+	aesKey, charset, signType   string
+	weak                        bool
+}
+
+func (k *classicKeys) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&k.alipayKey, "alipay-key", "", "`file` with the public key that Alipay shows")
+	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for Alipay's")
+	f.StringVar(&k.appCert, "app-cert", "", "application certificate `file` (certificate mode)")
+	f.StringVar(&k.alipayCert, "alipay-cert", "", "Alipay certificate `file` (certificate mode)")
+	f.StringVar(&k.rootCA, "root-cert", "", "Alipay's root bundle `file` (certificate mode)")
+	f.StringArrayVar(&k.chains, "chain", nil, "certificate chain `file` that was downloaded, to be judged and used")
+	f.StringVar(&k.signType, "sign-type", "RSA2", "RSA2 or RSA")
+	f.BoolVar(&k.weak, "allow-weak", false, "permit RSA (SHA-1) and keys below 2048 bits")
+}
+
+// ownPublic reads our own key in either half.
+func ownPublic(text []byte) (*rsa.PublicKey, error) {
+	if k, err := alipay.ParsePrivateKey(text); err == nil {
+		return &k.PublicKey, nil
+	}
+	return alipay.ParsePublicKey(text)
+}
+
+// verifyOnly is a signer that signs nothing and tells its public half.
+type verifyOnly struct {
+	alipay.Signer
+	key *rsa.PublicKey
+}
+
+func (v verifyOnly) Public() crypto.PublicKey { return v.key }
+
+// options reads the files. The steps are those of chains that are not trusted.
+func (k *classicKeys) options(c *cobra.Command) (o alipay.OpenAPIOptions, failed []alipay.Step, err error) {
+	o = alipay.OpenAPIOptions{SignType: alipay.SignType(k.signType), Charset: alipay.Charset(k.charset), AllowWeak: k.weak}
+	if o.AlipayKey, err = parseFile(c, k.alipayKey, alipay.ParsePublicKey); err != nil {
+		return o, nil, err
+	}
+	if o.AES, err = parseFile(c, k.aesKey, alipay.ParseAESKey); err != nil {
+		return o, nil, err
+	}
+	own, err := parseFile(c, k.ownKey, ownPublic)
+	if err != nil {
+		return o, nil, err
+	}
+	if own != nil {
+		o.Signer = verifyOnly{key: own}
+	}
+	if k.alipayCert == "" && o.AlipayKey == nil {
+		return o, nil, usageError{errors.New("--alipay-key, or --app-cert, --alipay-cert and --root-cert, are needed")}
+	}
+	if k.alipayCert != "" {
+		failed, err = k.certificates(c, &o)
+	}
+	return o, failed, err
+}
+
+func (k *classicKeys) certificates(c *cobra.Command, o *alipay.OpenAPIOptions) (failed []alipay.Step, err error) {
+	asIs := func(b []byte) ([]byte, error) { return b, nil }
+	var files alipay.CertificateOptions
+	if files.App, err = parseFile(c, k.appCert, asIs); err != nil {
+		return nil, err
+	}
+	if files.Alipay, err = parseFile(c, k.alipayCert, asIs); err != nil {
+		return nil, err
+	}
+	if files.Root, err = parseFile(c, k.rootCA, asIs); err != nil {
+		return nil, err
+	}
+	if o.Certificates, err = alipay.NewCertificates(files); err != nil {
+		return nil, err
+	}
+	for _, name := range k.chains {
+		chain, err := readFile(c, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := o.Certificates.Add(chain); err != nil {
+			failed = append(failed, alipay.Step{Name: "certificate", Detail: fmt.Sprintf("%s is not trusted: %v", name, err)})
+		}
+	}
+	return failed, nil
+}
+
+// before puts failed steps first.
+func before(failed []alipay.Step, e alipay.Explanation) alipay.Explanation {
+	if len(failed) > 0 {
+		e.Steps = append(failed, e.Steps...)
+		if !e.Verified {
+			e.Reason = failed[0].Name + ": " + failed[0].Detail
+		}
+	}
+	return e
+}
+
+func inspectResponseCommand() *cobra.Command {
+	var (
+		keys   classicKeys
+		out    output
+		method string
+	)
+	c := &cobra.Command{
+		Use:   "response --method METHOD FILE",
+		Short: "Explain an answer of the classic gateway",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			if method == "" {
+				return usageError{errors.New("--method is needed: the answer does not name it")}
+			}
+			o, failed, err := keys.options(c)
+			if err != nil {
+				return err
+			}
+			captured, err := parseFile(c, args[0], readCapture)
+			if err != nil {
+				return err
+			}
+			status, err := captured.status()
+			if err != nil {
+				return err
+			}
+			e, err := o.Explain(alipay.Method(method), status, captured.body)
+			if err != nil {
+				return err
+			}
+			return out.explain(c.OutOrStdout(), before(failed, e))
+		},
+	}
+	keys.flags(c)
+	out.flag(c)
+	c.Flags().StringVar(&method, "method", "", "method that was called, as alipay.trade.query")
+	c.Flags().StringVar(&keys.aesKey, "aes-key", "", "`file` with the AES key of content encryption")
+	c.Flags().StringVar(&keys.charset, "charset", "utf-8", "charset that was asked for: utf-8, gbk or gb2312")
+	return c
+}
+
+func inspectNotificationCommand() *cobra.Command {
+	var (
+		keys classicKeys
+		out  output
+		v    alipay.VerifierOptions
+	)
+	c := &cobra.Command{
+		Use:   "notification FILE",
+		Short: "Explain a notification",
+		Long: `Notification reads the raw body of a POST to notify_url. Class DONE is taken, REJECTED is
+another merchant's, UNTRUSTED is not provably Alipay's.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			o, failed, err := keys.options(c)
+			if err != nil {
+				return err
+			}
+			v.AlipayKey, v.Certificates, v.SignType, v.AllowWeak = o.AlipayKey, o.Certificates, o.SignType, o.AllowWeak
+			verifier, err := alipay.NewVerifier(v)
+			if err != nil {
+				return usageError{err}
+			}
+			captured, err := parseFile(c, args[0], readCapture)
+			if err != nil {
+				return err
+			}
+			var own *rsa.PublicKey
+			if s, ok := o.Signer.(verifyOnly); ok {
+				own = s.key
+			}
+			return out.explain(c.OutOrStdout(), before(failed, verifier.Explain(captured.body, own)))
+		},
+	}
+	keys.flags(c)
+	out.flag(c)
+	c.Flags().StringVar(&v.AppID, "app-id", "", "our app id")
+	c.Flags().StringArrayVar(&v.SellerIDs, "seller-id", nil, "seller id that is ours")
+	c.Flags().StringArrayVar(&v.SellerEmails, "seller-email", nil, "seller's address that is ours")
+	c.Flags().StringVar(&v.AuthAppID, "auth-app-id", "", "authorised app id that is ours")
+	return c
+}
+
+// hkFlags say what an answer of AlipayHK is judged by.
+type hkFlags struct {
+	platform, platformEC, decrypt []string
+	ownKey, clientID, request     string
+	path                          string
+	sha256, p1363                 bool
+}
+
+func inspectHKCommand() *cobra.Command {
+	var (
+		k   hkFlags
+		out output
+	)
+	c := &cobra.Command{
+		Use:   "hk-response --request FILE FILE",
+		Short: "Explain an answer of AlipayHK",
+		Long: `Hk-response needs the answer with its headers. What is signed begins with the request's path
+and Client-Id: they come from the captured request, or from --path and --client-id.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.check(); err != nil {
+				return err
+			}
+			o, path, err := k.options(c)
+			if err != nil {
+				return err
+			}
+			captured, err := parseFile(c, args[0], readCapture)
+			if err != nil {
+				return err
+			}
+			status, err := captured.status()
+			if err != nil {
+				return err
+			}
+			e, err := o.Explain(path, status, captured.header, captured.body)
+			if err != nil {
+				return err
+			}
+			return out.explain(c.OutOrStdout(), e)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&k.request, "request", "", "captured request `file`")
+	f.StringVar(&k.path, "path", "", "path of the request, without --request")
+	f.StringVar(&k.clientID, "client-id", "", "our Client-Id, without --request")
+	f.StringArrayVar(&k.platform, "platform-key", nil, "platform's public key as `VERSION=FILE`")
+	f.StringArrayVar(&k.platformEC, "platform-ec-key", nil, "platform's ECC224 key as `VERSION=FILE`")
+	f.BoolVar(&k.sha256, "ecc-sha256", false, "ECC224 hashes with SHA-256")
+	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s, not DER")
+	f.StringArrayVar(&k.decrypt, "decrypt-key", nil, "our private key to decrypt with, as `VERSION=FILE`")
+	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for the platform's")
+	out.flag(c)
+	return c
+}
+
+// options reads the files, and the request's path and Client-Id.
+func (k *hkFlags) options(c *cobra.Command) (o alipay.HKOptions, path string, err error) {
+	o = alipay.HKOptions{ClientID: k.clientID, ECC: alipay.ECCOptions{SHA256: k.sha256, P1363: k.p1363}}
+	if o.PlatformKeys, err = parseVersioned(c, k.platform, alipay.ParsePublicKey); err != nil {
+		return o, "", err
+	}
+	if o.PlatformECKeys, err = parseVersioned(c, k.platformEC, alipay.ParseECPublicKey); err != nil {
+		return o, "", err
+	}
+	if len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
+		return o, "", usageError{errors.New("--platform-key VERSION=FILE is needed")}
+	}
+	decrypt, err := parseVersioned(c, k.decrypt, alipay.ParsePrivateKey)
+	if err != nil {
+		return o, "", err
+	}
+	if len(decrypt) > 0 {
+		o.Encrypt = &alipay.HKEncryption{OurKeys: map[string]crypto.Decrypter{}}
+		for v, key := range decrypt {
+			o.Encrypt.OurKeys[v] = key
+		}
+	}
+	own, err := parseFile(c, k.ownKey, ownPublic)
+	if err != nil {
+		return o, "", err
+	}
+	if own != nil {
+		o.Signer = verifyOnly{key: own}
+	}
+	request, err := parseFile(c, k.request, readCapture)
+	if err != nil {
+		return o, "", err
+	}
+	if o.ClientID == "" {
+		o.ClientID = request.header.Get("Client-Id")
+	}
+	if path = k.path; path == "" {
+		path = request.path()
+	}
+	return o, path, nil
+}

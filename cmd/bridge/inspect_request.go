@@ -1,0 +1,168 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/order"
+)
+
+// requestFlags say how an event is planned and signed.
+type requestFlags struct {
+	channel, key, appID, clientID, gateway string
+	charset, signType, keyVersion          string
+	showSignature                          bool
+	out                                    output
+}
+
+func inspectRequestCommand() *cobra.Command {
+	var k requestFlags
+	c := &cobra.Command{
+		Use:   "request EVENT.json",
+		Short: "Show the request that an order event becomes, without sending it",
+		Long: `Request plans an event as the default mapping does and prints the content. With --key it also
+prints the text that is signed, tokens hidden, and the SHA-256 of the signed request. The
+signature itself is a credential: it is shown only for a gateway on this machine.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := k.out.check(); err != nil {
+				return err
+			}
+			if k.showSignature && !loopback(k.gateway) {
+				return usageError{errors.New("--show-signature: only with --gateway on this machine, the simulator")}
+			}
+			ev, err := parseFile(c, args[0], order.NewCodec(nil).EventFromJSON)
+			if err != nil {
+				return err
+			}
+			return k.show(c, c.OutOrStdout(), ev)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&k.channel, "channel", "TRADE", "channel of events of channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
+	f.StringVar(&k.key, "key", "", "`file` with our private key")
+	f.StringVar(&k.appID, "app-id", "2021000000000001", "app id at the classic gateway")
+	f.StringVar(&k.clientID, "client-id", "CLIENT", "Client-Id at AlipayHK")
+	f.StringVar(&k.keyVersion, "key-version", "1", "version of our key at AlipayHK")
+	f.StringVar(&k.gateway, "gateway", "", "`URL` that the request would go to (default: the production gateway)")
+	f.StringVar(&k.charset, "charset", "utf-8", "utf-8, gbk or gb2312")
+	f.StringVar(&k.signType, "sign-type", "RSA2", "RSA2 or RSA")
+	f.BoolVar(&k.showSignature, "show-signature", false, "show the signature (simulator only)")
+	k.out.flag(c)
+	return c
+}
+
+// loopback says whether an address is on this machine.
+func loopback(gateway string) bool {
+	u, err := url.Parse(gateway)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// planned is what inspect request prints.
+type planned struct {
+	Method    alipay.Method   `json:"method,omitempty"`
+	Skipped   string          `json:"skipped,omitempty"` // the reason why nothing is called
+	Content   json.RawMessage `json:"content,omitempty"`
+	ToSign    string          `json:"to_sign,omitempty"`
+	SHA256    string          `json:"signed_request_sha256,omitempty"`
+	Signature string          `json:"signature,omitempty"`
+}
+
+func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error {
+	p, err := k.plan(c, ev)
+	if err != nil {
+		return err
+	}
+	w = safeWriter(w)
+	if k.out == "json" {
+		return printJSON(w, p)
+	}
+	for _, l := range [][2]string{
+		{"method", string(p.Method)}, {"skipped", p.Skipped}, {"content", string(p.Content)}, {"to_sign", p.ToSign},
+		{"signed_request_sha256", p.SHA256}, {"signature", p.Signature},
+	} {
+		if l[1] == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(w, l[0]+"\t"+l[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *requestFlags) plan(c *cobra.Command, ev order.Event) (planned, error) {
+	r, err := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.Channel(k.channel)}).Plan(ev)
+	var skip *order.SkipError
+	if errors.As(err, &skip) {
+		return planned{Skipped: skip.Reason}, nil
+	}
+	if err != nil {
+		return planned{}, err
+	}
+	content, err := alipay.Content(r)
+	if err != nil {
+		return planned{}, err
+	}
+	p := planned{Method: r.Method(), Content: content}
+	if k.key == "" {
+		return p, nil
+	}
+	key, err := parseFile(c, k.key, alipay.ParsePrivateKey)
+	if err != nil {
+		return planned{}, err
+	}
+	return k.sign(c.Context(), p, r, key)
+}
+
+// sign adds what signing gives.
+func (k *requestFlags) sign(ctx context.Context, p planned, r alipay.Request, key *rsa.PrivateKey) (planned, error) {
+	app, err := k.app(r.Method(), key)
+	if err != nil {
+		return planned{}, err
+	}
+	defer app.Close()
+	preview, err := app.Client(alipay.Merchant{}).Preview(ctx, r)
+	if err != nil {
+		return planned{}, err
+	}
+	p.ToSign, p.SHA256 = string(preview.ToSign), preview.SHA256
+	if k.showSignature {
+		p.Signature = preview.Sign
+	}
+	return p, nil
+}
+
+// app signs only. What it would verify answers with is a key that is thrown away.
+func (k *requestFlags) app(m alipay.Method, key *rsa.PrivateKey) (*alipay.App, error) {
+	unused, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	nobody := &unused.PublicKey
+	if m == alipay.MethodHKOrderSync {
+		return alipay.NewHK(alipay.HKOptions{
+			URL: cmp.Or(k.gateway, "https://open.alipay.hk"), ClientID: k.clientID, Signer: alipay.NewRSASigner(key), KeyVersion: k.keyVersion,
+			PlatformKeys: map[string]*rsa.PublicKey{"1": nobody},
+		})
+	}
+	return alipay.NewOpenAPI(alipay.OpenAPIOptions{
+		URL: cmp.Or(k.gateway, "https://openapi.alipay.com/gateway.do"), AppID: k.appID, Signer: alipay.NewRSASigner(key), AlipayKey: nobody,
+		Charset: alipay.Charset(k.charset), SignType: alipay.SignType(k.signType), AllowWeak: k.signType == "RSA",
+	})
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+)
+
+// vectors is what these tests need of the vectors of internal/alipay.
+type vectors struct {
+	dir     string // where files are written
+	answers map[string][]byte
+}
+
+const vectorFolder = "../../internal/alipay/testdata/"
+
+func readVector(t *testing.T, file string, v any) {
+	t.Helper()
+	b, err := os.ReadFile(vectorFolder + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(bytes.ReplaceAll(b, []byte("<5d>"), []byte("-----")), v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newVectors(t *testing.T) vectors {
+	t.Helper()
+	v := vectors{dir: t.TempDir(), answers: map[string][]byte{}}
+	var answers struct {
+		Cases []struct {
+			ID   string
+			HTTP struct {
+				Body []byte `json:"body_b64"`
+			}
+		}
+	}
+	readVector(t, "openapi/responses.json", &answers)
+	for _, c := range answers.Cases {
+		v.answers[c.ID] = c.HTTP.Body
+	}
+	var keys struct {
+		Keys map[string]struct {
+			PKCS8 string `json:"pkcs8_pem"`
+			SPKI  string `json:"spki_pem"`
+		}
+	}
+	readVector(t, "openapi/keys.json", &keys)
+	for name, k := range keys.Keys {
+		v.write(t, name+".pub", []byte(k.SPKI))
+		v.write(t, name+".key", []byte(k.PKCS8))
+	}
+	var certs struct {
+		Root         string `json:"root_bundle"`
+		Certificates map[string]struct{ PEM string }
+		Trust        []struct{ ID, Chain string } `json:"trust_cases"`
+	}
+	readVector(t, "openapi/certs.json", &certs)
+	v.write(t, "root.crt", []byte(certs.Root))
+	for _, name := range []string{"app", "alipay_leaf"} {
+		v.write(t, name+".crt", []byte(certs.Certificates[name].PEM))
+	}
+	for _, c := range certs.Trust {
+		v.write(t, c.ID+".chain", []byte(c.Chain))
+	}
+	return v
+}
+
+// write makes a file and returns its name.
+func (v vectors) write(t *testing.T, name string, b []byte) string {
+	t.Helper()
+	name = filepath.Join(v.dir, name)
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func (v vectors) file(name string) string { return filepath.Join(v.dir, name) }
+
+// inspect runs the command and returns what it printed and its exit code.
+func inspect(t *testing.T, stdin []byte, args ...string) (string, int) {
+	t.Helper()
+	c := inspectCommand()
+	checkArgs(c)
+	var out bytes.Buffer
+	c.SetIn(bytes.NewReader(stdin))
+	c.SetOut(&out)
+	c.SetErr(&out)
+	c.SetArgs(args)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	if err := c.ExecuteContext(t.Context()); err != nil {
+		return out.String() + err.Error(), exitCode(err)
+	}
+	return out.String(), 0
+}
+
+// TestInspectExplainsTheUsualMistakes: each in words that an integrator can act on.
+func TestInspectExplainsTheUsualMistakes(t *testing.T) {
+	v := newVectors(t)
+	utf8, err := simplifiedchinese.GBK.NewDecoder().Bytes(v.answers["gbk_query"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.answers["recoded"] = utf8
+	certMode := []string{"--app-cert", v.file("app.crt"), "--alipay-cert", v.file("alipay_leaf.crt"), "--root-cert", v.file("root.crt")}
+	keyMode := []string{"--alipay-key", v.file("alipay.pub")}
+	for _, tt := range []struct {
+		name, answer, method string
+		flags                []string
+		want                 string
+		code                 int
+	}{
+		{"good", "query_ok", "alipay.trade.query", keyMode, "verified\tyes\nclass\tDONE\ncode\t10000", 0},
+		{"own key configured as Alipay's", "query_ok", "alipay.trade.query", []string{"--alipay-key", v.file("app.pub"), "--own-key", v.file("app.key")}, "public half of our own private key; configure the one Alipay shows", exitFound},
+		{"wrong charset", "recoded", "alipay.trade.query", append([]string{"--charset", "gbk"}, keyMode...), "good over the same text in GBK", exitFound},
+		{"changed byte", "tampered", "", keyMode, "at least one byte was changed", exitFound},
+		{"missing sign", "success_without_sign", "", keyMode, "the answer carries no sign", exitFound},
+		{"certificate not trusted", "cert_success_without_sn", "alipay.trade.create", append([]string{"--chain", v.file("merchant_class.chain")}, certMode...), "is not trusted: its issuer is not that of the installed Alipay certificate", exitFound},
+		{"certificate mode", "cert_sn_first", "alipay.trade.create", certMode, "verified\tyes", 0},
+	} {
+		method := tt.method
+		if method == "" { // as the node says
+			method = strings.ReplaceAll(strings.TrimSuffix(strings.Split(string(v.answers[tt.answer]), `"`)[1], "_response"), "_", ".")
+		}
+		args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
+		if got, code := inspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
+			t.Errorf("%s: code %d, want %d\n%s", tt.name, code, tt.code, got)
+		}
+	}
+}
+
+// TestInspectHK: an answer with its headers, under the right and the wrong key version.
+func TestInspectHK(t *testing.T) {
+	v := newVectors(t)
+	var answers struct {
+		Cases []struct {
+			Request struct {
+				Path     string
+				ClientID string `json:"client_id"`
+			}
+			Headers map[string]string
+			Body    struct{ Base64 []byte }
+		}
+	}
+	readVector(t, "alipayhk/response_signed_rsa256.json", &answers)
+	var keys struct {
+		Keys map[string]struct {
+			SPKI string `json:"public_spki_pem"`
+		}
+	}
+	readVector(t, "alipayhk/keys.json", &keys)
+	key := v.write(t, "hk.pub", []byte(keys.Keys["platform_rsa_v1"].SPKI))
+	c := answers.Cases[0]
+	var answer bytes.Buffer
+	answer.WriteString("HTTP/1.1 200 OK\r\n")
+	for name, value := range c.Headers {
+		fmt.Fprintf(&answer, "%s: %s\r\n", name, value)
+	}
+	answer.WriteString("\r\n")
+	answer.Write(c.Body.Base64)
+	request := v.write(t, "request", []byte("POST "+c.Request.Path+" HTTP/1.1\nHost: open.alipay.hk\nClient-Id: "+c.Request.ClientID+"\n\n{}"))
+	for version, want := range map[string]string{"1": "verified\tyes", "2": "names key version 1; configured are [2]"} {
+		got, code := inspect(t, answer.Bytes(), "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
+		if !strings.Contains(got, want) || (code == 0) != (version == "1") {
+			t.Errorf("version %s: code %d\n%s", version, code, got)
+		}
+	}
+}
+
+// TestInspectNotification: as JSON, from standard input.
+func TestInspectNotification(t *testing.T) {
+	v := newVectors(t)
+	var n struct {
+		Cases []struct {
+			ID      string
+			Request struct {
+				Body []byte `json:"body_b64"`
+			}
+		}
+	}
+	readVector(t, "openapi/notifications.json", &n)
+	want := map[string]string{"success_gbk": "DONE", "tampered_amount": "UNTRUSTED", "other_seller": "REJECTED"}
+	for _, c := range n.Cases {
+		class, ok := want[c.ID]
+		if !ok {
+			continue
+		}
+		got, code := inspect(t, c.Request.Body, "notification", "-o", "json", "--alipay-key", v.file("alipay.pub"), "--app-id", "2021000000000001", "--seller-id", "2088102146225135", "-")
+		var e struct {
+			Verified      bool
+			Class, Reason string
+		}
+		if err := json.NewDecoder(strings.NewReader(got)).Decode(&e); err != nil || e.Class != class || e.Verified != (class == "DONE") || e.Reason == "" || (code == 0) != e.Verified {
+			t.Errorf("%s: code %d, %v\n%s", c.ID, code, err, got)
+		}
+	}
+}
+
+// TestInspectRequest: the plan and what is signed, without sending; the signature only for a
+// gateway on this machine.
+func TestInspectRequest(t *testing.T) {
+	v := newVectors(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyFile := v.write(t, "ours.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	event := []byte(`{"event_id":"e1","event_type":"CREATED","occurred_at":"2026-11-01T09:17:00Z","order_no":"T1","total":{"minor":8800,"currency":"CNY"},"subject":"Longjing","buyer_user_id":"2088102146225135"}`)
+	got, code := inspect(t, event, "request", "--key", keyFile, "-")
+	for _, want := range []string{"method\talipay.trade.create", `"total_amount":"88.00"`, "to_sign\tapp_id=2021000000000001&biz_content=", "signed_request_sha256\t"} {
+		if !strings.Contains(got, want) || code != 0 {
+			t.Errorf("code %d, no %q in\n%s", code, want, got)
+		}
+	}
+	if strings.Contains(got, "signature") {
+		t.Errorf("the signature is shown:\n%s", got)
+	}
+	if got, code := inspect(t, event, "request", "--key", keyFile, "--show-signature", "-"); code != exitUsage {
+		t.Errorf("code %d\n%s", code, got)
+	}
+	if got, code := inspect(t, event, "request", "--key", keyFile, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "json", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
+		t.Errorf("code %d\n%s", code, got)
+	}
+	hk := []byte(`{"event_id":"e2","event_type":"PAID","channel":"HK","occurred_at":"2026-11-01T09:17:00Z","order_created_at":"2026-11-01T09:00:00Z","order_no":"T1","trade_no":"2","buyer_user_id":"2160120051483575"}`)
+	if got, code := inspect(t, hk, "request", "--key", keyFile, "-"); code != 0 || !strings.Contains(got, "to_sign\tPOST /api/open/alipay/v1/merchant/order/sync") {
+		t.Errorf("code %d\n%s", code, got)
+	}
+	skipped := bytes.Replace(event, []byte("CREATED"), []byte("SHIPPED"), 1)
+	if got, code := inspect(t, skipped, "request", "-"); code != 0 || !strings.Contains(got, "skipped\t") {
+		t.Errorf("code %d\n%s", code, got)
+	}
+}
+
+// TestCaptures: bare bodies and whole messages, with either line end; the body is exact.
+func TestCaptures(t *testing.T) {
+	for name, tt := range map[string]struct {
+		in, body, path string
+		status         int
+		header         http.Header
+	}{
+		"bare":          {"{\"a\":1}\n\n", "{\"a\":1}\n\n", "", 0, nil},
+		"answer":        {"HTTP/1.1 502 Bad Gateway\r\nA: b\r\n\r\nx\r\n\r\ny", "x\r\n\r\ny", "", 502, http.Header{"A": {"b"}}},
+		"line feeds":    {"HTTP/2 200\nA: b\n\nx\r\n\r\n", "x\r\n\r\n", "", 200, http.Header{"A": {"b"}}},
+		"no headers":    {"HTTP/1.1 200 OK\r\n\r\nx", "x", "", 200, nil},
+		"request":       {"POST /p?q HTTP/1.1\r\nA: b\r\n\r\nx", "x", "/p?q", 0, http.Header{"A": {"b"}}},
+		"absolute form": {"POST https://h/p HTTP/1.1\r\n\r\n", "", "/p", 0, nil},
+	} {
+		c, err := readCapture([]byte(tt.in))
+		if err != nil || string(c.body) != tt.body || c.path() != tt.path || c.header.Get("A") != tt.header.Get("A") {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		if n, err := c.status(); n != tt.status || (err != nil) != (tt.path != "") {
+			t.Errorf("%s: status %d, %v", name, n, err)
+		}
+	}
+	if _, err := readCapture([]byte("HTTP/1.1 200 OK\r\nA: b")); err == nil {
+		t.Error("a message without its end was read")
+	}
+}
