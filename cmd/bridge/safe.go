@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -22,8 +23,15 @@ func (e escapingWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// escape shows control, bidirectional and zero-width characters, and what is not UTF-8, as
-// \u escapes. Line feed and tab pass.
+// obeyed are characters that a terminal obeys, that turn the direction of text, or that no
+// one sees.
+var obeyed = []*unicode.RangeTable{
+	unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp,
+	unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+}
+
+// escape shows such characters as \u escapes, in JSON's form, and what is not UTF-8 as \x
+// escapes. Line feed and tab pass.
 func escape(s string) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -32,10 +40,13 @@ func escape(s string) string {
 			b.WriteRune(r)
 		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
+		case !unicode.In(r, obeyed...):
 			b.WriteRune(r)
+		case r > 0xffff: // a pair of surrogates
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
 	return b.String()
