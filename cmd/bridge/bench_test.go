@@ -293,6 +293,7 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 	b.Helper()
 	topics := s.load(b, n)
 	guard := breaker.Options{InFlight: inFlight}
+	limitMemory(16<<20, inFlight+inFlight/8)
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
 	input := consume.Input{Accounts: []order.Account{"shop"}, Default: "shop"}
 	service, err := newService(parts{

@@ -84,6 +84,7 @@ func serve(ctx context.Context, cfg config.Config, adjust func(*consume.Options)
 		return err
 	}
 	adjust(&p.options)
+	limitMemory(p.options.MaxBytes, p.inFlight())
 	s, err := newService(p)
 	if err != nil {
 		return err

@@ -54,6 +54,15 @@ type accountParts struct {
 	notFoundPause time.Duration
 }
 
+// inFlight is how many calls may run at a time, all apps together.
+func (p parts) inFlight() int {
+	n := 0
+	for _, a := range p.apps {
+		n += a.calls.InFlight + a.queries.InFlight
+	}
+	return n
+}
+
 // service runs the pipelines of one process.
 type service struct {
 	parts     parts

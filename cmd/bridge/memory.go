@@ -1,0 +1,21 @@
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// Shares of the soft memory limit.
+const (
+	memoryBase    = 64 << 20  // code, clients, codecs
+	memoryPerCall = 128 << 10 // one call in flight and the four handlings that wait for its slot
+)
+
+// limitMemory makes the garbage collector work harder rather than let the process grow past
+// what it needs: twice the records it may hold, and something per call. GOMEMLIMIT in the
+// environment wins.
+func limitMemory(maxBytes, inFlight int) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(2*maxBytes + memoryBase + memoryPerCall*inFlight))
+	}
+}
