@@ -1,0 +1,184 @@
+import com.alipay.api.AlipayApiException;
+import com.alipay.api.AlipayClient;
+import com.alipay.api.AlipayConfig;
+import com.alipay.api.AlipayRequest;
+import com.alipay.api.AlipayResponse;
+import com.alipay.api.DefaultAlipayClient;
+import com.alipay.api.domain.AlipayTradeCreateModel;
+import com.alipay.api.domain.AlipayTradeOrderinfoSyncModel;
+import com.alipay.api.domain.AlipayTradeQueryModel;
+import com.alipay.api.domain.KoubeiTradeItemorderQueryModel;
+import com.alipay.api.request.AlipayTradeCreateRequest;
+import com.alipay.api.request.AlipayTradeOrderinfoSyncRequest;
+import com.alipay.api.request.AlipayTradeQueryRequest;
+import com.alipay.api.request.KoubeiTradeItemorderQueryRequest;
+import com.alipay.api.response.AlipayTradeCreateResponse;
+import com.alipay.api.response.AlipayTradeOrderinfoSyncResponse;
+import com.alipay.api.response.AlipayTradeQueryResponse;
+import com.alipay.api.response.KoubeiTradeItemorderQueryResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Calls the simulator with the official Java SDK, which knows nothing of simulators. For each
+ * mode and method it prints one line: mode, method, "ok" or "fails", text.
+ *
+ * <p>usage: java -cp 'lib/*' Interop.java MODE...; a mode is key or cert, and behind dashes rsa,
+ * gbk, gb2312, aes. Environment: see run.sh.
+ */
+public class Interop {
+    static final String DIR = System.getenv("INTEROP_DIR");
+    static final String GATEWAY = System.getenv("INTEROP_GATEWAY") + "/gateway.do";
+    /** Chinese, a quote, and two characters whose second GBK byte is a backslash or a brace. */
+    static final String SUBJECT = "\u6d4b\u8bd5 \"\u9326\u6a0a\" 50% +\\";
+
+    final String mode;
+    final AlipayClient client;
+    final boolean aes;
+
+    Interop(String mode) throws Exception {
+        this.mode = mode;
+        this.aes = mode.contains("-aes");
+        this.client = new DefaultAlipayClient(config(mode));
+    }
+
+    public static void main(String[] modes) throws Exception {
+        for (String mode : modes) {
+            new Interop(mode).run();
+        }
+        System.exit(0); // the SDK's connection pool keeps threads
+    }
+
+    static AlipayConfig config(String mode) throws Exception {
+        boolean rsa = mode.contains("-rsa");
+        AlipayConfig c = new AlipayConfig();
+        c.setServerUrl(GATEWAY);
+        c.setSignType(rsa ? "RSA" : "RSA2");
+        c.setCharset(mode.contains("-gbk") ? "GBK" : mode.contains("-gb2312") ? "GB2312" : "UTF-8");
+        c.setFormat("json");
+        if (mode.startsWith("cert")) {
+            c.setAppId(System.getenv("INTEROP_CERT_APP"));
+            c.setPrivateKey(key("certified-private.pem"));
+            c.setAppCertPath(DIR + "/keys/app.crt");
+            c.setAlipayPublicCertPath(DIR + "/keys/alipay.crt");
+            c.setRootCertPath(DIR + "/keys/root.crt");
+        } else {
+            c.setAppId(System.getenv("INTEROP_APP"));
+            c.setPrivateKey(key(rsa ? "app-rsa-private.pem" : "app-private.pem"));
+            c.setAlipayPublicKey(key(rsa ? "alipay-rsa-public.pem" : "alipay-public.pem"));
+        }
+        if (mode.contains("-aes")) {
+            c.setEncryptType("AES");
+            c.setEncryptKey(Files.readString(Path.of(DIR, "keys", "aes.key")).strip());
+        }
+        return c;
+    }
+
+    /** A key as the SDK wants it: Base64 without armour. */
+    static String key(String file) throws Exception {
+        String text = Files.readString(Path.of(DIR, "keys", file));
+        return text.substring(text.indexOf("-----BEGIN")).replaceAll("-----[A-Z ]+-----|\\s", "");
+    }
+
+    interface Cell {
+        void run() throws Exception;
+    }
+
+    void cell(String method, Cell c) {
+        try {
+            c.run();
+            System.out.println(mode + "\t" + method + "\tok\t");
+        } catch (Throwable t) {
+            System.out.println(mode + "\t" + method + "\tfails\t" + String.valueOf(t).replaceAll("\\s+", " "));
+        }
+    }
+
+    void run() {
+        String no = "java_" + mode.replace('-', '_') + "_" + System.nanoTime();
+        String[] tradeNo = new String[1];
+        cell("alipay.trade.create", () -> tradeNo[0] = create(no, null));
+        cell("alipay.trade.query", () -> query(no, tradeNo[0]));
+        cell("alipay.trade.orderinfo.sync", () -> sync(no, tradeNo[0]));
+        cell("koubei.trade.itemorder.query", this::itemOrder);
+        cell("refusal", this::refusal);
+        if (System.getenv("INTEROP_NOTIFY") != null && !aes) {
+            cell("notification", () -> Notified.check(this));
+        }
+    }
+
+    <T extends AlipayResponse> T call(AlipayRequest<T> r) throws AlipayApiException {
+        r.setNeedEncrypt(aes);
+        T out = client.execute(r);
+        if (!out.isSuccess()) {
+            throw new IllegalStateException(out.getCode() + " " + out.getSubCode() + " " + out.getSubMsg());
+        }
+        return out;
+    }
+
+    static void same(Object got, Object want) {
+        if (!want.equals(got)) {
+            throw new IllegalStateException("got " + got + ", want " + want);
+        }
+    }
+
+    String create(String no, String notifyUrl) throws Exception {
+        AlipayTradeCreateModel m = new AlipayTradeCreateModel();
+        m.setOutTradeNo(no);
+        m.setTotalAmount("88.88");
+        m.setSubject(SUBJECT);
+        m.setBuyerId("2088102146225135");
+        AlipayTradeCreateRequest r = new AlipayTradeCreateRequest();
+        r.setBizModel(m);
+        r.setNotifyUrl(notifyUrl);
+        AlipayTradeCreateResponse out = call(r);
+        same(out.getOutTradeNo(), no);
+        return out.getTradeNo();
+    }
+
+    void query(String no, String tradeNo) throws Exception {
+        AlipayTradeQueryModel m = new AlipayTradeQueryModel();
+        m.setOutTradeNo(no);
+        AlipayTradeQueryRequest r = new AlipayTradeQueryRequest();
+        r.setBizModel(m);
+        AlipayTradeQueryResponse out = call(r);
+        same(out.getTradeNo(), tradeNo);
+        same(out.getTradeStatus(), "WAIT_BUYER_PAY");
+        same(new java.math.BigDecimal(out.getTotalAmount()).setScale(2).toString(), "88.88");
+    }
+
+    void sync(String no, String tradeNo) throws Exception {
+        AlipayTradeOrderinfoSyncModel m = new AlipayTradeOrderinfoSyncModel();
+        m.setTradeNo(tradeNo);
+        m.setOutRequestNo(no);
+        m.setBizType("CREDIT_AUTH");
+        m.setOrderBizInfo("{\"status\":\"COMPLETE\"}");
+        AlipayTradeOrderinfoSyncRequest r = new AlipayTradeOrderinfoSyncRequest();
+        r.setBizModel(m);
+        AlipayTradeOrderinfoSyncResponse out = call(r);
+        same(out.getOutTradeNo(), no);
+    }
+
+    void itemOrder() throws Exception {
+        KoubeiTradeItemorderQueryModel m = new KoubeiTradeItemorderQueryModel();
+        m.setOrderNo(System.getenv("INTEROP_ITEM_ORDER"));
+        KoubeiTradeItemorderQueryRequest r = new KoubeiTradeItemorderQueryRequest();
+        r.setBizModel(m);
+        KoubeiTradeItemorderQueryResponse out = call(r);
+        same(out.getStatus(), "PAID");
+        same(out.getItemOrderVo().size(), 2);
+        same(out.getItemOrderVo().get(1).getSkuId(), "sku-2");
+    }
+
+    /** The reason of a refusal must arrive, and its signature must fit. */
+    void refusal() throws Exception {
+        AlipayTradeQueryRequest r = new AlipayTradeQueryRequest();
+        r.setBizContent("{\"out_trade_no\":\"never_" + System.nanoTime() + "\"}");
+        r.setNeedEncrypt(aes);
+        same(client.execute(r).getSubCode(), "ACQ.TRADE_NOT_EXIST");
+    }
+
+    /** Filled in when the simulator sends notifications. */
+    static class Notified {
+        static void check(Interop i) {}
+    }
+}

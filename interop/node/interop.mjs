@@ -1,0 +1,128 @@
+// Calls the simulator with the official Node SDK, which knows nothing of simulators. For each
+// mode and method it prints one line: mode, method, "ok" or "fails", text.
+//
+// usage: node interop.mjs MODE...; a mode is key or cert, and behind dashes rsa, gbk, aes, and
+// unchecked (signatures of answers are not looked at). Environment: see run.sh.
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+
+const env = process.env;
+const require = createRequire(`${env.INTEROP_NODE}/package.json`);
+const { AlipaySdk } = require('alipay-sdk');
+
+const subject = '\u6d4b\u8bd5 "\u9326\u6a0a" 50% +\\';
+const file = name => `${env.INTEROP_DIR}/keys/${name}`;
+const key = name => {
+  const text = readFileSync(file(name), 'utf8');
+  return text.slice(text.indexOf('-----BEGIN'));
+};
+
+function sdk(mode) {
+  const rsa = mode.includes('-rsa');
+  const common = {
+    gateway: `${env.INTEROP_GATEWAY}/gateway.do`, keyType: 'PKCS8', camelcase: false, timeout: 10000,
+    signType: rsa ? 'RSA' : 'RSA2', charset: mode.includes('-gbk') ? 'GBK' : 'utf-8',
+    encryptKey: mode.includes('-aes') ? readFileSync(file('aes.key'), 'utf8').trim() : undefined,
+  };
+  if (mode.startsWith('cert')) {
+    return new AlipaySdk({
+      ...common, appId: env.INTEROP_CERT_APP, privateKey: key('certified-private.pem'),
+      appCertPath: file('app.crt'), alipayPublicCertPath: file('alipay.crt'), alipayRootCertPath: file('root.crt'),
+    });
+  }
+  return new AlipaySdk({
+    ...common, appId: env.INTEROP_APP,
+    privateKey: key(rsa ? 'app-rsa-private.pem' : 'app-private.pem'),
+    alipayPublicKey: key(rsa ? 'alipay-rsa-public.pem' : 'alipay-public.pem'),
+  });
+}
+
+function same(got, want) {
+  if (got !== want) throw new Error(`got ${got}, want ${want}`);
+}
+
+const pause = ms => new Promise(done => setTimeout(done, ms));
+
+async function run(mode) {
+  const client = sdk(mode);
+  const no = `node_${mode.replaceAll('-', '_')}_${process.hrtime.bigint()}`;
+  const exec = (method, bizContent, more) => client.exec(method, {
+    bizContent, needEncrypt: mode.includes('-aes') || undefined, ...more,
+  }, { validateSign: !mode.includes('-unchecked') });
+  const call = async (method, content, more) => {
+    const out = await exec(method, content, more);
+    if (out.code !== '10000') throw new Error(`${out.code} ${out.sub_code} ${out.sub_msg}`);
+    return out;
+  };
+  const cell = async (method, c) => {
+    try {
+      await c();
+      console.log(`${mode}\t${method}\tok\t`);
+    } catch (err) {
+      console.log(`${mode}\t${method}\tfails\t${String(err).replace(/\s+/g, ' ').slice(0, 2000)}`);
+    }
+  };
+  const create = (number, more) => call('alipay.trade.create',
+    { out_trade_no: number, total_amount: '88.88', subject, buyer_id: '2088102146225135' }, more);
+
+  let tradeNo = '0';
+  await cell('alipay.trade.create', async () => {
+    const out = await create(no);
+    same(out.out_trade_no, no);
+    tradeNo = out.trade_no;
+  });
+  await cell('alipay.trade.query', async () => {
+    const out = await call('alipay.trade.query', { out_trade_no: no });
+    same(out.trade_no, tradeNo);
+    same(Number(out.total_amount), 88.88);
+  });
+  await cell('alipay.trade.orderinfo.sync', async () => {
+    const out = await call('alipay.trade.orderinfo.sync', {
+      trade_no: tradeNo, out_request_no: no, biz_type: 'CREDIT_AUTH', order_biz_info: '{"status":"COMPLETE"}',
+    });
+    same(out.out_trade_no, no);
+  });
+  await cell('koubei.trade.itemorder.query', async () => {
+    const out = await call('koubei.trade.itemorder.query', { order_no: env.INTEROP_ITEM_ORDER });
+    same(out.status, 'PAID');
+  });
+  await cell('refusal', async () => {
+    const out = await exec('alipay.trade.query', { out_trade_no: 'never' + no });
+    same(out.sub_code, 'ACQ.TRADE_NOT_EXIST');
+  });
+  if (env.INTEROP_NOTIFY && !mode.includes('-aes')) {
+    await cell('notification', () => notified(client, no + 'n', create));
+  }
+}
+
+// notified lets a buyer pay and checks what Alipay then sends with the SDK's own function.
+async function notified(client, no, create) {
+  let body;
+  const server = createServer((req, res) => {
+    const parts = [];
+    req.on('data', p => parts.push(p)).on('end', () => {
+      body = Buffer.concat(parts).toString('utf8');
+      res.end('success');
+    });
+  });
+  await new Promise(done => server.listen(0, '127.0.0.1', done));
+  try {
+    await create(no, { notify_url: `http://127.0.0.1:${server.address().port}/notify` });
+    const paid = await fetch(`${env.INTEROP_ADMIN}/trades/${no}/pay`, { method: 'POST' });
+    same(paid.status, 200);
+    for (let i = 0; i < 200 && body === undefined; i++) await pause(50);
+    if (body === undefined) throw new Error('no notification came');
+    const post = Object.fromEntries(new URLSearchParams(body));
+    same(post.trade_status, 'TRADE_SUCCESS');
+    same(post.subject, subject);
+    same(client.checkNotifySignV2(post), true);
+    same(client.checkNotifySignV2({ ...post, total_amount: '0.01' }), false);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+for (const mode of process.argv.slice(2)) await run(mode);
+process.exit(0); // the SDK keeps connections

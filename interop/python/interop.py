@@ -1,0 +1,200 @@
+"""Calls the simulator with the official Python SDK, which knows nothing of simulators. For each
+mode and method it prints one line: mode, method, "ok" or "fails", text.
+
+usage: interop.py MODE...; a mode is key or cert, and behind dashes rsa, gbk, aes, port.
+Environment: see run.sh.
+
+The SDK dies on a URL with a port and knows the ports 80 and 443 only (mode key-port shows it), so
+in the other modes it calls a host without one, and the dial to that host is led to the
+simulator, as a name server and a port forward would.
+"""
+import base64
+import http.server
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+from Crypto.PublicKey import RSA
+from alipay.aop.api.AlipayClientConfig import AlipayClientConfig
+from alipay.aop.api.DefaultAlipayClient import DefaultAlipayClient
+from alipay.aop.api.request.AlipayTradeCreateRequest import AlipayTradeCreateRequest
+from alipay.aop.api.request.AlipayTradeOrderinfoSyncRequest import AlipayTradeOrderinfoSyncRequest
+from alipay.aop.api.request.AlipayTradeQueryRequest import AlipayTradeQueryRequest
+from alipay.aop.api.request.KoubeiTradeItemorderQueryRequest import KoubeiTradeItemorderQueryRequest
+from alipay.aop.api.util.SignatureUtils import get_sign_content, verify_with_rsa
+
+ENV = os.environ
+HOST = "openapi.simulated"
+SUBJECT = "\u6d4b\u8bd5 \"\u9326\u6a0a\" 50% +\\"
+
+dial = socket.create_connection
+
+
+def forward(address, *args, **kwargs):
+    """The name server and port forward of the module's comment."""
+    if address == (HOST, 80):
+        at = urllib.parse.urlsplit(ENV["INTEROP_GATEWAY"])
+        address = (at.hostname, at.port)
+    return dial(address, *args, **kwargs)
+
+
+socket.create_connection = forward
+
+
+def key(name):
+    """A key as Base64 without armour."""
+    with open(f"{ENV['INTEROP_DIR']}/keys/{name}", encoding="ascii") as f:
+        text = f.read()
+    lines = text[text.index("-----BEGIN"):].splitlines()
+    return "".join(line for line in lines if not line.startswith("-----"))
+
+
+def private_key(name):
+    """A private key as the SDK wants it: PKCS#1."""
+    pem = RSA.import_key(base64.b64decode(key(name))).export_key("PEM", pkcs=1).decode()
+    return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
+
+
+def config(mode):
+    """The SDK's settings for a mode."""
+    c = AlipayClientConfig()
+    c.server_url = f"http://{HOST}/gateway.do"
+    if "-port" in mode:
+        c.server_url = ENV["INTEROP_GATEWAY"] + "/gateway.do"
+    c.charset = "gbk" if "-gbk" in mode else "utf-8"
+    rsa = "-rsa" in mode
+    c.sign_type = "RSA" if rsa else "RSA2"
+    c.app_id = ENV["INTEROP_APP"]
+    c.app_private_key = private_key("app-rsa-private.pem" if rsa else "app-private.pem")
+    c.alipay_public_key = key("alipay-rsa-public.pem" if rsa else "alipay-public.pem")
+    if mode.startswith("cert"):
+        # The SDK has no setting for certificates: it calls a certificate-mode app with a key.
+        c.app_id = ENV["INTEROP_CERT_APP"]
+        c.app_private_key = private_key("certified-private.pem")
+    if "-aes" in mode:
+        c.encrypt_type = "AES"
+        with open(f"{ENV['INTEROP_DIR']}/keys/aes.key", encoding="ascii") as f:
+            c.encrypt_key = f.read().strip()
+    return c
+
+
+def same(got, want):
+    """Raises unless both are equal."""
+    if got != want:
+        raise ValueError(f"got {got!r}, want {want!r}")
+
+
+class Mode:
+    """One mode: all its cells."""
+
+    def __init__(self, mode):
+        self.mode = mode
+        self.client = DefaultAlipayClient(config(mode))
+        self.number = f"python_{mode.replace('-', '_')}_{time.time_ns()}"
+        self.trade_no = "0"
+
+    def cell(self, method, run):
+        """Runs one cell and prints its line."""
+        try:
+            run()
+            print(self.mode, method, "ok", "", sep="\t", flush=True)
+        except Exception as err:  # whatever the SDK raises is the cell's outcome
+            text = " ".join(f"{type(err).__name__}: {err}".split())
+            print(self.mode, method, "fails", text[:2000], sep="\t", flush=True)
+
+    def run(self):
+        """Runs all cells."""
+        self.cell("alipay.trade.create", self.create)
+        self.cell("alipay.trade.query", self.query)
+        self.cell("alipay.trade.orderinfo.sync", self.sync)
+        self.cell("koubei.trade.itemorder.query", self.item_order)
+        self.cell("refusal", self.refusal)
+        if "INTEROP_NOTIFY" in ENV and "-aes" not in self.mode and "-port" not in self.mode:
+            self.cell("notification", self.notification)
+
+    def send(self, request, content, notify_url=None):
+        """Executes a request; the answer's node."""
+        request.biz_content = content
+        if notify_url:
+            request.notify_url = notify_url
+        return json.loads(self.client.execute(request))
+
+    def call(self, request, content, notify_url=None):
+        """The same, raising unless it succeeded."""
+        out = self.send(request, content, notify_url)
+        if out["code"] != "10000":
+            raise ValueError(f"{out['code']} {out.get('sub_code')} {out.get('sub_msg')}")
+        return out
+
+    def create(self, number=None, notify_url=None):
+        number = number or self.number
+        out = self.call(AlipayTradeCreateRequest(), {
+            "out_trade_no": number, "total_amount": "88.88", "subject": SUBJECT,
+            "buyer_id": "2088102146225135"}, notify_url)
+        same(out["out_trade_no"], number)
+        self.trade_no = out["trade_no"]
+
+    def query(self):
+        out = self.call(AlipayTradeQueryRequest(), {"out_trade_no": self.number})
+        same(out["trade_no"], self.trade_no)
+        same(float(out["total_amount"]), 88.88)
+
+    def sync(self):
+        out = self.call(AlipayTradeOrderinfoSyncRequest(), {
+            "trade_no": self.trade_no, "out_request_no": self.number, "biz_type": "CREDIT_AUTH",
+            "order_biz_info": "{\"status\":\"COMPLETE\"}"})
+        same(out["out_trade_no"], self.number)
+
+    def item_order(self):
+        out = self.call(KoubeiTradeItemorderQueryRequest(), {"order_no": ENV["INTEROP_ITEM_ORDER"]})
+        same(out["status"], "PAID")
+
+    def refusal(self):
+        out = self.send(AlipayTradeQueryRequest(), {"out_trade_no": "never" + self.number})
+        same(out["sub_code"], "ACQ.TRADE_NOT_EXIST")
+
+    def notification(self):
+        """Lets a buyer pay and checks what comes with the SDK's functions; it has no one function
+        for it: what to drop and the sorting are the caller's."""
+        got, came = [], threading.Event()
+
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            """Takes one notification."""
+
+            def do_POST(self):
+                got.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"success")
+                came.set()
+
+            def log_message(self, *args):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            number = self.number + "n"
+            self.create(number, f"http://127.0.0.1:{server.server_port}/notify")
+            urllib.request.urlopen(urllib.request.Request(
+                f"{ENV['INTEROP_ADMIN']}/trades/{number}/pay", data=b"", method="POST"), timeout=10)
+            if not came.wait(10):
+                raise ValueError("no notification came")
+        finally:
+            server.shutdown()
+        charset = config(self.mode).charset
+        post = dict(urllib.parse.parse_qsl(got[0].decode("ascii"), encoding=charset))
+        same(post["trade_status"], "TRADE_SUCCESS")
+        same(post["subject"], SUBJECT)
+        sign = post.pop("sign")
+        post.pop("sign_type")
+        same(verify_with_rsa(config(self.mode).alipay_public_key, get_sign_content(post).encode(charset), sign), True)
+
+
+for name in sys.argv[1:]:
+    Mode(name).run()

@@ -1,0 +1,43 @@
+# Compares the cells that were run with what is expected, and prints the table.
+# Files: modes.tsv (SDK, mode, methods), known.tsv (SDK, mode, method, words, why),
+# then the cells (SDK, mode, method, ok or fails, text).
+BEGIN { FS = "\t"; bad = ran = 0 }
+/^#/ || NF == 0 { next }
+FILENAME ~ /modes\.tsv$/ { order[++rows] = $1 FS $2; wanted[$1 FS $2] = $3; next }
+FILENAME ~ /known\.tsv$/ { words[$1 FS $2 FS $3] = $4; why[$1 FS $2 FS $3] = $5; next }
+{
+	cell = $1 FS $2 FS $3
+	ran++
+	seen[$1 FS $2] = 1
+	state[cell] = "ok"
+	if (cell in words)
+		state[cell] = ($4 == "fails" && index($5, words[cell])) ? "known" : "BAD"
+	else if ($4 != "ok")
+		state[cell] = "BAD"
+	if (state[cell] == "BAD")
+		notes[++n] = $1 " " $2 " " $3 ": " ((cell in words) ? "expected to fail with \"" words[cell] "\"; " : "") $4 " " $5
+}
+END {
+	for (i = 1; i <= rows; i++) {
+		if (!(order[i] in seen)) continue
+		split(order[i], key, FS)
+		line = sprintf("%-7s %-18s", key[1], key[2])
+		m = split(wanted[order[i]], methods, " ")
+		for (j = 1; j <= m; j++) {
+			cell = order[i] FS methods[j]
+			if (!(cell in state)) { state[cell] = "BAD"; notes[++n] = order[i] " " methods[j] ": was not run" }
+			short = methods[j]; sub(/^.*\.trade\./, "", short)
+			line = line sprintf("  %s %s", short, state[cell])
+			count[state[cell]]++
+		}
+		print line
+	}
+	for (cell in words) if (state[cell] == "known") { split(cell, key, FS); reasons[key[1] ": " why[cell]] = reasons[key[1] ": " why[cell]] " " key[2] "/" key[3] }
+	if (count["known"]) print "\nknown failures of the SDKs:"
+	for (reason in reasons) print "  " reason "\n     " reasons[reason]
+	for (i = 1; i <= n; i++) print "BAD " substr(notes[i], 1, 600)
+	bad = count["BAD"] + 0
+	printf "\n%d cells run: %d ok, %d known failures, %d bad\n", ran, count["ok"], count["known"], bad
+	printf "%d passed, %d failed\n", ran - bad, bad
+	exit bad > 0
+}
