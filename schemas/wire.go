@@ -29,29 +29,37 @@ var gatewayPages = []string{"create", "query", "sync", "koubei"}
 // wireTag matches one place on the wire: page.member, or *.member for every page of the gateway.
 var wireTag = regexp.MustCompile(`(\*|\b(?:create|query|sync|koubei|hk))\.([A-Za-z_][A-Za-z0-9_.]*[A-Za-z0-9_])`)
 
-// Places reads the "Wire:" tags of a schema: for the path of each field, as
-// items[].price, the places that its doc names. Fields without a tag are there too.
-func Places(text string) (map[string][]Place, error) {
+// Field is what a field's doc says for programs.
+type Field struct {
+	Places   []Place // after "Wire:"
+	Personal bool    // "Personal data": masked in outputs (security O7)
+}
+
+// personalData is how a doc marks what may name a person.
+const personalData = "Personal data"
+
+// Fields reads the docs of a schema, by the path of each field, as items[].price.
+func Fields(text string) (map[string]Field, error) {
 	var root any
 	if err := json.Unmarshal([]byte(text), &root); err != nil {
 		return nil, err
 	}
-	w := wireWalk{named: map[string]map[string]any{}, places: map[string][]Place{}}
+	w := docWalk{named: map[string]map[string]any{}, fields: map[string]Field{}}
 	w.typ("", root)
-	return w.places, nil
+	return w.fields, nil
 }
 
-type wireWalk struct {
+type docWalk struct {
 	named  map[string]map[string]any // records by name: the second use is a name only
-	places map[string][]Place
+	fields map[string]Field
 }
 
 // typ looks for records in a type that stands at this path.
-func (w wireWalk) typ(path string, t any) {
+func (w docWalk) typ(path string, t any) {
 	switch t := t.(type) {
 	case string:
 		if record, ok := w.named[t]; ok {
-			w.fields(path, record)
+			w.record(path, record)
 		}
 	case []any:
 		for _, branch := range t {
@@ -62,7 +70,7 @@ func (w wireWalk) typ(path string, t any) {
 		case t["fields"] != nil:
 			name, _ := t["name"].(string)
 			w.named[name] = t
-			w.fields(path, t)
+			w.record(path, t)
 		case t["items"] != nil:
 			w.typ(path+"[]", t["items"])
 		case t["values"] != nil:
@@ -71,7 +79,7 @@ func (w wireWalk) typ(path string, t any) {
 	}
 }
 
-func (w wireWalk) fields(path string, record map[string]any) {
+func (w docWalk) record(path string, record map[string]any) {
 	if path != "" {
 		path += "."
 	}
@@ -80,7 +88,7 @@ func (w wireWalk) fields(path string, record map[string]any) {
 		field, _ := f.(map[string]any)
 		name, _ := field["name"].(string)
 		doc, _ := field["doc"].(string)
-		w.places[path+name] = placesIn(doc)
+		w.fields[path+name] = Field{placesIn(doc), strings.Contains(doc, personalData)}
 		w.typ(path+name, field["type"])
 	}
 }

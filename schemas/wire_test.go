@@ -40,11 +40,11 @@ func pages(t *testing.T) map[string]page {
 // methodOf is the API that a page of testdata describes, as the "Wire:" tags have it.
 func methodOf(t *testing.T, page string) string {
 	t.Helper()
-	places, err := schemas.Places(`{"name":"R","type":"record","fields":[{"name":"f","type":"int","doc":"Wire: ` + page + `.member."}]}`)
-	if err != nil || len(places["f"]) != 1 {
-		t.Fatalf("no tag names page %s: %v, %v", page, places, err)
+	fields, err := schemas.Fields(`{"name":"R","type":"record","fields":[{"name":"f","type":"int","doc":"Wire: ` + page + `.member."}]}`)
+	if err != nil || len(fields["f"].Places) != 1 {
+		t.Fatalf("no tag names page %s: %v, %v", page, fields, err)
 	}
-	return places["f"][0].Method
+	return fields["f"].Places[0].Method
 }
 
 // wireTags returns the places that the docs of these schemas name after "Wire:",
@@ -53,12 +53,12 @@ func wireTags(t *testing.T, texts ...string) map[schemas.Place]string {
 	t.Helper()
 	tags := map[schemas.Place]string{}
 	for _, text := range texts {
-		places, err := schemas.Places(text)
+		fields, err := schemas.Fields(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for path, list := range places {
-			for _, place := range list {
+		for path, field := range fields {
+			for _, place := range field.Places {
 				tags[place] = path
 			}
 		}
@@ -132,18 +132,21 @@ func TestEveryWireTagIsDocumented(t *testing.T) {
 	}
 }
 
-func TestPlacesFollowPaths(t *testing.T) {
-	places, err := schemas.Places(schemas.OrderEvent)
+func TestFieldsFollowPaths(t *testing.T) {
+	fields, err := schemas.Fields(schemas.OrderEvent)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []schemas.Place{{Method: "alipay.trade.create", Member: "goods_detail.price"}}
-	if got := places["items[].price"]; !slices.Equal(got, want) {
+	if got := fields["items[].price"].Places; !slices.Equal(got, want) {
 		t.Errorf("items[].price leads to %v, want %v", got, want)
 	}
 	for _, path := range []string{"total.minor", "discount.currency", "receiver.name", "event_type"} {
-		if _, known := places[path]; !known {
+		if _, known := fields[path]; !known {
 			t.Errorf("no field at %s", path)
 		}
+	}
+	if !fields["buyer_user_id"].Personal || fields["store_id"].Personal {
+		t.Error("the buyer's id is personal data, the store's is not")
 	}
 }

@@ -91,7 +91,7 @@ func (f schemaFindings) printText(out io.Writer) error {
 
 // judge compares another's schema with ours. Both directions count where both may write.
 func (f *schemaFindings) judge(where string, ours schemas.Schema, theirs string, bothWays bool) error {
-	places, err := schemas.Places(ours.Text)
+	fields, err := schemas.Fields(ours.Text)
 	if err != nil {
 		return err
 	}
@@ -108,22 +108,22 @@ func (f *schemaFindings) judge(where string, ours schemas.Schema, theirs string,
 		for _, p := range problems {
 			found := schemaFinding{Where: where, Record: ours.Name, Field: p.Field, What: d.what, Why: p.Why}
 			if input && d.what == bridgeReads {
-				found.Calls = callsOf(places, p.Field)
+				found.Calls = callsOf(fields, p.Field)
 			}
 			f.Findings = append(f.Findings, found)
 		}
 	}
 	if input {
-		f.notWritten(where, places, theirs)
+		f.notWritten(where, fields, theirs)
 	}
 	return nil
 }
 
 // callsOf names the calls that lose a field's value: its own, or those of the field that it
 // is a part of. A field that goes nowhere by itself decides about all calls.
-func callsOf(places map[string][]schemas.Place, path string) []string {
+func callsOf(fields map[string]schemas.Field, path string) []string {
 	for ; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
-		if found := places[path]; len(found) > 0 {
+		if found := fields[path].Places; len(found) > 0 {
 			return names(found)
 		}
 	}
@@ -139,8 +139,8 @@ func names(places []schemas.Place) []string {
 }
 
 // notWritten notes our fields that a producer's schema does not have and a call has.
-func (f *schemaFindings) notWritten(where string, ours map[string][]schemas.Place, theirs string) {
-	written, err := schemas.Places(theirs)
+func (f *schemaFindings) notWritten(where string, ours map[string]schemas.Field, theirs string) {
+	written, err := schemas.Fields(theirs)
 	if err != nil {
 		return // told already: the schema was refused
 	}
@@ -148,8 +148,8 @@ func (f *schemaFindings) notWritten(where string, ours map[string][]schemas.Plac
 		_, has := written[path]
 		parent := path[:max(strings.LastIndexByte(path, '.'), 0)]
 		_, hasParent := written[strings.TrimSuffix(parent, "[]")]
-		if !has && len(ours[path]) > 0 && (parent == "" || hasParent) {
-			f.NotWritten = append(f.NotWritten, schemaNote{where, path, names(ours[path])})
+		if !has && len(ours[path].Places) > 0 && (parent == "" || hasParent) {
+			f.NotWritten = append(f.NotWritten, schemaNote{where, path, names(ours[path].Places)})
 		}
 	}
 }

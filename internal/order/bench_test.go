@@ -40,4 +40,25 @@ func BenchmarkEvent(b *testing.B) {
 			}
 		}
 	})
+	masked := maskedSnapshot()
+	b.Run("encode snapshot", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.EncodeSnapshot(b.Context(), "alipay-snapshots", masked); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	shown, err := order.NewMasker(order.MaskOptions{Clear: map[string][]string{"alipay-snapshots": order.MaskedFields()}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode snapshot without masks", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := c.WithMasker(shown).EncodeSnapshot(b.Context(), "alipay-snapshots", masked); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

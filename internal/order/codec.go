@@ -17,8 +17,12 @@ type UndecodableError = avro.UndecodableError
 
 // Codec turns Kafka values into the bridge's records and back. Where a method fails with
 // anything but an [UndecodableError], the schema registry could not be asked: wait and repeat.
+//
+// Results and snapshots are masked as they are written: personal data is dropped, unless
+// [Codec.WithMasker] says otherwise.
 type Codec struct {
 	registry *avro.Registry
+	masker   *Masker
 
 	event, result, snapshot, observation, journal *avro.Codec
 }
@@ -33,6 +37,19 @@ func NewCodec(registry *avro.Registry) *Codec {
 		observation: avro.MustCodec(schemas.TradeObservation),
 		journal:     avro.MustCodec(schemas.JournalEntry),
 	}
+}
+
+// WithMasker returns a Codec that masks results and snapshots like this.
+func (c *Codec) WithMasker(m *Masker) *Codec {
+	other := *c
+	other.masker = m
+	return &other
+}
+
+// masked returns a record as the topic's readers may see it.
+func (c *Codec) masked(topic string, record map[string]any) map[string]any {
+	c.masker.mask(topic, record)
+	return record
 }
 
 // decode reads a value that must hold a record of the schema's name, in any namespace and in
@@ -77,7 +94,7 @@ func (c *Codec) DecodeResult(ctx context.Context, topic string, value []byte) (R
 
 // EncodeResult writes a result.
 func (c *Codec) EncodeResult(ctx context.Context, topic string, r Result) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.result, r.record())
+	return c.registry.Frame(ctx, topic, c.result, c.masked(topic, r.record()))
 }
 
 // DecodeSnapshot reads a snapshot.
@@ -87,7 +104,7 @@ func (c *Codec) DecodeSnapshot(ctx context.Context, topic string, value []byte) 
 
 // EncodeSnapshot writes a snapshot.
 func (c *Codec) EncodeSnapshot(ctx context.Context, topic string, s Snapshot) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.snapshot, s.record())
+	return c.registry.Frame(ctx, topic, c.snapshot, c.masked(topic, s.record()))
 }
 
 // DecodeObservation reads an observation.

@@ -1,0 +1,200 @@
+package order
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"alipay-kafka-bridge/schemas"
+)
+
+// Masker hides what may name a person in results and snapshots (security O7): fields that
+// the schemas mark as personal data, and in JSON texts every member that no document names.
+// The nil Masker hides all of it.
+type Masker struct {
+	key     []byte
+	cleared map[string]clearedFields // by topic
+}
+
+// MaskOptions say how outputs are masked. The zero MaskOptions drop personal data everywhere.
+type MaskOptions struct {
+	// Key of HMAC-SHA256, at least 32 bytes, one for the installation: the same person has the
+	// same mask in all outputs. Without it values are dropped. (A hash without a key can be
+	// guessed: a buyer's id has 16 digits, of which few are free.)
+	Key []byte
+	// Clear lists, by topic, the fields that are shown as they are: personal fields with their
+	// members in JSON texts, or whole texts (reply_json, body_json, more, unparsed).
+	Clear map[string][]string
+}
+
+// minMaskKey is what HMAC-SHA256 uses in full (RFC 2104, "Keys").
+const minMaskKey = 32
+
+// masks are what a schema says of its fields.
+type masks struct {
+	texts   []string          // personal fields, by path
+	wire    map[string]string // personal members of an answer: path to the field that clears it
+	allowed map[string]bool   // members of an answer that documents name and that name nobody
+}
+
+// Fields that hold an answer, or parts of one.
+var (
+	jsonFields = []string{"reply_json", "body_json"}
+	partFields = []string{"more", "unparsed"}
+)
+
+var outputMasks = masksOf(schemas.CallResult, schemas.TradeSnapshot)
+
+// masksOf reads the docs of our own schemas.
+func masksOf(texts ...string) masks {
+	m := masks{wire: map[string]string{}, allowed: map[string]bool{}}
+	for _, text := range texts {
+		fields, err := schemas.Fields(text)
+		if err != nil {
+			panic("order: " + err.Error())
+		}
+		for path, field := range fields {
+			if field.Personal && !slices.Contains(m.texts, path) {
+				m.texts = append(m.texts, path)
+			}
+			for _, place := range field.Places {
+				if field.Personal {
+					m.wire[place.Member] = path
+				} else {
+					m.allowed[place.Member] = true
+				}
+			}
+		}
+	}
+	return m
+}
+
+// MaskedFields returns the fields that [MaskOptions].Clear may name.
+func MaskedFields() []string {
+	fields := slices.Concat(outputMasks.texts, jsonFields, partFields)
+	slices.Sort(fields)
+	return fields
+}
+
+// NewMasker checks the options.
+func NewMasker(o MaskOptions) (*Masker, error) {
+	if len(o.Key) > 0 && len(o.Key) < minMaskKey {
+		return nil, fmt.Errorf("the key of masks has %d bytes, want at least %d", len(o.Key), minMaskKey)
+	}
+	m := &Masker{key: o.Key, cleared: map[string]clearedFields{}}
+	for topic, fields := range o.Clear {
+		m.cleared[topic] = clearedFields{}
+		for _, f := range fields {
+			if !slices.Contains(MaskedFields(), f) {
+				return nil, fmt.Errorf("topic %s: %q is not masked; want of %s", topic, f, strings.Join(MaskedFields(), ", "))
+			}
+			m.cleared[topic][f] = true
+		}
+	}
+	return m, nil
+}
+
+// String hides the key.
+func (m *Masker) String() string { return "masker" }
+
+// clearedFields are the fields that one topic shows.
+type clearedFields map[string]bool
+
+// mask hides what is personal in a record for this topic, in place.
+func (m *Masker) mask(topic string, record map[string]any) {
+	var cleared clearedFields
+	if m != nil {
+		cleared = m.cleared[topic]
+	}
+	for _, path := range outputMasks.texts {
+		if !cleared[path] {
+			m.maskText(record, path)
+		}
+	}
+	for _, name := range jsonFields {
+		if text, ok := record[name].(string); ok && text != "" && !cleared[name] {
+			record[name] = m.maskJSON(cleared, "", text)
+		}
+	}
+	for _, name := range partFields {
+		parts, ok := record[name].(map[string]any)
+		if !ok || cleared[name] {
+			continue
+		}
+		for path, text := range parts {
+			parts[path] = m.maskJSON(cleared, path, text.(string))
+		}
+	}
+}
+
+// maskText hides the text at a path, in every record of a list on the way.
+func (m *Masker) maskText(record map[string]any, path string) {
+	list, rest, nested := strings.Cut(path, "[].")
+	if !nested {
+		if text, ok := record[path].(string); ok && text != "" {
+			record[path] = m.hide(text)
+		}
+		return
+	}
+	items, _ := record[list].([]any)
+	for _, item := range items {
+		m.maskText(item.(map[string]any), rest)
+	}
+}
+
+// dropped stands in a JSON text for what was there.
+const dropped = "masked"
+
+// hide returns the mask of a value: "hmac:" and 128 bits in hex digits; nothing without a key.
+func (m *Masker) hide(value string) string {
+	if m == nil || len(m.key) == 0 {
+		return ""
+	}
+	h := hmac.New(sha256.New, m.key)
+	h.Write([]byte(value))
+	return "hmac:" + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// shows says whether the member at this path of an answer is shown.
+func (cleared clearedFields) shows(path []byte) bool {
+	return outputMasks.allowed[string(path)] || len(cleared) > 0 && cleared[outputMasks.wire[string(path)]]
+}
+
+// maskJSON hides the members of a JSON text that may name a person. The text stands at this
+// path of an answer.
+func (m *Masker) maskJSON(cleared clearedFields, path, text string) string {
+	if !json.Valid([]byte(text)) {
+		if cleared.shows([]byte(path)) {
+			return text
+		}
+		return m.hide(text)
+	}
+	r := jsonRewriter{in: text, out: make([]byte, 0, len(text)), path: []byte(path), leaf: func(path []byte, literal string) (string, bool) {
+		return m.leaf(cleared, path, literal)
+	}}
+	r.value()
+	return string(r.out)
+}
+
+// leaf returns what stands in the place of a literal, if it may not be shown. Where nothing
+// is, nothing is hidden.
+func (m *Masker) leaf(cleared clearedFields, path []byte, literal string) (mask string, hide bool) {
+	if literal == "null" || literal == `""` || cleared.shows(path) {
+		return "", false
+	}
+	if m == nil || len(m.key) == 0 {
+		return dropped, true
+	}
+	value := literal
+	if literal[0] == '"' {
+		// The same person has the same mask as a field and as a member.
+		if err := json.Unmarshal([]byte(literal), &value); err != nil {
+			return dropped, true
+		}
+	}
+	return m.hide(value), true
+}
