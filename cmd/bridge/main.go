@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,9 @@ func run(args []string) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
+		err = usageError{err}
 	}
 	fmt.Fprintln(safeWriter(os.Stderr), "bridge: "+err.Error())
 	return exitCode(err)
@@ -61,8 +65,6 @@ publishes what came of it: results, snapshots of queried trades, dead letters.
 Try it without anything else: bridge demo`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(),

@@ -25,16 +25,16 @@ commits what they brought and leaves the group. A second signal ends it at once;
 lost either way.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			accepted, err := acceptedPositions(positions)
+			if err != nil {
+				return usageError{err}
+			}
 			cfg, err := config.Load(file, os.LookupEnv)
 			if err != nil {
 				return err
 			}
 			if slot != "" {
 				cfg.Kafka.Slot = slot
-			}
-			accepted, err := acceptedPositions(positions)
-			if err != nil {
-				return usageError{err}
 			}
 			return serve(c.Context(), cfg, func(o *consume.Options) {
 				o.AcceptPosition, o.AcceptLoss = accepted, acceptLoss

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,8 @@ snapshots, observations, journal, dead-letters, events, queries) or a topic's ow
 committed records are shown.
 
 Results come as tab-separated columns: finished, key, event type, outcome, class, code, reason
-or sub code, trade number, attempts. Other topics: time, key, record as JSON.`,
+or sub code, trade number, attempts. Other topics: time, key, record as JSON without what is
+empty; dead letters have reason and error before it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.output != "text" && o.output != "json" {
@@ -156,8 +158,27 @@ func (p *printer) print(ctx context.Context, r *kgo.Record) error {
 			return p.result(r, res)
 		}
 	}
-	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", stamp(r.Timestamp), r.Key, why(r), text)
+	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", stamp(r.Timestamp), r.Key, why(r), brief(text))
 	return err
+}
+
+// brief leaves out members that say nothing. A text that is no object stays as it is.
+func brief(text []byte) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		return string(text)
+	}
+	for name, v := range members {
+		switch string(v) {
+		case `""`, "null", "[]", "{}", "0", "false":
+			delete(members, name)
+		}
+	}
+	short, err := json.Marshal(members)
+	if err != nil {
+		return string(text)
+	}
+	return string(short)
 }
 
 // decode reads a record as its topic's, or a dead letter as the topic's it came from.
@@ -170,9 +191,9 @@ func (p *printer) decode(ctx context.Context, r *kgo.Record) (string, []byte, er
 }
 
 func (p *printer) result(r *kgo.Record, res order.Result) error {
-	reason := res.Reason
-	if reason == "" {
-		reason = res.SubCode
+	reason := cmp.Or(res.Reason, res.SubCode)
+	if res.Outcome == order.OutcomeInvalid && res.Message != "" {
+		reason += ": " + res.Message
 	}
 	columns := []string{
 		stamp(res.FinishedAt), string(r.Key), string(res.EventType), string(res.Outcome), string(res.CallClass),
@@ -225,10 +246,10 @@ func header(r *kgo.Record, key string) string {
 	return ""
 }
 
-// why is a dead letter's reason, as a column of its own.
+// why is a dead letter's reason and error, as columns of their own.
 func why(r *kgo.Record) string {
 	if reason := header(r, produce.HeaderDeadReason); reason != "" {
-		return reason + "\t"
+		return reason + "\t" + dash(header(r, produce.HeaderDeadError)) + "\t"
 	}
 	return ""
 }

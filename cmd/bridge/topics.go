@@ -19,8 +19,7 @@ import (
 )
 
 func topicsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "topics", Short: "Make the topics that the bridge uses", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "topics", Short: "Make the topics that the bridge uses"}
 	c.AddCommand(topicsCreateCommand())
 	return c
 }

@@ -25,6 +25,9 @@ func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int3
 			e.parts[tp] = e.newPartition(tp, id)
 		}
 	}
+	if len(m) > 0 {
+		e.o.Log.Info("partitions assigned", "group", e.o.Group, "partitions", len(e.parts))
+	}
 }
 
 // strayed ends the session when a held partition belongs to another member id. Called under mu.
@@ -51,6 +54,7 @@ func (e *Engine) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int3
 	parts := e.drain(e.named(m))
 	e.mu.Unlock()
 	e.giveUp(ctx, parts, e.o.RevokeBound*3/4)
+	e.o.Log.Info("partitions given up", "group", e.o.Group, "partitions", len(parts))
 }
 
 // lost drops partitions that already belong to somebody else. No commit.

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"crypto/rsa"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"alipay-kafka-bridge/examples"
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/localkafka"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+var (
+	jobApp = sync.OnceValues(func() (simulator.GeneratedApp, error) { return simulator.GenerateApp(demoApp) })
+	jobHK  = sync.OnceValues(func() (simulator.GeneratedHKApp, error) { return simulator.GenerateHKApp(demoHKApp) })
+)
+
+// job is the whole service inside a synctest bubble: only Kafka's and Alipay's servers are fakes.
+type job struct {
+	stage *stage
+	spans *tracetest.InMemoryExporter
+}
+
+func newJob(t *testing.T, seed uint64, faults ...simulator.Fault) *job {
+	t.Helper()
+	app, err := jobApp()
+	try(t, err)
+	hk, err := jobHK()
+	try(t, err)
+	network := &kfake.VirtualNetwork{}
+	s := &stage{topics: config.Default().Topics}
+	s.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(s.topics), Network: network})
+	try(t, err)
+	t.Cleanup(s.kafka.Close)
+	registry, err := avro.NewRegistry(s.kafka.RegistryOptions())
+	try(t, err)
+	s.events, err = parseOrders(examples.Orders, order.NewCodec(registry))
+	try(t, err)
+	trades, orders := holdings(s.events, app.App.ID, time.Now())
+	s.sim, err = simulator.New(simulator.Options{
+		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App}, Seed: seed, Faults: faults, Trades: trades, ItemOrders: orders,
+		Latency: simulator.Latency{Fixed: 20 * time.Millisecond, Jitter: 200 * time.Millisecond},
+	})
+	try(t, err)
+	pipe := simulator.NewPipe()
+	s.server = &http.Server{Handler: s.sim}
+	go func() { _ = s.server.Serve(pipe) }()
+	t.Cleanup(func() { _ = s.server.Close() })
+
+	s.url = "http://sim"
+	j := &job{stage: s, spans: tracetest.NewInMemoryExporter()}
+	p, err := s.parts(registry, app, hk, t.Output())
+	try(t, err)
+	p.log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
+	p.tracer = telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(j.spans), telemetry.TracingOptions{Service: "bridge"}).Tracer()
+	guard := breaker.Options{}
+	main, err := alipay.NewOpenAPI(alipay.OpenAPIOptions{URL: "http://sim", AppID: app.App.ID, Signer: alipay.NewRSASigner(app.MerchantKey), AlipayKey: &app.App.SigningKey.PublicKey, DialContext: pipe.DialContext, Tracer: p.tracer})
+	try(t, err)
+	kong, err := alipay.NewHK(alipay.HKOptions{URL: "http://sim", ClientID: hk.App.ClientID, Signer: alipay.NewRSASigner(hk.MerchantKey), PlatformKeys: map[string]*rsa.PublicKey{"1": &hk.App.PlatformKey.PublicKey}, DialContext: pipe.DialContext, Tracer: p.tracer})
+	try(t, err)
+	p.apps = map[string]appParts{"main": {app: main, calls: guard, queries: guard}, "hk": {app: kong, calls: guard, queries: guard}}
+	p.options.Start = consume.Start{Earliest: true}
+	s.service, err = newService(p)
+	try(t, err)
+	t.Cleanup(s.service.close)
+	return j
+}
+
+func try(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run sends the events, lets the service work until each has an outcome, and proves.
+func (j *job) run(t *testing.T) *report {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.stage.service.run(ctx, func() {}) }()
+	cl, err := kgo.NewClient(j.stage.kafka.ClientOptions()...)
+	try(t, err)
+	defer cl.Close()
+	try(t, sendEvents(ctx, cl, j.stage.service.codec, inputTopic, j.stage.events))
+	c := newCollector(j.stage)
+	defer c.close()
+	limit, cancel := context.WithTimeout(ctx, time.Hour)
+	defer cancel()
+	try(t, c.until(limit, len(j.stage.events)))
+	stop()
+	try(t, <-ended)
+	return newReport(j.stage, c)
+}
+
+// The main job, with the seed's losses of requests and answers: every promise holds.
+func TestMainJob(t *testing.T) {
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rnd := rand.New(rand.NewPCG(seed, 3))
+				var faults []simulator.Fault
+				for _, m := range []simulator.Method{simulator.TradeCreate, simulator.TradeQuery, simulator.OrderInfoSync, simulator.ItemOrderQuery, simulator.HKOrderSync} {
+					p := rnd.Float64() / 8
+					faults = append(faults, simulator.Before(m).Probability(p), simulator.After(m).Probability(p), simulator.SystemError(m).AfterEffect().Probability(p/2), simulator.Unsigned(m).Probability(p/4))
+				}
+				j := newJob(t, seed, faults...)
+				r := j.run(t)
+				for _, p := range r.proofs {
+					for _, bad := range p.bad {
+						t.Errorf("%s: %s", p.text, bad)
+					}
+				}
+				time.Sleep(5 * time.Minute)
+			})
+		})
+	}
+}
+
+// An outage of an hour ends with a catch-up: nothing is given up.
+func TestOutageOfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJob(t, 1)
+		j.stage.sim.StartOutage()
+		time.AfterFunc(50*time.Minute, j.stage.sim.StopOutage)
+		r := j.run(t)
+		if !r.proven() {
+			t.Errorf("%+v", r.proofs)
+		}
+		for kind, row := range r.rows {
+			if row["EXHAUSTED"] > 0 {
+				t.Errorf("%v: %d events given up", kind, row["EXHAUSTED"])
+			}
+		}
+		time.Sleep(5 * time.Minute)
+	})
+}
+
+// Every handling is a span, every attempt one below it, and none tells a URL's query, a body
+// or a person's data.
+func TestSpans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJob(t, 1)
+		j.run(t)
+		process, attempts := map[string]bool{}, 0
+		for _, s := range j.spans.GetSpans() {
+			if s.Name == "process "+inputTopic {
+				process[s.SpanContext.SpanID().String()] = true
+			}
+		}
+		for _, s := range j.spans.GetSpans() {
+			if process[s.Parent.SpanID().String()] {
+				attempts++
+			}
+			for _, a := range s.Attributes {
+				if v := a.Value.String(); strings.Contains(v, "sign=") || strings.Contains(v, "2088") || strings.Contains(v, "biz_content") {
+					t.Errorf("span %s: %s = %s", s.Name, a.Key, v)
+				}
+			}
+		}
+		if len(process) < 380 || attempts < 300 {
+			t.Errorf("%d handlings, %d attempts below them", len(process), attempts)
+		}
+		time.Sleep(5 * time.Minute)
+	})
+}
+
+// The proofs of the demo find what they are there to find.
+func TestProofsCanFail(t *testing.T) {
+	r := func(id string, offset int64) order.Result {
+		return order.Result{EventID: order.EventID(id), OrderNo: "o", Account: "a", Origin: order.Origin{Topic: "t", Offset: offset}}
+	}
+	x := simulator.ExecutionEntry{Method: simulator.TradeCreate, OrderNo: "o"}
+	lost := simulator.RequestEntry{Method: simulator.TradeCreate, OrderNo: "o", Verdict: "LOST"}
+	for name, p := range map[string]proof{
+		"result missing":     onceEach(2, &collector{results: []order.Result{r("e1", 1)}}),
+		"result twice":       onceEach(1, &collector{results: []order.Result{r("e1", 1), r("e1", 1)}}),
+		"skip and result":    onceEach(1, &collector{results: []order.Result{r("e1", 1)}, skipped: map[order.Origin]string{{Topic: "t", Offset: 1}: "x"}}),
+		"out of order":       inOrder([]order.Result{r("e2", 2), r("e1", 1)}),
+		"executed twice":     executedOnce(simulator.Journal{Executions: []simulator.ExecutionEntry{x, x}}, 5),
+		"again, not asked":   askedBeforeAgain(simulator.Journal{Requests: []simulator.RequestEntry{lost, lost}}),
+		"letters from where": deadLettered(&collector{letters: 1}),
+	} {
+		if len(p.bad) == 0 {
+			t.Errorf("%s: not found", name)
+		}
+	}
+	ok := askedBeforeAgain(simulator.Journal{Requests: []simulator.RequestEntry{lost, {Method: simulator.TradeQuery, OrderNo: "o"}, lost}})
+	if len(ok.bad) > 0 {
+		t.Error(ok.bad)
+	}
+}
