@@ -1,0 +1,126 @@
+package repo_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// licence is known by words of its text.
+type licence string
+
+const (
+	apache2 licence = "Apache License"
+	bsd     licence = "Redistribution and use in source and binary forms"
+	mit     licence = "Permission is hereby granted, free of charge"
+)
+
+// why a module is in the binary. Who needs one more writes its reason here (security D1).
+type why struct {
+	reason  string
+	licence licence
+}
+
+var modules = map[string]why{
+	"github.com/cenkalti/backoff/v5":                                  {"pauses between attempts", mit},
+	"github.com/linkedin/goavro/v2":                                   {"Avro bytes", apache2},
+	"github.com/sony/gobreaker/v2":                                    {"circuit breaker", mit},
+	"github.com/spf13/cobra":                                          {"command line", apache2},
+	"github.com/spf13/pflag":                                          {"cobra's flags", bsd},
+	"github.com/twmb/franz-go":                                        {"Kafka client", bsd},
+	"github.com/twmb/franz-go/pkg/kadm":                               {"topics, offsets and ACLs", bsd},
+	"github.com/twmb/franz-go/pkg/kfake":                              {"the demo's Kafka in the process", bsd},
+	"github.com/twmb/franz-go/pkg/kmsg":                               {"Kafka's messages", bsd},
+	"github.com/twmb/franz-go/pkg/sr":                                 {"schema registry client", bsd},
+	"github.com/klauspost/compress":                                   {"franz-go: zstd and snappy", bsd},
+	"github.com/pierrec/lz4/v4":                                       {"franz-go: lz4", bsd},
+	"github.com/golang/snappy":                                        {"goavro: container files, which we do not use", bsd},
+	"go.opentelemetry.io/otel":                                        {"traces", apache2},
+	"go.opentelemetry.io/otel/trace":                                  {"traces", apache2},
+	"go.opentelemetry.io/otel/sdk":                                    {"traces", apache2},
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace":               {"traces leave by OTLP", apache2},
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": {"traces leave by OTLP", apache2},
+	"go.opentelemetry.io/proto/otlp":                                  {"otlptrace: its messages", apache2},
+	"go.opentelemetry.io/otel/metric":                                 {"otel: its own figures", apache2},
+	"go.opentelemetry.io/otel/log":                                    {"otel: its own log", apache2},
+	"go.opentelemetry.io/auto/sdk":                                    {"otel: automatic instrumentation", apache2},
+	"github.com/cespare/xxhash/v2":                                    {"otel: hashes of attributes", mit},
+	"github.com/go-logr/logr":                                         {"otel: its own log", apache2},
+	"github.com/go-logr/stdr":                                         {"otel: its own log", apache2},
+	"github.com/google/uuid":                                          {"otel/sdk: instance ids", bsd},
+	"github.com/grpc-ecosystem/grpc-gateway/v2":                       {"proto/otlp: generated code", bsd},
+	"google.golang.org/genproto/googleapis/api":                       {"grpc-gateway: generated code", apache2},
+	"google.golang.org/genproto/googleapis/rpc":                       {"grpc: generated code", apache2},
+	"google.golang.org/grpc":                                          {"proto/otlp: generated code", apache2},
+	"google.golang.org/protobuf":                                      {"OTLP's encoding", bsd},
+	"go.yaml.in/yaml/v3":                                              {"settings", mit},
+	"golang.org/x/net":                                                {"grpc: HTTP/2", bsd},
+	"golang.org/x/sync":                                               {"one look-up for many askers", bsd},
+	"golang.org/x/sys":                                                {"x/term", bsd},
+	"golang.org/x/term":                                               {"is it a terminal", bsd},
+	"golang.org/x/text":                                               {"GBK", bsd},
+	"golang.org/x/time":                                               {"rate limits", bsd},
+}
+
+// Every module in the binary has a reason and a licence that we looked at, and none is listed
+// that is not there.
+func TestD1_ModulesOfTheBinary(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "bridge")
+	output(t, "go", "build", "-mod=readonly", "-o", binary, "./cmd/bridge")
+	var built struct {
+		Deps []struct {
+			Path    string
+			Replace *struct{ Path string }
+		}
+	}
+	if err := json.Unmarshal(output(t, "go", "version", "-m", "-json", binary), &built); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range built.Deps {
+		seen[m.Path] = true
+		known, ok := modules[m.Path]
+		if !ok {
+			t.Errorf("%s is in the binary: who needs it, and under which licence? Write it into modules_test.go", m.Path)
+			continue
+		}
+		if m.Replace != nil {
+			t.Errorf("%s is replaced by %s", m.Path, m.Replace.Path)
+		}
+		if got := licenceOf(t, m.Path); !bytes.Contains(got, []byte(known.licence)) {
+			t.Errorf("%s: the licence does not say %q:\n%.200s", m.Path, known.licence, got)
+		}
+	}
+	for path := range modules {
+		if !seen[path] {
+			t.Errorf("%s is listed and not in the binary", path)
+		}
+	}
+}
+
+// licenceOf returns a module's licence in one line, as its authors wrap it differently.
+func licenceOf(t *testing.T, module string) []byte {
+	t.Helper()
+	dir := strings.TrimSpace(string(output(t, "go", "list", "-m", "-f", "{{.Dir}}", module)))
+	files, err := filepath.Glob(filepath.Join(dir, "LICENSE*"))
+	if err != nil || len(files) == 0 {
+		t.Errorf("%s has no licence: %v", module, err)
+		return nil
+	}
+	return bytes.Join(bytes.Fields(read(t, files[0])), []byte(" "))
+}
+
+func output(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return out
+}
