@@ -10,7 +10,7 @@ import (
 	"alipay-kafka-bridge/schemas"
 )
 
-func TestPayeesAreRefusedUnlessListed(t *testing.T) {
+func TestK2_PayeesAreRefusedUnlessListed(t *testing.T) {
 	settled := func(e *order.Event) {
 		e.Settlements = []order.Settlement{{TransInType: "cardAliasNo", TransIn: "V", SettleEntityID: "V"}}
 	}
@@ -58,7 +58,7 @@ var notPayees = []string{
 }
 
 // A new field that says who is paid must get a row in the policy, or a reason here.
-func TestEveryPayeeFieldHasAPolicy(t *testing.T) {
+func TestK2_EveryPayeeFieldHasAPolicy(t *testing.T) {
 	var schema struct{ Fields []schemaField }
 	if err := json.Unmarshal([]byte(schemas.OrderEvent), &schema); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func recordsIn(typ json.RawMessage) []schemaRecord {
 	return []schemaRecord{r}
 }
 
-func TestExtraMembers(t *testing.T) {
+func TestK3_ExtraMembers(t *testing.T) {
 	money := order.Defaults{ExtraNames: []string{"royalty_info", "memo"}, ExtraMoney: true}
 	listed := order.Defaults{ExtraNames: []string{"royalty_info", "memo", "total_amount", "TotalAmount", "TOTAL_AMOUNT"}}
 	for _, tt := range []struct {
@@ -178,7 +178,7 @@ func TestExtraMembersGoWithTheirCall(t *testing.T) {
 	}
 }
 
-func TestViolatedNeedsASwitch(t *testing.T) {
+func TestK3_ViolatedNeedsASwitch(t *testing.T) {
 	e := event(order.ChannelCredit, order.TypeOverdue)
 	e.BizType, e.OrderBizInfoJSON = "CREDIT_AUTH", `{"st\u0061tus":"VIOLATED"}`
 	if got, want := verdict(planner(order.Defaults{}).Plan(e)), "invalid order_biz_info"; got != want {
