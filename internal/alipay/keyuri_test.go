@@ -1,0 +1,51 @@
+package alipay_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// TestKeyURIs: what a URI opens, and that an error never holds a key that was given in its place.
+func TestKeyURIs(t *testing.T) {
+	keys := load[openapiKeys](t, "openapi/keys.json")
+	hk := load[hkKeys](t, "alipayhk/keys.json")
+	write := func(name string, text []byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	rsaFile := write("rsa", armour(keys.Keys["app"].PKCS1PEM))
+	ecFile := write("ec", armour(hk.Keys["merchant_ec_v1"].SEC1PEM))
+	for _, uri := range []string{"file:" + rsaFile, "file://" + rsaFile, "file:" + ecFile} {
+		s, err := alipay.OpenSigner(t.Context(), uri, alipay.KeyOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", uri, err)
+		}
+		if _, err := s.Sign(t.Context(), alipay.DigestOf("RSA2", []byte("x"))); err != nil {
+			t.Errorf("%s: %v", uri, err)
+		}
+	}
+	if _, err := alipay.OpenDecrypter("file:" + rsaFile); err != nil {
+		t.Error(err)
+	}
+	secret := keys.Keys["app"].PKCS8Base64
+	for _, uri := range []string{
+		"", rsaFile, secret, string(armour(keys.Keys["app"].PKCS8PEM)), "pkcs11:token=x", "awskms:///arn", "file:/does/not/exist",
+		"file:" + write("public", armour(keys.Keys["app"].SPKIPEM)), "file:" + write("junk", []byte(secret[:100])), secret[:10] + ":" + secret,
+	} {
+		_, err := alipay.OpenSigner(t.Context(), uri, alipay.KeyOptions{})
+		if err == nil || !errors.Is(err, alipay.ErrKeyURI) && !errors.Is(err, alipay.ErrKey) || strings.Contains(err.Error(), secret[20:60]) {
+			t.Errorf("%.20s: %v", uri, err)
+		}
+		if _, err := alipay.OpenDecrypter(uri); err == nil {
+			t.Errorf("%.20s: opened to decrypt", uri)
+		}
+	}
+}
