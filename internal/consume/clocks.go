@@ -25,6 +25,13 @@ type moment struct {
 	id      order.EventID
 	at      time.Time
 	version int64 // 0: the producer gives none
+	origin  order.Origin
+}
+
+// follows says whether an event may come after m in the log. One at the same place or before
+// it is read again, after a lost membership or a rewind: it was judged when it came first.
+func (m moment) follows(o order.Origin) bool {
+	return m.origin.Topic != o.Topic || m.origin.Partition != o.Partition || m.origin.Offset < o.Offset
 }
 
 // check returns why the event must not be sent: it is not newer than one that was.
@@ -34,7 +41,7 @@ func (c *clocks) check(e *handling) string {
 	}
 	last, ok := c.get(laneOf(e))
 	switch ev := e.Event; {
-	case !ok || last.id == ev.ID:
+	case !ok || last.id == ev.ID || !last.follows(e.Origin):
 		return ""
 	case ev.Version > 0 && last.version > 0 && ev.Version <= last.version:
 		return "order_version"
@@ -54,7 +61,7 @@ func (c *clocks) note(e *handling, class alipay.Class) {
 	if c.new == nil || len(c.new) >= clockLimit {
 		c.new, c.old = map[string]moment{}, c.new
 	}
-	c.new[laneOf(e)] = moment{e.Event.ID, e.Event.OccurredAt, e.Event.Version}
+	c.new[laneOf(e)] = moment{e.Event.ID, e.Event.OccurredAt, e.Event.Version, e.Origin}
 }
 
 func (c *clocks) get(lane string) (moment, bool) {

@@ -339,6 +339,25 @@ func TestSupersededIsNotSent(t *testing.T) {
 	})
 }
 
+// After a lost membership the same process reads events again that it sent before. They
+// were sent in their order, so none of them is older than what came before it.
+func TestReReadEventsAreNotSuperseded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t)
+		first, second := d.record(paidHK("h1", "e1", time.Second)), d.record(paidHK("h1", "e2", 2*time.Second))
+		for range 2 {
+			for _, in := range []*kgo.Record{first, second} {
+				if got := d.handle(t.Context(), in); got.Outcome != order.OutcomeApplied {
+					t.Errorf("%s: %s", got.EventID, got.Outcome)
+				}
+			}
+		}
+		if got := d.send(paidHK("h1", "e3", time.Second)); got.Outcome != order.OutcomeSuperseded {
+			t.Errorf("an older event after them: %s", got.Outcome)
+		}
+	})
+}
+
 // Whatever is wrong with a record, it has a defined end: a result INVALID and a dead letter
 // with the reason and the original bytes.
 func TestBadRecordsHaveAnEnd(t *testing.T) {
