@@ -29,6 +29,7 @@ const (
 // Numbers of the simulated apps, in Alipay's forms.
 const (
 	simulatedApp    = "2021000000000001"
+	certifiedApp    = "2021000000000002" // in certificate mode
 	simulatedClient = "SIM_5000000000000001"
 )
 
@@ -135,7 +136,13 @@ func madeKeys() ([]madeFile, error) {
 		key("hk-private.pem", hk.MerchantPrivate), key("hk-public.pem", hk.MerchantPublic),
 		key("alipayhk-private.pem", hk.PlatformPrivate), key("alipayhk-public.pem", hk.PlatformPublic),
 	}
-	values := settingsValues{Mark: config.SimulatorMark, App: simulatedApp, Client: simulatedClient}
+	certified, err := certifiedFiles()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, certified...)
+	files = append(files, madeFile{"keys/aes.key", app.AESKeyText() + "\n", 0o600})
+	values := settingsValues{Mark: config.SimulatorMark, App: simulatedApp, Certified: certifiedApp, Client: simulatedClient}
 	for i, a := range simulatedAccounts() {
 		if a.channel == order.ChannelHK {
 			continue
@@ -148,17 +155,41 @@ func madeKeys() ([]madeFile, error) {
 	return append(files, madeFile{simulatorFile, text, 0o600}), err
 }
 
+// certifiedFiles are the keys and certificates of the app in certificate mode.
+func certifiedFiles() ([]madeFile, error) {
+	ca, err := simulator.NewAuthority()
+	if err != nil {
+		return nil, err
+	}
+	app, err := simulator.GenerateApp(certifiedApp)
+	if err != nil {
+		return nil, err
+	}
+	if app, err = ca.Certify(app); err != nil {
+		return nil, err
+	}
+	certs := app.App.Certs
+	return []madeFile{
+		key("certified-private.pem", app.MerchantPrivate), key("certified-alipay-private.pem", app.AlipayPrivate),
+		key("alipay-next-private.pem", app.NextPrivate), certificate("alipay-next.crt", certs.Next),
+		certificate("app.crt", certs.App), certificate("alipay.crt", certs.Alipay), certificate("root.crt", certs.Roots),
+	}, nil
+}
+
 // key marks a key, so that no real app takes it. PEM readers pass over what stands before it.
 func key(name, pem string) madeFile {
 	return madeFile{"keys/" + name, config.SimulatorMark + ", not for real use\n" + pem, 0o600}
 }
 
+// certificate has its mark in the subject: the Node SDK reads no text before a certificate.
+func certificate(name, pem string) madeFile { return madeFile{"keys/" + name, pem, 0o600} }
+
 // settingsValues fill the templates of both settings files.
 type settingsValues struct {
-	Mark, App, Client string
-	Merchants         []simulatedMerchant
-	Brokers           []string
-	Registry, URL     string
+	Mark, App, Certified, Client string
+	Merchants                    []simulatedMerchant
+	Brokers                      []string
+	Registry, URL                string
 }
 
 type simulatedMerchant struct{ Name, Seller, Token string }

@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Seed       uint64        `yaml:"seed"`
 	Latency    Latency       `yaml:"latency"`
+	Quirks     *[]Quirk      `yaml:"quirks"`    // names; not given: the default ones, empty: none
 	PayLimit   time.Duration `yaml:"pay_limit"` // of a trade without its own; zero: 3 h
 	BenchMode  bool          `yaml:"bench_mode"`
 	Apps       []AppConfig   `yaml:"apps"`
@@ -31,7 +32,11 @@ type AppConfig struct {
 	SellerID   string           `yaml:"seller_id"`
 	Keys       KeysConfig       `yaml:"keys"`        // of sign_type RSA2
 	LegacyKeys KeysConfig       `yaml:"legacy_keys"` // of sign_type RSA; none is made
+	AESKey     string           `yaml:"aes_key"`     // Base64, as the console shows it
+	AESKeyFile string           `yaml:"aes_key_file"`
 	Merchants  []MerchantConfig `yaml:"merchants"`
+
+	Certificates *CertificatesConfig `yaml:"certificates"` // switch the app to certificate mode
 }
 
 // MerchantConfig is one merchant under an app.
@@ -58,7 +63,7 @@ type HKConfig struct {
 }
 
 // FaultConfig is one [Fault]. Kind is one of cut, outage, bad_gateway, too_many_requests, delay,
-// unavailable, system_error, throttled, refuse, unsigned, wrong_key, swapped.
+// unavailable, system_error, throttled, refuse, unsigned, wrong_key, swapped, rotated.
 type FaultConfig struct {
 	Kind        string        `yaml:"kind"`
 	Method      Method        `yaml:"method"`
@@ -161,6 +166,9 @@ func (c Config) Options(dir string) (Options, Generated, error) {
 	}
 	var made Generated
 	var errs []error
+	if c.Quirks != nil {
+		o.Quirks = append([]Quirk{}, *c.Quirks...)
+	}
 	for _, a := range c.Apps {
 		errs = append(errs, a.add(dir, &o, &made))
 	}
@@ -200,6 +208,7 @@ var kinds = map[string]func(FaultConfig) Fault{
 	"unsigned":          func(f FaultConfig) Fault { return Unsigned(f.Method) },
 	"wrong_key":         func(f FaultConfig) Fault { return WrongKey(f.Method) },
 	"swapped":           func(f FaultConfig) Fault { return Swapped(f.Method) },
+	"rotated":           func(f FaultConfig) Fault { return Rotated(f.Method) },
 }
 
 func (f FaultConfig) fault() (Fault, error) {

@@ -2,10 +2,12 @@ package simulator
 
 import (
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // KeysConfig are the two keys that the simulator needs of an app, each as PEM text or as a file:
@@ -24,7 +26,8 @@ type keys struct {
 	signing  *rsa.PrivateKey
 }
 
-func (c KeysConfig) read(dir string) (keys, error) {
+// read parses the keys; inCertificate says that the merchant's may be missing.
+func (c KeysConfig) read(dir string, inCertificate bool) (keys, error) {
 	if c == (KeysConfig{}) {
 		return keys{}, nil
 	}
@@ -36,10 +39,14 @@ func (c KeysConfig) read(dir string) (keys, error) {
 	if err != nil {
 		return keys{}, err
 	}
+	var out keys
+	if public == "" && inCertificate && private != "" {
+		out.signing, err = parsePrivate(private)
+		return out, err
+	}
 	if public == "" || private == "" {
 		return keys{}, errors.New("both keys or neither")
 	}
-	var out keys
 	if out.merchant, err = parsePublic(public); err != nil {
 		return keys{}, fmt.Errorf("merchant's public key: %w", err)
 	}
@@ -47,6 +54,46 @@ func (c KeysConfig) read(dir string) (keys, error) {
 		return keys{}, fmt.Errorf("signing key: %w", err)
 	}
 	return out, nil
+}
+
+// CertificatesConfig are the certificates of an app, each as PEM text or as a file: [Certificates].
+// The merchant's key is in his certificate, so keys has the signing key only.
+type CertificatesConfig struct {
+	App             string `yaml:"app"`
+	AppFile         string `yaml:"app_file"`
+	Alipay          string `yaml:"alipay"`
+	AlipayFile      string `yaml:"alipay_file"`
+	Roots           string `yaml:"roots"`
+	RootsFile       string `yaml:"roots_file"`
+	Next            string `yaml:"next"`
+	NextFile        string `yaml:"next_file"`
+	NextSigning     string `yaml:"next_signing"`
+	NextSigningFile string `yaml:"next_signing_file"`
+}
+
+func (c *CertificatesConfig) read(dir string) (*Certificates, error) {
+	var out Certificates
+	var next string
+	for _, t := range []struct {
+		into       *string
+		text, file string
+	}{
+		{&out.App, c.App, c.AppFile}, {&out.Alipay, c.Alipay, c.AlipayFile}, {&out.Roots, c.Roots, c.RootsFile},
+		{&out.Next, c.Next, c.NextFile}, {&next, c.NextSigning, c.NextSigningFile},
+	} {
+		var err error
+		if *t.into, err = keyText(dir, t.text, t.file); err != nil {
+			return nil, err
+		}
+	}
+	if next == "" {
+		return &out, nil
+	}
+	var err error
+	if out.NextKey, err = parsePrivate(next); err != nil {
+		return nil, fmt.Errorf("next signing key: %w", err)
+	}
+	return &out, nil
 }
 
 // keyText returns a key's text, from the text itself or from a file relative to dir.
@@ -69,20 +116,27 @@ func keyText(dir, text, file string) (string, error) {
 
 // add puts the app into the options, with new keys if it has none.
 func (a AppConfig) add(dir string, o *Options, made *Generated) error {
-	k, err := a.Keys.read(dir)
+	k, err := a.Keys.read(dir, a.Certificates != nil)
 	if err != nil {
 		return fmt.Errorf("app %q: %w", a.ID, err)
 	}
-	legacy, err := a.LegacyKeys.read(dir)
+	legacy, err := a.LegacyKeys.read(dir, false)
 	if err != nil {
 		return fmt.Errorf("app %q: legacy_keys: %w", a.ID, err)
+	}
+	aesKey, certs, err := a.readModes(dir)
+	if err != nil {
+		return fmt.Errorf("app %q: %w", a.ID, err)
 	}
 	var merchants []Merchant
 	for _, m := range a.Merchants {
 		merchants = append(merchants, Merchant(m))
 	}
 	app := App{ID: a.ID, SellerID: a.SellerID, PublicKey: k.merchant, SigningKey: k.signing, Merchants: merchants}
-	if k.merchant == nil {
+	if k.signing == nil {
+		if certs != nil {
+			return fmt.Errorf("app %q: certificates need the signing key", a.ID)
+		}
 		g, err := GenerateApp(a.ID, merchants...)
 		if err != nil {
 			return fmt.Errorf("app %q: %w", a.ID, err)
@@ -94,13 +148,31 @@ func (a AppConfig) add(dir string, o *Options, made *Generated) error {
 		app = g.App
 	}
 	app.LegacyPublicKey, app.LegacySigningKey = legacy.merchant, legacy.signing
+	app.AESKey, app.Certs = aesKey, certs
 	o.Apps = append(o.Apps, app)
 	return nil
 }
 
+// readModes reads what encryption and certificate mode need.
+func (a AppConfig) readModes(dir string) (aesKey []byte, certs *Certificates, err error) {
+	text, err := keyText(dir, a.AESKey, a.AESKeyFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if text = strings.TrimSpace(text); text != "" {
+		if aesKey, err = base64.StdEncoding.DecodeString(text); err != nil {
+			return nil, nil, errors.New("the AES key is no Base64")
+		}
+	}
+	if a.Certificates != nil {
+		certs, err = a.Certificates.read(dir)
+	}
+	return aesKey, certs, err
+}
+
 // add puts the client into the options, with new keys if it has none.
 func (a HKAppConfig) add(dir string, o *Options, made *Generated) error {
-	k, err := a.Keys.read(dir)
+	k, err := a.Keys.read(dir, false)
 	if err != nil {
 		return fmt.Errorf("client %q: %w", a.ClientID, err)
 	}

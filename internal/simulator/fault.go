@@ -25,13 +25,14 @@ const (
 	kindUnsigned
 	kindWrongKey
 	kindSwapped
+	kindRotated
 )
 
 // String names a kind as the journal and the settings file do.
 func (k kind) String() string {
 	return [...]string{
 		"", "cut", "outage", "bad_gateway", "too_many_requests", "delay", "unavailable",
-		"system_error", "throttled", "refuse", "unsigned", "wrong_key", "swapped",
+		"system_error", "throttled", "refuse", "unsigned", "wrong_key", "swapped", "rotated",
 	}[k]
 }
 
@@ -105,6 +106,10 @@ func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 // Swapped answers with an earlier, genuinely signed answer to another order of the same app and
 // method. It does not strike while there is none.
 func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
+
+// Rotated answers as always, but signs with Alipay's next certificate. An app without one gets its
+// usual answer.
+func Rotated(m Method) Fault { return newFault(kindRotated, m).AfterEffect() }
 
 // Outage cuts every connection from one time to another, before anything is read.
 func Outage(from, to time.Time) Fault { return newFault(kindOutage, "").Always().Between(from, to) }

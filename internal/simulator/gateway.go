@@ -22,39 +22,39 @@ type front struct {
 	method   Method
 	app      *App
 	merchant Merchant // of the token; zero: the app's own
-	charset  charset
 	key      *rsa.PublicKey
-	answer   signKey // what signs the answer, once that is known
-	name     string  // of the answer's node
+	content  string // biz_content, decrypted
+	envelope        // of the answer, as far as it is known
 }
 
 // serveGateway answers one request to the classic gateway. The order of its checks is not
 // documented; the signature comes first as far as that is possible [inferred].
 func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
-	f := &front{charset: utf8Charset, name: "error_response"}
-	e := &RequestEntry{At: s.o.Now()}
+	f := &front{envelope: envelope{charset: utf8Charset, name: "error_response"}}
+	e := &RequestEntry{At: s.now()}
 	if bad, ok := s.admit(f, r); !ok {
 		e.Method, e.App, e.Content = f.method, f.p["app_id"], sha256.Sum256([]byte(f.p["biz_content"]))
-		s.log.arrive(e)
+		f.whims = s.whimsOf(e, s.log.arrive(e))
 		s.refuse(w, f, e, bad)
 		return
 	}
 	e.Method, e.App, e.Merchant = f.method, f.app.ID, f.merchant.Name
-	e.Content = sha256.Sum256([]byte(f.p["biz_content"]))
-	content, bad := readContent(f.p["biz_content"])
+	e.Content = sha256.Sum256([]byte(f.content))
+	content, bad := readContent(f.content)
 	if bad != nil {
-		s.log.arrive(e)
+		f.whims = s.whimsOf(e, s.log.arrive(e))
 		s.refuse(w, f, e, *bad)
 		return
 	}
 	given := s.number(e, f, content)
 	attempt := s.log.arrive(e)
+	f.whims = s.whimsOf(e, attempt)
 	if bad := check(f, content); bad != nil {
 		s.refuse(w, f, e, *bad)
 		return
 	}
 	s.run(w, r, &call{
-		entry: e, given: given, attempt: attempt,
+		entry: e, given: given, attempt: attempt, whims: f.whims,
 		effect: func() answer { return s.classicAnswer(f, s.perform(f, e, content)) },
 		refuse: func(flt Fault) answer { return s.classicAnswer(f, flt.refusal(f.method)) },
 	})
@@ -63,14 +63,16 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 // classicAnswer makes a reply ready to be sealed in one of the ways that faults ask for.
 func (s *Simulator) classicAnswer(f *front, a reply) answer {
 	return answer{verdict: a.verdict(), good: a.code == "10000", seal: func(k kind) sealed {
-		key := f.answer
+		v := f.envelope
 		switch k {
 		case kindUnsigned:
-			key = signKey{}
+			v.answer = signKey{}
 		case kindWrongKey:
-			key.key = s.signer.wrong()
+			v.answer.key = s.signer.wrong()
+		case kindRotated:
+			v.answer = f.rotated()
 		}
-		return s.seal(f.name, a, f.charset, key)
+		return s.seal(a, v)
 	}}
 }
 
@@ -79,7 +81,16 @@ func (s *Simulator) classicAnswer(f *front, a reply) answer {
 // proved itself is unsigned, what fails later is signed [inferred].
 func (s *Simulator) refuse(w http.ResponseWriter, f *front, e *RequestEntry, a reply) {
 	s.log.verdict(e, a.verdict(), "")
-	s.seal(f.name, a, f.charset, f.answer).write(w)
+	s.seal(a, f.envelope).write(w)
+}
+
+// rotated is the key that comes after today's, where there is one.
+func (f *front) rotated() signKey {
+	k := f.answer
+	if c := f.app.certified; c != nil && c.next.sn != "" {
+		k.key, k.certSN = f.app.Certs.NextKey, c.next.sn
+	}
+	return k
 }
 
 // admit checks the public parameters. The result is a refusal, or true.
@@ -98,7 +109,7 @@ func (s *Simulator) admit(f *front, r *http.Request) (reply, bool) {
 		f.method = Method(f.p["method"])
 		f.name = nodeName(f.method)
 	}
-	for _, step := range []func(*front) *reply{s.checkApp, s.checkSignature, s.checkPublic, s.checkToken} {
+	for _, step := range []func(*front) *reply{s.checkApp, s.checkSignature, s.checkPublic, s.checkToken, decrypt} {
 		if bad := step(f); bad != nil {
 			return *bad, false
 		}
@@ -107,7 +118,7 @@ func (s *Simulator) admit(f *front, r *http.Request) (reply, bool) {
 }
 
 func known(m Method) bool {
-	return m == TradeCreate || m == TradeQuery || m == OrderInfoSync || m == ItemOrderQuery
+	return m == TradeCreate || m == TradeQuery || m == OrderInfoSync || m == ItemOrderQuery || m == CertDownload
 }
 
 func refusal(subCode, subMsg string) *reply {
@@ -143,17 +154,48 @@ func (s *Simulator) checkApp(f *front) *reply {
 		return refusal("isv.invalid-charset", "GBK or UTF-8")
 	}
 	f.charset = c
-	switch f.p["sign_type"] {
-	case "RSA2":
-		f.key, f.answer = f.app.PublicKey, signKey{f.app.SigningKey, crypto.SHA256}
-	case "RSA":
-		if f.app.LegacyPublicKey == nil || f.app.LegacySigningKey == nil {
-			return refusal("isv.missing-signature-config", "the app has no key for RSA")
-		}
-		f.key, f.answer = f.app.LegacyPublicKey, signKey{f.app.LegacySigningKey, crypto.SHA1}
-	default:
+	return s.chooseKeys(f)
+}
+
+// chooseKeys finds the keys of both sides for the sign_type, in certificate mode by the SNs.
+func (s *Simulator) chooseKeys(f *front) *reply {
+	h, ok := map[string]crypto.Hash{"RSA2": crypto.SHA256, "RSA": crypto.SHA1}[f.p["sign_type"]]
+	switch c := f.app.certified; {
+	case !ok:
 		return refusal("isv.invalid-signature-type", "RSA2 or RSA")
+	case c != nil:
+		if bad := c.check(f.p, s.now()); bad != nil {
+			return bad
+		}
+		f.key, _ = c.app.PublicKey.(*rsa.PublicKey) // readChain refused other kinds
+		f.answer = signKey{key: f.app.SigningKey, hash: h, certSN: c.current.sn}
+	case h == crypto.SHA256:
+		f.key, f.answer = f.app.PublicKey, signKey{key: f.app.SigningKey, hash: h}
+	case f.app.LegacyPublicKey == nil || f.app.LegacySigningKey == nil:
+		return refusal("isv.missing-signature-config", "the app has no key for RSA")
+	default:
+		f.key, f.answer = f.app.LegacyPublicKey, signKey{key: f.app.LegacySigningKey, hash: h}
 	}
+	return nil
+}
+
+// decrypt undoes the encryption of biz_content. What fails is answered in the clear
+// (docs/alipay.md, "AES content encryption").
+func decrypt(f *front) *reply {
+	f.content = f.p["biz_content"]
+	switch t := f.p["encrypt_type"]; {
+	case t == "":
+		return nil
+	case t != "AES":
+		return refusal("isv.decryption-error-not-valid-encrypt-type", "AES")
+	case f.app.AESKey == nil:
+		return refusal("isv.decryption-error-not-valid-encrypt-key", "the app has no AES key")
+	}
+	plain, err := decryptContent(f.app.AESKey, f.content)
+	if err != nil {
+		return refusal("isv.decryption-error-unknown", "the content cannot be decrypted")
+	}
+	f.content, f.aesKey = f.charset.decode(string(plain)), f.app.AESKey
 	return nil
 }
 
@@ -198,8 +240,6 @@ func (s *Simulator) checkPublic(f *front) *reply {
 		return refusal("isv.unsupported-version", "1.0")
 	case format != "" && format != "JSON" && format != "json":
 		return refusal("isv.invalid-format", "JSON")
-	case f.p["encrypt_type"] != "":
-		return refusal("isv.invalid-encrypt-type", "the app has no AES key")
 	}
 	if _, err := time.ParseInLocation(timeLayout, f.p["timestamp"], beijing); err != nil {
 		return refusal("isv.invalid-timestamp", timeLayout)

@@ -3,6 +3,8 @@ package simulator_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -104,6 +106,9 @@ func newBench(t testing.TB, o simulator.Options) *bench {
 	b := &bench{t: t, now: start}
 	o.Apps = []simulator.App{generated().app.App}
 	o.HKApps = []simulator.HKApp{generated().hk.App}
+	if o.Quirks == nil {
+		o.Quirks = []simulator.Quirk{}
+	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return b.now }
 	}
@@ -168,6 +173,9 @@ type classic struct {
 	fields map[string]any
 	signed bool // has a sign that verifies
 	sign   string
+
+	certSN    string
+	encrypted bool
 }
 
 // call sends business content and reads the answer.
@@ -207,18 +215,25 @@ func (b *bench) read(r *http.Response, key *rsa.PublicKey, h crypto.Hash) classi
 func readClassic(t testing.TB, raw []byte, key *rsa.PublicKey, h crypto.Hash) classic {
 	t.Helper()
 	var top map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &top); err != nil {
+	err := json.Unmarshal(raw, &top)
+	if err != nil {
 		t.Fatalf("answer %q: %v", raw, err)
 	}
 	var out classic
 	for name, value := range top {
-		if name == "sign" {
-			if err := json.Unmarshal(value, &out.sign); err != nil {
-				t.Fatal(err)
-			}
+		switch name {
+		case "sign":
+			err = json.Unmarshal(value, &out.sign)
+			continue
+		case "alipay_cert_sn":
+			err = json.Unmarshal(value, &out.certSN)
 			continue
 		}
 		out.name = name
+		if value[0] == '"' {
+			out.encrypted = true
+			value = decryptNode(t, value)
+		}
 		if err := json.Unmarshal(value, &out.fields); err != nil {
 			t.Fatalf("answer %q: %v", raw, err)
 		}
@@ -235,6 +250,29 @@ func readClassic(t testing.TB, raw []byte, key *rsa.PublicKey, h crypto.Hash) cl
 		out.signed = rsa.VerifyPKCS1v15(key, h, hash.Sum(nil), sig) == nil
 	}
 	return out
+}
+
+// aesKey is that of the vectors (keys.json, "aes_key_base64").
+const aesKey = "MDEyMzQ1Njc4OWFiY2RlZg=="
+
+// decryptNode undoes the encryption of a node with aesKey.
+func decryptNode(t testing.TB, value []byte) []byte {
+	t.Helper()
+	var text string
+	if err := json.Unmarshal(value, &text); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	key, err2 := base64.StdEncoding.DecodeString(aesKey)
+	if err != nil || err2 != nil || len(raw)%aes.BlockSize != 0 {
+		t.Fatalf("node %q: %v, %v", text, err, err2)
+	}
+	b, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cipher.NewCBCDecrypter(b, make([]byte, aes.BlockSize)).CryptBlocks(raw, raw)
+	return raw[:len(raw)-int(raw[len(raw)-1])]
 }
 
 // hkAnswer is an answer of the HK gateway.

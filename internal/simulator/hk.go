@@ -26,10 +26,10 @@ func hkRefused(code, message string) *hkResult {
 
 func (a hkResult) verdict() string { return a.status + " " + a.code }
 
-func (a hkResult) body() []byte {
+func (a hkResult) body(w *whims) []byte {
 	result := object([]member{{"resultCode", a.code}, {"resultStatus", a.status}, {"resultMessage", a.message}})
 	m := []member{{"result", json.RawMessage(result)}}
-	return object(appendText(m, "orderId", a.orderID))
+	return append(w.text(object(w.members(appendText(m, "orderId", a.orderID)))), w.end()...)
 }
 
 // HKOrder is what AlipayHK knows of one order.
@@ -69,18 +69,20 @@ type hkFront struct {
 	sig      signatureHeader
 	content  fields
 	mute     bool // the answer is unsigned
+	whims    *whims
 }
 
 // serveHK answers one request to the HK gateway (docs/alipay.md, HK "Simulator": order of checks).
 func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 	f := &hkFront{r: r, target: requestTarget(r), clientID: r.Header.Get("Client-Id")}
 	f.app = s.hkApps[f.clientID]
-	e := &RequestEntry{At: s.o.Now(), Method: HKOrderSync, App: f.clientID}
+	e := &RequestEntry{At: s.now(), Method: HKOrderSync, App: f.clientID}
 	body, err := io.ReadAll(r.Body)
 	f.body, e.Content = body, sha256.Sum256(body)
 	bad := s.hkAdmit(f, err)
 	e.OrderNo, e.RequestNo = f.content.text("merchantBizNo"), f.content.text("requestId")
 	attempt := s.log.arrive(e)
+	f.whims = s.whimsOf(e, attempt)
 	if bad != nil {
 		a := s.hkAnswer(f, *bad)
 		s.log.verdict(e, a.verdict, "")
@@ -88,7 +90,7 @@ func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.run(w, r, &call{
-		entry: e, given: f.content.text("tradeNo"), attempt: attempt,
+		entry: e, given: f.content.text("tradeNo"), attempt: attempt, whims: f.whims,
 		effect: func() answer { return s.hkAnswer(f, s.hkUpdate(f, e)) },
 		refuse: func(flt Fault) answer { return s.hkAnswer(f, flt.hkRefusal()) },
 	})
@@ -182,7 +184,7 @@ func (s *Simulator) checkHKTime(f *hkFront) *hkResult {
 	if !ok {
 		return hkRefused("PARAM_ILLEGAL", "Request-Time is no time")
 	}
-	if skew := s.o.Now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
+	if skew := s.now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
 		return hkRefused("PARAM_ILLEGAL", "Request-Time is off by "+skew.Truncate(time.Second).String())
 	}
 	return nil
@@ -210,7 +212,7 @@ func hkContent(method, target, clientID, at string, body []byte) []byte {
 // bad signature are unsigned.
 func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 	return answer{verdict: a.verdict(), good: a.status == "S", seal: func(k kind) sealed {
-		out := sealed{body: a.body(), header: http.Header{
+		out := sealed{body: a.body(f.whims), header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
 			"Client-Id":    {f.clientID},
 			"Tracer-Id":    {s.traceID()},
@@ -222,7 +224,7 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 		if k == kindWrongKey {
 			key = s.signer.wrong()
 		}
-		now := s.o.Now()
+		now := s.now()
 		if s.o.BenchMode {
 			now = now.Truncate(time.Minute) // so that signatures can be replayed
 		}
@@ -248,7 +250,7 @@ func (s *Simulator) hkUpdate(f *hkFront, e *RequestEntry) hkResult {
 	if o.Updates == 0 || at > o.ModifyTime {
 		o.Status, o.ModifyTime = f.content.text("orderStatus"), at
 		o.Updates++
-		s.log.executed(e, s.o.Now())
+		s.log.executed(e, s.now())
 	}
 	return hkResult{code: "SUCCESS", status: "S", message: "success", orderID: o.OrderID}
 }

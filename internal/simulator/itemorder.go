@@ -60,7 +60,7 @@ func (s *Simulator) AddItemOrder(o ItemOrder) error {
 		o.BizProduct = "ONLINE_TRADE_PAY"
 	}
 	if o.CreatedAt.IsZero() {
-		o.CreatedAt = s.o.Now()
+		o.CreatedAt = s.now()
 	}
 	if o.ModifiedAt.IsZero() {
 		o.ModifiedAt = o.CreatedAt

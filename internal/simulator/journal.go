@@ -104,7 +104,7 @@ func (j *journal) arrive(e *RequestEntry) (attempt int) {
 	j.reqs.add(e)
 	t := j.tally(e.OrderNo)
 	attempt = t.Requests + t.Queries
-	if e.Method == TradeQuery || e.Method == ItemOrderQuery {
+	if e.Method == TradeQuery || e.Method == ItemOrderQuery || e.Method == CertDownload {
 		t.Queries++
 		j.total.Queries++
 		return attempt

@@ -18,7 +18,7 @@ import (
 // keyBits is the size of every key that is made here: what Alipay's console asks for.
 const keyBits = 2048
 
-// App is one app of the classic gateway, in key mode.
+// App is one app of the classic gateway, in key mode unless it has certificates.
 type App struct {
 	ID       string
 	SellerID string // the app owner's own user id: the payee when a request names none and carries no token
@@ -29,7 +29,12 @@ type App struct {
 	LegacyPublicKey  *rsa.PublicKey  // verifies sign_type RSA (SHA-1); nil: the app has none
 	LegacySigningKey *rsa.PrivateKey // signs answers under RSA
 
+	AESKey []byte        // encrypts content when a request asks for it: 16, 24 or 32 bytes; nil: none
+	Certs  *Certificates // nil: key mode
+
 	Merchants []Merchant // those that gave this app an app_auth_token
+
+	certified *certified // of Certs; made by check
 }
 
 // Merchant is one merchant for whom an app acts with an app_auth_token.
@@ -48,8 +53,18 @@ type HKApp struct {
 }
 
 func (a *App) check() error {
-	if a.ID == "" || a.PublicKey == nil || a.SigningKey == nil {
+	if a.ID == "" || a.SigningKey == nil || (a.PublicKey == nil && a.Certs == nil) {
 		return fmt.Errorf("app %q needs an id, the merchant's public key and a signing key", a.ID)
+	}
+	if n := len(a.AESKey); n != 0 && n != 16 && n != 24 && n != 32 {
+		return fmt.Errorf("app %q: an AES key has 16, 24 or 32 bytes", a.ID)
+	}
+	if a.Certs == nil {
+		return nil
+	}
+	var err error
+	if a.certified, err = a.Certs.read(a.SigningKey); err != nil {
+		return fmt.Errorf("app %q: %w", a.ID, err)
 	}
 	return nil
 }
@@ -73,7 +88,11 @@ type GeneratedApp struct {
 	MerchantPublic  string          // PEM
 	AlipayPrivate   string          // PEM
 	AlipayPublic    string          // PEM: what the bridge verifies with
+	NextPrivate     string          // PEM: Alipay's next key, of Authority.Certify
 }
+
+// AESKeyText is the app's content key as Alipay's console shows it.
+func (g GeneratedApp) AESKeyText() string { return base64.StdEncoding.EncodeToString(g.App.AESKey) }
 
 // GeneratedHKApp is the same for the AlipayHK gateway.
 type GeneratedHKApp struct {
@@ -96,7 +115,7 @@ func GenerateApp(id string, merchants ...Merchant) (GeneratedApp, error) {
 		return GeneratedApp{}, err
 	}
 	return GeneratedApp{
-		App:             App{ID: id, SellerID: "2088" + digits(12, "seller", id), PublicKey: &mine.key.PublicKey, SigningKey: theirs.key, Merchants: merchants},
+		App:             App{ID: id, SellerID: "2088" + digits(12, "seller", id), PublicKey: &mine.key.PublicKey, SigningKey: theirs.key, AESKey: newAESKey(), Merchants: merchants},
 		MerchantKey:     mine.key,
 		MerchantPrivate: mine.private, MerchantPublic: mine.public,
 		AlipayPrivate: theirs.private, AlipayPublic: theirs.public,

@@ -22,6 +22,8 @@ func (s *Simulator) number(e *RequestEntry, f *front, c fields) (given string) {
 	case TradeCreate:
 		e.OrderNo = c.text("out_trade_no")
 		return e.OrderNo
+	case CertDownload:
+		return ""
 	}
 	e.RequestNo = c.text("out_request_no")
 	e.OrderNo = c.text("out_trade_no")
@@ -56,6 +58,8 @@ func (s *Simulator) perform(f *front, e *RequestEntry, c fields) reply {
 		return s.query(f, c)
 	case OrderInfoSync:
 		return s.sync(f, e, c)
+	case CertDownload:
+		return download(f, c)
 	default:
 		return s.itemOrder(f, c)
 	}
@@ -63,7 +67,7 @@ func (s *Simulator) perform(f *front, e *RequestEntry, c fields) reply {
 
 // create makes a trade, or answers a repeat (docs/alipay.md, "create again with the same out_trade_no").
 func (s *Simulator) create(f *front, e *RequestEntry, c fields) reply {
-	now := s.o.Now()
+	now := s.now()
 	want := s.newTrade(f, c, now)
 	old := s.trades[tradeKey{want.App, want.Merchant, want.OutTradeNo}]
 	if old != nil {
@@ -170,7 +174,7 @@ func (s *Simulator) query(f *front, c fields) reply {
 	if t == nil {
 		return noTrade(c)
 	}
-	t.age(s.o.Now())
+	t.age(s.now())
 	m := []member{
 		{"trade_no", t.TradeNo}, {"out_trade_no", t.OutTradeNo}, {"trade_status", t.Status}, {"total_amount", t.Total},
 	}
@@ -224,7 +228,7 @@ func (s *Simulator) sync(f *front, e *RequestEntry, c fields) reply {
 	}
 	no := c.text("out_request_no")
 	if !slices.ContainsFunc(t.Syncs, func(x Sync) bool { return x.RequestNo == no }) {
-		now := s.o.Now()
+		now := s.now()
 		t.Syncs = append(t.Syncs, Sync{RequestNo: no, BizType: c.text("biz_type"), OrderBizInfo: c.text("order_biz_info"), At: now})
 		s.log.executed(e, now)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -73,12 +74,12 @@ func (a reply) verdict() string {
 }
 
 // node writes the answer's node.
-func (a reply) node() []byte {
+func (a reply) node(w *whims) []byte {
 	m := []member{{"code", a.code}, {"msg", messages[a.code]}}
 	if a.subCode != "" {
 		m = append(m, member{"sub_code", a.subCode}, member{"sub_msg", a.subMsg})
 	}
-	return object(append(m, a.members...))
+	return w.text(object(w.members(append(m, a.members...))))
 }
 
 // object writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
@@ -125,23 +126,45 @@ func nodeName(m Method) string { return strings.ReplaceAll(string(m), ".", "_") 
 
 // signKey is with what an answer is signed; the zero value leaves it unsigned.
 type signKey struct {
-	key  *rsa.PrivateKey
-	hash crypto.Hash
+	key    *rsa.PrivateKey
+	hash   crypto.Hash
+	certSN string // of the certificate that belongs to key; empty in key mode
 }
 
-// seal writes a reply and signs the bytes of its node (docs/alipay.md, "The answer").
-// Unsigned answers have no sign at all.
-func (s *Simulator) seal(name string, a reply, c charset, k signKey) sealed {
-	node := c.encode(string(a.node()))
-	var b bytes.Buffer
-	b.WriteString(`{"` + name + `":`)
-	b.Write(node)
-	if k.key != nil {
-		b.WriteString(`,"sign":"` + s.signer.sign(k.key, k.hash, node) + `"`)
+// envelope is what an answer is put into.
+type envelope struct {
+	name    string // of the node
+	charset charset
+	answer  signKey
+	aesKey  []byte // the request was encrypted, so the answer is
+	whims   *whims
+}
+
+// seal writes a reply and signs the bytes of its node, when it is encrypted the text with its
+// quotes (docs/alipay.md, "The answer"). Unsigned answers have no sign at all.
+func (s *Simulator) seal(a reply, v envelope) sealed {
+	if a.code == "20000" && v.whims.takes(GBKErrorText) {
+		v.charset, v.answer, v.aesKey = gbkCharset, signKey{}, nil
 	}
-	b.WriteByte('}')
-	return sealed{body: b.Bytes(), header: http.Header{
-		"Content-Type": {"text/html;charset=" + c.name}, // what the gateway commonly says
+	node := v.charset.encode(string(a.node(v.whims)))
+	if v.aesKey != nil {
+		node = []byte(`"` + encryptContent(v.aesKey, node) + `"`)
+	}
+	parts := [][]byte{[]byte(`"` + v.name + `":` + string(node))}
+	if k := v.answer; k.key != nil {
+		var sign []byte
+		if k.certSN != "" {
+			sign = []byte(`"alipay_cert_sn":"` + k.certSN + `",`)
+		}
+		sign = append(sign, `"sign":"`+s.signer.sign(k.key, k.hash, node)+`"`...)
+		parts = append(parts, sign)
+	}
+	if v.whims.takes(SignFirst) {
+		slices.Reverse(parts)
+	}
+	body := "{" + string(bytes.Join(parts, []byte(","))) + "}" + v.whims.end()
+	return sealed{body: []byte(body), header: http.Header{
+		"Content-Type": {v.whims.contentType(v.charset)},
 		"Trace_id":     {s.traceID()},
 	}}
 }

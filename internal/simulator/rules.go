@@ -186,6 +186,10 @@ func check(f *front, content fields) *reply {
 		err = checkQuery(content)
 	case OrderInfoSync:
 		return checkSync(content)
+	case CertDownload:
+		if content.text("alipay_cert_sn") == "" {
+			return refusal("isv.invalid-parameter", "alipay_cert_sn is missing")
+		}
 	case ItemOrderQuery:
 		subCode = "INVALID_PARAMETER" // koubei.trade.itemorder.query has its codes without ACQ.
 		err = checkRules(itemOrderRules, content)

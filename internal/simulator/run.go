@@ -11,6 +11,7 @@ type call struct {
 	entry   *RequestEntry // in the journal already
 	given   string        // the number as the request names it, when the entry has the merchant's
 	attempt int           // earlier requests of the same order
+	whims   *whims
 	effect  func() answer // does it; called at most once, under Simulator.mu
 	refuse  func(Fault) answer
 }
@@ -26,7 +27,7 @@ type answer struct {
 func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 	e := c.entry
 	hit := s.faults.strike(e, c.given, c.attempt, e.At, s.swaps.has(e))
-	half := s.o.Latency.of(s.o.Seed, e, c.attempt) / 2
+	half := c.whims.latency(s.o.Latency.of(s.o.Seed, e, c.attempt)) / 2
 	if !sleep(r.Context(), half+hit.waitBefore) {
 		s.log.verdict(e, verdictGone, hit.String())
 		panic(http.ErrAbortHandler)

@@ -49,6 +49,9 @@ type Options struct {
 	ItemOrders []ItemOrder
 	HK         HKRules
 
+	// Quirks are the liberties that answers take; nil: DefaultQuirks, empty: none. BenchMode has none.
+	Quirks []Quirk
+
 	// PayLimit is how long a trade waits for its buyer when the request names no limit; zero: 3 h.
 	PayLimit time.Duration
 	// JournalLimit is the number of requests, and of executions, that the journal keeps;
@@ -78,6 +81,7 @@ type Simulator struct {
 	log    *journal
 	signer *signer
 	swaps  swaps
+	quirks map[Quirk]bool
 	down   atomic.Bool // StartOutage
 	traces atomic.Uint64
 
@@ -108,12 +112,30 @@ func New(o Options) (*Simulator, error) {
 	}
 	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: newSigner(o.BenchMode)}
 	s.faults.seed = o.Seed
+	s.setQuirks()
 	s.forget()
 	if err := s.fill(); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	return s, nil
 }
+
+func (s *Simulator) setQuirks() {
+	list := s.o.Quirks
+	if list == nil {
+		list = DefaultQuirks()
+	}
+	if s.o.BenchMode {
+		return // an answer must repeat to the byte
+	}
+	s.quirks = map[Quirk]bool{}
+	for _, q := range list {
+		s.quirks[q] = true
+	}
+}
+
+// now is the simulated time.
+func (s *Simulator) now() time.Time { return s.o.Now() }
 
 // fill takes over the apps, faults, trades and item orders of the options.
 func (s *Simulator) fill() error {
@@ -179,7 +201,7 @@ func (s *Simulator) Reset() {
 // ServeHTTP answers both gateways, told apart by their path.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.unreachable() {
-		s.log.lost(RequestEntry{At: s.o.Now(), Verdict: verdictLost, Fault: kindOutage.String()})
+		s.log.lost(RequestEntry{At: s.now(), Verdict: verdictLost, Fault: kindOutage.String()})
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -201,5 +223,5 @@ func (s *Simulator) StopOutage() { s.down.Store(false) }
 
 // unreachable says whether an outage is on, by hand or by a fault's window.
 func (s *Simulator) unreachable() bool {
-	return s.down.Load() || s.faults.outage(s.o.Now())
+	return s.down.Load() || s.faults.outage(s.now())
 }

@@ -99,7 +99,7 @@ func (s *Simulator) AddTrade(t Trade) error {
 		return fmt.Errorf("trade %q: no status %q", t.OutTradeNo, t.Status)
 	}
 	if t.CreatedAt.IsZero() {
-		t.CreatedAt = s.o.Now()
+		t.CreatedAt = s.now()
 	}
 	if t.ExpiresAt.IsZero() {
 		t.ExpiresAt = t.CreatedAt.Add(s.o.PayLimit)
@@ -147,7 +147,7 @@ func (s *Simulator) Trades() []Trade {
 	defer s.mu.Unlock()
 	all := make([]*trade, 0, len(s.trades))
 	for _, t := range s.trades {
-		t.age(s.o.Now())
+		t.age(s.now())
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b *trade) int { return a.seq - b.seq })
@@ -190,7 +190,7 @@ func (s *Simulator) find(number string) (*trade, error) {
 	if found == nil {
 		return nil, fmt.Errorf("trade %q: %w", number, errNoTrade)
 	}
-	found.age(s.o.Now())
+	found.age(s.now())
 	return found, nil
 }
 
@@ -203,7 +203,7 @@ func (s *Simulator) change(number string, step func(*trade, time.Time) error) er
 	if err != nil {
 		return err
 	}
-	if err := step(t, s.o.Now()); err != nil {
+	if err := step(t, s.now()); err != nil {
 		return fmt.Errorf("trade %q is %s: %w", number, t.Status, err)
 	}
 	return nil

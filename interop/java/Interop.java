@@ -64,8 +64,8 @@ public class Interop {
             c.setRootCertPath(DIR + "/keys/root.crt");
         } else {
             c.setAppId(System.getenv("INTEROP_APP"));
-            c.setPrivateKey(key(rsa ? "app-rsa-private.pem" : "app-private.pem"));
-            c.setAlipayPublicKey(key(rsa ? "alipay-rsa-public.pem" : "alipay-public.pem"));
+            c.setPrivateKey(key("app-private.pem"));
+            c.setAlipayPublicKey(key("alipay-public.pem"));
         }
         if (mode.contains("-aes")) {
             c.setEncryptType("AES");
@@ -108,11 +108,15 @@ public class Interop {
 
     <T extends AlipayResponse> T call(AlipayRequest<T> r) throws AlipayApiException {
         r.setNeedEncrypt(aes);
-        T out = client.execute(r);
+        T out = execute(r);
         if (!out.isSuccess()) {
             throw new IllegalStateException(out.getCode() + " " + out.getSubCode() + " " + out.getSubMsg());
         }
         return out;
+    }
+
+    <T extends AlipayResponse> T execute(AlipayRequest<T> r) throws AlipayApiException {
+        return mode.startsWith("cert") ? client.certificateExecute(r) : client.execute(r);
     }
 
     static void same(Object got, Object want) {
@@ -174,7 +178,7 @@ public class Interop {
         AlipayTradeQueryRequest r = new AlipayTradeQueryRequest();
         r.setBizContent("{\"out_trade_no\":\"never_" + System.nanoTime() + "\"}");
         r.setNeedEncrypt(aes);
-        same(client.execute(r).getSubCode(), "ACQ.TRADE_NOT_EXIST");
+        same(execute(r).getSubCode(), "ACQ.TRADE_NOT_EXIST");
     }
 
     /** Filled in when the simulator sends notifications. */

@@ -33,8 +33,8 @@ function sdk(mode) {
   }
   return new AlipaySdk({
     ...common, appId: env.INTEROP_APP,
-    privateKey: key(rsa ? 'app-rsa-private.pem' : 'app-private.pem'),
-    alipayPublicKey: key(rsa ? 'alipay-rsa-public.pem' : 'alipay-public.pem'),
+    privateKey: key('app-private.pem'),
+    alipayPublicKey: key('alipay-public.pem'),
   });
 }
 

@@ -67,11 +67,10 @@ def config(mode):
     if "-port" in mode:
         c.server_url = ENV["INTEROP_GATEWAY"] + "/gateway.do"
     c.charset = "gbk" if "-gbk" in mode else "utf-8"
-    rsa = "-rsa" in mode
-    c.sign_type = "RSA" if rsa else "RSA2"
+    c.sign_type = "RSA" if "-rsa" in mode else "RSA2"
     c.app_id = ENV["INTEROP_APP"]
-    c.app_private_key = private_key("app-rsa-private.pem" if rsa else "app-private.pem")
-    c.alipay_public_key = key("alipay-rsa-public.pem" if rsa else "alipay-public.pem")
+    c.app_private_key = private_key("app-private.pem")
+    c.alipay_public_key = key("alipay-public.pem")
     if mode.startswith("cert"):
         # The SDK has no setting for certificates: it calls a certificate-mode app with a key.
         c.app_id = ENV["INTEROP_CERT_APP"]

@@ -1,0 +1,67 @@
+package simulator
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+)
+
+// errDecrypt is the one error of everything that can be wrong with a ciphertext.
+var errDecrypt = errors.New("cannot be decrypted")
+
+// newAESKey makes a content key as the console gives it: 16 bytes.
+func newAESKey() []byte {
+	k := make([]byte, 16)
+	_, _ = rand.Read(k) // never fails
+	return k
+}
+
+// encryptContent is AES-CBC with a zero IV and PKCS#7 padding, in Base64 (docs/alipay.md, "AES
+// content encryption").
+func encryptContent(key, plain []byte) string {
+	b, err := aes.NewCipher(key)
+	if err != nil {
+		panic("simulator: AES key is unusable: " + err.Error()) // New checked it
+	}
+	out := pad(plain)
+	cipher.NewCBCEncrypter(b, make([]byte, aes.BlockSize)).CryptBlocks(out, out)
+	return base64.StdEncoding.EncodeToString(out)
+}
+
+// decryptContent undoes encryptContent.
+func decryptContent(key []byte, text string) ([]byte, error) {
+	b, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, errDecrypt
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw) == 0 || len(raw)%aes.BlockSize != 0 {
+		return nil, errDecrypt
+	}
+	cipher.NewCBCDecrypter(b, make([]byte, aes.BlockSize)).CryptBlocks(raw, raw)
+	return unpad(raw)
+}
+
+// pad adds PKCS#7 padding to a copy.
+func pad(plain []byte) []byte {
+	n := aes.BlockSize - len(plain)%aes.BlockSize
+	return append(bytes.Clone(plain), bytes.Repeat([]byte{byte(n)}, n)...)
+}
+
+// unpad takes PKCS#7 padding away.
+func unpad(raw []byte) ([]byte, error) {
+	if len(raw) == 0 {
+		return nil, errDecrypt
+	}
+	n := int(raw[len(raw)-1])
+	if n == 0 || n > aes.BlockSize || n > len(raw) {
+		return nil, errDecrypt
+	}
+	if !bytes.Equal(raw[len(raw)-n:], bytes.Repeat([]byte{byte(n)}, n)) {
+		return nil, errDecrypt
+	}
+	return raw[:len(raw)-n], nil
+}

@@ -1,0 +1,141 @@
+package simulator
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// Authority is a small CA in the shape of Alipay's: roots of both kinds, one intermediate for
+// apps and one for Alipay. Its names say that it is none.
+type Authority struct {
+	roots          string // PEM: an RSA root, an ECDSA root, another RSA root
+	class1, class2 issuer
+	serial         int64
+}
+
+// issuer is a certificate that signs others.
+type issuer struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+	text string
+}
+
+// organisation stands in every subject that is made here, so that nobody takes it for Alipay's. It
+// has no comma: the Node SDK computes another SN then.
+const organisation = "Ant Financial made by bridge simulate"
+
+// Certificates are valid for so long that tests with any clock work with them.
+var (
+	certsBegin = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	certsEnd   = time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// NewAuthority makes a CA with new keys.
+func NewAuthority() (*Authority, error) {
+	a := &Authority{serial: 0x20200101}
+	r1, err := a.root("Simulated Financial Certification Authority R1", true)
+	if err != nil {
+		return nil, err
+	}
+	e1, err := a.root("Simulated Financial Certification Authority E1", false)
+	if err != nil {
+		return nil, err
+	}
+	g3, err := a.issue(issuer{key: r1.key}, "Simulated Class 2 Root CA - G3", "Certification Authority", r1.key, r1.key.Public(), true)
+	if err != nil {
+		return nil, err
+	}
+	a.roots = r1.text + e1.text + g3.text
+	for class, at := range map[string]*issuer{"1": &a.class1, "2": &a.class2} {
+		k, err := rsa.GenerateKey(rand.Reader, keyBits)
+		if err != nil {
+			return nil, fmt.Errorf("generate key: %w", err)
+		}
+		name := "Simulated Financial Certification Authority Class " + class + " R1"
+		if *at, err = a.issue(r1, name, "Certification Authority", k, &k.PublicKey, true); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Roots is the bundle that clients hold.
+func (a *Authority) Roots() string { return a.roots }
+
+func (a *Authority) root(name string, withRSA bool) (issuer, error) {
+	if withRSA {
+		k, err := rsa.GenerateKey(rand.Reader, keyBits)
+		if err != nil {
+			return issuer{}, fmt.Errorf("generate key: %w", err)
+		}
+		return a.issue(issuer{key: k}, name, "Certification Authority", k, &k.PublicKey, true)
+	}
+	k, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		return issuer{}, fmt.Errorf("generate key: %w", err)
+	}
+	return a.issue(issuer{key: k}, name, "Certification Authority", k, &k.PublicKey, true)
+}
+
+// issue makes a certificate for a public key; an issuer without certificate signs itself.
+func (a *Authority) issue(by issuer, name, unit string, key crypto.Signer, public crypto.PublicKey, ca bool) (issuer, error) {
+	a.serial++
+	c := &x509.Certificate{
+		SerialNumber: new(big.Int).Lsh(big.NewInt(a.serial), 64), // long, as the real ones are
+		Subject:      pkix.Name{Country: []string{"CN"}, Organization: []string{organisation}, OrganizationalUnit: []string{unit}, CommonName: name},
+		NotBefore:    certsBegin, NotAfter: certsEnd,
+		IsCA: ca, BasicConstraintsValid: ca, KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	if ca {
+		c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	}
+	parent := by.cert
+	if parent == nil {
+		parent = c
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, public, by.key)
+	if err != nil {
+		return issuer{}, fmt.Errorf("make certificate %q: %w", name, err)
+	}
+	made, err := x509.ParseCertificate(der)
+	if err != nil {
+		return issuer{}, fmt.Errorf("make certificate %q: %w", name, err)
+	}
+	return issuer{cert: made, key: key, text: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}, nil
+}
+
+// Certify switches a generated app to certificate mode: its keys stay, certificates for them
+// are made, and a next one of Alipay's with a new key.
+func (a *Authority) Certify(g GeneratedApp) (GeneratedApp, error) {
+	app, err := a.issue(a.class1, g.App.ID, "Simulated merchant", nil, &g.MerchantKey.PublicKey, false)
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	alipay, err := a.issue(a.class2, "Simulated Alipay-"+g.App.ID, "Alipay", nil, &g.App.SigningKey.PublicKey, false)
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	pair, err := newPair()
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	next, err := a.issue(a.class2, "Simulated Alipay-"+g.App.ID, "Alipay", nil, &pair.key.PublicKey, false)
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	g.NextPrivate = pair.private
+	g.App.Certs = &Certificates{
+		App: app.text + a.class1.text, Alipay: alipay.text + a.class2.text, Roots: a.roots,
+		Next: next.text + a.class2.text, NextKey: pair.key,
+	}
+	return g, nil
+}
