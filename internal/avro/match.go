@@ -176,7 +176,13 @@ func (m *matcher) record(r, w *node) match {
 	if len(problems) > 0 {
 		return match{problems: problems}
 	}
-	return match{to: projectRecord(fields)}
+	var extra []string
+	for _, f := range w.fields {
+		if !r.hasField(f.name) {
+			extra = append(extra, f.name)
+		}
+	}
+	return match{to: projectRecord(fields, extra)}
 }
 
 func (m *matcher) field(r, w *node, f field) (fieldStep, []Problem) {

@@ -32,29 +32,45 @@ type fieldStep struct {
 	byDefault    any
 }
 
-// projectRecord makes the reader's record of the writer's.
-func projectRecord(fields []fieldStep) step {
+// projectRecord makes the reader's record of the writer's. Where no field changes its name,
+// the writer's map becomes the reader's: extra are the names that leave it.
+func projectRecord(fields []fieldStep, extra []string) step {
+	renamed := slices.ContainsFunc(fields, func(f fieldStep) bool { return f.from != "" && f.from != f.name })
 	return func(v any, left *int) (any, error) {
 		written := v.(map[string]any)
 		if *left -= len(fields); *left < 0 {
 			return nil, errTooMany
 		}
-		out := make(map[string]any, len(fields))
+		out := written
+		if renamed {
+			out = make(map[string]any, len(fields))
+		}
 		for i := range fields {
 			f := &fields[i]
-			value := written[f.from]
-			if f.from == "" || value == nil && f.nullIsAbsent {
-				out[f.name] = fresh(f.byDefault)
-				continue
+			if f.to == nil && f.from != "" && !f.nullIsAbsent && !renamed {
+				continue // it stands there as it is
 			}
-			projected, err := f.to.do(value, left)
+			value, err := f.project(written, left)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)
 			}
-			out[f.name] = projected
+			out[f.name] = value
+		}
+		if !renamed {
+			for _, name := range extra {
+				delete(out, name)
+			}
 		}
 		return out, nil
 	}
+}
+
+func (f *fieldStep) project(written map[string]any, left *int) (any, error) {
+	value := written[f.from]
+	if f.from == "" || value == nil && f.nullIsAbsent {
+		return fresh(f.byDefault), nil
+	}
+	return f.to.do(value, left)
 }
 
 // fresh copies a default, so that no two records share it.
