@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -63,7 +64,8 @@ type HKConfig struct {
 }
 
 // FaultConfig is one [Fault]. Kind is one of cut, outage, bad_gateway, too_many_requests, delay,
-// unavailable, system_error, throttled, refuse, unsigned, wrong_key, swapped, rotated.
+// unavailable, system_error, throttled, refuse, unsigned, wrong_key,
+// swapped, rotated, replayed, truncated, slow_body, no_order_id, skewed, reset, timeout, accepted.
 type FaultConfig struct {
 	Kind        string        `yaml:"kind"`
 	Method      Method        `yaml:"method"`
@@ -76,7 +78,7 @@ type FaultConfig struct {
 	Probability float64       `yaml:"probability"`
 	From        time.Time     `yaml:"from"`
 	To          time.Time     `yaml:"to"`
-	Delay       time.Duration `yaml:"delay"` // of delay; Retry-After of too_many_requests
+	Delay       time.Duration `yaml:"delay"` // of delay, slow_body, skewed; Retry-After of too_many_requests
 	SubCode     string        `yaml:"sub_code"`
 	Code        string        `yaml:"code"`
 }
@@ -209,6 +211,14 @@ var kinds = map[string]func(FaultConfig) Fault{
 	"wrong_key":         func(f FaultConfig) Fault { return WrongKey(f.Method) },
 	"swapped":           func(f FaultConfig) Fault { return Swapped(f.Method) },
 	"rotated":           func(f FaultConfig) Fault { return Rotated(f.Method) },
+	"replayed":          func(f FaultConfig) Fault { return Replayed(f.Method) },
+	"truncated":         func(f FaultConfig) Fault { return Truncated(f.Method) },
+	"slow_body":         func(f FaultConfig) Fault { return SlowBody(f.Method, f.Delay) },
+	"no_order_id":       func(f FaultConfig) Fault { return NoOrderID(f.Method) },
+	"skewed":            func(f FaultConfig) Fault { return Skewed(f.Method, f.Delay) },
+	"reset":             func(f FaultConfig) Fault { return Reset(f.Method) },
+	"timeout":           func(f FaultConfig) Fault { return Timeout(f.Method) },
+	"accepted":          func(f FaultConfig) Fault { return Accepted(f.Method) },
 }
 
 func (f FaultConfig) fault() (Fault, error) {
@@ -218,8 +228,8 @@ func (f FaultConfig) fault() (Fault, error) {
 		return Fault{}, fmt.Errorf("no kind %q", f.Kind)
 	case f.Kind == "refuse" && f.SubCode == "":
 		return Fault{}, errors.New("refuse needs sub_code")
-	case f.Kind == "delay" && f.Delay <= 0:
-		return Fault{}, errors.New("delay needs a delay")
+	case f.Delay == 0 && slices.Contains([]string{"delay", "slow_body", "skewed"}, f.Kind):
+		return Fault{}, fmt.Errorf("%s needs a delay", f.Kind)
 	case f.Probability < 0 || f.Probability > 1:
 		return Fault{}, errors.New("probability is outside 0 to 1")
 	case f.Method != "" && f.Method != HKOrderSync && !known(f.Method):

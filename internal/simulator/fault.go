@@ -22,17 +22,26 @@ const (
 	kindSystemError
 	kindThrottled
 	kindRefused
-	kindUnsigned
+	kindReset
+	kindTimeout
+	kindAccepted
+	kindUnsigned // this and what follows act on the gateway's own answer
 	kindWrongKey
 	kindSwapped
 	kindRotated
+	kindReplayed
+	kindTruncated
+	kindSlowBody
+	kindNoOrderID
+	kindSkewed
 )
 
 // String names a kind as the journal and the settings file do.
 func (k kind) String() string {
 	return [...]string{
 		"", "cut", "outage", "bad_gateway", "too_many_requests", "delay", "unavailable",
-		"system_error", "throttled", "refuse", "unsigned", "wrong_key", "swapped", "rotated",
+		"system_error", "throttled", "refuse", "reset", "timeout", "accepted",
+		"unsigned", "wrong_key", "swapped", "rotated", "replayed", "truncated", "slow_body", "no_order_id", "skewed",
 	}[k]
 }
 
@@ -50,7 +59,7 @@ type Fault struct {
 	probability float64 // of each strike; 0: certain
 	after       bool    // once the effect has taken place
 	from, to    time.Time
-	delay       time.Duration // of Delay; of Retry-After for TooManyRequests
+	delay       time.Duration // of Delay, SlowBody, Skewed; of Retry-After for TooManyRequests
 	subCode     string        // of Refuse
 	code        string        // of Refuse, overriding the usual one
 }
@@ -106,6 +115,40 @@ func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 // Swapped answers with an earlier, genuinely signed answer to another order of the same app and
 // method. It does not strike while there is none.
 func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
+
+// Reset breaks the connection with a TCP reset before the effect, as a proxy does that forgot it.
+func Reset(m Method) Fault { return newFault(kindReset, m) }
+
+// Timeout never answers: it holds the connection until the caller goes away.
+func Timeout(m Method) Fault { return newFault(kindTimeout, m) }
+
+// Accepted answers 10003, at HK resultStatus A: accepted, under way.
+func Accepted(m Method) Fault { return newFault(kindAccepted, m) }
+
+// Replayed answers with the first good answer that this order got to this method, genuinely signed
+// then. It does not strike while there is none.
+func Replayed(m Method) Fault { return newFault(kindReplayed, m).AfterEffect() }
+
+// Truncated sends the first half of the answer as if it were all.
+func Truncated(m Method) Fault { return newFault(kindTruncated, m).AfterEffect() }
+
+// SlowBody sends the headers at once and the body in drops over d.
+func SlowBody(m Method, d time.Duration) Fault {
+	f := newFault(kindSlowBody, m).AfterEffect()
+	f.delay = d
+	return f
+}
+
+// NoOrderID leaves the order's numbers out of a success: orderId at HK, trade_no and out_trade_no at
+// the classic gateway.
+func NoOrderID(m Method) Fault { return newFault(kindNoOrderID, m).AfterEffect() }
+
+// Skewed answers with a clock that is off by d: Date and, at HK, the signed Response-Time.
+func Skewed(m Method, d time.Duration) Fault {
+	f := newFault(kindSkewed, m).AfterEffect()
+	f.delay = d
+	return f
+}
 
 // Rotated answers as always, but signs with Alipay's next certificate. An app without one gets its
 // usual answer.
@@ -192,14 +235,14 @@ func (fs *faults) outage(now time.Time) bool {
 	return slices.ContainsFunc(fs.list, func(f Fault) bool { return f.kind == kindOutage && f.inWindow(now) })
 }
 
-// strike chooses what happens to a request. swappable says whether an answer of another order is at hand.
-func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, swappable bool) struck {
+// strike chooses what happens to a request. atHand says whether another answer is there to send.
+func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, atHand func(kind) bool) struck {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	var out struck
 	for i := range fs.list {
 		f := &fs.list[i]
-		if !f.fits(e, given, now) || (f.kind == kindSwapped && !swappable) {
+		if !f.fits(e, given, now) || !atHand(f.kind) {
 			continue
 		}
 		if f.kind != kindDelay && out.kind != kindNone {
@@ -258,6 +301,8 @@ func (f Fault) refusal(m Method) reply {
 			return failure("SYSTEM_ERROR", busy)
 		}
 		return failure("ACQ.SYSTEM_ERROR", busy)
+	case kindAccepted:
+		return reply{code: "10003"}
 	case kindRefused:
 		a := failure(f.subCode, "refused on order")
 		if f.code != "" {
@@ -274,6 +319,8 @@ func (f Fault) hkRefusal() hkResult {
 	switch f.kind {
 	case kindThrottled:
 		return hkResult{code: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: "U", message: "too many requests"}
+	case kindAccepted:
+		return hkResult{code: "ACCEPTED", status: "A", message: "accepted"}
 	case kindRefused:
 		status := f.code
 		if status == "" {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,19 +63,24 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 
 // classicAnswer makes a reply ready to be sealed in one of the ways that faults ask for.
 func (s *Simulator) classicAnswer(f *front, a reply) answer {
-	return answer{verdict: a.verdict(), good: a.code == "10000", seal: func(k kind) sealed {
+	return answer{verdict: a.verdict(), good: a.code == "10000", seal: func(flt Fault) sealed {
 		v := f.envelope
-		switch k {
+		switch flt.kind {
 		case kindUnsigned:
 			v.answer = signKey{}
 		case kindWrongKey:
 			v.answer.key = s.signer.wrong()
 		case kindRotated:
 			v.answer = f.rotated()
+		case kindNoOrderID:
+			a.members = slices.DeleteFunc(slices.Clone(a.members), func(m member) bool { return slices.Contains(orderNumbers, m.name) })
 		}
 		return s.seal(a, v)
 	}}
 }
+
+// orderNumbers are the members that say which order an answer is about.
+var orderNumbers = []string{"out_trade_no", "trade_no", "order_no", "out_order_no"}
 
 // refuse answers a request that did not pass the checks. Which of these answers are signed is
 // known for two only (invalid-signature is, invalid-app-id is not): what fails before the app

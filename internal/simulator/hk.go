@@ -86,7 +86,7 @@ func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 	if bad != nil {
 		a := s.hkAnswer(f, *bad)
 		s.log.verdict(e, a.verdict, "")
-		a.seal(kindNone).write(w)
+		a.seal(Fault{}).write(w)
 		return
 	}
 	s.run(w, r, &call{
@@ -211,22 +211,28 @@ func hkContent(method, target, clientID, at string, body []byte) []byte {
 // hkAnswer makes a result ready to be sealed. Answers for an unknown client, an unknown key and a
 // bad signature are unsigned.
 func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
-	return answer{verdict: a.verdict(), good: a.status == "S", seal: func(k kind) sealed {
+	return answer{verdict: a.verdict(), good: a.status == "S", seal: func(flt Fault) sealed {
+		if flt.kind == kindNoOrderID {
+			a.orderID = ""
+		}
 		out := sealed{body: a.body(f.whims), header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
 			"Client-Id":    {f.clientID},
 			"Tracer-Id":    {s.traceID()},
 		}}
-		if f.app == nil || f.mute || k == kindUnsigned {
+		if f.app == nil || f.mute || flt.kind == kindUnsigned {
 			return out
 		}
 		key := f.app.PlatformKey
-		if k == kindWrongKey {
+		if flt.kind == kindWrongKey {
 			key = s.signer.wrong()
 		}
 		now := s.now()
 		if s.o.BenchMode {
 			now = now.Truncate(time.Minute) // so that signatures can be replayed
+		}
+		if flt.kind == kindSkewed {
+			now = now.Add(flt.delay)
 		}
 		at := now.In(beijing).Format(time.RFC3339)
 		sig := s.signer.sign(key, crypto.SHA256, hkContent(f.r.Method, f.target, f.clientID, at, out.body))

@@ -34,6 +34,7 @@ func failure(subCode, subMsg string) reply {
 // messages are the words of the gateway codes (docs/alipay.md, "Gateway codes").
 var messages = map[string]string{
 	"10000": "Success",
+	"10003": "order success pay inprocess",
 	"20000": "Service Currently Unavailable",
 	"20001": "Insufficient Token Permissions",
 	"40001": "Missing Required Arguments",
@@ -115,10 +116,14 @@ type sealed struct {
 }
 
 func (s sealed) write(w http.ResponseWriter) {
+	s.writeHeader(w)
+	_, _ = w.Write(s.body) // the caller may be gone; nobody is left to tell
+}
+
+func (s sealed) writeHeader(w http.ResponseWriter) {
 	for name, values := range s.header {
 		w.Header()[name] = values
 	}
-	_, _ = w.Write(s.body) // the caller may be gone; nobody is left to tell
 }
 
 // nodeName is the name of a method's answer node.

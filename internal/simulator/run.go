@@ -1,9 +1,11 @@
 package simulator
 
 import (
+	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"sync"
+	"time"
 )
 
 // call is one request that passed every check, of either gateway.
@@ -20,48 +22,93 @@ type call struct {
 type answer struct {
 	verdict string
 	good    bool // a success, fit for Swapped
-	seal    func(kind) sealed
+	seal    func(Fault) sealed
 }
 
 // run carries a valid request through faults, latency and its effect.
 func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 	e := c.entry
-	hit := s.faults.strike(e, c.given, c.attempt, e.At, s.swaps.has(e))
+	hit := s.faults.strike(e, c.given, c.attempt, e.At, func(k kind) bool { return s.swaps.has(k, e) })
 	half := c.whims.latency(s.o.Latency.of(s.o.Seed, e, c.attempt)) / 2
 	if !sleep(r.Context(), half+hit.waitBefore) {
-		s.log.verdict(e, verdictGone, hit.String())
-		panic(http.ErrAbortHandler)
+		s.gone(e, hit.Fault)
 	}
 	if hit.kind != kindNone && !hit.after {
-		s.misbehave(w, c, hit.Fault)
+		s.misbehave(w, r, c, hit.Fault)
 		return
 	}
 	s.mu.Lock()
 	a := c.effect()
 	s.mu.Unlock()
 	if !sleep(r.Context(), half+hit.waitAfter) {
-		s.log.verdict(e, verdictGone, hit.String())
-		panic(http.ErrAbortHandler)
+		s.gone(e, hit.Fault)
 	}
 	if hit.kind != kindNone && hit.kind < kindUnsigned {
-		s.misbehave(w, c, hit.Fault)
+		s.misbehave(w, r, c, hit.Fault)
 		return
 	}
 	s.log.verdict(e, a.verdict, hit.String())
-	out := a.seal(hit.kind)
-	if hit.kind == kindSwapped {
-		out = s.swaps.take(e, out)
-	} else if a.good && hit.kind == kindNone {
-		s.swaps.keep(e, out)
+	s.send(w, r, e, a, hit.Fault)
+}
+
+// gone ends a request whose caller went away.
+func (s *Simulator) gone(e *RequestEntry, f Fault) {
+	s.log.verdict(e, verdictGone, f.String())
+	panic(http.ErrAbortHandler)
+}
+
+// send writes the gateway's own answer, or what a fault makes of it.
+func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry, a answer, f Fault) {
+	out := a.seal(f)
+	switch f.kind {
+	case kindSwapped, kindReplayed:
+		out = s.swaps.take(f.kind, e, out)
+	case kindTruncated:
+		out.body = out.body[:len(out.body)/2]
+	case kindSkewed:
+		w.Header().Set("Date", s.now().Add(f.delay).UTC().Format(http.TimeFormat))
+	case kindSlowBody:
+		out.drip(w, r, f.delay)
+		return
+	case kindNone:
+		if a.good && !s.o.BenchMode {
+			s.swaps.keep(e, out)
+		}
 	}
 	out.write(w)
 }
 
+// drops is in how many parts SlowBody sends a body.
+const drops = 20
+
+// drip sends the body in drops over d.
+func (s sealed) drip(w http.ResponseWriter, r *http.Request, d time.Duration) {
+	s.writeHeader(w)
+	c := http.NewResponseController(w)
+	for part := range slices.Chunk(s.body, max(1, len(s.body)/drops)) {
+		if !sleep(r.Context(), d/drops) {
+			return
+		}
+		_, _ = w.Write(part) // the next sleep notices a caller who left
+		_ = c.Flush()
+	}
+}
+
+// longest is how long Timeout holds a caller who does not go away.
+const longest = 10 * time.Minute
+
 // misbehave answers in place of the gateway.
-func (s *Simulator) misbehave(w http.ResponseWriter, c *call, f Fault) {
+func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
 	switch f.kind {
-	case kindCut:
+	case kindCut, kindReset:
 		s.log.verdict(c.entry, verdictLost, f.String())
+		if f.kind == kindReset {
+			reset(w)
+		}
+		panic(http.ErrAbortHandler)
+	case kindTimeout:
+		s.log.verdict(c.entry, verdictLost, f.String())
+		sleep(r.Context(), longest)
 		panic(http.ErrAbortHandler)
 	case kindBadGateway:
 		s.log.verdict(c.entry, "502", f.String())
@@ -79,68 +126,20 @@ func (s *Simulator) misbehave(w http.ResponseWriter, c *call, f Fault) {
 	default:
 		a := c.refuse(f)
 		s.log.verdict(c.entry, a.verdict, f.String())
-		a.seal(kindNone).write(w)
+		a.seal(Fault{}).write(w)
 	}
 }
 
-// swaps keeps, by app and method, the newest good answers of two orders, for the fault Swapped.
-type swaps struct {
-	mu   sync.Mutex
-	last map[swapKey][2]kept // guarded by mu
-}
-
-type swapKey struct {
-	app    string
-	method Method
-}
-
-type kept struct {
-	order string
-	out   sealed
-}
-
-// has says whether an answer to another order is at hand.
-func (x *swaps) has(e *RequestEntry) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, ok := x.other(e)
-	return ok
-}
-
-// take returns an answer to another order, or the given one when there is none any more.
-func (x *swaps) take(e *RequestEntry, own sealed) sealed {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if k, ok := x.other(e); ok {
-		return k.out
+// reset ends a connection with a reset, where there is a TCP connection.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return // the caller sees a cut instead
 	}
-	return own
-}
-
-// other looks for an answer to another order. The caller holds mu.
-func (x *swaps) other(e *RequestEntry) (kept, bool) {
-	for _, k := range x.last[swapKey{e.App, e.Method}] {
-		if k.out.body != nil && k.order != e.OrderNo {
-			return k, true
-		}
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // Close sends RST then
 	}
-	return kept{}, false
-}
-
-// keep remembers an answer.
-func (x *swaps) keep(e *RequestEntry, out sealed) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.last == nil {
-		x.last = map[swapKey][2]kept{}
-	}
-	k := swapKey{e.App, e.Method}
-	pair := x.last[k]
-	if pair[0].order != e.OrderNo {
-		pair[1] = pair[0]
-	}
-	pair[0] = kept{e.OrderNo, out}
-	x.last[k] = pair
+	_ = conn.Close()
 }
 
 // traceID returns a number for the answer's trace header.

@@ -1,0 +1,138 @@
+package simulator_test
+
+import (
+	"crypto"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"alipay-kafka-bridge/internal/simulator"
+)
+
+func TestQuirksByName(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want []simulator.Quirk
+	}{
+		{"none", []simulator.Quirk{}},
+		{"", []simulator.Quirk{}},
+		{"sign_first,white_space", []simulator.Quirk{simulator.SignFirst, simulator.WhiteSpace}},
+		{"white_space, -white_space", []simulator.Quirk{}},
+	} {
+		if got, err := simulator.ParseQuirks(tt.text); err != nil || got == nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%q = %v, %v, want %v", tt.text, got, err, tt.want)
+		}
+	}
+	for text, want := range map[string]int{"all": 10, "default": 9, "-white_space": 8, "all,-sign_first": 9} {
+		if got, err := simulator.ParseQuirks(text); err != nil || len(got) != want {
+			t.Errorf("%q = %v, %v, want %d quirks", text, got, err, want)
+		}
+	}
+	if _, err := simulator.ParseQuirks("earthquake"); err == nil {
+		t.Error("an unknown quirk was taken")
+	}
+}
+
+// quirkMarks say by what an answer shows that it took a quirk.
+var quirkMarks = map[simulator.Quirk]func(body, contentType string) bool{
+	simulator.MemberOrder:    func(body, _ string) bool { return !strings.Contains(body, `_response":{"code":"10000","msg"`) },
+	simulator.WhiteSpace:     func(body, _ string) bool { return strings.Contains(body, "\n") },
+	simulator.EscapedSlash:   func(body, _ string) bool { return strings.Contains(body, `\/`) },
+	simulator.UnknownMembers: func(body, _ string) bool { return strings.Contains(body, "simulated_member") },
+	simulator.LooseNumbers:   func(body, _ string) bool { return strings.Contains(body, `"total_amount":1.00`) },
+	simulator.WrappedLists:   func(body, _ string) bool { return strings.Contains(body, `{"trade_fund_bill":[`) },
+	simulator.ContentTypes:   func(_, contentType string) bool { return contentType != "text/html;charset=utf-8" },
+	simulator.SignFirst:      func(body, _ string) bool { return strings.HasPrefix(body, `{"sign"`) },
+}
+
+// TestEachQuirkAlone: with one switch on, some answers show it and some do not, all verify, and
+// the same seed gives the same answers; with none, no answer shows any.
+func TestEachQuirkAlone(t *testing.T) {
+	key := &generated().app.App.SigningKey.PublicKey
+	answers := func(quirks []simulator.Quirk) (all []string, types []string) {
+		b := newBench(t, simulator.Options{Seed: 7, Quirks: quirks, Trades: []simulator.Trade{{
+			OutTradeNo: "o_1", Total: 100, Status: simulator.TradeSuccess, More: map[string]any{"store_name": "a/b"},
+		}}})
+		for range 20 {
+			query, body := form("alipay.trade.query", `{"out_trade_no":"o_1"}`, nil, generated().app.MerchantKey)
+			r := b.send(query, body, "application/x-www-form-urlencoded;charset=utf-8")
+			raw, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := readClassic(t, raw, key, crypto.SHA256); !got.signed || got.code != "10000" {
+				t.Errorf("%v: answer %q", quirks, raw)
+			}
+			all, types = append(all, string(raw)), append(types, r.Header.Get("Content-Type"))
+		}
+		return all, types
+	}
+	plain, plainTypes := answers([]simulator.Quirk{})
+	for q, shows := range quirkMarks {
+		if shows(plain[0], plainTypes[0]) {
+			t.Errorf("%s shows although it is off: %s", q, plain[0])
+		}
+		got, types := answers([]simulator.Quirk{q})
+		n := 0
+		for i := range got {
+			if shows(got[i], types[i]) {
+				n++
+			}
+		}
+		if n < 2 || n > 18 {
+			t.Errorf("%s shows in %d of 20 answers", q, n)
+		}
+		if again, _ := answers([]simulator.Quirk{q}); !slices.Equal(again, got) {
+			t.Errorf("%s: the same seed gave other answers", q)
+		}
+	}
+}
+
+// TestGBKErrorText: under this quirk 20000 comes in GBK, although UTF-8 was asked, and unsigned.
+func TestGBKErrorText(t *testing.T) {
+	b := newBench(t, simulator.Options{
+		Quirks: []simulator.Quirk{simulator.GBKErrorText},
+		Faults: []simulator.Fault{simulator.Unavailable("").Always()},
+	})
+	gbk := 0
+	for i := range 20 {
+		query, body := form("alipay.trade.query", fmt.Sprintf(`{"out_trade_no":"o_%d"}`, i), nil, generated().app.MerchantKey)
+		raw, err := io.ReadAll(b.send(query, body, "application/x-www-form-urlencoded;charset=utf-8").Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(raw), "\xcf\xb5\xcd\xb3") && !strings.Contains(string(raw), `"sign"`) {
+			gbk++
+		}
+	}
+	if gbk < 3 || gbk > 17 {
+		t.Errorf("%d of 20 answers are in GBK and unsigned", gbk)
+	}
+}
+
+// TestRotatedCertificate: the answer is signed by a certificate that the client does not know,
+// and can be asked for.
+func TestRotatedCertificate(t *testing.T) {
+	b := vectorBench(t, true)
+	var v capturedVectors
+	load(t, "openapi/requests-cert-mode.json", &v)
+	create := v.Cases[0].Wire
+	before := b.readVector(t, create.Query, create.Body, create.ContentType)
+	b.sim.AddFault(simulator.Rotated(""))
+	after := b.readVector(t, create.Query, create.Body, create.ContentType)
+	certs := vectorCerts(t).Certificates
+	if before.certSN != certs["alipay_leaf"].SN || !before.signed || after.certSN != certs["alipay_next_leaf"].SN || after.signed {
+		t.Errorf("SN %s (signed %v), then %s (signed %v)", before.certSN, before.signed, after.certSN, after.signed)
+	}
+}
+
+// TestUnreadableHTTP: whatever is no call of a gateway is no crash.
+func TestUnreadableHTTP(t *testing.T) {
+	b := newBench(t, simulator.Options{})
+	if got := b.send("%zz", "=", "a;b=c;d"); got.StatusCode != http.StatusOK {
+		t.Errorf("status %d", got.StatusCode)
+	}
+}
