@@ -218,3 +218,18 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	}
 }
+
+// What reading checks of each record besides decoding it (security K5).
+func BenchmarkK5_Verify(b *testing.B) {
+	c := avro.MustCodec(schemas.OrderEvent)
+	value, err := c.Encode(nil, sampleEvent())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := c.Verify(value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"fmt"
 	"testing"
 
 	"alipay-kafka-bridge/internal/order"
@@ -61,4 +62,23 @@ func BenchmarkEvent(b *testing.B) {
 			}
 		}
 	})
+}
+
+// What planning checks of an event's further members and receivers (security K2, K3): the
+// second row less the first.
+func BenchmarkK3_FurtherMembers(b *testing.B) {
+	d := order.Defaults{ExtraNames: []string{"memo", "shop_note"}, Payees: order.Payees{"seller_id": {"2088101117955611"}}}
+	for _, extra := range []string{"", `{"memo":{"shelf":"A-17","gift":true,"weights":[1.5,2.25]},"shop_note":"leave at the door"}`} {
+		e := event(order.ChannelTrade, order.TypeCreated)
+		e.SellerID, e.ExtraJSON = "2088101117955611", extra
+		p := planner(d)
+		b.Run(fmt.Sprintf("%d bytes", len(extra)), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.Plan(e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
