@@ -51,3 +51,8 @@ func escape(s string) string {
 	}
 	return b.String()
 }
+
+// escapeLine is [escape] for a text that must stay one column of one line.
+func escapeLine(s string) string {
+	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(escape(s))
+}
