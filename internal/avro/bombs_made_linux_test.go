@@ -1,3 +1,5 @@
+//go:build !race
+
 package avro_test
 
 import (
