@@ -47,11 +47,27 @@ type MerchantConfig struct {
 	AppAuthToken string `yaml:"app_auth_token"`
 }
 
-// HKAppConfig is one client of the HK gateway. KeyVersion is that of both keys; empty: 1.
+// HKAppConfig is one client of the HK gateway. KeyVersion is that of both keys; empty: 1. The
+// merchant's older keys are taken too, the platform's older keys decrypt.
 type HKAppConfig struct {
-	ClientID   string     `yaml:"client_id"`
+	ClientID   string      `yaml:"client_id"`
+	KeyVersion string      `yaml:"key_version"`
+	Keys       KeysConfig  `yaml:"keys"`
+	Older      []OlderKeys `yaml:"older_keys"`
+	ECC        ECCConfig   `yaml:"ecc"`
+}
+
+// OlderKeys are the keys of another version.
+type OlderKeys struct {
 	KeyVersion string     `yaml:"key_version"`
 	Keys       KeysConfig `yaml:"keys"`
+}
+
+// ECCConfig is [ECC] in a file; its keys have the version key_version of the client.
+type ECCConfig struct {
+	Keys   KeysConfig `yaml:"keys"`
+	Hash   string     `yaml:"hash"`   // sha224 or sha256; empty: sha224
+	Format string     `yaml:"format"` // der or p1363; empty: der
 }
 
 // HKConfig is [HKRules] in a file.

@@ -1,12 +1,14 @@
 package simulator
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -180,20 +182,62 @@ func (a HKAppConfig) add(dir string, o *Options, made *Generated) error {
 	if version == "" {
 		version = "1"
 	}
-	if k.merchant != nil {
-		o.HKApps = append(o.HKApps, HKApp{
-			ClientID: a.ClientID, MerchantKeys: map[string]*rsa.PublicKey{version: k.merchant},
-			PlatformKey: k.signing, PlatformKeyVersion: version,
-		})
-		return nil
+	app := HKApp{
+		ClientID: a.ClientID, MerchantKeys: map[string]*rsa.PublicKey{version: k.merchant},
+		PlatformKey: k.signing, PlatformKeyVersion: version,
 	}
-	g, err := GenerateHKApp(a.ClientID)
-	if err != nil {
+	if k.merchant == nil {
+		g, err := GenerateHKApp(a.ClientID)
+		if err != nil {
+			return fmt.Errorf("client %q: %w", a.ClientID, err)
+		}
+		g.App.MerchantKeys = map[string]*rsa.PublicKey{version: &g.MerchantKey.PublicKey}
+		g.App.PlatformKeyVersion = version
+		app = g.App
+		made.HKApps = append(made.HKApps, g)
+	}
+	if err := errors.Join(a.addOlder(dir, &app), a.ECC.read(dir, &app)); err != nil {
 		return fmt.Errorf("client %q: %w", a.ClientID, err)
 	}
-	g.App.MerchantKeys = map[string]*rsa.PublicKey{version: &g.MerchantKey.PublicKey}
-	g.App.PlatformKeyVersion = version
-	o.HKApps = append(o.HKApps, g.App)
-	made.HKApps = append(made.HKApps, g)
+	o.HKApps = append(o.HKApps, app)
 	return nil
+}
+
+// addOlder adds the keys of other versions.
+func (a HKAppConfig) addOlder(dir string, app *HKApp) error {
+	app.OlderKeys = map[string]*rsa.PrivateKey{}
+	for _, older := range a.Older {
+		k, err := older.Keys.read(dir, false)
+		if err != nil {
+			return fmt.Errorf("key version %q: %w", older.KeyVersion, err)
+		}
+		if older.KeyVersion == "" || k.merchant == nil || app.MerchantKeys[older.KeyVersion] != nil {
+			return fmt.Errorf("older_keys need keys and a version of their own, not %q", older.KeyVersion)
+		}
+		app.MerchantKeys[older.KeyVersion], app.OlderKeys[older.KeyVersion] = k.merchant, k.signing
+	}
+	return nil
+}
+
+// read puts the ECC keys and their reading into the client.
+func (c ECCConfig) read(dir string, app *HKApp) error {
+	if !slices.Contains([]string{"", "sha224", "sha256"}, c.Hash) || !slices.Contains([]string{"", "der", "p1363"}, c.Format) {
+		return errors.New("ecc: hash is sha224 or sha256, format der or p1363")
+	}
+	app.ECC = ECC{SHA256: c.Hash == "sha256", P1363: c.Format == "p1363"}
+	public, err := keyText(dir, c.Keys.MerchantPublic, c.Keys.MerchantPublicFile)
+	if err != nil {
+		return err
+	}
+	private, err := keyText(dir, c.Keys.Signing, c.Keys.SigningFile)
+	if err != nil || (public == "" && private == "") {
+		return err
+	}
+	k, err := parseECC(public)
+	if err != nil {
+		return err
+	}
+	app.ECC.MerchantKeys = map[string]*ecdsa.PublicKey{app.PlatformKeyVersion: k}
+	app.ECC.PlatformKey, err = parseECCPrivate(private)
+	return err
 }

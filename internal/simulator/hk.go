@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/sha256"
 	"encoding/json"
 	"io"
@@ -67,6 +66,8 @@ type hkFront struct {
 	app      *HKApp // nil until known
 	body     []byte
 	sig      signatureHeader
+	version  string // of the key that the signature fits
+	secret   bool   // the request was encrypted, so the answer is
 	content  fields
 	mute     bool // the answer is unsigned
 	whims    *whims
@@ -120,11 +121,12 @@ func (s *Simulator) hkAdmit(f *hkFront, readErr error) *hkResult {
 	if readErr != nil {
 		return hkRefused("PARAM_ILLEGAL", "unreadable body")
 	}
-	if f.r.Header.Get("Encrypt") != "" {
-		return hkRefused("PARAM_ILLEGAL", "this client has no encryption")
+	plain, bad := f.decrypt()
+	if bad != nil {
+		return bad
 	}
 	var err error
-	if f.content, err = parseObject(f.body); err != nil {
+	if f.content, err = parseObject(plain); err != nil {
 		return hkRefused("PARAM_ILLEGAL", "body: "+err.Error())
 	}
 	if err := s.o.HK.check(f.content); err != nil {
@@ -142,7 +144,8 @@ func checkHKRoute(f *hkFront) *hkResult {
 		return hkRefused("METHOD_NOT_SUPPORTED", "POST")
 	}
 	kind, p, err := mime.ParseMediaType(f.r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" || (p["charset"] != "" && !strings.EqualFold(p["charset"], "utf-8")) {
+	wanted := kind == "application/json" || (kind == "text/plain" && f.r.Header.Get("Encrypt") != "")
+	if err != nil || !wanted || (p["charset"] != "" && !strings.EqualFold(p["charset"], "utf-8")) {
 		return hkRefused("MEDIA_TYPE_NOT_ACCEPTABLE", "application/json; charset=UTF-8")
 	}
 	return nil
@@ -171,7 +174,7 @@ func checkHKClient(f *hkFront) *hkResult {
 		return hkRefused("INVALID_SIGNATURE", "unreadable Signature header")
 	}
 	f.sig = sig
-	if sig.keyVersion != "" && f.app.MerchantKeys[sig.keyVersion] == nil {
+	if sig.keyVersion != "" && f.app.MerchantKeys[sig.keyVersion] == nil && f.app.ECC.MerchantKeys[sig.keyVersion] == nil {
 		f.mute = true
 		return hkRefused("KEY_NOT_FOUND", "no key of this version")
 	}
@@ -193,8 +196,9 @@ func (s *Simulator) checkHKTime(f *hkFront) *hkResult {
 // checkHKSignature verifies the raw bytes, with the stated key or with all, newest first.
 func checkHKSignature(f *hkFront) *hkResult {
 	content := hkContent(f.r.Method, f.target, f.clientID, f.r.Header.Get("Request-Time"), f.body)
-	for _, version := range f.app.versions(f.sig.keyVersion) {
-		if f.sig.rsa256 && verify(f.app.MerchantKeys[version], crypto.SHA256, content, f.sig.signature) {
+	for _, version := range f.app.versions(f.sig) {
+		if f.app.verify(f.sig, version, content) {
+			f.version = version
 			return nil
 		}
 	}
@@ -220,12 +224,11 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 			"Client-Id":    {f.clientID},
 			"Tracer-Id":    {s.traceID()},
 		}}
+		if f.secret {
+			f.app.encrypt(f.version, &out)
+		}
 		if f.app == nil || f.mute || flt.kind == kindUnsigned {
 			return out
-		}
-		key := f.app.PlatformKey
-		if flt.kind == kindWrongKey {
-			key = s.signer.wrong()
 		}
 		now := s.now()
 		if s.o.BenchMode {
@@ -235,9 +238,8 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 			now = now.Add(flt.delay)
 		}
 		at := now.In(beijing).Format(time.RFC3339)
-		sig := s.signer.sign(key, crypto.SHA256, hkContent(f.r.Method, f.target, f.clientID, at, out.body))
 		out.header.Set("Response-Time", at)
-		out.header.Set("Signature", "algorithm=RSA256,keyVersion="+f.app.PlatformKeyVersion+",signature="+url.QueryEscape(sig))
+		out.header.Set("Signature", s.hkSign(f, hkContent(f.r.Method, f.target, f.clientID, at, out.body), flt.kind == kindWrongKey))
 		return out
 	}}
 }

@@ -10,9 +10,18 @@ import (
 	"time"
 )
 
+// algorithm is how a side of the HK gateway signs.
+type algorithm uint8
+
+const (
+	unknownAlgorithm algorithm = iota // no key here fits it
+	rsa256
+	ecc224
+)
+
 // signatureHeader is a Signature header that could be read.
 type signatureHeader struct {
-	rsa256     bool // else an algorithm that no key here fits
+	algorithm  algorithm
 	keyVersion string
 	signature  []byte
 }
@@ -20,17 +29,9 @@ type signatureHeader struct {
 // parseSignatureHeader reads "algorithm=RSA256,keyVersion=1,signature=..." in any order, with
 // blanks, escaped or not, in the URL-safe alphabet or not (docs/alipay.md, HK "Parsing rules").
 func parseSignatureHeader(text string) (signatureHeader, bool) {
-	values := map[string]string{}
-	for pair := range strings.SplitSeq(text, ",") {
-		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if name == "" && !found {
-			continue
-		}
-		if _, twice := values[name]; twice || !found {
-			return signatureHeader{}, false
-		}
-		values[name] = value
+	values, ok := parsePairs(text)
+	if !ok {
+		return signatureHeader{}, false
 	}
 	sig, ok := decodeSignature(values["signature"])
 	if !ok {
@@ -39,9 +40,28 @@ func parseSignatureHeader(text string) (signatureHeader, bool) {
 	h := signatureHeader{keyVersion: values["keyVersion"], signature: sig}
 	switch strings.ToLower(values["algorithm"]) {
 	case "", "rsa256", "sha256withrsa": // the last is an alias on older pages
-		h.rsa256 = true
+		h.algorithm = rsa256
+	case "ecc224":
+		h.algorithm = ecc224
 	}
 	return h, true
+}
+
+// parsePairs reads "name=value,name=value".
+func parsePairs(text string) (map[string]string, bool) {
+	values := map[string]string{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if name == "" && !found {
+			continue
+		}
+		if _, twice := values[name]; twice || !found {
+			return nil, false
+		}
+		values[name] = value
+	}
+	return values, true
 }
 
 // decodeSignature undoes percent coding once, never turning "+" into a blank, then Base64.
@@ -56,11 +76,14 @@ func decodeSignature(text string) ([]byte, bool) {
 }
 
 // versions returns the key versions to try: the stated one, else all, newest first [inferred].
-func (a *HKApp) versions(stated string) []string {
-	if stated != "" {
-		return []string{stated}
+func (a *HKApp) versions(sig signatureHeader) []string {
+	if sig.keyVersion != "" {
+		return []string{sig.keyVersion}
 	}
 	all := slices.Collect(maps.Keys(a.MerchantKeys))
+	if sig.algorithm == ecc224 {
+		all = slices.Collect(maps.Keys(a.ECC.MerchantKeys))
+	}
 	slices.SortFunc(all, func(x, y string) int {
 		m, _ := strconv.Atoi(x)
 		n, _ := strconv.Atoi(y)

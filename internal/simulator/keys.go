@@ -50,6 +50,9 @@ type HKApp struct {
 	MerchantKeys       map[string]*rsa.PublicKey // by key version: verify requests
 	PlatformKey        *rsa.PrivateKey           // signs answers
 	PlatformKeyVersion string                    // named in the answers; empty: 1
+
+	OlderKeys map[string]*rsa.PrivateKey // the platform's by other versions: decrypt content that was wrapped for them
+	ECC       ECC
 }
 
 func (a *App) check() error {
@@ -75,6 +78,9 @@ func (a *HKApp) check() error {
 	}
 	if a.PlatformKeyVersion == "" {
 		a.PlatformKeyVersion = "1"
+	}
+	if err := a.ECC.check(); err != nil {
+		return fmt.Errorf("client %q: %w", a.ClientID, err)
 	}
 	return nil
 }
