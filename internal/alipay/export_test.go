@@ -247,3 +247,15 @@ func SignedTexts(body []byte) []string {
 	}
 	return texts
 }
+
+// CompareEcho compares a text that was signed with the one in a refusal.
+var CompareEcho = compareEcho
+
+// SignerOf returns a signer as an app holds it.
+func SignerOf(t interface{ Fatal(...any) }, s Signer) Signer {
+	p, err := proven(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

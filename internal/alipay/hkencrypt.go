@@ -8,8 +8,15 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 )
+
+// Format, LogValue and MarshalText hide our keys from fmt, slog, JSON and YAML.
+func (e HKEncryption) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
+func (e HKEncryption) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (e HKEncryption) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // algRSAAES is the only algorithm of the header Encrypt (AlipayHK Synchronize Order).
 const algRSAAES = "RSA_AES"

@@ -2,6 +2,7 @@ package alipay_test
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -53,15 +54,30 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	m := alipay.Merchant{AppAuthToken: tokenCanary, NotifyURL: "https://merchant.example/n", AgentToken: agentCanary}
 	app := openAPI(t, silent)
 	hk := hkApp(t, silent)
-	options := alipay.OpenAPIOptions{URL: "https://x", AppID: "1", Signer: signer, AlipayKey: &theirKey().PublicKey}
+	const aesText = "MDEyMzQ1Njc4OWFiY2RlZg=="
+	aes, err := alipay.ParseAESKey([]byte(aesText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := alipay.OpenAPIOptions{URL: "https://x", AppID: "1", Signer: signer, NextSigner: signer, AES: aes, AlipayKey: &theirKey().PublicKey}
+	encryption := alipay.HKEncryption{OurKeys: map[string]crypto.Decrypter{"1": ourKey()}}
+	keyOptions := alipay.KeyOptions{VaultToken: tokenCanary}
+	coded := openAPI(t, silent, func(o *alipay.OpenAPIOptions) { o.AES, o.NextSigner = aes, alipay.NewRSASigner(nextKey()) })
+	verifier, err := alipay.NewVerifier(alipay.VerifierOptions{AppID: "1", AuthAppID: "2", AlipayKey: &theirKey().PublicKey})
+	if err != nil {
+		t.Fatal(err)
+	}
 	key := ourKey()
 	secrets := []string{
 		tokenCanary, agentCanary, hex.EncodeToString([]byte(tokenCanary)),
 		key.D.String(), key.D.Text(16), key.Primes[0].String(), key.Primes[0].Text(16),
+		aesText, "0123456789abcdef", hex.EncodeToString([]byte("0123456789abcdef")), "48 49 50 51",
 	}
 	for name, v := range map[string]any{
 		"Signer": signer, "App": app, "HK": hk, "Client": app.Client(m), "Merchant": m, "*Merchant": &m, "options": options, "*options": &options,
-		"HKOptions": alipay.HKOptions{Signer: signer},
+		"HKOptions": alipay.HKOptions{Signer: signer, Encrypt: &encryption}, "HKEncryption": encryption, "*HKEncryption": &encryption,
+		"AESKey": aes, "AESKey value": *aes, "KeyOptions": keyOptions, "*KeyOptions": &keyOptions, "App with AES": coded,
+		"Verifier": verifier, "foreign signer": alipay.SignerOf(t, &foreignSigner{key: key}),
 	} {
 		text := printed(t, v)
 		for _, s := range secrets {

@@ -76,6 +76,9 @@ func (s *scanner) object(keep bool) ([]member, error) {
 		list []member
 		seen nameSet
 	)
+	if keep {
+		list = make([]member, 0, 8)
+	}
 	for s.space(); ; s.space() {
 		if s.peek() == '}' && seen.n == 0 {
 			s.i++
@@ -226,12 +229,21 @@ func (s *scanner) str() ([]byte, error) {
 
 // plain steps over what stands for itself in a string.
 func (s *scanner) plain() {
-	for s.i < len(s.b) && plainByte[s.b[s.i]] {
-		if s.wide && s.b[s.i] > 0x80 && s.i+1 < len(s.b) && s.b[s.i+1] >= 0x40 {
-			s.i++
+	b, i := s.b, s.i
+	if !s.wide {
+		for i < len(b) && plainByte[b[i]] {
+			i++
 		}
-		s.i++
+		s.i = i
+		return
 	}
+	for i < len(b) && plainByte[b[i]] {
+		if b[i] > 0x80 && i+1 < len(b) && b[i+1] >= 0x40 { // a character of two bytes
+			i++
+		}
+		i++
+	}
+	s.i = i
 }
 
 // plainByte says which bytes stand for themselves in a string.
@@ -346,41 +358,4 @@ func unquote(raw []byte) string {
 		panic("alipay: the scanner took a string that encoding/json refuses")
 	}
 	return s
-}
-
-// nameSet knows which names an object has had: a list while it is short, then a map, so that
-// a foreign object with very many members does not cost their square.
-type nameSet struct {
-	n     int
-	short [16][]byte
-	long  map[string]bool
-}
-
-// add says whether the name is new. With fold, names are compared by FoldName.
-func (t *nameSet) add(name []byte, fold bool) bool {
-	if fold {
-		name = []byte(FoldName(string(name)))
-	}
-	if t.n < len(t.short) {
-		for _, have := range t.short[:t.n] {
-			if bytes.Equal(have, name) {
-				return false
-			}
-		}
-		t.short[t.n] = name
-		t.n++
-		return true
-	}
-	if t.long == nil {
-		t.long = make(map[string]bool, 2*len(t.short))
-		for _, have := range t.short {
-			t.long[string(have)] = true
-		}
-	}
-	if t.long[string(name)] {
-		return false
-	}
-	t.long[string(name)] = true
-	t.n++
-	return true
 }
