@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -116,11 +117,14 @@ func inspectResponseCommand() *cobra.Command {
 		keys   classicKeys
 		out    output
 		method string
+		sent   string
 	)
 	c := &cobra.Command{
 		Use:   "response --method METHOD FILE",
 		Short: "Explain an answer of the classic gateway",
-		Args:  cobra.ExactArgs(1),
+		Long: `Response explains an answer. With --request it also compares the text that the request
+signed with the one that a refusal of its signature echoes, by the names of parameters.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := out.check(); err != nil {
 				return err
@@ -140,7 +144,11 @@ func inspectResponseCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := o.Explain(alipay.Method(method), status, captured.body)
+			signed, err := parseFile(c, sent, signedText)
+			if err != nil {
+				return err
+			}
+			e, err := o.Explain(alipay.Method(method), status, captured.body, signed)
 			if err != nil {
 				return err
 			}
@@ -149,10 +157,21 @@ func inspectResponseCommand() *cobra.Command {
 	}
 	keys.flags(c)
 	out.flag(c)
+	c.Flags().StringVar(&sent, "request", "", "captured request `file`, with its first line")
 	c.Flags().StringVar(&method, "method", "", "method that was called, as alipay.trade.query")
 	c.Flags().StringVar(&keys.aesKey, "aes-key", "", "`file` with the AES key of content encryption")
 	c.Flags().StringVar(&keys.charset, "charset", "utf-8", "charset that was asked for: utf-8, gbk or gb2312")
 	return c
+}
+
+// signedText is the text that a captured request signed.
+func signedText(b []byte) ([]byte, error) {
+	request, err := readCapture(b)
+	if err != nil {
+		return nil, err
+	}
+	_, query, _ := strings.Cut(request.path(), "?")
+	return alipay.SignedText([]byte(query), request.body)
 }
 
 func inspectNotificationCommand() *cobra.Command {

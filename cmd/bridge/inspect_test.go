@@ -129,6 +129,7 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 		{"changed byte", "tampered", "", keyMode, "at least one byte was changed", exitFound},
 		{"missing sign", "success_without_sign", "", keyMode, "the answer carries no sign", exitFound},
 		{"certificate not trusted", "cert_success_without_sn", "alipay.trade.create", append([]string{"--chain", v.file("merchant_class.chain")}, certMode...), "is not trusted: its issuer is not that of the installed Alipay certificate", exitFound},
+		{"signature refused", "err_invalid_signature", "alipay.trade.create", append([]string{"--request", v.write(t, "sent", []byte("POST /gateway.do?app_id=2021000000000001&charset=utf-8&method=alipay.trade.create&sign_type=RSA2&timestamp=2014-07-24+03%3A07%3A51&version=1.0&sign=x HTTP/1.1\r\n\r\n"))}, keyMode...), "changed: timestamp", 0},
 		{"certificate mode", "cert_sn_first", "alipay.trade.create", certMode, "verified\tyes", 0},
 	} {
 		method := tt.method

@@ -78,9 +78,10 @@ func (*captured) content() ([]byte, error) { return nil, errors.New("captured wi
 
 // Explain reads an answer of the classic gateway that was captured, as an app with these options
 // would, and says why. Signer and AppID may be absent; with a Signer that tells its public half
-// it also knows our own key where it should be Alipay's. Whether the answer belongs to its
-// request is not judged.
-func (o OpenAPIOptions) Explain(m Method, status int, body []byte) (Explanation, error) {
+// it also knows our own key where it should be Alipay's. signed is the text that the request
+// signed, see [SignedText], to compare with the one in a refusal of its signature; nil if it is
+// not known. Whether the answer belongs to its request is not judged.
+func (o OpenAPIOptions) Explain(m Method, status int, body, signed []byte) (Explanation, error) {
 	g, err := newReader(o)
 	if err != nil {
 		return Explanation{}, err
@@ -91,8 +92,8 @@ func (o OpenAPIOptions) Explain(m Method, status int, body []byte) (Explanation,
 		g.trust.checkOwn(st)
 	}
 	r := &captured{method: m}
-	rep, err := g.open(context.Background(), r, &sealed{steps: st}, &answer{status: cmp.Or(status, http.StatusOK), body: body})
-	st.ok("request", "not judged: the request was not captured")
+	rep, err := g.open(context.Background(), r, &sealed{steps: st, signed: signed}, &answer{status: cmp.Or(status, http.StatusOK), body: body})
+	st.ok("request", "whether the answer belongs to its request is not judged")
 	return st.explanation(rep, err), nil
 }
 
@@ -148,6 +149,24 @@ func (t *trust) checkOwn(st *steps) {
 			st.bad("key", "the configured Alipay key is the public half of our own private key; configure the one Alipay shows after the upload")
 		}
 	}
+}
+
+// SignedText returns the text that a captured request of the classic gateway signed: its query
+// and its form body without sign.
+func SignedText(query, body []byte) ([]byte, error) {
+	var params []param
+	for _, part := range [][]byte{query, body} {
+		form, err := parseForm(part)
+		if err != nil && !errors.Is(err, errEmptyForm) {
+			return nil, err
+		}
+		for name, value := range form {
+			if name != "sign" {
+				params = append(params, param{name, string(value)})
+			}
+		}
+	}
+	return canonical(params), nil
 }
 
 // Preview is a signed request that is not sent.

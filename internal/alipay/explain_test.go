@@ -43,7 +43,7 @@ func TestAnswersAreExplained(t *testing.T) {
 		{"another method", strings.Replace(good, "query", "create", 1), alipay.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "no node for this method"},
 		{"encrypted", wrapped(`"AAAA"`, theirKey()), alipay.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "no AES key is configured"},
 	} {
-		e, err := tt.o.Explain(alipay.MethodTradeQuery, 200, []byte(tt.body))
+		e, err := tt.o.Explain(alipay.MethodTradeQuery, 200, []byte(tt.body), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,12 +65,31 @@ func TestWeakSignaturesAreExplained(t *testing.T) {
 			continue
 		}
 		o := alipay.OpenAPIOptions{AlipayKey: vectorKey(t, keys, c.VerifyWith), AllowWeak: true}
-		if e, err := o.Explain(c.Method, 200, c.HTTP.Body); err != nil || !strings.Contains(e.Reason, "good under sign_type RSA (SHA-1)") {
+		if e, err := o.Explain(c.Method, 200, c.HTTP.Body, nil); err != nil || !strings.Contains(e.Reason, "good under sign_type RSA (SHA-1)") {
 			t.Errorf("%q, %v", e.Reason, err)
 		}
 		return
 	}
 	t.Fatal("no row of SHA-1")
+}
+
+// TestRefusedSignaturesAreExplained: with the captured request, which parameter differs.
+func TestRefusedSignaturesAreExplained(t *testing.T) {
+	text, err := alipay.SignedText([]byte("app_id=1&charset=utf-8&sign=x%3D"), []byte("biz_content=%7B%22a%22%3A%22b+c%22%7D"))
+	if err != nil || string(text) != `app_id=1&biz_content={"a":"b c"}&charset=utf-8` {
+		t.Fatalf("%q, %v", text, err)
+	}
+	node := `{"code":"40002","sub_code":"isv.invalid-signature","sub_msg":"x: app_id=1&amp;biz_content={&quot;a&quot;:&quot;b c&quot;}&amp;charset=GBK"}`
+	o := alipay.OpenAPIOptions{AlipayKey: &theirKey().PublicKey}
+	e, err := o.Explain(alipay.MethodTradeQuery, 200, []byte(signedAnswer(t, alipay.MethodTradeQuery, node)), text)
+	if err != nil || !e.Verified || e.Class != alipay.Misconfigured || !strings.Contains(e.Reason, "from byte 41 on") || !strings.HasSuffix(e.Reason, "changed: charset") {
+		t.Errorf("%v, %q, %v", e.Class, e.Reason, err)
+	}
+	for _, bad := range []string{"a=1&a=2", "a=%zz"} {
+		if _, err := alipay.SignedText([]byte(bad), nil); err == nil {
+			t.Errorf("%s was read", bad)
+		}
+	}
 }
 
 // TestCertificatesAreExplained: one that is not known, and a chain that is not trusted.
@@ -82,7 +101,7 @@ func TestCertificatesAreExplained(t *testing.T) {
 	}
 	node := `{"code":"10000",` + numbers(alipay.MethodTradeQuery) + `}`
 	body := fmt.Sprintf(`{"alipay_trade_query_response":%s,"alipay_cert_sn":%q,"sign":%q}`, node, leafSN(t, p.next), sign(t, nextKey(), []byte(node)))
-	e, err := alipay.OpenAPIOptions{Certificates: certs}.Explain(alipay.MethodTradeQuery, 200, []byte(body))
+	e, err := alipay.OpenAPIOptions{Certificates: certs}.Explain(alipay.MethodTradeQuery, 200, []byte(body), nil)
 	if err != nil || e.Class != alipay.Untrusted || !strings.Contains(e.Reason, "certificate that signed is not known") {
 		t.Errorf("%v, %q, %v", e.Class, e.Reason, err)
 	}
@@ -92,7 +111,7 @@ func TestCertificatesAreExplained(t *testing.T) {
 	if err := certs.Add(p.next); err != nil {
 		t.Fatal(err)
 	}
-	if e, _ := (alipay.OpenAPIOptions{Certificates: certs}).Explain(alipay.MethodTradeQuery, 200, []byte(body)); e.Class != alipay.Done {
+	if e, _ := (alipay.OpenAPIOptions{Certificates: certs}).Explain(alipay.MethodTradeQuery, 200, []byte(body), nil); e.Class != alipay.Done {
 		t.Errorf("%v, %q", e.Class, e.Reason)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"math/big"
 )
@@ -81,10 +82,10 @@ func opensUnder(k *rsa.PublicKey, h crypto.Hash, sig []byte) bool {
 func (h *hk) whyNot(sig hkSignature, content []byte, err error) string {
 	purpose := sig.purpose()
 	versions := h.keys.versions(hkPlatform, purpose)
-	if err == errHKVersion {
+	if errors.Is(err, errHKVersion) {
 		return fmt.Sprintf("the answer names key version %s; configured are %v: add that version's platform key", foreign(sig.keyVersion, maxCode), versions)
 	}
-	if err != errHKSignature {
+	if !errors.Is(err, errHKSignature) {
 		return err.Error()
 	}
 	if h.own != nil && h.verifyUnder(h.own, content, sig.signature) {
