@@ -167,7 +167,7 @@ func TestSpanOfAnAttempt(t *testing.T) {
 		s := ended[len(ended)-1]
 		got := map[string]string{}
 		for _, a := range s.Attributes() {
-			got[string(a.Key)] = a.Value.Emit()
+			got[string(a.Key)] = a.Value.String()
 		}
 		if s.Name() != "alipay.trade.query" || s.SpanKind() != trace.SpanKindClient || got["alipay.class"] != tt.want || s.Status().Code != tt.status {
 			t.Errorf("span %s %v %v %v", s.Name(), s.SpanKind(), got, s.Status())

@@ -175,7 +175,7 @@ func (g *gateway) understand(r Request, s *sealed, a *answer, f *fields, rep *Re
 			rep.BuyerUserID = f.text("buyer_id")
 		}
 	}
-	if rep.Verified && success {
+	if rep.Verified && (success || rep.Code == "40004") { // a business answer: the signature was good
 		g.keys.succeeded(s.signer)
 	}
 	if v.class == Done {

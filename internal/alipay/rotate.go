@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type rotation struct {
 	next       Signer // nil: no change is prepared
 	generation int    // counts the signers that were current
 	proven     bool   // Alipay accepted a signature of current
+	fallback   bool   // it accepted one of next while that was current
 	changed    time.Time
 }
 
@@ -37,7 +39,9 @@ func (r *rotation) signer() (Signer, int) {
 func (r *rotation) replace(current, next Signer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.current, r.next, r.proven = current, next, false
+	pub, ok := publicOf(current).(*rsa.PublicKey)
+	r.proven = r.proven && ok && pub.Equal(publicOf(r.current)) // the same key in a file that was written again
+	r.current, r.next, r.fallback = current, next, false
 	r.generation++
 }
 
@@ -54,6 +58,9 @@ func (r *rotation) succeeded(generation int) {
 // another one is in use by now, so that the call may simply be repeated: a refused signature
 // has no effect. It switches once, for all; the old signer becomes the next one.
 //
+// A switch to a key that Alipay does not know yet is taken back after the pause, since the old
+// one has worked.
+//
 // Two calls sign with the old key, Alipay changes over, both are refused: the first refusal
 // switches, the second finds another generation in use and does not switch back.
 func (r *rotation) refused(generation int, now time.Time) (again, switched bool) {
@@ -62,12 +69,12 @@ func (r *rotation) refused(generation int, now time.Time) (again, switched bool)
 	if generation != r.generation {
 		return true, false
 	}
-	if r.next == nil || !r.proven || !r.changed.IsZero() && now.Sub(r.changed) < rotationPause {
+	if r.next == nil || !r.proven && !r.fallback || !r.changed.IsZero() && now.Sub(r.changed) < rotationPause {
 		return false, false
 	}
 	r.current, r.next = r.next, r.current
 	r.generation++
-	r.proven, r.changed = false, now
+	r.proven, r.fallback, r.changed = false, r.proven, now
 	return true, true
 }
 

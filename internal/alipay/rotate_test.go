@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,32 @@ func TestKeyRotation(t *testing.T) {
 		}
 		if got := class(); got != alipay.Done {
 			t.Errorf("back: %v", got)
+		}
+	})
+}
+
+// TestEarlyRotationIsTakenBack: a refusal by mistake led to a key that Alipay does not know; the
+// old one is tried again after ten minutes.
+func TestEarlyRotationIsTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &keyedGateway{t: t, key: &ourKey().PublicKey}
+		c := rotating(t, g).Client(alipay.Merchant{})
+		var got []alipay.Class
+		do := func() {
+			_, err := c.Do(t.Context(), aQuery())
+			got = append(got, alipay.ClassOf(err))
+		}
+		do()
+		g.setKey(&theirKey().PublicKey) // for one call
+		do()
+		g.setKey(&ourKey().PublicKey)
+		do()
+		time.Sleep(10 * time.Minute)
+		do()
+		do()
+		want := []alipay.Class{alipay.Done, alipay.Transient, alipay.Misconfigured, alipay.Transient, alipay.Done}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
 		}
 	})
 }
