@@ -112,56 +112,60 @@ func before(failed []alipay.Step, e alipay.Explanation) alipay.Explanation {
 	return e
 }
 
+// responseFlags are those of inspect response.
+type responseFlags struct {
+	classicKeys
+	out          output
+	method, sent string
+}
+
 func inspectResponseCommand() *cobra.Command {
-	var (
-		keys   classicKeys
-		out    output
-		method string
-		sent   string
-	)
+	var k responseFlags
 	c := &cobra.Command{
 		Use:   "response --method METHOD FILE",
 		Short: "Explain an answer of the classic gateway",
 		Long: `Response explains an answer. With --request it also compares the text that the request
 signed with the one that a refusal of its signature echoes, by the names of parameters.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := out.check(); err != nil {
-				return err
-			}
-			if method == "" {
-				return usageError{errors.New("--method is needed: the answer does not name it")}
-			}
-			o, failed, err := keys.options(c)
-			if err != nil {
-				return err
-			}
-			captured, err := parseFile(c, args[0], readCapture)
-			if err != nil {
-				return err
-			}
-			status, err := captured.status()
-			if err != nil {
-				return err
-			}
-			signed, err := parseFile(c, sent, signedText)
-			if err != nil {
-				return err
-			}
-			e, err := o.Explain(alipay.Method(method), status, captured.body, signed)
-			if err != nil {
-				return err
-			}
-			return out.explain(c.OutOrStdout(), before(failed, e))
-		},
+		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
-	keys.flags(c)
-	out.flag(c)
-	c.Flags().StringVar(&sent, "request", "", "captured request `file`, with its first line")
-	c.Flags().StringVar(&method, "method", "", "method that was called, as alipay.trade.query")
-	c.Flags().StringVar(&keys.aesKey, "aes-key", "", "`file` with the AES key of content encryption")
-	c.Flags().StringVar(&keys.charset, "charset", "utf-8", "charset that was asked for: utf-8, gbk or gb2312")
+	k.flags(c)
+	k.out.flag(c)
+	c.Flags().StringVar(&k.sent, "request", "", "captured request `file`, with its first line")
+	c.Flags().StringVar(&k.method, "method", "", "method that was called, as alipay.trade.query")
+	c.Flags().StringVar(&k.aesKey, "aes-key", "", "`file` with the AES key of content encryption")
+	c.Flags().StringVar(&k.charset, "charset", "utf-8", "charset that was asked for: utf-8, gbk or gb2312")
 	return c
+}
+
+func (k *responseFlags) run(c *cobra.Command, name string) error {
+	if err := k.out.check(); err != nil {
+		return err
+	}
+	if k.method == "" {
+		return usageError{errors.New("--method is needed: the answer does not name it")}
+	}
+	o, failed, err := k.options(c)
+	if err != nil {
+		return err
+	}
+	captured, err := parseFile(c, name, readCapture)
+	if err != nil {
+		return err
+	}
+	status, err := captured.status()
+	if err != nil {
+		return err
+	}
+	signed, err := parseFile(c, k.sent, signedText)
+	if err != nil {
+		return err
+	}
+	e, err := o.Explain(alipay.Method(k.method), status, captured.body, signed)
+	if err != nil {
+		return err
+	}
+	return k.out.explain(c.OutOrStdout(), before(failed, e))
 }
 
 // signedText is the text that a captured request signed.
@@ -225,41 +229,18 @@ type hkFlags struct {
 	ownKey, clientID, request     string
 	path                          string
 	sha256, p1363                 bool
+	out                           output
 }
 
 func inspectHKCommand() *cobra.Command {
-	var (
-		k   hkFlags
-		out output
-	)
+	var k hkFlags
 	c := &cobra.Command{
 		Use:   "hk-response --request FILE FILE",
 		Short: "Explain an answer of AlipayHK",
 		Long: `Hk-response needs the answer with its headers. What is signed begins with the request's path
 and Client-Id: they come from the captured request, or from --path and --client-id.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := out.check(); err != nil {
-				return err
-			}
-			o, path, err := k.options(c)
-			if err != nil {
-				return err
-			}
-			captured, err := parseFile(c, args[0], readCapture)
-			if err != nil {
-				return err
-			}
-			status, err := captured.status()
-			if err != nil {
-				return err
-			}
-			e, err := o.Explain(path, status, captured.header, captured.body)
-			if err != nil {
-				return err
-			}
-			return out.explain(c.OutOrStdout(), e)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
 	f := c.Flags()
 	f.StringVar(&k.request, "request", "", "captured request `file`")
@@ -271,8 +252,31 @@ and Client-Id: they come from the captured request, or from --path and --client-
 	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s, not DER")
 	f.StringArrayVar(&k.decrypt, "decrypt-key", nil, "our private key to decrypt with, as `VERSION=FILE`")
 	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for the platform's")
-	out.flag(c)
+	k.out.flag(c)
 	return c
+}
+
+func (k *hkFlags) run(c *cobra.Command, name string) error {
+	if err := k.out.check(); err != nil {
+		return err
+	}
+	o, path, err := k.options(c)
+	if err != nil {
+		return err
+	}
+	captured, err := parseFile(c, name, readCapture)
+	if err != nil {
+		return err
+	}
+	status, err := captured.status()
+	if err != nil {
+		return err
+	}
+	e, err := o.Explain(path, status, captured.header, captured.body)
+	if err != nil {
+		return err
+	}
+	return k.out.explain(c.OutOrStdout(), e)
 }
 
 // options reads the files, and the request's path and Client-Id.
