@@ -23,6 +23,8 @@ type Config struct {
 	HKApps     []HKAppConfig `yaml:"hk_apps"`
 	HK         HKConfig      `yaml:"hk"`
 	Faults     []FaultConfig `yaml:"faults"`
+	Buyers     []Buyer       `yaml:"buyers"`
+	Notify     []TradeStatus `yaml:"notify"` // states of which merchants are told; not given: TRADE_SUCCESS
 	Trades     []TradeConfig `yaml:"trades"`
 	ItemOrders []ItemConfig  `yaml:"item_orders"`
 }
@@ -113,6 +115,7 @@ type TradeConfig struct {
 	SellerID    string         `yaml:"seller_id"`
 	CreatedAt   time.Time      `yaml:"created_at"`
 	ExpiresAt   time.Time      `yaml:"expires_at"`
+	NotifyURL   string         `yaml:"notify_url"`
 	More        map[string]any `yaml:"more"`
 }
 
@@ -180,7 +183,7 @@ type Generated struct {
 func (c Config) Options(dir string) (Options, Generated, error) {
 	o := Options{
 		Seed: c.Seed, Latency: c.Latency, PayLimit: c.PayLimit, BenchMode: c.BenchMode,
-		HK: HKRules(c.HK),
+		HK: HKRules(c.HK), Buyers: c.Buyers, Notify: c.Notify,
 	}
 	var made Generated
 	var errs []error
@@ -271,7 +274,7 @@ func (t TradeConfig) trade() Trade {
 	return Trade{
 		App: t.App, Merchant: t.Merchant, OutTradeNo: t.OutTradeNo, TradeNo: t.TradeNo, Status: t.Status, Total: t.Total,
 		Subject: t.Subject, BuyerID: t.BuyerID, BuyerOpenID: t.BuyerOpenID, SellerID: t.SellerID,
-		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, More: t.More,
+		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, NotifyURL: t.NotifyURL, More: t.More,
 	}
 }
 

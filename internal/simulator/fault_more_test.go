@@ -52,7 +52,7 @@ func TestTimeoutHolds(t *testing.T) {
 		began := time.Now()
 		func() {
 			defer func() {
-				if got := recover(); got != http.ErrAbortHandler {
+				if got, ok := recover().(error); !ok || !errors.Is(got, http.ErrAbortHandler) {
 					t.Errorf("recovered %v", got)
 				}
 			}()

@@ -223,10 +223,14 @@ func readClassic(t testing.TB, raw []byte, key *rsa.PublicKey, h crypto.Hash) cl
 	for name, value := range top {
 		switch name {
 		case "sign":
-			err = json.Unmarshal(value, &out.sign)
+			if err := json.Unmarshal(value, &out.sign); err != nil {
+				t.Fatal(err)
+			}
 			continue
 		case "alipay_cert_sn":
-			err = json.Unmarshal(value, &out.certSN)
+			if err := json.Unmarshal(value, &out.certSN); err != nil {
+				t.Fatal(err)
+			}
 			continue
 		}
 		out.name = name

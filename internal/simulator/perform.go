@@ -71,7 +71,7 @@ func (s *Simulator) create(f *front, e *RequestEntry, c fields) reply {
 	want := s.newTrade(f, c, now)
 	old := s.trades[tradeKey{want.App, want.Merchant, want.OutTradeNo}]
 	if old != nil {
-		old.age(now)
+		s.age(old, now)
 		return repeated(old, want)
 	}
 	if !now.Before(want.ExpiresAt) {
@@ -80,6 +80,8 @@ func (s *Simulator) create(f *front, e *RequestEntry, c fields) reply {
 	if err := s.store(want); err != nil {
 		return failure("ACQ.SYSTEM_ERROR", busy) // two numbers with one hash: never seen
 	}
+	s.announce(want, now)
+	s.engage(want)
 	s.log.executed(e, now)
 	return created(want)
 }
@@ -116,6 +118,8 @@ func (s *Simulator) newTrade(f *front, c fields, now time.Time) *trade {
 		OutTradeNo: c.text("out_trade_no"), Status: WaitBuyerPay, Total: total, Subject: c.text("subject"),
 		BuyerID: c.text("buyer_id"), BuyerOpenID: c.text("buyer_open_id"), BuyerLogonID: c.text("buyer_logon_id"),
 		SellerID: sellerOf(f, c), StoreID: c.text("store_id"), TerminalID: c.text("terminal_id"),
+		Body: c.text("body"), Passback: c.text("passback_params"),
+		NotifyURL: f.p["notify_url"], Charset: f.charset.name, SignType: f.p["sign_type"],
 		CreatedAt: now, ExpiresAt: s.expiry(c, now),
 	}}
 }
@@ -174,7 +178,7 @@ func (s *Simulator) query(f *front, c fields) reply {
 	if t == nil {
 		return noTrade(c)
 	}
-	t.age(s.now())
+	s.age(t, s.now())
 	m := []member{
 		{"trade_no", t.TradeNo}, {"out_trade_no", t.OutTradeNo}, {"trade_status", t.Status}, {"total_amount", t.Total},
 	}

@@ -38,6 +38,7 @@ func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 		return
 	}
 	s.mu.Lock()
+	s.catchUp()
 	a := c.effect()
 	s.mu.Unlock()
 	if !sleep(r.Context(), half+hit.waitAfter) {

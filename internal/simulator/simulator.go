@@ -47,7 +47,13 @@ type Options struct {
 	Faults     []Fault
 	Trades     []Trade
 	ItemOrders []ItemOrder
+	Buyers     []Buyer // of trades that create calls make
 	HK         HKRules
+
+	// Notify are the states of which merchants are told; nil: TRADE_SUCCESS, as on the page.
+	Notify []TradeStatus
+	// Client sends notifications; nil: one that follows no redirect, uses no proxy and waits 10 s.
+	Client *http.Client
 
 	// Quirks are the liberties that answers take; nil: DefaultQuirks, empty: none. BenchMode has none.
 	Quirks []Quirk
@@ -90,7 +96,12 @@ type Simulator struct {
 	byTradeNo  map[string]*trade
 	itemOrders map[string]ItemOrder
 	hkOrders   map[hkKey]*HKOrder
-	seq        int // order of creation
+	seq        int // order of creation, and of appointments
+	agenda     agenda
+	mail       mail
+
+	ahead atomic.Int64  // nanoseconds by which Advance moved the clock
+	wake  chan struct{} // one token: Run has something to do; never closed
 }
 
 // New checks the options and makes a simulator. It starts nothing.
@@ -101,6 +112,9 @@ func New(o Options) (*Simulator, error) {
 	if o.PayLimit == 0 {
 		o.PayLimit = defaultLife
 	}
+	if o.Client == nil {
+		o.Client = newClient()
+	}
 	if o.HK.Skew == 0 {
 		o.HK.Skew = hkSkew
 	}
@@ -110,7 +124,7 @@ func New(o Options) (*Simulator, error) {
 	if o.JournalLimit <= 0 {
 		o.JournalLimit = journalSize
 	}
-	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: newSigner(o.BenchMode)}
+	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: newSigner(o.BenchMode), wake: make(chan struct{}, 1)}
 	s.faults.seed = o.Seed
 	s.setQuirks()
 	s.forget()
@@ -134,9 +148,6 @@ func (s *Simulator) setQuirks() {
 	}
 }
 
-// now is the simulated time.
-func (s *Simulator) now() time.Time { return s.o.Now() }
-
 // fill takes over the apps, faults, trades and item orders of the options.
 func (s *Simulator) fill() error {
 	var errs []error
@@ -155,6 +166,9 @@ func (s *Simulator) fill() error {
 		}
 		s.hkApps[a.ClientID] = &a
 		errs = append(errs, a.check())
+	}
+	for _, b := range s.o.Buyers {
+		errs = append(errs, b.check())
 	}
 	for _, f := range s.o.Faults {
 		s.AddFault(f)
@@ -184,6 +198,8 @@ func (s *Simulator) forget() {
 	s.itemOrders = map[string]ItemOrder{}
 	s.hkOrders = map[hkKey]*HKOrder{}
 	s.seq = 0
+	s.agenda = nil
+	s.mail = mail{}
 }
 
 // Reset forgets trades, orders and journal and begins again with those of the options.

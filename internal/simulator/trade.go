@@ -20,39 +20,49 @@ const (
 
 // Sync is one stored order information (alipay.trade.orderinfo.sync).
 type Sync struct {
-	RequestNo    string // out_request_no
-	BizType      string
-	OrderBizInfo string
-	At           time.Time
+	RequestNo    string    `json:"request_no"` // out_request_no
+	BizType      string    `json:"biz_type"`
+	OrderBizInfo string    `json:"order_biz_info"`
+	At           time.Time `json:"at"`
 }
 
 // Trade is what Alipay knows of one order. AddTrade needs OutTradeNo and Total; an empty App
 // means the only one.
 type Trade struct {
-	App      string // app_id
-	Merchant string // name; empty: the app's own
+	App      string `json:"app"`      // app_id
+	Merchant string `json:"merchant"` // name; empty: the app's own
 
-	OutTradeNo string
-	TradeNo    string      // empty in AddTrade: made
-	Status     TradeStatus // empty in AddTrade: WaitBuyerPay
-	Total      Fen
-	Refunded   Fen // so far
+	OutTradeNo string      `json:"out_trade_no"`
+	TradeNo    string      `json:"trade_no"` // empty in AddTrade: made
+	Status     TradeStatus `json:"status"`   // empty in AddTrade: WaitBuyerPay
+	Total      Fen         `json:"total"`
+	Refunded   Fen         `json:"refunded"` // so far
 
-	Subject      string
-	BuyerID      string
-	BuyerOpenID  string
-	BuyerLogonID string
-	SellerID     string
-	StoreID      string
-	TerminalID   string
+	Subject      string `json:"subject"`
+	Body         string `json:"body"`
+	Passback     string `json:"passback_params"`
+	BuyerID      string `json:"buyer_id"`
+	BuyerOpenID  string `json:"buyer_open_id"`
+	BuyerLogonID string `json:"buyer_logon_id"`
+	SellerID     string `json:"seller_id"`
+	StoreID      string `json:"store_id"`
+	TerminalID   string `json:"terminal_id"`
 
-	CreatedAt time.Time
-	ExpiresAt time.Time // while unpaid; zero in AddTrade: after Options.PayLimit
-	PaidAt    time.Time
-	ClosedAt  time.Time
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at"` // while unpaid; zero in AddTrade: after Options.PayLimit
+	PaidAt     time.Time `json:"paid_at,omitzero"`
+	RefundedAt time.Time `json:"refunded_at,omitzero"` // last
+	ClosedAt   time.Time `json:"closed_at,omitzero"`
 
-	Syncs []Sync
-	More  map[string]any // further members of the answer to alipay.trade.query; they replace ours
+	NotifyURL string `json:"notify_url"` // empty: nobody is told
+	Charset   string `json:"charset"`    // of the notifications; empty: utf-8
+	SignType  string `json:"sign_type"`  // of the notifications; empty: RSA2
+
+	Script   []Step    `json:"script,omitempty"` // what the buyer has yet to do
+	NextStep time.Time `json:"next_step,omitzero"`
+
+	Syncs []Sync         `json:"syncs,omitempty"`
+	More  map[string]any `json:"more,omitempty"` // further members of the answer to alipay.trade.query; they replace ours
 }
 
 // tradeKey names a trade: an order number is unique per merchant, and another app or token does
@@ -67,13 +77,6 @@ type trade struct {
 }
 
 func (t *trade) buyer() string { return t.BuyerID + "\n" + t.BuyerOpenID + "\n" + t.BuyerLogonID }
-
-// age closes a trade whose time limit has passed.
-func (t *trade) age(now time.Time) {
-	if t.Status == WaitBuyerPay && !now.Before(t.ExpiresAt) {
-		t.Status, t.ClosedAt = TradeClosed, t.ExpiresAt
-	}
-}
 
 var (
 	errNoTrade = errors.New("no such trade")
@@ -110,7 +113,12 @@ func (s *Simulator) AddTrade(t Trade) error {
 	if t.ClosedAt.IsZero() && t.Status == TradeClosed {
 		t.ClosedAt = t.CreatedAt
 	}
-	return s.store(&trade{Trade: t})
+	made := &trade{Trade: t}
+	if err := s.store(made); err != nil {
+		return err
+	}
+	s.appoint(made)
+	return nil
 }
 
 // store files a trade under its numbers. The caller holds mu.
@@ -145,9 +153,10 @@ func (s *Simulator) appOr(id string) (*App, error) {
 func (s *Simulator) Trades() []Trade {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp()
 	all := make([]*trade, 0, len(s.trades))
 	for _, t := range s.trades {
-		t.age(s.now())
+		s.age(t, s.now())
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b *trade) int { return a.seq - b.seq })
@@ -162,6 +171,7 @@ func (s *Simulator) Trades() []Trade {
 func (s *Simulator) Trade(number string) (Trade, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp()
 	t, err := s.find(number)
 	if err != nil {
 		return Trade{}, false
@@ -190,75 +200,82 @@ func (s *Simulator) find(number string) (*trade, error) {
 	if found == nil {
 		return nil, fmt.Errorf("trade %q: %w", number, errNoTrade)
 	}
-	found.age(s.now())
+	s.age(found, s.now())
 	return found, nil
 }
 
-// change applies a step of the life cycle (docs/alipay.md, "Trade status") to the trade with this
-// number, the merchant's or Alipay's.
-func (s *Simulator) change(number string, step func(*trade, time.Time) error) error {
+// change does an act with the trade of this number, the merchant's or Alipay's.
+func (s *Simulator) change(number string, step Step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.catchUp()
 	t, err := s.find(number)
 	if err != nil {
 		return err
 	}
-	if err := step(t, s.now()); err != nil {
+	if err := s.act(t, step, s.now()); err != nil {
 		return fmt.Errorf("trade %q is %s: %w", number, t.Status, err)
 	}
+	s.nudge()
 	return nil
 }
 
-// Pay lets the buyer pay: WAIT_BUYER_PAY to TRADE_SUCCESS.
-func (s *Simulator) Pay(number string) error {
-	return s.change(number, func(t *trade, now time.Time) error {
-		if t.Status != WaitBuyerPay {
-			return errStatus
-		}
-		t.Status, t.PaidAt = TradeSuccess, now
-		return nil
-	})
-}
+// Pay lets the buyer pay: WAIT_BUYER_PAY to TRADE_SUCCESS (docs/alipay.md, "Trade status").
+func (s *Simulator) Pay(number string) error { return s.change(number, Step{Do: ActPay}) }
 
 // Finish ends refunds: TRADE_SUCCESS to TRADE_FINISHED. An unpaid trade becomes paid at once, as
 // with products without refunds.
-func (s *Simulator) Finish(number string) error {
-	return s.change(number, func(t *trade, now time.Time) error {
-		if t.Status != TradeSuccess && t.Status != WaitBuyerPay {
-			return errStatus
-		}
-		if t.PaidAt.IsZero() {
-			t.PaidAt = now
-		}
-		t.Status = TradeFinished
-		return nil
-	})
-}
+func (s *Simulator) Finish(number string) error { return s.change(number, Step{Do: ActFinish}) }
 
 // Close closes an unpaid trade, as the merchant's cancel does.
-func (s *Simulator) Close(number string) error {
-	return s.change(number, func(t *trade, now time.Time) error {
-		if t.Status != WaitBuyerPay {
-			return errStatus
-		}
-		t.Status, t.ClosedAt = TradeClosed, now
-		return nil
-	})
-}
+func (s *Simulator) Close(number string) error { return s.change(number, Step{Do: ActClose}) }
 
 // Refund gives back a part; when nothing is left the trade is closed.
 func (s *Simulator) Refund(number string, amount Fen) error {
-	return s.change(number, func(t *trade, now time.Time) error {
-		if t.Status != TradeSuccess {
-			return errStatus
-		}
-		if amount < minTotal || t.Refunded+amount > t.Total {
-			return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
-		}
-		t.Refunded += amount
-		if t.Refunded == t.Total {
-			t.Status, t.ClosedAt = TradeClosed, now
-		}
-		return nil
-	})
+	if amount < minTotal {
+		return fmt.Errorf("cannot refund %s", amount)
+	}
+	return s.change(number, Step{Do: ActRefund, Amount: amount})
+}
+
+func (t *trade) pay(now time.Time) error {
+	if t.Status != WaitBuyerPay {
+		return errStatus
+	}
+	t.Status, t.PaidAt = TradeSuccess, now
+	return nil
+}
+
+func (t *trade) finish(now time.Time) error {
+	if t.Status != TradeSuccess && t.Status != WaitBuyerPay {
+		return errStatus
+	}
+	if t.PaidAt.IsZero() {
+		t.PaidAt = now
+	}
+	t.Status = TradeFinished
+	return nil
+}
+
+func (t *trade) close(now time.Time) error {
+	if t.Status != WaitBuyerPay {
+		return errStatus
+	}
+	t.Status, t.ClosedAt = TradeClosed, now
+	return nil
+}
+
+func (t *trade) refund(amount Fen, now time.Time) error {
+	if t.Status != TradeSuccess {
+		return errStatus
+	}
+	if amount < minTotal || t.Refunded+amount > t.Total {
+		return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
+	}
+	t.Refunded += amount
+	t.RefundedAt = now
+	if t.Refunded == t.Total {
+		t.Status, t.ClosedAt = TradeClosed, now
+	}
+	return nil
 }

@@ -1,0 +1,220 @@
+package simulator
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// repeats are the pauses between the deliveries of one notification that nobody acknowledges:
+// eight deliveries in about a day (docs/alipay.md, "Repeats").
+var repeats = []time.Duration{
+	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
+}
+
+const (
+	// acknowledged is the one answer that ends the repeats.
+	acknowledged = "success"
+	// notifyWait bounds one delivery; how long Alipay waits is not known [inferred].
+	notifyWait = 10 * time.Second
+	// maxReceipt bounds what is read of an answer.
+	maxReceipt = 1 << 10
+)
+
+// Notification is one notification with all its deliveries.
+type Notification struct {
+	ID         string            `json:"id"` // notify_id: stays the same over repeats
+	App        string            `json:"app"`
+	OutTradeNo string            `json:"out_trade_no"`
+	Status     TradeStatus       `json:"status"`
+	URL        string            `json:"url"`
+	Params     map[string]string `json:"params"` // but notify_time and sign, which each delivery has of its own
+	Deliveries []Delivery        `json:"deliveries"`
+	Due        time.Time         `json:"due,omitzero"` // of the next delivery; zero: none follows
+	Done       bool              `json:"done"`         // acknowledged
+}
+
+// Delivery is one attempt.
+type Delivery struct {
+	At     time.Time `json:"at"`
+	Status int       `json:"status"` // zero: no answer
+	Body   string    `json:"body"`   // of the answer, its beginning
+	Err    string    `json:"err,omitempty"`
+}
+
+// mail is what was and is to be sent. It belongs to Simulator.mu.
+type mail struct {
+	list []*Notification
+	held bool
+}
+
+// announce prepares a notification of a trade's state. The caller holds mu.
+func (s *Simulator) announce(t *trade, at time.Time) {
+	wanted := s.o.Notify
+	if wanted == nil {
+		wanted = []TradeStatus{TradeSuccess}
+	}
+	if t.NotifyURL == "" || !slices.Contains(wanted, t.Status) {
+		return
+	}
+	s.seq++
+	s.mail.list = append(s.mail.list, &Notification{
+		ID: digits(34, "notification", t.TradeNo, fmt.Sprint(s.seq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
+		URL: t.NotifyURL, Params: s.notice(t), Due: at,
+	})
+}
+
+// notice writes the parameters of a trade_status_sync (docs/alipay.md, "Parameters of
+// trade_status_sync"). The caller holds mu.
+func (s *Simulator) notice(t *trade) map[string]string {
+	when := func(at time.Time) string {
+		if at.IsZero() {
+			return ""
+		}
+		return at.In(beijing).Format(timeLayout)
+	}
+	p := map[string]string{
+		"notify_type": "trade_status_sync", "app_id": t.App, "auth_app_id": t.App, "charset": t.Charset, "version": "1.0",
+		"sign_type": t.SignType, "trade_no": t.TradeNo, "out_trade_no": t.OutTradeNo, "trade_status": string(t.Status),
+		"total_amount": t.Total.String(), "subject": t.Subject, "body": t.Body, "passback_params": t.Passback,
+		"buyer_id": t.BuyerID, "buyer_open_id": t.BuyerOpenID, "buyer_logon_id": "159****5620", "seller_id": t.SellerID,
+		"gmt_create": when(t.CreatedAt), "gmt_payment": when(t.PaidAt), "gmt_close": when(t.ClosedAt),
+	}
+	if !t.PaidAt.IsZero() {
+		for _, name := range []string{"receipt_amount", "invoice_amount", "buyer_pay_amount"} {
+			p[name] = t.Total.String()
+		}
+		p["point_amount"] = "0.00"
+		p["fund_bill_list"] = `[{"amount":"` + t.Total.String() + `","fundChannel":"ALIPAYACCOUNT"}]`
+	}
+	if t.Refunded > 0 {
+		p["refund_fee"] = t.Refunded.String()
+		p["gmt_refund"] = t.RefundedAt.In(beijing).Format(timeLayout + ".000")
+	}
+	if c := s.apps[t.App].certified; c != nil {
+		p["alipay_cert_sn"] = c.current.sn
+	}
+	for name, value := range p {
+		if value == "" {
+			delete(p, name)
+		}
+	}
+	return p
+}
+
+// form writes a delivery: the parameters with its time, signed over all but sign and sign_type,
+// in the charset of the request that made the trade.
+func (s *Simulator) form(n *Notification, at time.Time) string {
+	p := params{"notify_id": n.ID, "notify_time": at.In(beijing).Format(timeLayout)}
+	for name, value := range n.Params {
+		if name != "sign_type" {
+			p[name] = value
+		}
+	}
+	c, ok := charsetOf(p["charset"])
+	if !ok {
+		c = utf8Charset
+	}
+	app := s.apps[n.App]
+	key, h := app.SigningKey, crypto.SHA256
+	if n.Params["sign_type"] == "RSA" {
+		h = crypto.SHA1
+		if app.LegacySigningKey != nil {
+			key = app.LegacySigningKey
+		}
+	}
+	p["sign"] = s.signer.sign(key, h, c.encode(p.toSign()))
+	if t := n.Params["sign_type"]; t != "" {
+		p["sign_type"] = t
+	}
+	pairs := make([]string, 0, len(p))
+	for name, value := range p {
+		pairs = append(pairs, name+"="+url.QueryEscape(string(c.encode(value))))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
+
+// Deliver sends all notifications that are due and notes the answers; one after the other, in the
+// order in which they fell due. Run does it by itself.
+func (s *Simulator) Deliver(ctx context.Context) {
+	for {
+		n, at := s.nextMail()
+		if n == nil || ctx.Err() != nil {
+			return
+		}
+		s.noteDelivery(n, s.deliver(ctx, n, at))
+	}
+}
+
+// nextMail takes the first notification that is due.
+func (s *Simulator) nextMail() (*Notification, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	var first *Notification
+	for _, n := range s.mail.list {
+		if !n.Due.IsZero() && !n.Due.After(s.now()) && (first == nil || n.Due.Before(first.Due)) {
+			first = n
+		}
+	}
+	if first == nil || s.mail.held {
+		return nil, time.Time{}
+	}
+	at := first.Due
+	first.Due = time.Time{}
+	return first, at
+}
+
+// deliver sends one notification as Alipay does, malformed Content-Type included
+// (docs/alipay.md, "Notifications", "Transport").
+func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) Delivery {
+	out := Delivery{At: at}
+	ctx, cancel := context.WithTimeout(ctx, notifyWait)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, strings.NewReader(s.form(n, at)))
+	if err != nil {
+		out.Err = "unusable notify_url"
+		return out
+	}
+	r.Close = true
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; text/html; charset=UTF-8")
+	r.Header.Set("User-Agent", "Mozilla/4.0")
+	resp, err := s.o.Client.Do(r)
+	if err != nil {
+		out.Err = err.Error()
+		return out
+	}
+	defer resp.Body.Close() //nolint:errcheck // read only
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReceipt))
+	out.Status, out.Body = resp.StatusCode, string(body)
+	if err != nil {
+		out.Err = err.Error()
+	}
+	return out
+}
+
+// noteDelivery ends the notification or plans its repeat.
+func (s *Simulator) noteDelivery(n *Notification, d Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.Deliveries = append(n.Deliveries, d)
+	n.Done = n.Done || (d.Err == "" && d.Status == http.StatusOK && d.Body == acknowledged)
+	if i := len(n.Deliveries) - 1; !n.Done && n.Due.IsZero() && i < len(repeats) {
+		n.Due = d.At.Add(repeats[i])
+	}
+}
+
+// newClient sends notifications unless the options bring another one.
+func newClient() *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
