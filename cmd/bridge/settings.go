@@ -25,8 +25,12 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 	if err != nil {
 		return parts{}, err
 	}
+	limits, err := fetchLimits()
+	if err != nil {
+		return parts{}, err
+	}
 	p := parts{
-		kafka: kafkaOptions(c.Kafka), slot: c.Kafka.Slot, registry: registry, topics: topicsOf(c.Topics),
+		kafka: append(kafkaOptions(c.Kafka), limits...), slot: c.Kafka.Slot, registry: registry, topics: topicsOf(c.Topics),
 		calls:   pipelineParts{group: c.Kafka.Group, inputs: inputsOf(c.Topics.Inputs)},
 		queries: pipelineParts{group: c.Kafka.QueriesGroup(), inputs: inputsOf(c.Topics.Queries)},
 		apps:    map[string]appParts{}, accounts: map[order.Account]accountParts{},
@@ -60,14 +64,12 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 	return p, nil
 }
 
-// kafkaOptions are for every client. The limits on fetches keep what is fetched but not
-// taken in within some 10 MiB per client.
+// kafkaOptions are for every client.
 func kafkaOptions(k config.Kafka) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.ClientID("alipay-kafka-bridge-" + k.Slot),
 		kgo.SessionTimeout(k.SessionTimeout), kgo.HeartbeatInterval(k.Heartbeat), kgo.RebalanceTimeout(k.RebalanceTimeout),
-		kgo.FetchMaxBytes(4 << 20), kgo.FetchMaxPartitionBytes(1 << 20), kgo.MaxConcurrentFetches(2),
 	}
 }
 

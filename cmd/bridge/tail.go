@@ -150,7 +150,7 @@ func (p *printer) print(ctx context.Context, r *kgo.Record) error {
 		return p.object(r, name, text, err)
 	}
 	if err != nil {
-		_, err = fmt.Fprintf(p.out, "%s\t%s\t%s\tnot decoded: %v\n", stamp(r.Timestamp), r.Key, place(r), err)
+		_, err = fmt.Fprintf(p.out, "%s\t%s\t%s\tnot decoded: %s\n", stamp(r.Timestamp), escapeLine(string(r.Key)), place(r), escapeLine(err.Error()))
 		return err
 	}
 	if p.results {
@@ -158,7 +158,7 @@ func (p *printer) print(ctx context.Context, r *kgo.Record) error {
 			return p.result(r, res)
 		}
 	}
-	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", stamp(r.Timestamp), r.Key, why(r), brief(text))
+	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", stamp(r.Timestamp), escapeLine(string(r.Key)), why(r), brief(text))
 	return err
 }
 
@@ -198,6 +198,9 @@ func (p *printer) result(r *kgo.Record, res order.Result) error {
 	columns := []string{
 		stamp(res.FinishedAt), string(r.Key), string(res.EventType), string(res.Outcome), string(res.CallClass),
 		dash(res.Code), dash(reason), dash(string(res.TradeNo)), fmt.Sprint(res.Attempts),
+	}
+	for i, c := range columns {
+		columns[i] = escapeLine(c)
 	}
 	_, err := fmt.Fprintln(p.out, strings.Join(columns, "\t"))
 	return err
@@ -249,7 +252,7 @@ func header(r *kgo.Record, key string) string {
 // why is a dead letter's reason and error, as columns of their own.
 func why(r *kgo.Record) string {
 	if reason := header(r, produce.HeaderDeadReason); reason != "" {
-		return reason + "\t" + dash(header(r, produce.HeaderDeadError)) + "\t"
+		return escapeLine(reason) + "\t" + escapeLine(dash(header(r, produce.HeaderDeadError))) + "\t"
 	}
 	return ""
 }

@@ -73,7 +73,7 @@ type Options struct {
 	Started      map[string]int // handlings started at a time, by pool [1024]
 	SettleEvery  time.Duration  // [100 ms]
 	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
-	MaxBytes     int            // records held, in bytes of keys and values [16 MiB]
+	MaxBytes     int            // records held, in bytes of keys, values and headers [16 MiB]
 	MaxRecord    int            // a larger record is refused before it enters a batch [1 MiB]
 	RevokeBound  time.Duration  // lock, drain and settle of a revoke together [20 s]
 	Grace        time.Duration  // running handlings at an orderly stop [20 s]

@@ -25,7 +25,12 @@ const (
 	reasonUnknownAccount    = "unknown_account"
 	reasonAccountNotAllowed = "account_not_allowed"
 	reasonExhausted         = "exhausted"
+	reasonFutureTime        = "future_time"
 )
+
+// maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK takes only
+// what is newer than the last one, so one event of 2099 would silence its order for ever.
+const maxAhead = 5 * time.Minute
 
 // caller is one event's dealings with Alipay: the guard's retries and their budget.
 type caller interface {
@@ -177,6 +182,9 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out Outcome, err err
 	e.Request, err = e.account.Planner.Plan(e.Event)
 	if err != nil {
 		return h.unplanned(ctx, e, err)
+	}
+	if e.Event.OccurredAt.After(h.o.Now().Add(maxAhead)) {
+		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonFutureTime, Field: "occurred_at", Msg: "lies more than 5 minutes ahead"})
 	}
 	if why := h.clocks.check(e); why != "" {
 		return h.ended(ctx, e, order.OutcomeSuperseded, why)

@@ -37,7 +37,7 @@ type desk struct {
 
 const (
 	attemptTimeout = 15 * time.Second
-	occurred       = "2026-01-31T08:00:00Z"
+	occurred       = "1999-12-31T20:00:00Z" // a bubble begins with the year 2000
 )
 
 func newDesk(t *testing.T, faults ...simulator.Fault) *desk {
@@ -400,6 +400,21 @@ func TestBadRecordsHaveAnEnd(t *testing.T) {
 		keyless.Key = nil
 		if got := d.handle(t.Context(), keyless); got.Outcome != order.OutcomeApplied {
 			t.Errorf("a good event without a key: %+v", got)
+		}
+	})
+}
+
+// TestK9_FutureTime: one event of 2099 would silence its order at AlipayHK for ever.
+func TestK9_FutureTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t)
+		ahead, soon := paidHK("h1", "e1", 0), paidHK("h1", "e2", 0)
+		ahead.OccurredAt, soon.OccurredAt = time.Now().Add(6*time.Minute), time.Now().Add(4*time.Minute)
+		if got := d.send(ahead); got.Outcome != order.OutcomeInvalid || got.dead["dead-reason"] != "future_time" {
+			t.Errorf("%+v", got)
+		}
+		if got := d.send(soon); got.Outcome != order.OutcomeApplied {
+			t.Errorf("%+v", got)
 		}
 	})
 }

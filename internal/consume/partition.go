@@ -72,7 +72,14 @@ func (e *Engine) intake(p *partition, records []*kgo.Record) {
 	p.changed.Broadcast()
 }
 
-func size(r *kgo.Record) int { return len(r.Key) + len(r.Value) }
+// size is what a record holds of memory, about.
+func size(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}
 
 // feed moves records of one partition from its backlog through the window into lanes, one
 // after the other, until the partition is given up.
@@ -241,11 +248,7 @@ func (e *Engine) tryHandle(it *item) (out Outcome, err error) {
 // publishable replaces an outcome with a record that no topic takes.
 func (e *Engine) publishable(in *kgo.Record, out Outcome) Outcome {
 	for _, r := range out.Records {
-		n := size(r)
-		for _, h := range r.Headers {
-			n += len(h.Key) + len(h.Value)
-		}
-		if n > e.o.MaxRecord {
+		if n := size(r); n > e.o.MaxRecord {
 			return e.o.Refuse(in, "too_large", fmt.Errorf("record of %d bytes for %s, more than %d", n, r.Topic, e.o.MaxRecord))
 		}
 	}

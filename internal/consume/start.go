@@ -307,8 +307,14 @@ func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := e.parts[tp]
-	if p == nil || p.stopped {
+	var passing interface{ Temporary() bool }
+	if p == nil || p.stopped || errors.As(err, &passing) && passing.Temporary() {
 		e.o.Log.WarnContext(ctx, "fetch", "topic", tp.topic, "partition", tp.partition, "error", err)
+		return
+	}
+	var bomb *kgo.ErrDecompressTooLarge
+	if errors.As(err, &bomb) {
+		e.stop(p, "a compressed batch is larger than the bridge takes", "error", err)
 		return
 	}
 	e.stop(p, "its position cannot be read", "error", err)
