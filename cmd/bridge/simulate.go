@@ -1,26 +1,17 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
-	"net"
-	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"alipay-kafka-bridge/internal/simulator"
 )
-
-// stopSimulator bounds how long running answers may take at the end.
-const stopSimulator = 5 * time.Second
 
 // simulateOptions are the flags of simulate.
 type simulateOptions struct {
@@ -36,6 +27,12 @@ type simulateOptions struct {
 	seed     uint64
 	latency  time.Duration
 	jitter   time.Duration
+	quirks   string
+	faults   string
+	state    string
+	tls      bool
+	tlsCert  string
+	tlsKey   string
 }
 
 func simulateCommand() *cobra.Command {
@@ -47,8 +44,14 @@ func simulateCommand() *cobra.Command {
 took effect. It is for trying and testing: nothing that it says is worth money.
 
 With --out it first writes new keys, simulator.yaml, and a bridge.yaml that fits; what it
-wrote before is used again. On its admin port: GET /journal, /totals and /tally?order=NUMBER;
-POST /faults takes a list of faults as in simulator.yaml, DELETE /faults ends them.`,
+wrote before is used again. It plays buyers and sends notifications as its settings say.
+
+Admin port: GET /journal, /totals, /tally?order=NUMBER, /trades, /trades/NUMBER, /hk-orders,
+/notifications, /clock. POST /trades/NUMBER/pay, close, finish and refund?amount=YUAN;
+POST /clock?advance=4m; POST /notifications/ID/send (again), /notifications/hold and
+/notifications/release (the newest first); POST /faults takes a list of faults as in
+simulator.yaml, DELETE /faults ends them; POST /outage/start and /outage/stop; POST /reset
+forgets trades, orders and journal.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (o.file == "") == (o.dir == "") {
@@ -73,6 +76,12 @@ POST /faults takes a list of faults as in simulator.yaml, DELETE /faults ends th
 	f.Uint64Var(&o.seed, "seed", 0, "of everything random but keys")
 	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "of each answer, half before and half after its effect")
 	f.DurationVar(&o.jitter, "jitter", 0, "spread evenly on top of latency")
+	f.StringVar(&o.quirks, "quirks", "", "liberties that answers take: default, all, none, or `names` with commas between and minus before those not wanted: "+quirkNames())
+	f.StringVar(&o.faults, "faults", "", "list of faults in a `file`, as in simulator.yaml, added to those there")
+	f.StringVar(&o.state, "state", "", "`file` that keeps trades, orders, notifications and the clock over a restart")
+	f.BoolVar(&o.tls, "tls", false, "serve https with keys/tls.crt and keys/tls.key beside the settings file")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate `file` instead of keys/tls.crt")
+	f.StringVar(&o.tlsKey, "tls-key", "", "key `file` instead of keys/tls.key")
 	return c
 }
 
@@ -96,19 +105,15 @@ func (o simulateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return o.serve(c, sim, gateway)
+	return o.serve(c, sim, gateway, filepath.Dir(file))
 }
 
-// listen opens a port and warns when others can reach it (security D5).
-func listen(c *cobra.Command, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(c.Context(), "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+func quirkNames() string {
+	var names []string
+	for _, q := range simulator.AllQuirks() {
+		names = append(names, string(q))
 	}
-	if a, err := netip.ParseAddrPort(l.Addr().String()); err != nil || !a.Addr().IsLoopback() {
-		fmt.Fprintf(c.ErrOrStderr(), "warning: other machines can reach the simulator at %s; its keys are no secret\n", l.Addr())
-	}
-	return l, nil
+	return strings.Join(names, ", ")
 }
 
 // build makes the simulator of a settings file; flags that were given win.
@@ -140,7 +145,34 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 		}
 		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", n)
 	}
+	if err := o.choose(c, &options); err != nil {
+		return nil, err
+	}
 	return simulator.New(options)
+}
+
+// choose applies the flags that are no settings of the file.
+func (o simulateOptions) choose(c *cobra.Command, options *simulator.Options) error {
+	if c.Flags().Changed("quirks") {
+		var err error
+		if options.Quirks, err = simulator.ParseQuirks(o.quirks); err != nil {
+			return usageError{err}
+		}
+	}
+	if o.faults == "" {
+		return nil
+	}
+	f, err := os.Open(o.faults)
+	if err != nil {
+		return fmt.Errorf("faults: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // read only
+	faults, err := simulator.LoadFaults(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.faults, err)
+	}
+	options.Faults = append(options.Faults, faults...)
+	return nil
 }
 
 func readSimulator(file string) (simulator.Config, error) {
@@ -154,52 +186,4 @@ func readSimulator(file string) (simulator.Config, error) {
 		return simulator.Config{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return cfg, nil
-}
-
-// serve answers until the command's context ends, and says then what came.
-func (o simulateOptions) serve(c *cobra.Command, sim *simulator.Simulator, gateway net.Listener) error {
-	var admin net.Listener
-	if o.admin != "" {
-		var err error
-		if admin, err = listen(c, o.admin); err != nil {
-			return err
-		}
-	}
-	talk := c.ErrOrStderr()
-	fmt.Fprintf(talk, "simulating Alipay, not for real use, at http://%s\n", gateway.Addr())
-	g, ctx := errgroup.WithContext(c.Context())
-	g.Go(func() error { return serveHTTP(ctx, gateway, sim) })
-	if admin != nil {
-		fmt.Fprintf(talk, "admin at http://%s\n", admin.Addr())
-		g.Go(func() error { return serveHTTP(ctx, admin, simulatorAdmin(sim)) })
-	}
-	err := g.Wait()
-	printTotals(c.OutOrStdout(), sim.Totals())
-	return err
-}
-
-func printTotals(w io.Writer, t simulator.Tally) {
-	fmt.Fprintf(w, "requests %d, executions %d, queries %d\n", t.Requests, t.Executions, t.Queries)
-}
-
-// serveHTTP serves until ctx ends; running answers get a moment more.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: log.New(io.Discard, "", 0), // broken connections are our own faults
-	}
-	served := make(chan error, 1) // closed by nobody; one value
-	go func() { served <- s.Serve(l) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopSimulator)
-	defer cancel()
-	if s.Shutdown(stopping) != nil {
-		_ = s.Close()
-	}
-	_ = <-served // the listener is closed: it says only that
-	return nil
 }

@@ -191,7 +191,7 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 		out.Err = err.Error()
 		return out
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReceipt))
 	out.Status, out.Body = resp.StatusCode, string(body)
 	if err != nil {
