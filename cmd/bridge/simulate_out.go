@@ -24,6 +24,8 @@ import (
 const (
 	simulatorFile = "simulator.yaml"
 	bridgeFile    = "bridge.yaml"
+	tlsCertFile   = "keys/tls.crt"
+	tlsKeyFile    = "keys/tls.key"
 )
 
 // Numbers of the simulated apps, in Alipay's forms.
@@ -142,6 +144,11 @@ func madeKeys() ([]madeFile, error) {
 	}
 	files = append(files, certified...)
 	files = append(files, madeFile{"keys/aes.key", app.AESKeyText() + "\n", 0o600})
+	cert, tlsKey, err := simulator.NewTLS()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, certificate("tls.crt", cert), key("tls.key", tlsKey))
 	values := settingsValues{Mark: config.SimulatorMark, App: simulatedApp, Certified: certifiedApp, Client: simulatedClient}
 	for i, a := range simulatedAccounts() {
 		if a.channel == order.ChannelHK {
@@ -190,6 +197,7 @@ type settingsValues struct {
 	Merchants                    []simulatedMerchant
 	Brokers                      []string
 	Registry, URL                string
+	CAFile                       string // of the gateway, with --tls
 }
 
 type simulatedMerchant struct{ Name, Seller, Token string }
@@ -224,8 +232,23 @@ func quotedList(list []string) string {
 func (o simulateOptions) bridgeSettings(gateway string) (string, error) {
 	return render(bridgeTemplate, settingsValues{
 		Mark: config.SimulatorMark, App: simulatedApp, Client: simulatedClient,
-		Brokers: o.brokers, Registry: o.registry, URL: "http://" + reachable(gateway),
+		Brokers: o.brokers, Registry: o.registry, URL: o.scheme() + reachable(gateway), CAFile: o.caFile(),
 	})
+}
+
+func (o simulateOptions) scheme() string {
+	if o.tls || o.tlsCert != "" {
+		return "https://"
+	}
+	return "http://"
+}
+
+// caFile is what the bridge trusts; a certificate that the operator brought may have any CA.
+func (o simulateOptions) caFile() string {
+	if o.tls && o.tlsCert == "" {
+		return tlsCertFile
+	}
+	return ""
 }
 
 // reachable is how this machine reaches a listener, also one that listens everywhere.

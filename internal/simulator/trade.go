@@ -204,8 +204,9 @@ func (s *Simulator) find(number string) (*trade, error) {
 	return found, nil
 }
 
-// change does an act with the trade of this number, the merchant's or Alipay's.
-func (s *Simulator) change(number string, step Step) error {
+// Do does an act with the trade of this number, the merchant's or Alipay's. Step.After counts for
+// nothing: it is done now.
+func (s *Simulator) Do(number string, step Step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
@@ -221,21 +222,21 @@ func (s *Simulator) change(number string, step Step) error {
 }
 
 // Pay lets the buyer pay: WAIT_BUYER_PAY to TRADE_SUCCESS (docs/alipay.md, "Trade status").
-func (s *Simulator) Pay(number string) error { return s.change(number, Step{Do: ActPay}) }
+func (s *Simulator) Pay(number string) error { return s.Do(number, Step{Do: ActPay}) }
 
 // Finish ends refunds: TRADE_SUCCESS to TRADE_FINISHED. An unpaid trade becomes paid at once, as
 // with products without refunds.
-func (s *Simulator) Finish(number string) error { return s.change(number, Step{Do: ActFinish}) }
+func (s *Simulator) Finish(number string) error { return s.Do(number, Step{Do: ActFinish}) }
 
 // Close closes an unpaid trade, as the merchant's cancel does.
-func (s *Simulator) Close(number string) error { return s.change(number, Step{Do: ActClose}) }
+func (s *Simulator) Close(number string) error { return s.Do(number, Step{Do: ActClose}) }
 
 // Refund gives back a part; when nothing is left the trade is closed.
 func (s *Simulator) Refund(number string, amount Fen) error {
 	if amount < minTotal {
 		return fmt.Errorf("cannot refund %s", amount)
 	}
-	return s.change(number, Step{Do: ActRefund, Amount: amount})
+	return s.Do(number, Step{Do: ActRefund, Amount: amount})
 }
 
 func (t *trade) pay(now time.Time) error {
