@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rsa"
@@ -170,10 +171,7 @@ func (g *gateway) understand(r Request, s *sealed, a *answer, f *fields, rep *Re
 	}
 	if success { // error nodes carry business fields with zero values
 		rep.OutTradeNo, rep.TradeNo = ids.out, ids.trade
-		rep.BuyerUserID, rep.BuyerOpenID = f.text("buyer_user_id"), f.text("buyer_open_id")
-		if rep.BuyerUserID == "" {
-			rep.BuyerUserID = f.text("buyer_id")
-		}
+		rep.BuyerUserID, rep.BuyerOpenID = cmp.Or(f.text("buyer_user_id"), f.text("buyer_id")), f.text("buyer_open_id")
 	}
 	if rep.Verified && (success || rep.Code == "40004") { // a business answer: the signature was good
 		g.keys.succeeded(s.signer)
