@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # The official SDKs call `bridge simulate`. Prints a table SDK x mode x method; a cell is
 #   ok      the SDK did it, and believed the signature of the answer
-#   known   the SDK fails with the words of known.tsv, which also says why
+#   known   the SDK fails or errs with the words of known.tsv, which also says why
 #   BAD     anything else: it fails otherwise, or what is known to fail works now
 # and exits 1 if a cell is BAD or missing.
 #
-# usage: interop/run.sh [SDK...]      SDKs: java node python; all of them unless named
+# usage: interop/run.sh [SDK...]      SDKs: java node python global (AlipayHK); all of them unless named
 #
 # The SDKs come from their registries, pinned in java/pom.xml, node/package.json and
 # python/requirements.txt, and are kept in ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
 # in folders named after the contents of these files. Nothing is written into the checkout.
+# INTEROP_SEED chooses the quirks of the answers (0), INTEROP_QUIRKS which ones (default).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -52,12 +53,14 @@ get_python() {
 	python3 -m venv "$1" && "$1/bin/python" -m pip install -q --disable-pip-version-check -r "$here/python/requirements.txt"
 }
 
-run_java() {
+run_java() { java_source Interop.java "$@"; }
+run_global() { java_source Global.java "$@"; }
+java_source() {
 	need java "a Java runtime, 17 or newer" && need mvn "Maven 3"
 	local jars
 	jars=$(pinned java java/pom.xml)
 	into "$jars" get_java
-	java -XX:TieredStopAtLevel=1 -cp "$jars/*" "$here/java/Interop.java" "$@"
+	java -XX:TieredStopAtLevel=1 -cp "$jars/*" "$here/java/$1" "${@:2}"
 }
 run_node() {
 	need node "Node 20 or newer" && need npm npm
@@ -74,30 +77,26 @@ run_python() {
 	"$venv/bin/python" "$here/python/interop.py" "$@"
 }
 
-# simulate starts the simulator on free ports of the loopback interface and waits for it.
+# simulate NAME FLAG...: starts a simulator on free ports of the loopback interface and waits for it.
 simulate() {
-	(cd "$here/.." && CGO_ENABLED=0 go build -o "$work/bridge" ./cmd/bridge)
-	"$work/bridge" simulate --out "$work" --no-serve >/dev/null
-	cp "$here/simulator.yaml" "$work/simulator.yaml"
-	"$work/bridge" simulate -c "$work/simulator.yaml" --listen 127.0.0.1:0 --admin 127.0.0.1:0 >"$work/out" 2>"$work/log" &
-	simulator=$!
-	local end=$((SECONDS + 20))
-	until grep -q '^admin at ' "$work/log"; do
-		if ! kill -0 "$simulator" 2>/dev/null || ((SECONDS >= end)); then
-			cat "$work/log" >&2
+	local name=$1 end=$((SECONDS + 20))
+	"$work/bridge" simulate -c "$work/simulator.yaml" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --seed "${INTEROP_SEED:-0}" --quirks "${INTEROP_QUIRKS:-default}" "${@:2}" \
+		>"$work/$name.out" 2>"$work/$name.log" &
+	simulators+=($!)
+	until grep -q '^admin at ' "$work/$name.log"; do
+		if ! kill -0 "${simulators[-1]}" 2>/dev/null || ((SECONDS >= end)); then
+			cat "$work/$name.log" >&2
 			die "the simulator did not start"
 		fi
 		sleep 0.05
 	done
-	INTEROP_GATEWAY=$(sed -n 's/^simulating Alipay, not for real use, at //p' "$work/log")
-	INTEROP_ADMIN=$(sed -n 's/^admin at //p' "$work/log")
-	export INTEROP_GATEWAY INTEROP_ADMIN
 }
+gateway_of() { sed -n 's/^simulating Alipay, not for real use, at //p' "$work/$1.log"; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/interop.XXXXXX")
-simulator=
+simulators=()
 finish() {
-	[[ -z $simulator ]] || kill "$simulator" 2>/dev/null || true
+	((${#simulators[@]} == 0)) || kill "${simulators[@]}" 2>/dev/null || true
 	wait 2>/dev/null || true
 	rm -rf "$work"
 }
@@ -107,10 +106,17 @@ need go Go
 # Everything is on this machine; a proxy would only stand in the way.
 export no_proxy='127.0.0.1,localhost' NO_PROXY='127.0.0.1,localhost'
 export INTEROP_DIR=$work INTEROP_APP=2021000000000001 INTEROP_CERT_APP=2021000000000002
-export INTEROP_ITEM_ORDER=20170427000000001000000001
-simulate
+export INTEROP_ITEM_ORDER=20170427000000001000000001 INTEROP_HK_CLIENT=SIM_5000000000000001
+(cd "$here/.." && CGO_ENABLED=0 go build -o "$work/bridge" ./cmd/bridge)
+"$work/bridge" simulate --out "$work" --no-serve >/dev/null
+cp "$here/simulator.yaml" "$work/simulator.yaml"
+simulate plain
+simulate secure --tls
+INTEROP_GATEWAY=$(gateway_of plain) INTEROP_TLS_GATEWAY=$(gateway_of secure)
+INTEROP_ADMIN=$(sed -n 's/^admin at //p' "$work/plain.log")
+export INTEROP_GATEWAY INTEROP_TLS_GATEWAY INTEROP_ADMIN
 sdks=("$@")
-[[ ${#sdks[@]} -gt 0 ]] || sdks=(java node python)
+[[ ${#sdks[@]} -gt 0 ]] || sdks=(java node python global)
 : >"$work/cells"
 for sdk in "${sdks[@]}"; do
 	modes=$(awk -F'\t' -v sdk="$sdk" '$1 == sdk {print $2}' "$here/modes.tsv")

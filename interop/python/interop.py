@@ -113,7 +113,7 @@ class Mode:
         self.cell("alipay.trade.orderinfo.sync", self.sync)
         self.cell("koubei.trade.itemorder.query", self.item_order)
         self.cell("refusal", self.refusal)
-        if "INTEROP_NOTIFY" in ENV and "-aes" not in self.mode and "-port" not in self.mode:
+        if "-aes" not in self.mode and "-port" not in self.mode:
             self.cell("notification", self.notification)
 
     def send(self, request, content, notify_url=None):
