@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -55,6 +56,25 @@ func (c *collector) until(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// rest reads what is still there once nobody writes any more: an outcome too many would be
+// among it.
+func (c *collector) rest(ctx context.Context) error {
+	for {
+		wait, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		fetches := c.client.PollFetches(wait)
+		cancel()
+		records := fetches.Records()
+		if len(records) == 0 {
+			return nil
+		}
+		for _, r := range records {
+			if err := c.take(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func (c *collector) take(ctx context.Context, r *kgo.Record) error {

@@ -144,6 +144,9 @@ func (s *stage) play(ctx context.Context, talk io.Writer) (*report, error) {
 	if err := <-sent; err != nil {
 		return nil, err
 	}
+	if err := collected.rest(ctx); err != nil {
+		return nil, err
+	}
 	show.stop()
 	return newReport(s, collected), nil
 }
@@ -200,7 +203,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// quietLog keeps warnings out of the progress; --serve and errors still show them.
+// quietLog keeps warnings out of the progress.
 func quietLog(talk io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(talk, &slog.HandlerOptions{Level: slog.LevelError}))
 }

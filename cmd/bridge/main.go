@@ -68,7 +68,7 @@ Try it without anything else: bridge demo`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(),
-		topicsCommand(), simulateCommand(), schemasCommand(), versionCommand())
+		topicsCommand(), simulateCommand(), schemasCommand(), inspectCommand(), versionCommand())
 	for _, c := range root.Commands() {
 		checkArgs(c)
 	}

@@ -112,6 +112,7 @@ func (j *job) run(t *testing.T) *report {
 	try(t, c.until(limit, len(j.stage.events)))
 	stop()
 	try(t, <-ended)
+	try(t, c.rest(t.Context()))
 	return newReport(j.stage, c)
 }
 
@@ -202,6 +203,7 @@ func TestProofsCanFail(t *testing.T) {
 		"executed twice":     executedOnce(simulator.Journal{Executions: []simulator.ExecutionEntry{x, x}}, 5),
 		"again, not asked":   askedBeforeAgain(simulator.Journal{Requests: []simulator.RequestEntry{lost, lost}}),
 		"letters from where": deadLettered(&collector{letters: 1}),
+		"letter missing":     deadLettered(&collector{results: []order.Result{{Outcome: order.OutcomeInvalid}}}),
 	} {
 		if len(p.bad) == 0 {
 			t.Errorf("%s: not found", name)

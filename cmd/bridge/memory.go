@@ -12,8 +12,8 @@ const (
 )
 
 // limitMemory makes the garbage collector work harder rather than let the process grow past
-// what it needs: twice the records it may hold, and something per call. GOMEMLIMIT in the
-// environment wins.
+// what it needs: the records that its two engines may hold, and something per call.
+// GOMEMLIMIT in the environment wins.
 func limitMemory(maxBytes, inFlight int) {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(2*maxBytes + memoryBase + memoryPerCall*inFlight))

@@ -149,8 +149,8 @@ func deadLettered(c *collector) proof {
 		}
 	}
 	p := proof{text: fmt.Sprintf("dead letters: %d events need a person, %d dead letters", need, c.letters)}
-	if c.letters > need {
-		p.bad = append(p.bad, "more dead letters than events that need a person")
+	if c.letters != need {
+		p.bad = append(p.bad, "not one dead letter per event that needs a person")
 	}
 	return p
 }

@@ -42,7 +42,7 @@ func (t *target) load() (config.Config, error) {
 	return c, nil
 }
 
-// client opens a Kafka client and closes the registry with it.
+// client opens a Kafka client.
 func (t *target) client(c config.Config, opts ...kgo.Opt) (*kgo.Client, error) {
 	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.Kafka.Brokers...)}, opts...)...)
 	if err != nil {
@@ -85,7 +85,12 @@ func contract(t config.Topics) []topic {
 		topic{t.Observations, "observations", schemas.TradeObservation, keepObservations},
 		topic{t.Journal, "journal", schemas.JournalEntry, keepJournal},
 	)
-	return slices.CompactFunc(out, func(a, b topic) bool { return a.name == b.name })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(t topic) bool { // inputs may share a dead letter topic
+		again := seen[t.name]
+		seen[t.name] = true
+		return again
+	})
 }
 
 // configs are what topics create asks of the cluster.

@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 				int(c.Requests) >= o.MinRequests && float64(c.TotalFailures) >= o.Ratio*float64(c.Requests)
 		},
 		IsSuccessful: func(err error) bool { return healthy(alipay.ClassOf(err)) },
-		IsExcluded:   func(err error) bool { return neutral(alipay.ClassOf(err)) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, alipay.ErrLate) || neutral(alipay.ClassOf(err)) },
 		OnStateChange: func(_ string, from, to gobreaker.State) { // runs under the breaker's lock
 			if to == gobreaker.StateClosed {
 				g.mu.Lock()

@@ -31,7 +31,13 @@ type Call struct {
 	last     time.Time     // start of the last one
 	waited   time.Duration // at breaker, rate and slots since then; not part of the budget
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
+
+	until time.Time // no attempt of a request that is not repeatable begins later; zero: any time
 }
+
+// Until sets the end of the event's life: a request that is not repeatable is not sent after
+// it, however long it waited, and [alipay.ErrLate] comes back.
+func (c *Call) Until(t time.Time) { c.until = t }
 
 // Do makes one request, again and again where its class allows, until it has an answer, the
 // budget is spent, or ctx ends. An end of ctx stops waits, never an attempt under way: that
@@ -72,7 +78,7 @@ func (c *Call) Exhausted() bool {
 }
 
 // attempt waits for its turn and makes one exchange. If none was made, the error is the
-// context's.
+// context's, or ErrLate.
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
 	p, err := g.enter(ctx)
@@ -83,6 +89,10 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 		return alipay.Reply{}, false, err
 	}
 	start := time.Now()
+	if !c.until.IsZero() && !r.Repeatable() && !start.Before(c.until) {
+		p.done(alipay.ErrLate)
+		return alipay.Reply{}, false, alipay.ErrLate
+	}
 	c.attempts++
 	c.last = start
 	if c.first.IsZero() {

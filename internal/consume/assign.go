@@ -123,9 +123,6 @@ func (e *Engine) drop(parts []*partition) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range parts {
-		if p.gone {
-			continue
-		}
 		p.gone = true
 		p.changed.Broadcast()
 		if e.parts[p.topicPartition] == p {
@@ -143,6 +140,9 @@ func (e *Engine) recount() {
 	for _, p := range e.parts {
 		for _, r := range p.backlog {
 			e.bytes += size(r)
+		}
+		if p.hand != nil && !p.gone {
+			e.bytes += size(p.hand)
 		}
 		for _, o := range p.done {
 			e.bytes += size(o.it.rec)

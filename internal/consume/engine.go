@@ -216,7 +216,7 @@ func (e *Engine) runSession(ctx context.Context) error {
 	settling.Go(func() { e.settleLoop(settleCtx) })
 	e.poll(sctx, cl)
 	cause := context.Cause(sctx)
-	if !errors.Is(cause, errRejoin) {
+	if !errors.Is(cause, errRejoin) && !errors.Is(cause, produce.ErrSlotTaken) {
 		e.finish(ctx)
 	}
 	stopSettling()
@@ -285,6 +285,14 @@ func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 		e.mu.Unlock()
 		cl.AllowRebalance()
 	}
+}
+
+// reflow resumes what has room again. Backlog and held bytes also shrink while nothing is
+// polled and nothing settles.
+func (e *Engine) reflow() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.flow(e.session.client)
 }
 
 // flow pauses partitions with a backlog, or all when too many bytes are held, and resumes

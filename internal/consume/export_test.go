@@ -18,7 +18,7 @@ const MaxText = maxText
 func NewPosition(next int64, ahead ...Span) Position { return Position{next: next, ahead: ahead} }
 func NewSpan(from, to int64) Span                    { return Span{from, to} }
 func NewPlace(cluster string, topicID [16]byte, group string, partition int32) Place {
-	return Place{cluster, topicID, group, partition}
+	return Place{cluster: cluster, topicID: topicID, group: group, partition: partition, count: 8}
 }
 func (p position) Next() int64                                  { return p.next }
 func (p position) Covers(o int64) bool                          { return p.covers(o) }

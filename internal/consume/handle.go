@@ -36,6 +36,7 @@ const maxAhead = 5 * time.Minute
 type caller interface {
 	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
 	Exhausted() bool
+	Until(t time.Time) // the end of the event's life
 }
 
 // Account is one merchant, ready to be called for.
@@ -65,15 +66,14 @@ type Input struct {
 
 // HandlerOptions configure a [Handler]. Tracer, Now and Log have defaults.
 type HandlerOptions struct {
-	Group        string
-	Inputs       map[string]Input // by topic
-	Accounts     map[order.Account]*Account
-	Codec        *order.Codec
-	Encoder      *produce.Encoder
-	PublishSkips bool // a result for skipped events too
-	Tracer       trace.Tracer
-	Now          func() time.Time
-	Log          *slog.Logger
+	Group    string
+	Inputs   map[string]Input // by topic
+	Accounts map[order.Account]*Account
+	Codec    *order.Codec
+	Encoder  *produce.Encoder
+	Tracer   trace.Tracer
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Handler is the path of an order event: decode, plan, call, resolve, encode.
@@ -96,12 +96,14 @@ func NewHandler(o HandlerOptions) *Handler {
 	return &Handler{o: o}
 }
 
-// handling is one event on its way.
+// handling is one event on its way. It outlives a handling without outcome: when the lane
+// tries again, the budget goes on, and a create in doubt is asked for before it is sent.
 type handling struct {
 	order.Handling
 	in      *kgo.Record
 	account *Account
 	call    caller
+	doubt   time.Time // until when a lost create may be under way; zero: none is
 }
 
 // Prepare decodes a record and finds its lane. It is a [PrepareFunc].
@@ -133,22 +135,29 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 		return task, nil
 	}
 	task.Pool = account.App
-	task.Handle = func(ctx context.Context) (Outcome, error) { return h.begin(ctx, in, account) }
+	var e handling
+	task.Handle = func(ctx context.Context) (Outcome, error) { return h.begin(ctx, &e, in, account) }
 	return task, nil
 }
 
 // begin decodes the event a second time: thousands wait in lanes, and a decoded event takes
 // three times the memory of its bytes, while decoding costs a hundredth of signing.
-func (h *Handler) begin(ctx context.Context, in *kgo.Record, account *Account) (Outcome, error) {
+func (h *Handler) begin(ctx context.Context, e *handling, in *kgo.Record, account *Account) (Outcome, error) {
 	ev, err := h.o.Codec.DecodeEvent(ctx, in.Topic, in.Value)
+	if reason, final := order.IsUndecodable(err); final {
+		return h.refuse(in, h.origin(in), reason, err)
+	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("decode event: %w", err)
 	}
-	hd := h.origin(in)
-	hd.Event, hd.Account = ev, account.Name
-	hd.Environment = account.Environment
-	hd.Channel = account.Planner.Channel(ev)
-	return h.handle(ctx, &handling{Handling: hd, in: in, account: account, call: account.Call()})
+	if e.call == nil {
+		e.call = account.Call()
+	}
+	e.in, e.account, e.Handling = in, account, h.origin(in)
+	e.Event, e.Account = ev, account.Name
+	e.Environment = account.Environment
+	e.Channel = account.Planner.Channel(ev)
+	return h.handle(ctx, e)
 }
 
 func (h *Handler) origin(in *kgo.Record) order.Handling {
@@ -189,8 +198,13 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out Outcome, err err
 	if why := h.clocks.check(e); why != "" {
 		return h.ended(ctx, e, order.OutcomeSuperseded, why)
 	}
-	if order.Expired(e.Event, e.Request, h.o.Now()) {
-		return h.expired(ctx, e)
+	if _, creates := e.Request.(*alipay.TradeCreate); creates && e.Event.ExpiresAt != nil {
+		e.call.Until(*e.Event.ExpiresAt)
+	}
+	if !e.doubt.IsZero() { // an earlier handling ended while it asked
+		if out, decided, err := h.resolve(ctx, e); decided || err != nil {
+			return out, err
+		}
 	}
 	return h.callUntil(ctx, e)
 }
@@ -214,10 +228,7 @@ func (h *Handler) startSpan(ctx context.Context, e *handling) (context.Context, 
 func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (Outcome, error) {
 	var skip *order.SkipError
 	if errors.As(err, &skip) {
-		if !h.o.PublishSkips {
-			return Outcome{Skip: skip.Reason}, nil
-		}
-		return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()))
+		return Outcome{Skip: skip.Reason}, nil
 	}
 	var bad *order.InvalidError
 	if !errors.As(err, &bad) {
@@ -232,6 +243,8 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (Outcome, error) {
 	for {
 		reply, err := e.call.Do(ctx, e.Request)
 		switch class := alipay.ClassOf(err); {
+		case errors.Is(err, alipay.ErrLate):
+			return h.expired(ctx, e)
 		case err != nil && !answered(err):
 			return Outcome{}, err // the context ended
 		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
@@ -241,12 +254,10 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (Outcome, error) {
 		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
 			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
 		}
-		out, decided, resolveErr := h.resolve(ctx, e, reply)
+		e.doubt = reply.LastAttemptAt.Add(e.account.AttemptTimeout)
+		out, decided, resolveErr := h.resolve(ctx, e)
 		if decided || resolveErr != nil {
 			return out, resolveErr
-		}
-		if order.Expired(e.Event, e.Request, h.o.Now()) {
-			return h.ended(ctx, e, order.OutcomeExpired, "expires_at")
 		}
 		if e.call.Exhausted() {
 			return h.exhausted(ctx, e, reply, err)

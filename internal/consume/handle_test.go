@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -482,5 +483,83 @@ func TestEndOfContextIsNoOutcome(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		time.Sleep(time.Minute)
+	})
+}
+
+// A create that waited past its event's life is not sent any more.
+func TestCreateIsNotSentAfterItsLife(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t, simulator.Throttled(simulator.TradeCreate).Times(4))
+		soon := time.Now().Add(200 * time.Millisecond)
+		ev := created("o1")
+		ev.ExpiresAt = &soon
+		got := d.send(ev)
+		if got.Outcome != order.OutcomeExpired {
+			t.Error("sent after its life")
+		}
+	})
+}
+
+// A query that is refused says nothing of the create.
+func TestUnknownOutcomeIsNeverARefusal(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t, simulator.After(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "ACQ.SOMETHING_NEW"))
+		got := d.send(created("o1"))
+		if got.Outcome == order.OutcomeRejected {
+			t.Error("the trade exists and the result says REJECTED")
+		}
+	})
+}
+
+// A handling that ended while it asked goes on with asking.
+func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t, simulator.Before(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006"))
+		task, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+		must(t, err)
+		if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+			t.Fatalf("err = %v", err)
+		}
+		if _, err := task.Handle(t.Context()); err != nil { // as the lane does after a pause
+			t.Fatal(err)
+		}
+		var calls []simulator.Method
+		for _, r := range d.sim.Journal().Requests {
+			calls = append(calls, r.Method)
+		}
+		create, query := simulator.TradeCreate, simulator.TradeQuery
+		if want := []simulator.Method{create, query, query, query, query, create}; !slices.Equal(calls, want) && !slices.Equal(calls, []simulator.Method{create, query, query, query, create}) {
+			t.Errorf("calls = %v, want %v", calls, want)
+		}
+	})
+}
+
+// The next owner begins in time and waits past the end: what the former one did is found.
+func TestTradeOfAFormerOwnerIsFound(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t)
+		soon := time.Now().Add(2 * time.Second)
+		ev := created("o1")
+		ev.ExpiresAt = &soon
+		if got := d.send(ev); got.Outcome != order.OutcomeApplied { // a former owner, killed before it settled
+			t.Fatal(got)
+		}
+		d.sim.AddFault(simulator.Throttled(simulator.TradeCreate).Times(4))
+		got := d.send(ev) // the next owner: begins in time, waits past expiry
+		if got.Outcome == order.OutcomeRejected {
+			t.Error("REJECTED, but the trade exists")
+		}
+	})
+}
+
+// An original that no topic would take is kept by place, length and hash.
+func TestOversizedOriginal(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t)
+		in := &kgo.Record{Topic: "in", Key: []byte("k"), Value: make([]byte, 1_020_000), Offset: 7}
+		got := d.handle(t.Context(), in)
+		if got.Outcome != order.OutcomeInvalid || got.dead["value"] != "" || got.dead["dead-length"] != "1020000" || len(got.dead["dead-sha256"]) != 64 || got.dead["dead-offset"] != "7" {
+			t.Errorf("%+v", got)
+		}
 	})
 }

@@ -30,6 +30,8 @@ type partition struct {
 	topicPartition
 	stamp string // the member id it was assigned to
 	place place
+	base  committed   // what the group had committed when it was assigned
+	hand  *kgo.Record // being read for its lane
 
 	win      *window // nil until the committed position is known
 	backlog  []*kgo.Record
@@ -94,6 +96,7 @@ func (e *Engine) feed(p *partition) {
 			return
 		}
 		e.mu.Lock()
+		p.hand = nil
 		if !p.gone {
 			e.lanes.push(&item{rec: r, part: p, task: task})
 			e.start()
@@ -118,6 +121,7 @@ func (e *Engine) nextAdmitted(p *partition) *kgo.Record {
 		p.backlog = p.backlog[1:]
 		if p.win.admit(r.Offset) {
 			e.mark(p, r)
+			p.hand = r
 			return r
 		}
 		e.bytes -= size(r) // a former owner has finished it

@@ -36,6 +36,9 @@ func (e *Engine) readBack(ctx context.Context) bool {
 			continue
 		}
 		pos, err := p.place.read(c.offset, c.text)
+		if err != nil && c == p.base {
+			continue // nothing of ours was committed yet
+		}
 		if err != nil {
 			e.stop(p, "committed position was changed by somebody else while we held the partition", "offset", c.offset)
 			continue
@@ -82,6 +85,9 @@ func (e *Engine) stableRequest() (*kmsg.OffsetFetchRequest, map[[16]byte]string)
 	g.MemberEpoch = -1
 	names := map[[16]byte]string{}
 	for _, p := range e.sorted() {
+		if p.win == nil {
+			continue
+		}
 		names[p.place.topicID] = p.topic
 		t := kmsg.NewOffsetFetchRequestGroupTopic()
 		t.Topic, t.TopicID, t.Partitions = p.topic, p.place.topicID, []int32{p.partition}

@@ -3,7 +3,6 @@ package consume
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -22,12 +21,16 @@ const tradeNotExist = "ACQ.TRADE_NOT_EXIST"
 // for the trade by our own number, as the same account and through the same guard. Found,
 // it compares. Not found counts only once the lost attempt cannot be under way any more,
 // and twice: then decided is false, and the same bytes may be sent again.
-func (h *Handler) resolve(ctx context.Context, e *handling, lost alipay.Reply) (out Outcome, decided bool, err error) {
-	return h.ask(ctx, e, lost.LastAttemptAt.Add(e.account.AttemptTimeout))
+// The doubt outlives a handling that ends without an outcome while it asks.
+func (h *Handler) resolve(ctx context.Context, e *handling) (out Outcome, decided bool, err error) {
+	if out, decided, err = h.ask(ctx, e, e.doubt); err == nil && !decided {
+		e.doubt = time.Time{}
+	}
+	return out, decided, err
 }
 
-// expired ends a create that is past its event's life when this owner meets it first. A
-// former owner may have sent it in time, so the trade is asked for.
+// expired ends a create whose event's life is over before this owner sent it. A former owner
+// may have sent it in time, so the trade is asked for.
 func (h *Handler) expired(ctx context.Context, e *handling) (Outcome, error) {
 	out, decided, err := h.ask(ctx, e, h.o.Now().Add(e.account.AttemptTimeout))
 	if decided || err != nil {
@@ -57,7 +60,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 				absent++
 			}
 		default: // refused for another reason, or the budget is spent: nobody knows
-			out, err := h.exhausted(ctx, e, reply, fmt.Errorf("outcome of %s unknown: %w", create.Method(), err))
+			out, err := h.exhausted(ctx, e, unknown(reply), &alipay.Error{Method: create.Method(), Class: alipay.Ambiguous, Message: "its outcome is unknown, and the query for it", Err: err})
 			return out, true, err
 		}
 		if absent == 2 {
@@ -67,6 +70,12 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 			return Outcome{}, false, context.Cause(ctx)
 		}
 	}
+}
+
+// unknown keeps of a query's answer what it says of the attempts: its code is the query's,
+// not the create's.
+func unknown(query alipay.Reply) alipay.Reply {
+	return alipay.Reply{Attempts: query.Attempts, FirstAttemptAt: query.FirstAttemptAt}
 }
 
 // found compares the trade with the create: equal is ours, made by the lost attempt;

@@ -37,6 +37,7 @@ func (e *Engine) settleLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			e.reflow() // whatever made room since the last poll
 		case <-e.kick:
 		}
 		select {
@@ -80,7 +81,7 @@ func (e *Engine) settleAll(ctx context.Context, parts []*partition) {
 func (e *Engine) unsettled(parts []*partition) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(parts, func(p *partition) bool { return !p.gone && len(p.done) > 0 })
+	return slices.ContainsFunc(parts, func(p *partition) bool { return !p.gone && (len(p.done) > 0 || p.fresh) })
 }
 
 // settle makes one batch visible and reports whether it may be called again at once. only,
@@ -144,9 +145,6 @@ func (e *Engine) currentSession() *session {
 func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.session.client == nil {
-		return produce.Batch{}, nil, nil
-	}
 	id, generation := e.session.client.GroupMetadata()
 	m := produce.Member{ID: id, Generation: generation}
 	if id == "" || e.strayed(id) || m == e.settler.fenced {
@@ -174,6 +172,7 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 			}
 		}
 		if p.fresh {
+			force = true // a start is only a wish until it is committed
 			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), reasonStart})
 		}
 		o, err := p.commitAt(offsets(mine))
@@ -253,9 +252,7 @@ func (e *Engine) settled(taken []outcome, b produce.Batch) {
 			p.fresh = false
 		}
 	}
-	if e.session.client != nil {
-		e.flow(e.session.client)
-	}
+	e.flow(e.session.client)
 }
 
 // forget settles offsets, ascending, in window and outcomes. Called under mu.
@@ -289,7 +286,7 @@ func (e *Engine) bisect(taken []outcome, refused *produce.RecordError) {
 		e.stop(it.part, "not even the dead letter of a record can be published", "offset", it.rec.Offset, "error", refused)
 		return
 	}
-	out := e.o.Refuse(it.rec, "too_large", refused)
+	out := e.o.Refuse(it.rec, "unpublishable", refused)
 	for i, o := range it.part.done {
 		if o.it == it {
 			it.part.done[i] = outcome{it: it, Outcome: out, refused: true}

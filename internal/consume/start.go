@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,8 +73,9 @@ func (e *StartError) Error() string {
 
 // clusterFacts are asked for once per session; the window text is bound to them.
 type clusterFacts struct {
-	cluster  string
-	topicIDs map[string][16]byte
+	cluster    string
+	topicIDs   map[string][16]byte
+	partitions map[string]int32
 }
 
 func (e *Engine) askFacts(ctx context.Context, cl *kgo.Client) (clusterFacts, error) {
@@ -80,14 +83,18 @@ func (e *Engine) askFacts(ctx context.Context, cl *kgo.Client) (clusterFacts, er
 	if err != nil {
 		return clusterFacts{}, fmt.Errorf("metadata: %w", err)
 	}
-	f := clusterFacts{cluster: m.Cluster, topicIDs: map[string][16]byte{}}
+	f := clusterFacts{cluster: m.Cluster, topicIDs: map[string][16]byte{}, partitions: map[string]int32{}}
 	for _, t := range m.Topics {
-		if t.Err != nil {
-			return clusterFacts{}, fmt.Errorf("topic %s: %w", t.Topic, t.Err)
+		if t.Err == nil { // a topic that is missing is nobody's assignment
+			f.topicIDs[t.Topic] = t.ID
+			f.partitions[t.Topic] = int32(len(t.Partitions))
 		}
-		f.topicIDs[t.Topic] = t.ID
 	}
 	return f, nil
+}
+
+func (f clusterFacts) place(group string, tp topicPartition) place {
+	return place{cluster: f.cluster, topicID: f.topicIDs[tp.topic], group: group, partition: tp.partition, count: f.partitions[tp.topic]}
 }
 
 // committed is one partition of an OffsetFetch answer.
@@ -133,7 +140,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 		names[id] = name
 	}
 	found := committedOf(resp, names)
-	bounds, err := e.askBounds(ctx, cl, found)
+	bounds, err := e.askBounds(ctx, cl, facts, found)
 	if err != nil {
 		e.o.Log.WarnContext(ctx, "cannot read the log's bounds, joining again", "error", err)
 		return err
@@ -147,7 +154,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 		if p == nil || p.win != nil {
 			continue
 		}
-		p.place = place{cluster: facts.cluster, topicID: facts.topicIDs[tp.topic], group: e.o.Group, partition: tp.partition}
+		p.place = facts.place(e.o.Group, tp)
 		if c.offset < 0 && bounds[tp].begin < 0 {
 			refused.Partitions = append(refused.Partitions, tp.String())
 			continue
@@ -161,73 +168,93 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	return nil
 }
 
-// bounds of a partition's log. begin is where to start without a committed offset, -1 when
-// nobody said.
+// bounds of a partition's log. begin is where to start without a committed offset; low and
+// begin are -1 when nobody can say.
 type bounds struct{ low, high, begin int64 }
 
-func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, found map[topicPartition]committed) (map[topicPartition]bounds, error) {
+// askBounds asks for the logs' bounds. A partition that cannot be asked (no leader) is left
+// unbounded: its committed position serves, and a position that does not exist shows when it
+// is read. Without a committed position it cannot be opened, and the group joins again.
+func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFacts, found map[topicPartition]committed) (map[topicPartition]bounds, error) {
 	adm := kadm.NewClient(cl)
-	low, err := adm.ListStartOffsets(ctx, e.o.Topics...)
-	if err == nil {
-		err = low.Error()
-	}
-	if err != nil {
+	topics := slices.Collect(maps.Keys(facts.topicIDs))
+	low, err := adm.ListStartOffsets(ctx, topics...)
+	if err != nil && low == nil {
 		return nil, fmt.Errorf("list start offsets: %w", err)
 	}
-	high, err := adm.ListEndOffsets(ctx, e.o.Topics...)
-	if err == nil {
-		err = high.Error()
-	}
-	if err != nil {
+	high, err := adm.ListEndOffsets(ctx, topics...)
+	if err != nil && high == nil {
 		return nil, fmt.Errorf("list end offsets: %w", err)
 	}
-	begin, err := e.askBegin(ctx, adm, low, high)
+	begin, err := e.askBegin(ctx, adm, low, high, topics)
+	if err != nil {
+		return nil, err
+	}
+	known, err := e.askKnown(ctx, adm, facts, found)
 	if err != nil {
 		return nil, err
 	}
 	out := map[topicPartition]bounds{}
-	for tp := range found {
-		b := bounds{low: low[tp.topic][tp.partition].Offset, high: high[tp.topic][tp.partition].Offset, begin: -1}
-		if o, ok := begin.Lookup(tp.topic, tp.partition); ok {
-			b.begin = o.Offset
+	for tp, c := range found {
+		b := bounds{low: at(low, tp), high: at(high, tp), begin: at(begin, tp)}
+		if n := known[tp.topic]; n > 0 && tp.partition >= n {
+			b.begin = b.low // added later: nothing of it may be lost
+		}
+		if c.offset < 0 && b.begin < 0 && e.o.Start != (Start{}) {
+			return nil, fmt.Errorf("bounds of %s are not to be had", tp)
 		}
 		out[tp] = b
 	}
 	return out, nil
 }
 
-// askBegin resolves Options.Start to offsets. Where the group has committed for another
-// partition of the topic, one without an offset was added later: it begins at its start,
-// whatever Start says, because nothing of it may be lost.
-func (e *Engine) askBegin(ctx context.Context, adm *kadm.Client, low, high kadm.ListedOffsets) (kadm.ListedOffsets, error) {
-	begin := kadm.ListedOffsets{}
+func at(l kadm.ListedOffsets, tp topicPartition) int64 {
+	if o, ok := l.Lookup(tp.topic, tp.partition); ok && o.Err == nil {
+		return o.Offset
+	}
+	return -1
+}
+
+// askBegin resolves Options.Start to offsets.
+func (e *Engine) askBegin(ctx context.Context, adm *kadm.Client, low, high kadm.ListedOffsets, topics []string) (kadm.ListedOffsets, error) {
 	switch {
 	case e.o.Start.Earliest:
-		begin = low
+		return low, nil
 	case e.o.Start.Latest:
-		begin = high
-	case !e.o.Start.At.IsZero():
-		var err error
-		if begin, err = adm.ListOffsetsAfterMilli(ctx, e.o.Start.At.UnixMilli(), e.o.Topics...); err == nil {
-			err = begin.Error()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("list offsets at %s: %w", e.o.Start.At, err)
-		}
+		return high, nil
+	case e.o.Start.At.IsZero():
+		return nil, nil
+	}
+	begin, err := adm.ListOffsetsAfterMilli(ctx, e.o.Start.At.UnixMilli(), topics...)
+	if err != nil && begin == nil {
+		return nil, fmt.Errorf("list offsets at %s: %w", e.o.Start.At, err)
+	}
+	return begin, nil
+}
+
+// askKnown returns, per topic, how many partitions it had when the group last committed for
+// any of them. It asks only when a partition has no committed offset: one beyond that number
+// was added later and begins at its log start, whatever Start says.
+func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFacts, found map[topicPartition]committed) (map[string]int32, error) {
+	fresh := false
+	for _, c := range found {
+		fresh = fresh || c.offset < 0
+	}
+	if !fresh {
+		return nil, nil
 	}
 	had, err := adm.FetchOffsets(ctx, e.o.Group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("fetch the group's offsets: %w", err)
 	}
-	out := kadm.ListedOffsets{}
-	for _, topic := range e.o.Topics {
-		if _, known := had[topic]; known && len(had[topic]) > 0 {
-			out[topic] = low[topic]
-		} else {
-			out[topic] = begin[topic]
+	known := map[string]int32{}
+	had.Each(func(o kadm.OffsetResponse) {
+		tp := topicPartition{o.Topic, o.Partition}
+		if _, err := facts.place(e.o.Group, tp).read(o.At, o.Metadata); err == nil {
+			known[o.Topic] = max(known[o.Topic], knownPartitions(o.Metadata))
 		}
-	}
-	return out, nil
+	})
+	return known, nil
 }
 
 // open gives a partition its window, or stops it for an operator. Called under mu.
@@ -237,6 +264,7 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 		go e.feed(p)
 		return
 	}
+	p.base = c
 	pos, err := p.place.read(c.offset, c.text)
 	switch {
 	case err == nil:
@@ -248,7 +276,7 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.topicPartition, c.offset))
 		return
 	}
-	if pos.next < b.low {
+	if b.low >= 0 && pos.next < b.low {
 		if !e.o.AcceptLoss {
 			e.stop(p, "records were deleted before they were read; go on with --accept-loss", "lost_from", pos.next, "lost_to", b.low)
 			return
@@ -269,10 +297,16 @@ func (e *Engine) accepted(tp topicPartition, offset int64) bool {
 	return false
 }
 
-// stop leaves a partition unread until an operator has decided; the others go on.
+// stop leaves a partition alone until an operator has decided; the others go on. What was
+// not settled of it is dropped: the next start calls it again. Called under mu.
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
-	p.stopped = true
 	e.o.Log.Error("partition stopped: "+why, append([]any{"topic", p.topic, "partition", p.partition}, attrs...)...)
+	e.drain(map[topicPartition]*partition{p.topicPartition: p})
+	p.stopped, p.gone = true, true
+	p.backlog, p.done = nil, nil
+	e.lanes.drop(p)
+	e.recount()
+	e.start()
 }
 
 // startOffsets tells kgo where to fetch from: our window decides, a stopped partition is
@@ -298,24 +332,25 @@ func (e *Engine) startOffsets(_ context.Context, offsets map[string]map[int32]kg
 	return offsets, nil
 }
 
-// fetchError reports trouble with reading. kgo goes on by itself, except where the
-// position does not exist.
+// fetchError reports trouble with reading. kgo goes on by itself, except where the position
+// does not exist or a batch is larger than it takes.
 func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p := e.parts[tp]
-	var passing interface{ Temporary() bool }
-	if p == nil || p.stopped || errors.As(err, &passing) && passing.Temporary() {
-		e.o.Log.WarnContext(ctx, "fetch", "topic", tp.topic, "partition", tp.partition, "error", err)
-		return
-	}
+	var lost *kgo.ErrDataLoss
 	var bomb *kgo.ErrDecompressTooLarge
-	if errors.As(err, &bomb) {
+	p := e.parts[tp]
+	switch {
+	case p == nil || p.stopped:
+	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
+		e.stop(p, "its position does not exist in the log", "error", err)
+		return
+	case errors.As(err, &bomb):
 		e.stop(p, "a compressed batch is larger than the bridge takes", "error", err)
 		return
 	}
-	e.stop(p, "its position cannot be read", "error", err)
+	e.o.Log.WarnContext(ctx, "fetch", "topic", tp.topic, "partition", tp.partition, "error", err)
 }

@@ -10,18 +10,21 @@ import (
 
 // The window text travels in the metadata of every offset commit. Form, before base64:
 //
-//	version (1 byte, 1) | kind (1 byte) | hash (16 bytes) | payload
+//	version (1 byte, 1) | kind (1 byte) | partitions (4 bytes) | hash (16 bytes) | payload
 //
+// partitions is how many the topic had: a partition beyond it was added later.
 // kind 0: a bitset, bit i for offset next+i, set when finished. kind 1: run lengths as
 // unsigned varints, by turns unfinished and finished, beginning at next. The hash is
-// SHA-256, cut to 16 bytes, over the commit's place, next, kind and payload: a text that
+// SHA-256, cut to 16 bytes, over the commit's place, next, and all the rest: a text that
 // was moved to another offset, partition, group, topic or cluster does not verify.
 const (
 	textVersion = 1
 	kindBits    = 0
 	kindRuns    = 1
 	textHash    = 16
-	textHead    = 2 + textHash
+	textCount   = 2 // where partitions begins
+	textSum     = textCount + 4
+	textHead    = textSum + textHash
 
 	// maxText is the broker's default offset.metadata.max.bytes.
 	maxText = 4096
@@ -36,6 +39,7 @@ type place struct {
 	topicID   [16]byte
 	group     string
 	partition int32
+	count     int32 // partitions of the topic; not part of the place, but written down with it
 }
 
 // text writes a position in at most maxText bytes, provided that the window admitted by
@@ -45,7 +49,8 @@ func (at place) text(p position) (string, error) {
 	if bits := bitPayload(p); bits != nil && len(bits) < len(payload) {
 		kind, payload = kindBits, bits
 	}
-	raw := append([]byte{textVersion, kind}, at.hash(p.next, kind, payload)...)
+	raw := binary.BigEndian.AppendUint32([]byte{textVersion, kind}, uint32(at.count))
+	raw = append(raw, at.hash(p.next, raw, payload)...)
 	s := base64.RawStdEncoding.EncodeToString(append(raw, payload...))
 	if len(s) > maxText {
 		return "", fmt.Errorf("window text of %d bytes for partition %d at %d", len(s), at.partition, p.next)
@@ -60,7 +65,7 @@ func (at place) read(next int64, text string) (position, error) {
 		return position{}, errForeignText
 	}
 	kind, payload := raw[1], raw[textHead:]
-	if string(raw[2:textHead]) != string(at.hash(next, kind, payload)) {
+	if string(raw[textSum:textHead]) != string(at.hash(next, raw[:textSum], payload)) {
 		return position{}, errForeignText
 	}
 	switch kind {
@@ -72,7 +77,16 @@ func (at place) read(next int64, text string) (position, error) {
 	return position{}, errForeignText
 }
 
-func (at place) hash(next int64, kind byte, payload []byte) []byte {
+// knownPartitions is how many partitions the topic had when a verified text was written.
+func knownPartitions(text string) int32 {
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(raw) < textHead {
+		return 0
+	}
+	return int32(binary.BigEndian.Uint32(raw[textCount:]))
+}
+
+func (at place) hash(next int64, head, payload []byte) []byte {
 	h := sha256.New()
 	for _, s := range []string{at.cluster, at.group} { // lengths first: no two places read alike
 		_ = binary.Write(h, binary.BigEndian, int64(len(s)))
@@ -81,7 +95,7 @@ func (at place) hash(next int64, kind byte, payload []byte) []byte {
 	h.Write(at.topicID[:])
 	_ = binary.Write(h, binary.BigEndian, at.partition)
 	_ = binary.Write(h, binary.BigEndian, next)
-	h.Write([]byte{textVersion, kind})
+	h.Write(head)
 	h.Write(payload)
 	return h.Sum(nil)[:textHash]
 }

@@ -2,6 +2,8 @@ package produce
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,6 +28,15 @@ const (
 	HeaderDeadAttempts     = deadPrefix + "attempts"
 	HeaderDeadFirstAttempt = deadPrefix + "first-attempt" // RFC 3339
 	HeaderDeadReplays      = deadPrefix + "replays"
+	HeaderDeadLength       = deadPrefix + "length" // of an original that was too large to keep
+	HeaderDeadSHA256       = deadPrefix + "sha256" // of the same, hex
+)
+
+// maxLetter is the size of an original that a dead letter keeps: with its headers it stays
+// below what a topic takes by default. Of a larger one it keeps place, length and hash.
+const (
+	maxLetter    = 800 << 10
+	maxLetterKey = 64 << 10
 )
 
 // maxErrorText bounds foreign words in headers (security.md G8).
@@ -61,6 +72,13 @@ func (e *Encoder) DeadLetter(ctx context.Context, in *kgo.Record, d DeadLetter) 
 	}
 	add(HeaderDeadReplays, itoa(int64(d.Replays)))
 	add(HeaderEventID, d.EventID)
+	if len(in.Value)+len(in.Key) > maxLetter {
+		sum := sha256.Sum256(in.Value)
+		add(HeaderDeadLength, itoa(int64(len(in.Value))))
+		add(HeaderDeadSHA256, hex.EncodeToString(sum[:]))
+		r.Value = nil
+		r.Key = in.Key[:min(len(in.Key), maxLetterKey)]
+	}
 	size := 0
 	for _, h := range in.Headers {
 		// An input that carries more than this is not carried on: the letter must stay writable.

@@ -2,6 +2,7 @@ package produce
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -255,7 +256,7 @@ func (t *Transactor) commitOffsets(ctx context.Context, b Batch) error {
 		for _, topic := range resp.Topics {
 			for _, p := range topic.Partitions {
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					return offsetError(topic.Topic, p.Partition, err)
+					return offsetError(topic.Topic, topic.TopicID, p.Partition, err)
 				}
 			}
 		}
@@ -286,11 +287,15 @@ func (t *Transactor) offsetRequest(b Batch, id int64, epoch int16) *kmsg.TxnOffs
 	return req
 }
 
-func offsetError(topic string, partition int32, err error) error {
+// offsetError names a topic as the broker did: by name or, from version 6 on, by id.
+func offsetError(topic string, id [16]byte, partition int32, err error) error {
 	for _, stale := range []error{kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.FencedInstanceID, kerr.StaleMemberEpoch, kerr.RebalanceInProgress} {
 		if errors.Is(err, stale) {
 			return fmt.Errorf("%w: %w", ErrFenced, err)
 		}
+	}
+	if topic == "" {
+		topic = hex.EncodeToString(id[:])
 	}
 	return fmt.Errorf("commit offset of %s/%d: %w", topic, partition, err)
 }

@@ -1,0 +1,242 @@
+package consume_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// free is an engine whose handlings of keys stuck* wait until their context ends, as at an
+// open breaker, and notes the others.
+type free struct {
+	e    *consume.Engine
+	stop func() error
+	mu   sync.Mutex
+	keys []string
+}
+
+func (r *rig) startFree(slot string, o consume.Options) *free {
+	z := &free{}
+	opts := append(r.opts(), kgo.FetchMaxWait(100*time.Millisecond))
+	tx, err := produce.NewTransactor(produce.TransactorOptions{Client: opts, Group: "g", TransactionalID: "g-" + slot})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	o.Client, o.Group, o.Topics, o.Refuse, o.Journal = opts, "g", []string{"in"}, refuse, journal
+	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
+	z.e, err = consume.New(func(_ context.Context, in *kgo.Record) (consume.Task, error) {
+		return consume.Task{Key: string(in.Key), Pool: "app", Handle: func(ctx context.Context) (consume.Outcome, error) {
+			if strings.HasPrefix(string(in.Key), "stuck") {
+				<-ctx.Done()
+				return consume.Outcome{}, context.Cause(ctx)
+			}
+			z.mu.Lock()
+			z.keys = append(z.keys, fmt.Sprintf("%s p%d", in.Key, in.Partition))
+			z.mu.Unlock()
+			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
+		}}, nil
+	}, tx, o)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- z.e.Run(ctx) }()
+	z.stop = func() error { cancel(); return <-done }
+	r.t.Cleanup(func() { cancel(); time.Sleep(time.Hour) })
+	return z
+}
+
+func (r *rig) put(p int32, key, value string) {
+	cl := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(8<<20))
+	defer cl.Close()
+	if err := cl.ProduceSync(r.t.Context(), &kgo.Record{Topic: "in", Partition: p, Key: []byte(key), Value: []byte(value)}).FirstErr(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) putN(p int32, n int, key string) {
+	cl := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	defer cl.Close()
+	for range n {
+		cl.Produce(r.t.Context(), &kgo.Record{Topic: "in", Partition: p, Key: []byte(key), Value: []byte("v")}, nil)
+	}
+	if err := cl.Flush(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// The backlog drains into the window, nothing settles: nobody resumes.
+func TestEmptiedBacklogIsResumed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		r.putN(0, 4000, "stuck")
+		r.putN(0, 10, "free")
+		z := r.startFree("a", earliest)
+		time.Sleep(10 * time.Minute)
+		z.mu.Lock()
+		n := len(z.keys)
+		z.mu.Unlock()
+		_ = z.stop()
+		if n != 10 {
+			t.Error("partition is paused for ever with an empty backlog")
+		}
+	})
+}
+
+// Bytes fall by a revoke: nobody resumes.
+func TestBytesFreedByARevokeAreUsed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		for p := range int32(parts) {
+			r.put(p, fmt.Sprintf("stuck%d", p), strings.Repeat("x", 250-6))
+		}
+		o := earliest
+		o.MaxBytes = 1000
+		a := r.startFree("a", o)
+		time.Sleep(time.Minute)
+		b := r.startFree("b", o)
+		time.Sleep(2 * time.Minute)
+		for p := range int32(parts) {
+			r.put(p, fmt.Sprintf("free%d", p), "v")
+		}
+		time.Sleep(10 * time.Minute)
+		n := len(a.keys) + len(b.keys)
+		_, _ = a.stop(), b.stop()
+		if n != 4 {
+			t.Errorf("%d of 4 handled", n)
+		}
+	})
+}
+
+// start: latest with two instances: the one that is later to ask must not take the partitions
+// of the other for all there were.
+func TestTwoInstancesStartAtLatestTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		for p := range int32(parts) {
+			r.put(p, "old", "0")
+		}
+		first := true
+		r.cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+			r.cluster.KeepControl()
+			if first { // the first to ask is slow by 300 ms
+				first = false
+				r.cluster.SleepControl(func() { time.Sleep(300 * time.Millisecond) })
+			}
+			return nil, nil, false
+		})
+		o := consume.Options{Start: consume.Start{Latest: true}}
+		a, b := r.startFree("a", o), r.startFree("b", o)
+		time.Sleep(time.Minute)
+		if len(a.keys)+len(b.keys) > 0 {
+			t.Error("fired")
+		}
+		_, _ = a.stop(), b.stop()
+	})
+}
+
+// A transaction error before anything of ours is committed leaves the operator's position.
+func TestAcceptedPositionSurvivesAFailedTransaction(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		r.put(0, "k", "0")
+		r.put(0, "k", "1")
+		cl := r.client()
+		defer cl.Close()
+		var o kadm.Offsets
+		o.Add(kadm.Offset{Topic: "in", Partition: 0, At: 1, LeaderEpoch: -1})
+		if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), "g", o); err != nil {
+			t.Fatal(err)
+		}
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Group: "g", Err: kerr.InvalidTxnState, Count: 1})
+		opt := earliest
+		opt.AcceptPosition = []consume.AcceptedPosition{{Topic: "in", Partition: 0, Offset: 1}}
+		z := r.startFree("a", opt)
+		time.Sleep(time.Minute)
+		got := len(r.read("out"))
+		_ = z.stop()
+		if got != 1 || r.logged("changed by somebody else") {
+			t.Errorf("%d results; log:\n%s", got, r.logs.String())
+		}
+	})
+}
+
+// A partition that stopped takes no memory from the others.
+func TestStoppedPartitionHoldsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		r.put(0, "bad", "0")
+		for i := range 20 {
+			r.put(0, fmt.Sprintf("k%d", i), strings.Repeat("x", 40))
+		}
+		huge := &kgo.Record{Topic: "dlq", Value: make([]byte, 2<<20)}
+		o := earliest
+		o.MaxRecord, o.MaxBytes = 10<<20, 1200
+		o.Refuse = func(*kgo.Record, string, error) consume.Outcome { return consume.Outcome{Records: []*kgo.Record{huge}} }
+		e := r.start(setup{options: o, handle: func(in *kgo.Record) (consume.Outcome, error) {
+			if string(in.Key) == "bad" {
+				return consume.Outcome{Records: []*kgo.Record{huge}}, nil
+			}
+			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
+		}})
+		r.eventually("alert", func() bool { return r.logged("not even the dead letter") })
+		before := len(r.read("out"))
+		for i := range 30 {
+			r.put(1, fmt.Sprintf("o%d", i), strings.Repeat("y", 400))
+		}
+		time.Sleep(10 * time.Minute)
+		if len(r.read("out")) < before+30 {
+			t.Error("the others stand still")
+		}
+		_ = e.stop()
+	})
+}
+
+// kgo goes on by itself after most errors.
+func TestOneFetchErrorStopsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.start(setup{options: earliest})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.UnknownServerError, Count: 1})
+		r.send(40, 40)
+		time.Sleep(10 * time.Minute)
+		n := len(r.read("out"))
+		if n != 40 {
+			t.Errorf("log:\n%s", r.logs.String())
+		}
+		_ = e.stop()
+	})
+}
+
+// A partition without a leader cannot be asked for its bounds; the others are read on.
+func TestLeaderlessPartitionHoldsNoOther(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		r.send(40, 40)
+		e := r.start(setup{options: earliest})
+		r.wantEachOnce(40, 40)
+		_ = e.stop()
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: "in", Partitions: []int32{3}, Err: kerr.UnknownServerError, Count: -1})
+		for p := range int32(parts) {
+			r.put(p, fmt.Sprintf("p%d", p), "0")
+		}
+		e = r.start(setup{options: earliest})
+		r.eventually("the others' results", func() bool { return r.called() >= 43 })
+		_ = e.stop()
+	})
+}
