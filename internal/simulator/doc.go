@@ -1,10 +1,16 @@
-// Package simulator is a strict Alipay: both gateways in one [http.Handler], with trades
-// that live and die, a journal of what arrived and what took effect, and faults before and
-// after the effect.
+// Package simulator is a strict Alipay: both gateways in one [http.Handler], in key and in
+// certificate mode, with trades that live and die, buyers, notifications, a journal of what
+// arrived and what took effect, quirks that the real gateways have, and faults before and after
+// the effect.
 //
 // It is written from Alipay's pages and from docs/alipay.md, and shares no code with the
 // package alipay on purpose: an error made twice would cancel out and stay unseen. Where the
 // documents are silent, the comment says [inferred].
+//
+// It does not know: SM2, the v3 gateway, methods other than the five, contracts and products
+// (every app may call everything), risk rules, forbidden words, rate limits of its own, the age
+// of timestamps at the classic gateway, settlement and funds, the states of Koubei orders
+// (they are what was put there).
 //
 // It is a teacher, not a server: it keeps everything in memory and must never stand in for
 // Alipay outside tests, demos and development.

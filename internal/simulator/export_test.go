@@ -17,3 +17,9 @@ func CertSN(text string) (string, error) {
 
 // RootSN is that of a bundle.
 func RootSN(bundle string) (string, error) { return rootSN(bundle) }
+
+// EncryptContent and DecryptContent let the vectors and the fuzzer reach the encryption.
+func EncryptContent(key, plain []byte) string { return encryptContent(key, plain) }
+
+// DecryptContent undoes EncryptContent.
+func DecryptContent(key []byte, text string) ([]byte, error) { return decryptContent(key, text) }
