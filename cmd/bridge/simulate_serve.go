@@ -165,6 +165,6 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	if s.Shutdown(stopping) != nil {
 		_ = s.Close()
 	}
-	_ = <-served // the listener is closed: it says only that
+	<-served // the listener is closed: it says only that
 	return nil
 }
