@@ -284,8 +284,11 @@ func (s *servers) registry(b *testing.B) *avro.Registry {
 	return r
 }
 
-func (s *servers) kafka() []kgo.Opt {
-	return kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute})
+func (s *servers) kafka(b *testing.B) []kgo.Opt {
+	b.Helper()
+	limits, err := fetchLimits()
+	check(b, err)
+	return append(kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}), limits...)
 }
 
 // bridge handles n events and returns events per second.
@@ -297,7 +300,7 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
 	input := consume.Input{Accounts: []order.Account{"shop"}, Default: "shop"}
 	service, err := newService(parts{
-		kafka: s.kafka(), slot: "bench", registry: s.registry(b), topics: topicsOf(topics),
+		kafka: s.kafka(b), slot: "bench", registry: s.registry(b), topics: topicsOf(topics),
 		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.Input{topics.Inputs[0].Name: input}},
 		apps:     map[string]appParts{"main": {app: s.app(b, inFlight, signer), calls: guard, queries: guard}},
 		accounts: map[order.Account]accountParts{"shop": {app: "main", environment: "simulator", planner: planner}},
@@ -344,7 +347,7 @@ func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
 	client := s.app(b, 1, alipay.NewRSASigner(key)).Client(alipay.Merchant{})
 	codec := order.NewCodec(s.registry(b))
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
-	cl, err := kgo.NewClient(append(s.kafka(), kgo.ConsumerGroup(topics.Results), kgo.ConsumeTopics(topics.Inputs[0].Name), kgo.DisableAutoCommit())...)
+	cl, err := kgo.NewClient(append(s.kafka(b), kgo.ConsumerGroup(topics.Results), kgo.ConsumeTopics(topics.Inputs[0].Name), kgo.DisableAutoCommit())...)
 	check(b, err)
 	defer cl.Close()
 	start := time.Now()
