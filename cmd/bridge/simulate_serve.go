@@ -165,6 +165,8 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	if s.Shutdown(stopping) != nil {
 		_ = s.Close()
 	}
-	<-served // the listener is closed: it says only that
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
 	return nil
 }
