@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -118,38 +117,6 @@ func inputsOf(inputs []config.Input) map[string]consume.Input {
 		out[in.Name] = o
 	}
 	return out
-}
-
-func appOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
-	key, err := alipay.ParsePrivateKey([]byte(a.PrivateKeyFile.Text.Reveal()))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.PrivateKeyFile.Path, err)
-	}
-	roots, err := rootsOf(a.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	inFlight := a.InFlight + a.Queries.InFlight
-	if a.Kind == config.AlipayHK {
-		keys := map[string]*rsa.PublicKey{}
-		for version, f := range a.PlatformKeys {
-			if keys[version], err = alipay.ParsePublicKey([]byte(f.Text)); err != nil {
-				return nil, fmt.Errorf("%s: %w", f.Path, err)
-			}
-		}
-		return alipay.NewHK(alipay.HKOptions{
-			URL: a.URL, ClientID: a.ClientID, Signer: alipay.NewRSASigner(key), KeyVersion: a.KeyVersion, PlatformKeys: keys,
-			InFlight: inFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, RootCAs: roots, Tracer: tracer,
-		})
-	}
-	theirs, err := alipay.ParsePublicKey([]byte(a.AlipayPublicKeyFile.Text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.AlipayPublicKeyFile.Path, err)
-	}
-	return alipay.NewOpenAPI(alipay.OpenAPIOptions{
-		URL: a.URL, AppID: a.AppID, Signer: alipay.NewRSASigner(key), AlipayKey: theirs,
-		InFlight: inFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, RootCAs: roots, Tracer: tracer,
-	})
 }
 
 func guardOptions(a config.App) breaker.Options {

@@ -21,6 +21,15 @@ const (
 	Simulator  Environment = "simulator"  // `bridge simulate`
 )
 
+// Mode says what an openapi app trusts Alipay's signatures by.
+type Mode string
+
+// The modes ("access mode" of the app in Alipay's console).
+const (
+	KeyMode         Mode = "key"         // Alipay's public key
+	CertificateMode Mode = "certificate" // three certificate files; Alipay's successors are downloaded
+)
+
 // App is one Alipay app: gateway, keys, limits and breaker, shared by its accounts.
 type App struct {
 	Kind        Kind        `yaml:"kind"`
@@ -35,11 +44,25 @@ type App struct {
 	PlatformKeys        map[string]File `yaml:"platform_keys,omitempty"`          // alipayhk: theirs, by version
 	CAFile              File            `yaml:"ca_file,omitempty"`                // roots instead of the system's
 
+	// openapi only: certificates, coding and changes of keys.
+	Mode               Mode        `yaml:"mode,omitempty"`                  // [key]
+	AppCertFile        File        `yaml:"app_cert_file,omitempty"`         // mode certificate, as the next two
+	AlipayCertFile     File        `yaml:"alipay_cert_file,omitempty"`      //
+	AlipayRootCertFile File        `yaml:"alipay_root_cert_file,omitempty"` //
+	Charset            string      `yaml:"charset,omitempty"`               // utf-8, gbk or gb2312 [utf-8]
+	SignType           string      `yaml:"sign_type,omitempty"`             // RSA2 or RSA, which needs allow_weak [RSA2]
+	AllowWeak          bool        `yaml:"allow_weak,omitempty"`            // permits RSA (SHA-1) and keys below 2048 bits
+	AESKeyFile         SecretFile  `yaml:"aes_key_file,omitempty"`          // contents are encrypted both ways
+	NextPrivateKeyFile SecretFile  `yaml:"next_private_key_file,omitempty"` // to change over to when Alipay refuses ours
+	MoreAlipayKeys     []AlipayKey `yaml:"more_alipay_keys,omitempty"`      // mode key: trusted besides
+
 	InFlight       int           `yaml:"in_flight"`       // attempts at a time
 	Rate           float64       `yaml:"rate"`            // attempts that begin per second; 0: no limit
 	Burst          int           `yaml:"burst"`           // attempts that may begin at once under rate
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` //
 	Timeout        time.Duration `yaml:"timeout"`         // of one attempt [openapi 15s, alipayhk 8s]
+	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection; below the time after which gateways reset
+	HTTP2          bool          `yaml:"http2,omitempty"` // offers HTTP/2 beside HTTP/1.1
 
 	Queries Limits  `yaml:"queries"` // of events on query topics, besides the above
 	Breaker Breaker `yaml:"breaker"`
@@ -47,7 +70,14 @@ type App struct {
 }
 
 func (a *App) defaults() {
-	a.InFlight, a.Burst, a.ConnectTimeout = 256, 1, 3*time.Second
+	a.InFlight, a.Burst, a.ConnectTimeout, a.IdleTimeout = 256, 1, 3*time.Second, 30*time.Second
+}
+
+// AlipayKey is a public key of Alipay's that is trusted besides the first, for the time of a
+// change.
+type AlipayKey struct {
+	File  File   `yaml:"file"`
+	Until string `yaml:"until,omitempty"` // a time (RFC 3339); empty: no end is known
 }
 
 // complete fills in what depends on the kind and on other settings of the app.
@@ -63,6 +93,21 @@ func (a *App) complete(fs *findings, path string) {
 	}
 	if !fs.given(path + ".queries.in_flight") {
 		a.Queries.InFlight = max(1, a.InFlight/8)
+	}
+	if a.Kind == OpenAPI {
+		a.completeOpenAPI(fs, path)
+	}
+}
+
+func (a *App) completeOpenAPI(fs *findings, path string) {
+	if !fs.given(path + ".mode") {
+		a.Mode = KeyMode
+	}
+	if !fs.given(path + ".charset") {
+		a.Charset = "utf-8"
+	}
+	if !fs.given(path + ".sign_type") {
+		a.SignType = "RSA2"
 	}
 }
 

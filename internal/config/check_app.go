@@ -62,12 +62,11 @@ func (fs *findings) foreign(path string, owner Kind) {
 
 func (a App) checkKind(fs *findings, path string) {
 	fs.required(path+".private_key_file", a.PrivateKeyFile.IsZero(), "the file with our private key")
-	if strings.Contains(a.PrivateKeyFile.Text.Reveal(), "PUBLIC KEY-----") {
-		fs.add(path+".private_key_file", "%s holds a public key; want our private one", a.PrivateKeyFile.Path)
-	}
+	fs.privateKey(path+".private_key_file", a.PrivateKeyFile)
 	if a.Kind == AlipayHK {
-		fs.foreign(path+".app_id", OpenAPI)
-		fs.foreign(path+".alipay_public_key_file", OpenAPI)
+		for _, key := range openAPIKeys {
+			fs.foreign(path+"."+key, OpenAPI)
+		}
 		fs.required(path+".client_id", a.ClientID == "", "the Client-Id that AlipayHK gave")
 		fs.required(path+".platform_keys", len(a.PlatformKeys) == 0 && !fs.bad[path+".platform_keys"], "AlipayHK's public key files by version")
 		fs.word(path+".client_id", a.ClientID)
@@ -82,8 +81,15 @@ func (a App) checkKind(fs *findings, path string) {
 	fs.foreign(path+".key_version", AlipayHK)
 	fs.required(path+".app_id", a.AppID == "", "the app's number at Alipay")
 	fs.word(path+".app_id", a.AppID)
-	fs.required(path+".alipay_public_key_file", a.AlipayPublicKeyFile.IsZero(), "the file with Alipay's public key")
-	fs.publicKey(path+".alipay_public_key_file", a.AlipayPublicKeyFile)
+	a.checkMode(fs, path)
+	a.checkCoding(fs, path)
+	fs.privateKey(path+".next_private_key_file", a.NextPrivateKeyFile)
+}
+
+func (fs *findings) privateKey(path string, f SecretFile) {
+	if strings.Contains(f.Text.Reveal(), "PUBLIC KEY-----") {
+		fs.add(path, "%s holds a public key; want our private one", f.Path)
+	}
 }
 
 func (fs *findings) publicKey(path string, f File) {
@@ -152,17 +158,27 @@ func (a App) checkMarks(fs *findings, path string) {
 	if a.Environment == Simulator {
 		return
 	}
-	keys := map[string]string{
-		".private_key_file": a.PrivateKeyFile.Text.Reveal(), ".alipay_public_key_file": a.AlipayPublicKeyFile.Text,
-	}
-	for version, f := range a.PlatformKeys {
-		keys[".platform_keys."+version] = f.Text
-	}
-	for key, text := range keys {
+	for key, text := range a.keyTexts() {
 		if strings.Contains(text, SimulatorMark) {
 			fs.add(path+key, "is a key of the simulator, which is no secret; want one for %s, or environment: simulator", a.Environment)
 		}
 	}
+}
+
+// keyTexts returns what every key and certificate file of the app holds, by setting.
+func (a App) keyTexts() map[string]string {
+	keys := map[string]string{
+		".private_key_file": a.PrivateKeyFile.Text.Reveal(), ".next_private_key_file": a.NextPrivateKeyFile.Text.Reveal(),
+		".aes_key_file": a.AESKeyFile.Text.Reveal(), ".alipay_public_key_file": a.AlipayPublicKeyFile.Text,
+		".app_cert_file": a.AppCertFile.Text, ".alipay_cert_file": a.AlipayCertFile.Text, ".alipay_root_cert_file": a.AlipayRootCertFile.Text,
+	}
+	for i, k := range a.MoreAlipayKeys {
+		keys[index(".more_alipay_keys", i)+".file"] = k.File.Text
+	}
+	for version, f := range a.PlatformKeys {
+		keys[".platform_keys."+version] = f.Text
+	}
+	return keys
 }
 
 func (a App) checkLimits(fs *findings, path string) {
@@ -172,6 +188,7 @@ func (a App) checkLimits(fs *findings, path string) {
 	fs.rate(path+".queries", a.Queries.Rate, a.Queries.Burst)
 	fs.duration(path+".connect_timeout", a.ConnectTimeout, 100*time.Millisecond, time.Minute)
 	fs.duration(path+".timeout", a.Timeout, 500*time.Millisecond, 5*time.Minute)
+	fs.duration(path+".idle_timeout", a.IdleTimeout, time.Second, 10*time.Minute)
 }
 
 func (fs *findings) rate(path string, rate float64, burst int) {

@@ -1,0 +1,67 @@
+package config
+
+import "time"
+
+// openAPIKeys are the settings that only an app of the classic gateway has.
+var openAPIKeys = []string{
+	"app_id", "alipay_public_key_file", "mode", "app_cert_file", "alipay_cert_file", "alipay_root_cert_file", "charset",
+	"sign_type", "allow_weak", "aes_key_file", "next_private_key_file", "more_alipay_keys",
+}
+
+// checkMode wants either Alipay's public key or the three certificate files.
+func (a App) checkMode(fs *findings, path string) {
+	if !fs.oneOf(path+".mode", string(a.Mode), string(KeyMode), string(CertificateMode)) {
+		return
+	}
+	certs := []struct {
+		key, what string
+		file      File
+	}{
+		{".app_cert_file", "the file with the app's certificate", a.AppCertFile},
+		{".alipay_cert_file", "the file with Alipay's certificate", a.AlipayCertFile},
+		{".alipay_root_cert_file", "the file with Alipay's root certificates", a.AlipayRootCertFile},
+	}
+	if a.Mode == CertificateMode {
+		fs.otherMode(path+".alipay_public_key_file", KeyMode)
+		fs.otherMode(path+".more_alipay_keys", KeyMode)
+		for _, c := range certs {
+			fs.required(path+c.key, c.file.IsZero(), c.what)
+			fs.publicKey(path+c.key, c.file)
+		}
+		return
+	}
+	for _, c := range certs {
+		fs.otherMode(path+c.key, CertificateMode)
+	}
+	fs.required(path+".alipay_public_key_file", a.AlipayPublicKeyFile.IsZero(), "the file with Alipay's public key")
+	fs.publicKey(path+".alipay_public_key_file", a.AlipayPublicKeyFile)
+	for i, k := range a.MoreAlipayKeys {
+		k.check(fs, index(path+".more_alipay_keys", i))
+	}
+}
+
+// otherMode refuses a setting of the mode that the app is not in.
+func (fs *findings) otherMode(path string, owner Mode) {
+	if fs.given(path) {
+		fs.add(path, "belongs to mode %s; leave it out", owner)
+	}
+}
+
+func (k AlipayKey) check(fs *findings, path string) {
+	fs.required(path+".file", k.File.IsZero(), "the file with Alipay's public key")
+	fs.publicKey(path+".file", k.File)
+	if k.Until == "" {
+		return
+	}
+	if _, err := time.Parse(time.RFC3339, k.Until); err != nil {
+		fs.add(path+".until", "is %s; want a time such as 2026-01-31T08:00:00+08:00", fs.text(path+".until"))
+	}
+}
+
+// checkCoding holds charset and sign type against the public parameters of those names.
+func (a App) checkCoding(fs *findings, path string) {
+	fs.oneOf(path+".charset", a.Charset, "utf-8", "gbk", "gb2312")
+	if fs.oneOf(path+".sign_type", a.SignType, "RSA2", "RSA") && a.SignType == "RSA" && !a.AllowWeak {
+		fs.add(path+".sign_type", "is RSA, which signs with SHA-1; want RSA2, or allow_weak: true")
+	}
+}
