@@ -4,7 +4,7 @@
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
 
-.PHONY: build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder
 build:
@@ -45,6 +45,10 @@ bench:
 ## integration: the main job on a real Kafka and a real registry
 integration:
 	go test -tags integration -count=1 -timeout 15m ./integration
+
+## seeds: the main job in virtual time with a hundred seeds; BRIDGE_SEEDS=17-17 repeats one
+seeds:
+	BRIDGE_SEEDS=$${BRIDGE_SEEDS:-100} go test -count=1 -timeout 15m -run '^TestMainJob$$' ./cmd/bridge
 
 ## interop: the official SDKs of Java, Node and Python call the simulator
 interop:

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,7 +61,8 @@ func TestKilledThreeTimes(t *testing.T) {
 	for range kills {
 		p := tw.run("a")
 		await(t, "200 calls in flight", time.Minute, func() bool { return tw.inFlight.Load() >= 200 })
-		time.Sleep(time.Duration(500+rand.IntN(2000)) * time.Millisecond) // anywhere in its work
+		enough := tw.sim.Totals().Executions + rand.IntN(500) // anywhere in its work
+		await(t, "some more effects", time.Minute, func() bool { return tw.sim.Totals().Executions >= enough })
 		await(t, "200 calls in flight", time.Minute, func() bool { return tw.inFlight.Load() >= 200 })
 		n := tw.inFlight.Load()
 		p.kill()
@@ -89,19 +91,27 @@ func TestTwoSlots(t *testing.T) {
 	events := orders(6000)
 	tw.send(events)
 	a := tw.run("a")
-	await(t, "a works", time.Minute, func() bool { return len(tw.sim.Journal().Executions) > 300 })
+	await(t, "a works", time.Minute, func() bool { return tw.sim.Totals().Executions > 300 })
 	b := tw.run("b")
-	time.Sleep(4 * time.Second)
+	tw.bothWork(b)
 	b.stop(t)
 	if n := tw.executions(); n != 0 {
 		t.Errorf("joining and leaving repeated %d requests", n)
 	}
 	b = tw.run("b")
-	time.Sleep(3 * time.Second)
+	tw.bothWork(b)
 	b.kill()
 	wantEachOnce(t, events, tw.results(len(events), 3*time.Minute))
 	tw.executions()
 	a.stop(t)
+}
+
+// bothWork waits until a second instance has its partitions and some hundred effects came since.
+func (tw *town) bothWork(second *process) {
+	tw.t.Helper()
+	await(tw.t, "the second instance has partitions", time.Minute, func() bool { return strings.Contains(second.log.String(), "partitions assigned") })
+	enough := tw.sim.Totals().Executions + 400
+	await(tw.t, "both work", time.Minute, func() bool { return tw.sim.Totals().Executions >= enough })
 }
 
 // TestLostAnswersOnRealKafka: requests and answers are lost at random; nothing takes effect
@@ -135,7 +145,7 @@ func TestBrokerRestart(t *testing.T) {
 	events := orders(3000)
 	tw.send(events)
 	p := tw.run("a")
-	await(t, "it works", time.Minute, func() bool { return len(tw.sim.Journal().Executions) > 300 })
+	await(t, "it works", time.Minute, func() bool { return tw.sim.Totals().Executions > 300 })
 	script(t, "kill")
 	script(t, "resume")
 	wantEachOnce(t, events, tw.results(len(events), 3*time.Minute))

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +63,7 @@ func newJob(t *testing.T, seed uint64, faults ...simulator.Fault) *job {
 	trades, orders := holdings(s.events, app.App.ID, time.Now())
 	s.sim, err = simulator.New(simulator.Options{
 		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App}, Seed: seed, Faults: faults, Trades: trades, ItemOrders: orders,
+		Quirks:  simulator.AllQuirks(),
 		Latency: simulator.Latency{Fixed: 20 * time.Millisecond, Jitter: 200 * time.Millisecond},
 	})
 	try(t, err)
@@ -116,9 +119,31 @@ func (j *job) run(t *testing.T) *report {
 	return newReport(j.stage, c)
 }
 
-// The main job, with the seed's losses of requests and answers: every promise holds.
+// seeds are those of TestMainJob: the first five, or those of BRIDGE_SEEDS, "100" for the
+// first hundred and "17-17" for one that failed.
+func seeds(t *testing.T) (from, to uint64) {
+	t.Helper()
+	text := os.Getenv("BRIDGE_SEEDS")
+	if text == "" {
+		return 0, 5
+	}
+	if first, last, ok := strings.Cut(text, "-"); ok {
+		from, err := strconv.ParseUint(first, 10, 32)
+		try(t, err)
+		to, err := strconv.ParseUint(last, 10, 32)
+		try(t, err)
+		return from, to + 1
+	}
+	to, err := strconv.ParseUint(text, 10, 32)
+	try(t, err)
+	return 0, to
+}
+
+// The main job, with all quirks and the seed's losses of requests and answers: every promise
+// holds. A failing seed is in the subtest's name.
 func TestMainJob(t *testing.T) {
-	for seed := range uint64(5) {
+	from, to := seeds(t)
+	for seed := from; seed < to; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 3))
