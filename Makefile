@@ -30,6 +30,7 @@ lint:
 
 ## check: what must be green before a commit
 check: fmt lint race
+	go test -tags vault -run Vault ./internal/alipay
 
 ## fuzz: every fuzz target for FUZZ (60s) each
 fuzz:
