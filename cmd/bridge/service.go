@@ -29,6 +29,8 @@ type parts struct {
 	apps     map[string]appParts
 	accounts map[order.Account]accountParts
 	options  consume.Options // figures that both engines share
+	masker   *order.Masker   // of results and snapshots; nil hides all that is personal
+	headers  []string        // of input records that outputs keep
 
 	transactionTimeout time.Duration
 	tracer             trace.Tracer
@@ -79,8 +81,8 @@ type pipeline struct {
 }
 
 func newService(p parts) (*service, error) {
-	s := &service{parts: p, codec: order.NewCodec(p.registry)}
-	s.encoder = produce.NewEncoder(s.codec, p.topics, nil)
+	s := &service{parts: p, codec: order.NewCodec(p.registry).WithMasker(p.masker)}
+	s.encoder = produce.NewEncoder(s.codec, p.topics, p.headers)
 	for _, pipe := range []struct {
 		name    string
 		parts   pipelineParts

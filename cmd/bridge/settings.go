@@ -38,6 +38,10 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 			MaxRecord: int(c.Delivery.MaxRecord), RevokeBound: c.Delivery.RevokeBound, Grace: c.Delivery.Grace,
 		},
 		transactionTimeout: c.Kafka.TransactionTimeout, tracer: tracer, log: log,
+		headers: c.Kafka.Headers,
+	}
+	if p.masker, err = order.NewMasker(order.MaskOptions{Key: []byte(c.Privacy.KeyFile.Text.Reveal()), Clear: c.Privacy.Clear}); err != nil {
+		return parts{}, fmt.Errorf("privacy: %w", err)
 	}
 	if p.options.Start, err = consume.ParseStart(c.Kafka.Start); err != nil {
 		return parts{}, err

@@ -11,20 +11,26 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/schemas"
 )
 
 // Keys of these tests: ours, Alipay's, and its next one.
@@ -86,7 +92,10 @@ func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func loadSettings(t *testing.T, app, more string) config.Config {
 	t.Helper()
 	dir := t.TempDir()
-	text := "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s}\nregistry: {folder: .}\n" +
+	if !strings.Contains(more, "kafka:") {
+		more += "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s}\n"
+	}
+	text := "registry: {folder: .}\n" +
 		"topics: {inputs: [{accounts: [shop]}]}\naccounts: {shop: {app: main, channel: TRADE}}\n" + more +
 		"apps:\n  main:\n    environment: simulator\n    private_key_file: own.pem\n" + app
 	if strings.Contains(app, "alipayhk") {
@@ -188,5 +197,82 @@ func TestNextPrivateKey(t *testing.T) {
 	_, err := appOf(loadSettings(t, app, "").Apps["main"], noop.NewTracerProvider().Tracer(""))
 	if err == nil || !strings.Contains(err.Error(), "Alipay key") {
 		t.Errorf("err = %v, want that it is Alipay's", err)
+	}
+}
+
+// serviceOf builds the service of the settings, with the bridge's own schemas.
+func serviceOf(t *testing.T, more string) *service {
+	t.Helper()
+	c := loadSettings(t, keyApp+"    url: http://127.0.0.1:1\n", more)
+	dir := filepath.Dir(c.Apps["main"].PrivateKeyFile.Path)
+	if err := os.CopyFS(dir, schemas.FS); err != nil {
+		t.Fatal(err)
+	}
+	p, err := partsOf(c, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newService(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	return s
+}
+
+// TestPrivacySettings: what a snapshot shows of the buyer.
+func TestPrivacySettings(t *testing.T) {
+	const buyer = "2088102122524333"
+	shown := map[string]string{}
+	for name, more := range map[string]string{
+		"usual": "", "masked": "privacy: {key_file: mask}\n", "clear": "privacy: {clear: {alipay-snapshots: [buyer_user_id]}}\n",
+		"clear elsewhere": "privacy: {clear: {alipay-results: [buyer_user_id]}}\n",
+	} {
+		s := serviceOf(t, more)
+		value, err := s.codec.EncodeSnapshot(t.Context(), "alipay-snapshots", order.Snapshot{BuyerUserID: buyer, ObservedAt: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.codec.DecodeSnapshot(t.Context(), "alipay-snapshots", value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown[name] = got.BuyerUserID
+	}
+	if shown["usual"] != "" || shown["clear elsewhere"] != "" || shown["clear"] != buyer || shown["masked"] == "" || shown["masked"] == buyer {
+		t.Errorf("shown = %q", shown)
+	}
+}
+
+// TestHeadersSetting: the listed headers of a record are kept, no others.
+func TestHeadersSetting(t *testing.T) {
+	s := serviceOf(t, "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s, headers: [tenant]}\n")
+	in := &kgo.Record{Headers: []kgo.RecordHeader{{Key: "tenant", Value: []byte("a")}, {Key: "other", Value: []byte("b")}}}
+	out, err := s.encoder.Snapshot(t.Context(), in, order.Snapshot{ObservedAt: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, h := range out[0].Headers {
+		if h.Key == "tenant" || h.Key == "other" {
+			kept = append(kept, h.Key+"="+string(h.Value))
+		}
+	}
+	if !slices.Equal(kept, []string{"tenant=a"}) {
+		t.Errorf("kept %q, want the tenant alone", kept)
+	}
+}
+
+// TestSettingsKnowWhatIsReservedAndMasked: config imports nothing of ours, so its lists are copies.
+func TestSettingsKnowWhatIsReservedAndMasked(t *testing.T) {
+	for _, name := range []string{
+		produce.HeaderEventID, produce.HeaderMethod, produce.HeaderClass, produce.HeaderRewound, produce.HeaderDeadReason, produce.HeaderDeadTopic,
+	} {
+		if !config.ReservedHeader(name) {
+			t.Errorf("%s is not reserved", name)
+		}
+	}
+	if !slices.Equal(config.MaskedFields(), order.MaskedFields()) {
+		t.Errorf("masked fields = %q, want %q", config.MaskedFields(), order.MaskedFields())
 	}
 }

@@ -37,6 +37,7 @@ func (c *Config) check(fs *findings) {
 			fs.add(p, "is %s; want a host such as gateway.example.com, without scheme, port or path", fs.text(p))
 		}
 	}
+	c.Privacy.check(fs, c.Topics)
 	c.Topics.check(fs, slices.Sorted(maps.Keys(c.Accounts)))
 	c.checkApps(fs)
 	c.checkAccounts(fs)
@@ -57,6 +58,7 @@ func (k Kafka) check(fs *findings) {
 		}
 	}
 	k.checkStart(fs)
+	k.checkHeaders(fs)
 	fs.duration("kafka.session_timeout", k.SessionTimeout, time.Second, 5*time.Minute)
 	fs.duration("kafka.heartbeat", k.Heartbeat, 100*time.Millisecond, k.SessionTimeout/2)
 	fs.duration("kafka.rebalance_timeout", k.RebalanceTimeout, k.SessionTimeout, 15*time.Minute)
@@ -70,6 +72,35 @@ func (k Kafka) checkStart(fs *findings) {
 	if _, err := time.Parse(time.RFC3339, k.Start); err != nil {
 		fs.add("kafka.start", "is %s; want earliest, latest or a time such as 2026-01-31T08:00:00+08:00", fs.text("kafka.start"))
 	}
+}
+
+// maxHeaders is how many headers of a record are passed on at most (security K8).
+const maxHeaders = 16
+
+func (k Kafka) checkHeaders(fs *findings) {
+	if len(k.Headers) > maxHeaders {
+		fs.add("kafka.headers", "has %d names; want up to %d", len(k.Headers), maxHeaders)
+	}
+	for i, name := range k.Headers {
+		p := index("kafka.headers", i)
+		switch {
+		case !visibleForm.MatchString(name):
+			fs.add(p, "is %s; want the name of a header in visible ASCII", fs.text(p))
+		case ReservedHeader(name):
+			fs.add(p, "is %s, which the bridge writes itself; leave it out", fs.text(p))
+		}
+	}
+	fs.unique("kafka.headers", k.Headers)
+}
+
+// ReservedHeader says whether only the bridge writes this header: an inbound one is never
+// passed on.
+func ReservedHeader(name string) bool {
+	switch name {
+	case "event-id", "method", "class", "rewound", "traceparent", "tracestate", "baggage":
+		return true
+	}
+	return strings.HasPrefix(name, "dead-") || strings.HasPrefix(name, "in.")
 }
 
 func (r Registry) check(fs *findings) {

@@ -21,6 +21,7 @@ type Config struct {
 	Apps         map[string]App     `yaml:"apps"`                    // by name
 	Accounts     map[string]Account `yaml:"accounts"`                // by the name that events carry
 	TrustedHosts []string           `yaml:"trusted_hosts,omitempty"` // gateways besides Alipay's own that a production app may use
+	Privacy      Privacy            `yaml:"privacy,omitempty"`
 	Delivery     Delivery           `yaml:"delivery"`
 	Telemetry    Telemetry          `yaml:"telemetry"`
 	Admin        Admin              `yaml:"admin"`
@@ -41,6 +42,7 @@ type Kafka struct {
 	Heartbeat          time.Duration `yaml:"heartbeat"`
 	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`
 	TransactionTimeout time.Duration `yaml:"transaction_timeout"`
+	Headers            []string      `yaml:"headers,omitempty"` // of input records that outputs keep
 }
 
 func (k *Kafka) defaults() {
@@ -147,10 +149,10 @@ func Load(path string, env func(string) (string, bool)) (Config, error) {
 }
 
 // LoadPublic is Load for commands that call nobody at Alipay: the key and token files of apps
-// and accounts are named but not read.
+// and accounts, and the key of masks, are named but not read.
 func LoadPublic(path string, env func(string) (string, bool)) (Config, error) {
 	return load(path, env, func(setting string) bool {
-		return !strings.HasPrefix(setting, "apps.") && !strings.HasPrefix(setting, "accounts.")
+		return !strings.HasPrefix(setting, "apps.") && !strings.HasPrefix(setting, "accounts.") && !strings.HasPrefix(setting, "privacy.")
 	})
 }
 

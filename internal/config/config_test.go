@@ -38,6 +38,7 @@ func folder(t *testing.T) string {
 		"empty.pem":     {" \n", 0o600},
 		"token":         {" " + canary + "\n", 0o600},
 		"password":      {canary, 0o400},
+		"mask":          {strings.Repeat(canary, 6), 0o600},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(f.text), f.mode); err != nil {
@@ -245,7 +246,7 @@ func TestEnvironmentCannotInject(t *testing.T) {
 // TestLoadPublicReadsNoKeys: who only reads topics needs no key.
 func TestLoadPublicReadsNoKeys(t *testing.T) {
 	dir := folder(t)
-	for _, name := range []string{"private.pem", "public.pem", "token"} {
+	for _, name := range []string{"private.pem", "public.pem", "token", "mask"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,50 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Privacy says how results and snapshots hide what may name a person. Without settings it is
+// dropped everywhere (security O7).
+type Privacy struct {
+	// KeyFile holds a key of at least 32 characters, one for the installation. With it personal
+	// values become masks, the same for the same person in all outputs.
+	KeyFile SecretFile `yaml:"key_file,omitempty"`
+	// Clear lists, by topic, the fields that are shown as they are.
+	Clear map[string][]string `yaml:"clear,omitempty"`
+}
+
+// IsZero says that nothing departs from the usual.
+func (p Privacy) IsZero() bool { return p.KeyFile.IsZero() && len(p.Clear) == 0 }
+
+// minMaskKey is what HMAC-SHA256 uses in full (RFC 2104, "Keys").
+const minMaskKey = 32
+
+// MaskedFields returns the fields that Privacy.Clear may list: personal ones, and whole texts.
+func MaskedFields() []string {
+	return []string{
+		"body_json", "buyer_logon_id", "buyer_open_id", "buyer_user_id", "buyer_user_name", "item_order_vo[].ext_info",
+		"more", "passback_params", "reply_json", "unparsed",
+	}
+}
+
+func (p Privacy) check(fs *findings, t Topics) {
+	if key := p.KeyFile.Text.Reveal(); key != "" && len(key) < minMaskKey {
+		fs.add("privacy.key_file", "%s holds fewer than %d characters; want a key as of: openssl rand -base64 32", p.KeyFile.Path, minMaskKey)
+	}
+	for _, topic := range slices.Sorted(maps.Keys(p.Clear)) {
+		path := "privacy.clear." + topic
+		if topic != t.Results && topic != t.Snapshots {
+			fs.add(path, "is not masked at all; want the topic of results (%s) or of snapshots (%s)", t.Results, t.Snapshots)
+			continue
+		}
+		for i, field := range p.Clear[topic] {
+			if !slices.Contains(MaskedFields(), field) {
+				fs.add(index(path, i), "is %s; want of %s%s", fs.text(index(path, i)), strings.Join(MaskedFields(), ", "), meant(field, MaskedFields()))
+			}
+		}
+		fs.unique(path, p.Clear[topic])
+	}
+}
