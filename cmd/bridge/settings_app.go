@@ -75,25 +75,6 @@ func trustOf(a config.App, o *alipay.OpenAPIOptions) error {
 	return nil
 }
 
-func hkOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
-	o := alipay.HKOptions{
-		URL: a.URL, ClientID: a.ClientID, KeyVersion: a.KeyVersion,
-		InFlight: a.InFlight + a.Queries.InFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
-		HTTP2: a.HTTP2, Tracer: tracer,
-	}
-	var err error
-	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
-		return nil, err
-	}
-	if o.Signer, err = signerOf(a.PrivateKeyFile); err != nil {
-		return nil, err
-	}
-	if o.PlatformKeys, err = publicKeysOf(a.PlatformKeys); err != nil {
-		return nil, err
-	}
-	return alipay.NewHK(o)
-}
-
 func signerOf(f config.SecretFile) (alipay.Signer, error) {
 	key, err := alipay.ParsePrivateKey([]byte(f.Text.Reveal()))
 	if err != nil {
@@ -108,20 +89,4 @@ func publicKeyOf(f config.File) (*rsa.PublicKey, error) {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return key, nil
-}
-
-// publicKeysOf reads keys by version; none stay nil.
-func publicKeysOf(files map[string]config.File) (map[string]*rsa.PublicKey, error) {
-	var keys map[string]*rsa.PublicKey
-	for version, f := range files {
-		key, err := publicKeyOf(f)
-		if err != nil {
-			return nil, err
-		}
-		if keys == nil {
-			keys = map[string]*rsa.PublicKey{}
-		}
-		keys[version] = key
-	}
-	return keys, nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -38,6 +40,14 @@ var ownKey, platformKey, laterKey = sync.OnceValue(newTestKey), sync.OnceValue(n
 
 func newTestKey() *rsa.PrivateKey {
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+func newEllipticKey() *ecdsa.PrivateKey {
+	k, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
@@ -91,18 +101,22 @@ func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // loadSettings loads a settings file whose only app is this one. Its key files lie beside it.
 func loadSettings(t *testing.T, app, more string) config.Config {
 	t.Helper()
-	dir := t.TempDir()
+	dir, own, platform := t.TempDir(), newEllipticKey(), newEllipticKey()
 	if !strings.Contains(more, "kafka:") {
 		more += "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s}\n"
 	}
 	text := "registry: {folder: .}\n" +
 		"topics: {inputs: [{accounts: [shop]}]}\naccounts: {shop: {app: main, channel: TRADE}}\n" + more +
-		"apps:\n  main:\n    environment: simulator\n    private_key_file: own.pem\n" + app
+		"apps:\n  main:\n    environment: simulator\n" + app
+	if !strings.Contains(app, " private_key_file:") {
+		text += "    private_key_file: own.pem\n"
+	}
 	if strings.Contains(app, "alipayhk") {
 		text = strings.Replace(text, "TRADE", "HK", 1)
 	}
 	for name, text := range map[string]string{
 		"bridge.yaml": text, "own.pem": privatePEM(ownKey()), "later.pem": privatePEM(laterKey()), "mask": strings.Repeat("k", 32),
+		"ec.pem": privatePEM(own), "ec.pub": publicPEM(platform.Public()),
 		"alipay.pub": publicPEM(platformKey().Public()), "later.pub": publicPEM(laterKey().Public()),
 		"aes": base64.StdEncoding.EncodeToString(make([]byte, 16)), "root.crt": certificatePEM("", &laterKey().PublicKey),
 		"app.crt": certificatePEM("our app", &ownKey().PublicKey), "alipay.crt": certificatePEM("Alipay", &platformKey().PublicKey),

@@ -56,6 +56,20 @@ type App struct {
 	NextPrivateKeyFile SecretFile  `yaml:"next_private_key_file,omitempty"` // to change over to when Alipay refuses ours
 	MoreAlipayKeys     []AlipayKey `yaml:"more_alipay_keys,omitempty"`      // mode key: trusted besides
 
+	// alipayhk only: what the gateway's pages leave open.
+	PlatformECKeys map[string]File   `yaml:"platform_ec_keys,omitempty"` // theirs for ECC224, by version
+	ECC            ECC               `yaml:"ecc,omitempty"`              // what ECC224 means
+	Algorithm      string            `yaml:"algorithm,omitempty"`        // in our Signature header [RSA256 or ECC224, by our key]
+	SigningPath    string            `yaml:"signing_path,omitempty"`     // in the signed text [the url's]
+	TimeLayout     string            `yaml:"time_layout,omitempty"`      // of Request-Time: page, millis, compact or epoch [page]
+	TimeZone       string            `yaml:"time_zone,omitempty"`        // of Request-Time, as an offset [+08:00]
+	Skew           time.Duration     `yaml:"skew,omitempty"`             // of a success's Response-Time [5m]
+	AnyTime        bool              `yaml:"any_time,omitempty"`         // Response-Time is not checked
+	TryAllKeys     bool              `yaml:"try_all_keys,omitempty"`     // on answers with a key version that is not listed
+	RefuseUnsigned bool              `yaml:"refuse_unsigned,omitempty"`  // even failures must be signed
+	Encrypt        Encrypt           `yaml:"encrypt,omitempty"`
+	Classes        map[string]string `yaml:"classes,omitempty"` // resultCode of a refusal to its class, before what is known of it
+
 	InFlight       int           `yaml:"in_flight"`       // attempts at a time
 	Rate           float64       `yaml:"rate"`            // attempts that begin per second; 0: no limit
 	Burst          int           `yaml:"burst"`           // attempts that may begin at once under rate
@@ -96,6 +110,9 @@ func (a *App) complete(fs *findings, path string) {
 	}
 	if a.Kind == OpenAPI {
 		a.completeOpenAPI(fs, path)
+	}
+	if a.Kind == AlipayHK {
+		a.completeHK(fs, path)
 	}
 }
 

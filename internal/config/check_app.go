@@ -68,17 +68,18 @@ func (a App) checkKind(fs *findings, path string) {
 			fs.foreign(path+"."+key, OpenAPI)
 		}
 		fs.required(path+".client_id", a.ClientID == "", "the Client-Id that AlipayHK gave")
-		fs.required(path+".platform_keys", len(a.PlatformKeys) == 0 && !fs.bad[path+".platform_keys"], "AlipayHK's public key files by version")
+		fs.required(path+".platform_keys", len(a.PlatformKeys)+len(a.PlatformECKeys) == 0 && !fs.bad[path+".platform_keys"], "AlipayHK's public key files by version")
 		fs.word(path+".client_id", a.ClientID)
 		fs.word(path+".key_version", a.KeyVersion)
 		for version, f := range a.PlatformKeys {
 			fs.publicKey(path+".platform_keys."+version, f)
 		}
+		a.checkHK(fs, path)
 		return
 	}
-	fs.foreign(path+".client_id", AlipayHK)
-	fs.foreign(path+".platform_keys", AlipayHK)
-	fs.foreign(path+".key_version", AlipayHK)
+	for _, key := range hkKeys {
+		fs.foreign(path+"."+key, AlipayHK)
+	}
 	fs.required(path+".app_id", a.AppID == "", "the app's number at Alipay")
 	fs.word(path+".app_id", a.AppID)
 	a.checkMode(fs, path)
@@ -175,8 +176,15 @@ func (a App) keyTexts() map[string]string {
 	for i, k := range a.MoreAlipayKeys {
 		keys[index(".more_alipay_keys", i)+".file"] = k.File.Text
 	}
-	for version, f := range a.PlatformKeys {
-		keys[".platform_keys."+version] = f.Text
+	for at, files := range map[string]map[string]File{
+		".platform_keys.": a.PlatformKeys, ".platform_ec_keys.": a.PlatformECKeys, ".encrypt.platform_keys.": a.Encrypt.PlatformKeys,
+	} {
+		for version, f := range files {
+			keys[at+version] = f.Text
+		}
+	}
+	for version, f := range a.Encrypt.OurKeys {
+		keys[".encrypt.our_keys."+version] = f.Text.Reveal()
 	}
 	return keys
 }

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"maps"
+	"mime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// hkKeys are the settings that only an app of AlipayHK has.
+var hkKeys = []string{
+	"client_id", "platform_keys", "key_version", "platform_ec_keys", "ecc", "algorithm", "signing_path", "time_layout",
+	"time_zone", "skew", "any_time", "try_all_keys", "refuse_unsigned", "encrypt", "classes",
+}
+
+// ECC says what ECC224 means: the pages name it and explain nothing.
+type ECC struct {
+	Hash string `yaml:"hash,omitempty"` // sha-224 or sha-256 [sha-224]
+	Form string `yaml:"form,omitempty"` // of a signature: der or p1363 [der]
+}
+
+// Encrypt says how bodies are encrypted (AlipayHK Synchronize Order, "Encrypt").
+type Encrypt struct {
+	Enabled      bool                  `yaml:"enabled,omitempty"`
+	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"` // to encrypt to, by version [the app's platform_keys]
+	KeyVersion   string                `yaml:"key_version,omitempty"`   // the one to use [the newest]
+	OurKeys      map[string]SecretFile `yaml:"our_keys,omitempty"`      // private keys to decrypt answers with, by version
+	MediaType    string                `yaml:"media_type,omitempty"`    // of encrypted bodies [text/plain; charset=UTF-8]
+	Bits         int                   `yaml:"bits,omitempty"`          // of the AES key: 128, 192 or 256 [256]
+}
+
+// completeHK fills in the page's own sample, or the official SDKs' way.
+func (a *App) completeHK(fs *findings, path string) {
+	for key, setting := range map[string]struct {
+		to    *string
+		usual string
+	}{
+		".ecc.hash": {&a.ECC.Hash, "sha-224"}, ".ecc.form": {&a.ECC.Form, "der"},
+		".time_layout": {&a.TimeLayout, "page"}, ".time_zone": {&a.TimeZone, "+08:00"},
+	} {
+		if !fs.given(path + key) {
+			*setting.to = setting.usual
+		}
+	}
+	if !fs.given(path + ".skew") {
+		a.Skew = 5 * time.Minute
+	}
+	if !fs.given(path+".encrypt.bits") && a.Encrypt.Enabled {
+		a.Encrypt.Bits = 256
+	}
+}
+
+func (a App) checkHK(fs *findings, path string) {
+	for version, f := range a.PlatformECKeys {
+		fs.publicKey(path+".platform_ec_keys."+version, f)
+	}
+	fs.oneOf(path+".ecc.hash", a.ECC.Hash, "sha-224", "sha-256")
+	fs.oneOf(path+".ecc.form", a.ECC.Form, "der", "p1363")
+	if fs.word(path+".algorithm", a.Algorithm); strings.ContainsAny(a.Algorithm, ",=") {
+		fs.add(path+".algorithm", "has a comma or an equal sign, which end a part of the header")
+	}
+	if fs.word(path+".signing_path", a.SigningPath); a.SigningPath != "" && a.SigningPath[0] != '/' {
+		fs.add(path+".signing_path", "is %s; want a path that begins with /", fs.text(path+".signing_path"))
+	}
+	fs.oneOf(path+".time_layout", a.TimeLayout, "page", "millis", "compact", "epoch")
+	if _, err := time.Parse("-07:00", a.TimeZone); err != nil {
+		fs.add(path+".time_zone", "is %s; want an offset such as +08:00", fs.text(path+".time_zone"))
+	}
+	fs.duration(path+".skew", a.Skew, time.Second, 24*time.Hour)
+	for _, code := range slices.Sorted(maps.Keys(a.Classes)) {
+		fs.oneOf(path+".classes."+code, a.Classes[code], "REJECTED", "MISCONFIGURED", "TRANSIENT", "THROTTLED")
+	}
+	a.checkEncrypt(fs, path+".encrypt")
+}
+
+func (a App) checkEncrypt(fs *findings, path string) {
+	e := a.Encrypt
+	if !e.Enabled {
+		if fs.given(path) && !fs.given(path+".enabled") {
+			fs.add(path+".enabled", "is missing; want true, or no encrypt at all")
+		}
+		return
+	}
+	to, at := e.PlatformKeys, path+".platform_keys"
+	if len(to) == 0 {
+		to = a.PlatformKeys
+	}
+	if _, ok := to[e.KeyVersion]; e.KeyVersion != "" && !ok {
+		fs.add(path+".key_version", "is %s, which no platform key has", fs.text(path+".key_version"))
+	}
+	fs.required(at, len(to) == 0, "AlipayHK's RSA public key files to encrypt to, by version")
+	for version, f := range e.PlatformKeys {
+		fs.publicKey(at+"."+version, f)
+	}
+	for version, f := range e.OurKeys {
+		fs.privateKey(path+".our_keys."+version, f)
+	}
+	if _, _, err := mime.ParseMediaType(e.MediaType); e.MediaType != "" && err != nil {
+		fs.add(path+".media_type", "is %s; want a media type such as text/plain", fs.text(path+".media_type"))
+	}
+	if e.Bits != 128 && e.Bits != 192 && e.Bits != 256 {
+		fs.add(path+".bits", "is %d; want 128, 192 or 256", e.Bits)
+	}
+}
