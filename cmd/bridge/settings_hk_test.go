@@ -72,6 +72,7 @@ func TestHKSettingsJudgeAnswers(t *testing.T) {
 		{"within the skew", "skew: 2h", success, "1", time.Hour, alipay.Done},
 		{"any time", "any_time: true", success, "1", 99 * time.Hour, alipay.Done},
 		{"unknown version", "", success, "5", 0, alipay.Untrusted},
+		{"signing path", "signing_path: /signed", success, "1", 0, alipay.Untrusted}, // the gateway signs the real one
 		{"all keys are tried", "try_all_keys: true", success, "5", 0, alipay.Done},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,6 +94,17 @@ func TestHKSettingsJudgeAnswers(t *testing.T) {
 				t.Errorf("class = %v, want %v (%v)", got, tt.want, err)
 			}
 		})
+	}
+}
+
+// TestHKRefuseUnsigned: an unsigned failure is read unless the settings refuse it.
+func TestHKRefuseUnsigned(t *testing.T) {
+	g := &seen{answer: `{"result":{"resultCode":"INVALID_SIGNATURE","resultStatus":"F"}}`}
+	for more, want := range map[string]alipay.Class{"": alipay.Misconfigured, "    refuse_unsigned: true\n": alipay.Untrusted} {
+		_, err := appAt(t, g, hkRSAApp+more).Client(alipay.Merchant{}).Do(t.Context(), hkOrder())
+		if got := alipay.ClassOf(err); got != want {
+			t.Errorf("%q: class = %v, want %v (%v)", more, got, want, err)
+		}
 	}
 }
 
