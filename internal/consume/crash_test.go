@@ -212,15 +212,18 @@ func TestFencedBatchIsSettledLater(t *testing.T) {
 }
 
 // The coordinator forgets a member while it rejoins, and kgo joins anew under another id
-// without calling lost. Everything it held belongs to somebody else: nothing is settled.
+// without calling lost. Everything it held belongs to somebody else: nothing is settled, and
+// the group is joined from the beginning.
 func TestSilentRejoinDropsEverything(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		const n, keys = 1000, 50
 		r.send(n, keys)
 		a := r.start(setup{options: earliest, latency: fixed(100 * time.Millisecond)})
-		time.Sleep(400 * time.Millisecond)
-		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.SyncGroup}, Group: "g", TopLevel: true, Err: kerr.UnknownMemberID})
+		r.eventually("a works", func() bool { return r.called() > 50 })
+		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Group: "g", TopLevel: true, Err: kerr.UnknownMemberID, When: func(req kmsg.Request) bool {
+			return req.(*kmsg.JoinGroupRequest).MemberID != "" && len(req.(*kmsg.JoinGroupRequest).Protocols) > 0 && owns(req.(*kmsg.JoinGroupRequest))
+		}})
 		b := r.start(setup{options: earliest, latency: fixed(100 * time.Millisecond), slot: "b"})
 		r.wantEachOnce(n, keys)
 		_ = a.stop()
@@ -228,7 +231,21 @@ func TestSilentRejoinDropsEverything(t *testing.T) {
 		if h.Hits() == 0 {
 			t.Error("no fault happened")
 		}
+		if !r.logged("joining anew") {
+			t.Error("a went on under another member id")
+		}
 	})
+}
+
+// owns says whether a member that joins says that it holds partitions.
+func owns(req *kmsg.JoinGroupRequest) bool {
+	for _, p := range req.Protocols {
+		var m kmsg.ConsumerMemberMetadata
+		if m.ReadFrom(p.Metadata) == nil && len(m.OwnedPartitions) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // A member is forgotten between two heartbeats (frozen process): its results are fenced.
