@@ -32,7 +32,7 @@ lint:
 check: fmt lint race
 	go test -tags vault -run Vault ./internal/alipay
 
-## fuzz: every fuzz target for FUZZ (60s) each
+## fuzz: every fuzz target for FUZZ each (60s, or a count such as 10000x)
 fuzz:
 	@set -e ; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u) ; do \
 	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -c6-) ; do \
