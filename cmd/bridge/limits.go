@@ -17,7 +17,7 @@ import (
 const (
 	maxBatch      = 32 << 20 // bytes that one batch may decompress to
 	maxBatchCost  = 40 << 20 // memory that one batch may cost, records counted
-	maxFetched    = 24 << 20 // memory that all batches may cost before another is taken on
+	maxFetched    = 48 << 20 // memory that all batches may cost before another is taken on: above what two engines hold, or every fetch would collect garbage
 	recordCost    = 176      // bytes of a kgo.Record and the pointer to it
 	headerCost    = 64       // bytes of a kgo.RecordHeader and its key
 	fetchBytes    = 1 << 20  // of one fetch, as it is on the wire
