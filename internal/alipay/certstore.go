@@ -43,6 +43,7 @@ type Certificates struct {
 type trusted struct {
 	key        *rsa.PublicKey
 	begin, end time.Time
+	chain      []byte // as it was downloaded; nil of the installed one
 }
 
 // maxCertificates bounds the certificates of one app: Alipay has one or two at a time.
@@ -75,7 +76,7 @@ func NewCertificates(o CertificateOptions) (*Certificates, error) {
 		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
 	}
 	c.installed = leaf.sn
-	if err := c.adopt(leaf); err != nil {
+	if err := c.adopt(leaf, nil); err != nil {
 		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
 	}
 	return c, nil
@@ -153,11 +154,11 @@ func (c *Certificates) trustChain(sn string, chain []byte) error {
 	if err := c.roots.verifyChain(list, leaf, c.now()); err != nil {
 		return err
 	}
-	return c.adopt(leaf)
+	return c.adopt(leaf, chain)
 }
 
 // adopt keeps the key of a certificate.
-func (c *Certificates) adopt(leaf certificate) error {
+func (c *Certificates) adopt(leaf certificate, chain []byte) error {
 	key, err := leaf.rsaKey()
 	if err != nil {
 		return err
@@ -170,7 +171,7 @@ func (c *Certificates) adopt(leaf certificate) error {
 	if _, have := c.byID[leaf.sn]; !have && len(c.byID) >= maxCertificates && !c.dropEnded() {
 		return errTooMany
 	}
-	c.byID[leaf.sn] = trusted{key: key, begin: leaf.parsed.NotBefore, end: leaf.parsed.NotAfter}
+	c.byID[leaf.sn] = trusted{key: key, begin: leaf.parsed.NotBefore, end: leaf.parsed.NotAfter, chain: chain}
 	return nil
 }
 

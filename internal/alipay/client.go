@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -17,15 +18,17 @@ import (
 // wire is the language of one gateway.
 type wire interface {
 	speaks(Method) bool
+	write(Request) ([]byte, error) // the content, in plain
 	seal(ctx context.Context, m Merchant, r Request, content []byte) (*sealed, error)
 	open(ctx context.Context, r Request, s *sealed, a *answer) (Reply, error)
 	checkSigner(ctx context.Context) error
+	follow(old wire) error // takes over what the old one has learned, or says why it cannot
 }
 
 // App is one Alipay app: a gateway, its keys and its connections, shared by many merchants.
 // It prints as <hidden>.
 type App struct {
-	wire    wire
+	spoken  atomic.Pointer[wire] // replaced as a whole by UseKeys
 	http    *http.Client
 	timeout time.Duration
 	tracer  trace.Tracer
@@ -40,10 +43,15 @@ func newApp(w wire, u *url.URL, t transport) *App {
 	if t.tracer == nil {
 		t.tracer = noop.NewTracerProvider().Tracer("")
 	}
-	a := &App{wire: w, http: t.client(), timeout: t.timeout, tracer: t.tracer}
+	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer}
+	a.spoken.Store(&w)
 	a.host, a.port = hostPort(u)
 	return a
 }
+
+// wire is the language with the keys that are in use. A call keeps to one from its first byte
+// to the last.
+func (a *App) wire() wire { return *a.spoken.Load() }
 
 // Close drops idle connections. Calls that run are not disturbed.
 func (a *App) Close() { a.http.CloseIdleConnections() }
@@ -90,43 +98,58 @@ func (m Merchant) MarshalText() ([]byte, error) { return []byte(m.String()), nil
 // Client makes calls for one merchant of an app. It is safe for concurrent use.
 type Client struct {
 	app      *App
-	merchant Merchant
+	merchant atomic.Pointer[Merchant]
 }
 
 // Client returns the client of one merchant. It shares the app's connections.
-func (a *App) Client(m Merchant) *Client { return &Client{app: a, merchant: m} }
+func (a *App) Client(m Merchant) *Client {
+	c := &Client{app: a}
+	c.SetMerchant(m)
+	return c
+}
+
+// SetMerchant replaces tokens and address. Attempts that have begun keep theirs; the next one
+// of a call that is tried again has the new ones.
+func (c *Client) SetMerchant(m Merchant) { c.merchant.Store(&m) }
 
 // Format, LogValue and MarshalText print as the merchant does.
-func (c *Client) Format(f fmt.State, _ rune)   { fmt.Fprint(f, c.merchant.String()) }
-func (c *Client) LogValue() slog.Value         { return c.merchant.LogValue() }
-func (c *Client) MarshalText() ([]byte, error) { return c.merchant.MarshalText() }
+func (c *Client) Format(f fmt.State, _ rune)   { fmt.Fprint(f, c.merchant.Load().String()) }
+func (c *Client) LogValue() slog.Value         { return c.merchant.Load().LogValue() }
+func (c *Client) MarshalText() ([]byte, error) { return c.merchant.Load().MarshalText() }
 
 // Do makes one attempt of one call: validate, seal, send, open. It returns nil only when
 // Alipay provably did or answered it; any other outcome is an [*Error], whose class says what
 // to do. The reply is filled as far as the answer could be read, also beside an error.
 func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
-	content, err := c.prepare(r)
+	w, m := c.app.wire(), *c.merchant.Load()
+	content, err := prepare(w, m, r)
 	if err != nil {
 		return Reply{Method: r.Method()}, err
 	}
 	ctx, span := c.app.startSpan(ctx, r.Method())
-	rep, err := c.attempt(ctx, span, r, content)
+	rep, err := c.attempt(ctx, span, speaker{w, m}, r, content)
 	endSpan(span, rep, err)
 	return rep, err
 }
 
+// speaker is who speaks in one attempt, and in which language.
+type speaker struct {
+	wire
+	merchant Merchant
+}
+
 // prepare does what needs no network.
-func (c *Client) prepare(r Request) ([]byte, error) {
-	if !c.app.wire.speaks(r.Method()) {
+func prepare(w wire, m Merchant, r Request) ([]byte, error) {
+	if !w.speaks(r.Method()) {
 		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeMethod, Message: "this gateway does not know the method"}
 	}
-	if err := c.merchant.Validate(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeAccount, Message: "the account's settings", Err: err}
 	}
 	err := r.Validate()
 	if err == nil {
 		var content []byte
-		if content, err = r.content(); err == nil {
+		if content, err = w.write(r); err == nil {
 			return content, nil
 		}
 	}
@@ -136,10 +159,10 @@ func (c *Client) prepare(r Request) ([]byte, error) {
 // errTimeout is the cause of an attempt's own deadline.
 var errTimeout = errors.New("the attempt took too long")
 
-func (c *Client) attempt(ctx context.Context, span trace.Span, r Request, content []byte) (Reply, error) {
+func (c *Client) attempt(ctx context.Context, span trace.Span, by speaker, r Request, content []byte) (Reply, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
 	defer cancel()
-	s, err := c.app.wire.seal(ctx, c.merchant, r, content)
+	s, err := by.seal(ctx, by.merchant, r, content)
 	if err != nil {
 		var e *Error
 		if !errors.As(err, &e) {
@@ -152,5 +175,5 @@ func (c *Client) attempt(ctx context.Context, span trace.Span, r Request, conten
 		return Reply{Method: r.Method()}, err
 	}
 	spanStatus(span, a.status)
-	return c.app.wire.open(ctx, r, s, a)
+	return by.open(ctx, r, s, a)
 }

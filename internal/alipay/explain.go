@@ -181,11 +181,12 @@ type Preview struct {
 
 // Preview validates and signs a request and sends nothing.
 func (c *Client) Preview(ctx context.Context, r Request) (Preview, error) {
-	content, err := c.prepare(r)
+	w, m := c.app.wire(), *c.merchant.Load()
+	content, err := prepare(w, m, r)
 	if err != nil {
 		return Preview{}, err
 	}
-	s, err := c.app.wire.seal(ctx, c.merchant, r, content)
+	s, err := w.seal(ctx, m, r, content)
 	if err != nil {
 		return Preview{}, err
 	}

@@ -140,3 +140,5 @@ func (g *gateway) public(m Merchant, r Request, at time.Time) []param {
 }
 
 func (g *gateway) speaks(m Method) bool { return m != MethodHKOrderSync }
+
+func (g *gateway) write(r Request) ([]byte, error) { return r.content() }

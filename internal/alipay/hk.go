@@ -32,7 +32,9 @@ type hk struct {
 	layout     HKTimeLayout
 	zone       *time.Location
 	skew       time.Duration // negative: not checked
+	seconds    bool          // of the order's times
 	classes    map[string]Class
+	orders     *seenOrders
 	now        func() time.Time
 
 	tryAll         bool // a key version that is not configured means any key
@@ -41,6 +43,16 @@ type hk struct {
 }
 
 func (h *hk) speaks(m Method) bool { return m == MethodHKOrderSync }
+
+// write writes what the pages leave open as the settings say.
+func (h *hk) write(r Request) ([]byte, error) {
+	if sync, ok := r.(*HKOrderSync); ok && h.seconds {
+		inSeconds := *sync
+		inSeconds.Seconds = true
+		r = &inSeconds
+	}
+	return r.content()
+}
 
 // hkContent is what is signed, both ways: of an answer the method, the path and the client id
 // are the request's, the time is the text of its own header and the body its raw bytes.
@@ -170,6 +182,7 @@ var (
 	errHKVersion   = errors.New("the key version is not configured")
 	errHKSignature = errors.New("the signature does not match")
 	errHKSkew      = errors.New("Response-Time of the success is too far from the call")
+	errHKOrder     = errors.New("orderId belongs to another order")
 	errHKUnsigned  = errors.New("not signed")
 )
 
@@ -289,10 +302,14 @@ func (h *hk) understand(r Request, s *sealed, a *answer, f *fields, rep *Reply) 
 		s.steps.bad("time", "%v", errHKSkew)
 		return untrusted(r, errHKSkew.Error())
 	}
-	rep.HKOrderID = orderID
 	if sync, ok := r.(*HKOrderSync); ok {
+		if !h.orders.belongs(orderID, sync.MerchantBizNo) {
+			s.steps.bad("order", "%v", errHKOrder)
+			return untrusted(r, errHKOrder.Error())
+		}
 		rep.OutTradeNo, rep.TradeNo = sync.MerchantBizNo, sync.TradeNo
 	}
+	rep.HKOrderID = orderID
 	return nil
 }
 

@@ -240,9 +240,7 @@ func TestHKSettings(t *testing.T) {
 	if err := alipay.VerifyHK(keys, header, content); err != nil || !strings.HasPrefix(header, "algorithm=sha256withrsa,") {
 		t.Errorf("signing path and alias: %v in %s", err, header)
 	}
-	seconds := anHKSync()
-	seconds.Seconds = true
-	if _, body := request(func(*alipay.HKOptions) {}, seconds); !strings.Contains(body, `"orderModifyTime":1716340341,`) {
+	if _, body := request(func(o *alipay.HKOptions) { o.Seconds = true }, anHKSync()); !strings.Contains(body, `"orderModifyTime":1716340341,`) {
 		t.Errorf("seconds: %s", body)
 	}
 	for name, change := range map[string]func(*alipay.HKOptions){

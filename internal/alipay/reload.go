@@ -1,82 +1,76 @@
 package alipay
 
 import (
-	"cmp"
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strings"
 	"time"
 )
 
-// reloadEvery is how often key files are read again: soon enough for a change of keys that a
-// person watches. (security, Y3)
-const reloadEvery = 30 * time.Second
+var errOtherApp = errors.New("alipay: another app, gateway or mode; keys alone are replaced")
 
-// KeyFiles are the files of an app's signing keys, as file: URIs.
-type KeyFiles struct {
-	Current string
-	Next    string        // empty: none; a file that is not there is none either
-	Every   time.Duration // 0 is 30 s
-
-	// Changed hears of every change of content: nil when the new keys are in use, or why the old
-	// ones stay. nil: nobody wants to know.
-	Changed func(err error)
-}
-
-// WatchSigners reads the files again until ctx ends and puts changed keys in use. It goes by
-// content: what renews files may touch them for nothing. A bad new file leaves the old keys in
-// use, and is told once.
-func (a *App) WatchSigners(ctx context.Context, k KeyFiles) error {
-	seen, _ := k.read()
-	tick := time.NewTicker(cmp.Or(max(k.Every, 0), reloadEvery))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		now, err := k.read()
-		if now == seen {
-			continue
-		}
-		seen = now
-		if err == nil {
-			err = a.useFiles(ctx, k)
-		}
-		if k.Changed != nil {
-			k.Changed(err)
-		}
-	}
-}
-
-// read returns a digest of what the files hold, errors included.
-func (k KeyFiles) read() (digest [sha256.Size]byte, err error) {
-	current, err := readKeyFile(strings.TrimPrefix(k.Current, "file:"))
-	var next []byte
-	if k.Next != "" && err == nil {
-		if next, err = readKeyFile(strings.TrimPrefix(k.Next, "file:")); errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-	}
-	return sha256.Sum256(fmt.Appendf(nil, "%d %s %d %s %v", len(current), current, len(next), next, err)), err
-}
-
-// useFiles opens the files and puts their keys in use.
-func (a *App) useFiles(ctx context.Context, k KeyFiles) error {
-	current, err := OpenSigner(ctx, k.Current, KeyOptions{})
-	if err != nil {
+// UseKeys puts the keys of another app in use, one that was built of the same settings after
+// their files changed: our own keys, Alipay's, certificates and the key of encryption. Calls
+// that run keep the old ones to their end. What the app has learned stays: which of two own keys
+// Alipay accepts, and the certificates that were downloaded, if the new root bundle vouches for
+// them. The other app must not be used besides. After an error nothing has changed. (security, Y3)
+func (a *App) UseKeys(from *App) error {
+	next := from.wire()
+	if err := next.follow(a.wire()); err != nil {
 		return err
 	}
-	if k.Next == "" {
-		return a.SetSigners(current, nil)
+	a.spoken.Store(&next)
+	return nil
+}
+
+func (g *gateway) follow(old wire) error {
+	o, ok := old.(*gateway)
+	if !ok || o.appID != g.appID || *o.url != *g.url || (o.trust.certs == nil) != (g.trust.certs == nil) {
+		return errOtherApp
 	}
-	next, err := OpenSigner(ctx, k.Next, KeyOptions{})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if g.trust.certs != nil {
+		g.trust.certs.follow(o.trust.certs)
 	}
-	return a.SetSigners(current, next)
+	o.keys.use(g.keys.current, g.keys.next)
+	g.keys, g.send = o.keys, o.send
+	return nil
+}
+
+// follow trusts what was downloaded before, after the same checks. What they refuse is asked for
+// again when an answer names it.
+func (c *Certificates) follow(old *Certificates) {
+	old.mu.RLock()
+	defer old.mu.RUnlock()
+	for _, t := range old.byID {
+		if t.chain != nil {
+			_ = c.Add(t.chain)
+		}
+	}
+}
+
+func (h *hk) follow(old wire) error {
+	o, ok := old.(*hk)
+	if !ok || o.clientID != h.clientID || *o.url != *h.url {
+		return errOtherApp
+	}
+	h.orders = o.orders
+	return nil
+}
+
+// Ends returns the time at which each certificate, or each key of Alipay's with an end, stops
+// counting, by the name that an operator knows it by.
+func (a *App) Ends() map[string]time.Time {
+	g, ok := a.wire().(*gateway)
+	switch {
+	case !ok:
+		return nil
+	case g.trust.certs != nil:
+		return g.trust.certs.Ends()
+	}
+	ends := map[string]time.Time{}
+	for i, k := range g.trust.keys {
+		if !k.Until.IsZero() {
+			ends[fmt.Sprintf("more_alipay_keys[%d]", i-1)] = k.Until
+		}
+	}
+	return ends
 }

@@ -3,7 +3,6 @@ package alipay
 import (
 	"context"
 	"crypto/rsa"
-	"errors"
 	"sync"
 	"time"
 )
@@ -35,14 +34,27 @@ func (r *rotation) signer() (Signer, int) {
 	return r.current, r.generation
 }
 
-// replace sets both signers anew, as read from their files.
-func (r *rotation) replace(current, next Signer) {
+// use sets the signers that were read anew. The key in use stays in use where one of the two
+// has it: Alipay has changed over to the next one, and its file is still the next one's.
+func (r *rotation) use(current, next Signer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	pub, ok := publicOf(current).(*rsa.PublicKey)
-	r.proven = r.proven && ok && pub.Equal(publicOf(r.current)) // the same key in a file that was written again
-	r.current, r.next, r.fallback = current, next, false
+	if sameKey(r.current, next) {
+		current, next = next, current
+	}
+	r.proven = r.proven && sameKey(r.current, current)
+	r.fallback = r.fallback && sameKey(r.next, next)
+	r.current, r.next = current, next
 	r.generation++
+}
+
+// sameKey says whether two signers have the same key, as far as they tell.
+func sameKey(a, b Signer) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	k, ok := publicOf(a).(*rsa.PublicKey)
+	return ok && k.Equal(publicOf(b))
 }
 
 // succeeded notes that Alipay accepted a signature of that generation.
@@ -78,27 +90,9 @@ func (r *rotation) refused(generation int, now time.Time) (again, switched bool)
 	return true, true
 }
 
-// SetSigners replaces the app's signing keys, as read anew from their files; next may be nil. A
-// key that is refused leaves the old ones in use. AlipayHK's keys have versions instead.
-func (a *App) SetSigners(current, next Signer) error {
-	g, ok := a.wire.(*gateway)
-	if !ok || current == nil {
-		return errors.New("alipay: signers are replaced at the classic gateway only, and by a signer")
-	}
-	current, err := g.accept(current)
-	if err != nil {
-		return err
-	}
-	if next, err = g.accept(next); err != nil {
-		return err
-	}
-	g.keys.replace(current, next)
-	return nil
-}
-
 // CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
 // signer that is elsewhere shows its faults at start. The error wraps [ErrSigner].
-func (a *App) CheckSigner(ctx context.Context) error { return a.wire.checkSigner(ctx) }
+func (a *App) CheckSigner(ctx context.Context) error { return a.wire().checkSigner(ctx) }
 
 func (g *gateway) checkSigner(ctx context.Context) error {
 	s, _ := g.keys.signer()

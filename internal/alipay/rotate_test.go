@@ -200,21 +200,65 @@ func TestRotationUnderLoad(t *testing.T) {
 	})
 }
 
-// TestSignersAreReplaced: keys read anew; a bad one keeps the old.
-func TestSignersAreReplaced(t *testing.T) {
+// TestKeysAreReplaced: keys read anew, ours and Alipay's; another app's are refused.
+func TestKeysAreReplaced(t *testing.T) {
 	g := &keyedGateway{t: t, key: &nextKey().PublicKey}
 	app := openAPI(t, g.ServeHTTP)
-	if err := app.SetSigners(alipay.NewRSASigner(theirKey()), nil); err == nil {
-		t.Error("Alipay's key was taken for ours")
+	for name, change := range map[string]func(*alipay.OpenAPIOptions){
+		"app": func(o *alipay.OpenAPIOptions) { o.AppID = "2" }, "gateway": func(o *alipay.OpenAPIOptions) { o.URL = "http://other.test" },
+	} {
+		if app.UseKeys(openAPI(t, silent, change)) == nil {
+			t.Errorf("keys of another %s were taken", name)
+		}
 	}
-	if err := app.SetSigners(nil, nil); err == nil {
-		t.Error("no signer was taken")
+	if app.UseKeys(hkApp(t, silent)) == nil || hkApp(t, silent).UseKeys(app) == nil {
+		t.Error("keys of another kind were taken")
 	}
-	if err := app.SetSigners(alipay.NewRSASigner(nextKey()), alipay.NewRSASigner(ourKey())); err != nil {
-		t.Fatal(err)
+	call := func() alipay.Class {
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		return alipay.ClassOf(err)
 	}
-	if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery()); err != nil {
-		t.Error(err)
+	try := func(want alipay.Class, change func(*alipay.OpenAPIOptions)) {
+		t.Helper()
+		if err := app.UseKeys(openAPI(t, silent, change)); err != nil {
+			t.Fatal(err)
+		}
+		if got := call(); got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	try(alipay.Done, func(o *alipay.OpenAPIOptions) { o.Signer = alipay.NewRSASigner(nextKey()) })
+	try(alipay.Untrusted, func(o *alipay.OpenAPIOptions) {
+		o.Signer, o.AlipayKey = alipay.NewRSASigner(nextKey()), &ourKey().PublicKey
+	})
+	try(alipay.Done, func(o *alipay.OpenAPIOptions) {
+		o.Signer, o.AlipayKey, o.MoreKeys = alipay.NewRSASigner(nextKey()), &ourKey().PublicKey, []alipay.AlipayKey{{Key: &theirKey().PublicKey}}
+	})
+}
+
+// TestNewFilesDoNotUndoASwitch: Alipay has changed over to the next key; files that are read
+// anew, the operator's old ones or cleaned up, leave it in use.
+func TestNewFilesDoNotUndoASwitch(t *testing.T) {
+	g := &keyedGateway{t: t, key: &ourKey().PublicKey}
+	app := rotating(t, g)
+	call := func() alipay.Class {
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		return alipay.ClassOf(err)
+	}
+	call()
+	g.setKey(&nextKey().PublicKey)
+	if got := call(); got != alipay.Transient {
+		t.Fatal(got)
+	}
+	for name, read := range map[string]*alipay.App{
+		"as they were": rotating(t, g), "cleaned up": openAPI(t, silent, func(o *alipay.OpenAPIOptions) { o.Signer = alipay.NewRSASigner(nextKey()) }),
+	} {
+		if err := app.UseKeys(read); err != nil {
+			t.Fatal(err)
+		}
+		if got := call(); got != alipay.Done {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 
