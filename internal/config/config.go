@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
@@ -161,7 +160,12 @@ func load(path string, env func(string) (string, bool), reads func(string) bool)
 	if err != nil {
 		return Config{}, fmt.Errorf("read settings: %w", err)
 	}
-	d := &decoder{findings: newFindings(), dir: filepath.Dir(path), env: env, reads: reads}
+	src := &Source{path: path, text: text, env: env}
+	return src.decode(reads, func(_, name string, secret bool) (string, error) { return readFile(name, secret) })
+}
+
+// config decodes the text of a settings file and checks it.
+func (d *decoder) config(text []byte) (Config, error) {
 	var c Config
 	setDefaults(reflect.ValueOf(&c).Elem())
 	if top := d.document(text); top != nil {
@@ -169,10 +173,7 @@ func load(path string, env func(string) (string, bool), reads func(string) bool)
 		c.complete(d)
 		c.check(d.findings)
 	}
-	if err := d.err(); err != nil {
-		return Config{}, fmt.Errorf("settings %s:\n%w", path, err)
-	}
-	return c, nil
+	return c, d.err()
 }
 
 // complete fills in what depends on other settings.

@@ -24,6 +24,7 @@ type decoder struct {
 	dir   string // of the settings file
 	env   func(string) (string, bool)
 	reads func(path string) bool // whether the file that this setting names is read
+	read  reader
 }
 
 // defaulter is a structure with defaults; they are set before the file is looked at.
@@ -295,7 +296,7 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 	if !d.reads(path) {
 		return found, ""
 	}
-	text, err := readFile(found, secret)
+	text, err := d.read(path, found, secret)
 	if err != nil {
 		d.add(path, "%s", strings.ReplaceAll(err.Error(), "FILE", d.shown(path, secret && errors.Is(err, errNoFile))))
 	}

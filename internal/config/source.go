@@ -1,0 +1,78 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Source is a settings file that was loaded. It keeps the text, so that the files of keys and
+// tokens can be read again without a settings file that somebody may be editing.
+type Source struct {
+	path string
+	text []byte
+	env  func(string) (string, bool)
+	last Config
+	held map[string]string // what each file held when it was last without fault, by setting
+}
+
+// Open is [Load] for a process that reads files again.
+func Open(path string, env func(string) (string, bool)) (*Source, Config, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names his own settings file
+	if err != nil {
+		return nil, Config{}, fmt.Errorf("read settings: %w", err)
+	}
+	s := &Source{path: path, text: text, env: env, held: map[string]string{}}
+	everything := func(string) bool { return true }
+	s.last, err = s.decode(everything, func(setting, name string, secret bool) (string, error) {
+		text, err := readFile(name, secret)
+		s.held[setting] = text
+		return text, err
+	})
+	return s, s.last, err
+}
+
+// reader reads the file that a setting names.
+type reader func(setting, name string, secret bool) (string, error)
+
+func (s *Source) decode(reads func(string) bool, read reader) (Config, error) {
+	d := &decoder{findings: newFindings(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read}
+	c, err := d.config(s.text)
+	if err != nil {
+		return Config{}, fmt.Errorf("settings %s:\n%w", s.path, err)
+	}
+	return c, nil
+}
+
+// Reread reads the files of apps and accounts again. A file that has a fault keeps what it held
+// before, and the error, which wraps [Faults], says so; the settings are whole in any case.
+// Only Apps and Accounts are meant. It is used by one goroutine.
+func (s *Source) Reread() (Config, error) {
+	now := map[string]string{}
+	c, err := s.decode(ofApps, func(setting, name string, secret bool) (string, error) {
+		text, err := readFile(name, secret)
+		now[setting] = text
+		return text, err
+	})
+	if err != nil {
+		var faults Faults
+		errors.As(err, &faults)
+		for _, f := range faults {
+			now[f.Path] = s.held[f.Path]
+		}
+		var again error
+		c, again = s.decode(ofApps, func(setting, _ string, _ bool) (string, error) { return now[setting], nil })
+		if again != nil { // a fault of several files together
+			return s.last, err
+		}
+	}
+	s.held, s.last = now, c
+	return c, err
+}
+
+// ofApps says whether a setting is one of apps or accounts.
+func ofApps(setting string) bool {
+	return strings.HasPrefix(setting, "apps.") || strings.HasPrefix(setting, "accounts.")
+}
