@@ -39,9 +39,9 @@ fuzz:
 	    echo "== $$dir $$target" ; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -fuzzminimizetime 10x ; \
 	  done ; done
 
-## bench: the bridge against a naive loop, in one run
+## bench: the bridge against a naive loop, in one run; what the simulator costs beside it
 bench:
-	go test -tags bench -run ^$$ -bench ^BenchmarkBridge$$ -benchtime 1x ./cmd/bridge
+	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 
 ## integration: the main job on a real Kafka and a real registry
 integration:

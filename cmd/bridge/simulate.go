@@ -45,6 +45,8 @@ took effect. It is for trying and testing: nothing that it says is worth money.
 
 With --out it first writes new keys, simulator.yaml, and a bridge.yaml that fits; what it
 wrote before is used again. It plays buyers and sends notifications as its settings say.
+With bench_mode: true in simulator.yaml it has no quirks and signs an answer once: send all
+requests, POST /reset, and measure the same ones again.
 
 Admin port: GET /journal, /totals, /tally?order=NUMBER, /trades, /trades/NUMBER, /hk-orders,
 /notifications, /clock. POST /trades/NUMBER/pay, close, finish and refund?amount=YUAN;

@@ -94,7 +94,7 @@ func (s *Simulator) hkSign(f *hkFront, content []byte, wrong bool) string {
 		if wrong {
 			k, _ = ecdsa.GenerateKey(elliptic.P224(), rand.Reader) // of nobody; randomness never fails
 		}
-		sig = base64.StdEncoding.EncodeToString(f.app.ECC.sign(k, content))
+		sig = s.signer.signECC(f.app.ECC, k, content)
 	case wrong:
 		sig = s.signer.sign(s.signer.wrong(), crypto.SHA256, content)
 	default:

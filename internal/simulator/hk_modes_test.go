@@ -19,6 +19,22 @@ import (
 // hkVectorBench is a simulator with the keys of the HK vectors; its clock is theirs.
 func hkVectorBench(t *testing.T, ecc simulator.ECCConfig) *bench {
 	t.Helper()
+	return hkVectorBenchOf(t, hkVectorOptions(t, ecc))
+}
+
+func hkVectorBenchOf(t *testing.T, o simulator.Options) *bench {
+	t.Helper()
+	b := &bench{t: t, now: time.Date(2024, 5, 22, 1, 12, 21, 0, time.UTC)}
+	o.Now = func() time.Time { return b.now }
+	var err error
+	if b.sim, err = simulator.New(o); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func hkVectorOptions(t *testing.T, ecc simulator.ECCConfig) simulator.Options {
+	t.Helper()
 	k := vectorKeys(t, "alipayhk/keys.json")
 	keys := func(merchant, platform string) simulator.KeysConfig {
 		return simulator.KeysConfig{MerchantPublic: k[merchant]["public_spki_pem"].(string), Signing: k[platform]["private_pkcs8_pem"].(string)}
@@ -31,12 +47,7 @@ func hkVectorBench(t *testing.T, ecc simulator.ECCConfig) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, now: time.Date(2024, 5, 22, 1, 12, 21, 0, time.UTC)}
-	o.Now = func() time.Time { return b.now }
-	if b.sim, err = simulator.New(o); err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return o
 }
 
 // do sends a request of the vectors.
@@ -48,6 +59,41 @@ func (b *bench) do(body string, header map[string]string) *http.Response {
 	w := httptest.NewRecorder()
 	b.sim.ServeHTTP(w, r)
 	return w.Result()
+}
+
+// TestBenchModeReplaysECC224: what was signed once is not signed again; otherwise each
+// signature is another one, as from a real signer.
+func TestBenchModeReplaysECC224(t *testing.T) {
+	var v struct {
+		Cases []struct {
+			Side   string
+			Time   string
+			Header string `json:"signature_header"`
+			Body   struct{ Text string }
+			Expect struct {
+				Only struct{ Hash, Format string } `json:"verifies_only_with"`
+			}
+		}
+	}
+	loadLoose(t, "alipayhk/signed_ecc224.json", &v)
+	for _, c := range v.Cases {
+		if c.Side != "request" {
+			continue
+		}
+		o := hkVectorOptions(t, simulator.ECCConfig{Hash: strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", ""), Format: c.Expect.Only.Format})
+		for _, o.BenchMode = range []bool{true, false} {
+			b := hkVectorBenchOf(t, o)
+			signature := func() string {
+				return b.do(c.Body.Text, map[string]string{
+					"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
+				}).Header.Get("Signature")
+			}
+			first, again := signature(), signature()
+			if !strings.HasPrefix(first, "algorithm=ECC224,") || (first == again) != o.BenchMode {
+				t.Errorf("%s %s, BenchMode %t: signed %q and %q", o.HKApps[0].ClientID, c.Expect.Only.Format, o.BenchMode, first, again)
+			}
+		}
+	}
 }
 
 // TestECC224: a request verifies under its own reading and no other, and is answered likewise.

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // sign_type RSA is SHA1withRSA; the pages still allow it
@@ -232,9 +233,16 @@ func verify(k *rsa.PublicKey, h crypto.Hash, content, sig []byte) bool {
 // signer signs answers.
 type signer struct {
 	replay bool                   // BenchMode
-	done   sync.Map               // signature by SHA-256 of the content, in BenchMode
+	done   sync.Map               // Base64 of a signature by its replayID, in BenchMode
 	size   atomic.Int64           // entries of done
 	wrong  func() *rsa.PrivateKey // a key that belongs to nobody, made at its first use
+}
+
+// replayID says what was signed, and with which key and digest.
+type replayID struct {
+	content [32]byte // SHA-256
+	key     any      // a pointer to the key
+	hash    crypto.Hash
 }
 
 func newSigner(replay bool) *signer {
@@ -250,22 +258,34 @@ func newSigner(replay bool) *signer {
 // replayLimit bounds the signatures that BenchMode keeps: 344 bytes each.
 const replayLimit = 1 << 20
 
-// sign returns the Base64 of a PKCS#1 v1.5 signature. The scheme is deterministic, so a
-// signature of the same content can be replayed.
+// sign returns the Base64 of a PKCS#1 v1.5 signature.
 func (g *signer) sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
-	var id [32]byte
-	if g.replay {
-		id = sha256.Sum256(content)
-		if sig, ok := g.done.Load(id); ok {
-			return sig.(string)
+	return g.once(k, h, content, func() []byte {
+		sig, err := rsa.SignPKCS1v15(nil, k, h, digest(h, content))
+		if err != nil {
+			panic("simulator: signing key is unusable: " + err.Error())
 		}
+		return sig
+	})
+}
+
+// signECC returns the Base64 of an ECDSA signature. A replayed one is as good as a new one,
+// though a real signer never gives the same twice.
+func (g *signer) signECC(e ECC, k *ecdsa.PrivateKey, content []byte) string {
+	return g.once(k, 0, content, func() []byte { return e.sign(k, content) })
+}
+
+// once signs, or replays what it signed before in BenchMode.
+func (g *signer) once(key any, h crypto.Hash, content []byte, sign func() []byte) string {
+	if !g.replay {
+		return base64.StdEncoding.EncodeToString(sign())
 	}
-	sig, err := rsa.SignPKCS1v15(nil, k, h, digest(h, content))
-	if err != nil {
-		panic("simulator: signing key is unusable: " + err.Error())
+	id := replayID{sha256.Sum256(content), key, h}
+	if sig, ok := g.done.Load(id); ok {
+		return sig.(string)
 	}
-	text := base64.StdEncoding.EncodeToString(sig)
-	if g.replay && g.size.Add(1) <= replayLimit {
+	text := base64.StdEncoding.EncodeToString(sign())
+	if g.size.Add(1) <= replayLimit {
 		g.done.Store(id, text)
 	}
 	return text

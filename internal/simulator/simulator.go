@@ -64,8 +64,9 @@ type Options struct {
 	// zero: 2,000,000. Older ones are dropped, tallies stay.
 	JournalLimit int
 	// BenchMode replays the signature of an answer that was signed before, so that a measurement
-	// is not one of the simulator's RSA: send all requests once, call Reset, measure. HK answers
-	// then repeat their Response-Time for up to a minute.
+	// is not one of the simulator's keys: send all requests once, call Reset, measure. HK answers
+	// then repeat their Response-Time for up to a minute; encrypted ones have a new key each time
+	// and are signed anew.
 	BenchMode bool
 }
 
