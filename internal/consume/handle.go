@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -39,31 +39,6 @@ type caller interface {
 	Until(t time.Time) // the end of the event's life
 }
 
-// Account is one merchant, ready to be called for.
-type Account struct {
-	Name           order.Account
-	App            string // whose slots, rate and breakers it shares
-	Environment    string // production, sandbox or simulator
-	Planner        *order.Planner
-	Call           func() caller
-	AttemptTimeout time.Duration // the longest that one exchange may still be under way
-	NotFoundPause  time.Duration // between two answers "no such trade" [3 s]
-}
-
-// NewAccount is an Account whose calls are begun by begin.
-func NewAccount[C caller](a Account, begin func() C) *Account {
-	a.Call = func() caller { return begin() }
-	setDefault(&a.NotFoundPause, askAgain)
-	return &a
-}
-
-// Input says which accounts the events of a topic may name: the topic is the only identity
-// that a record has (security.md K1).
-type Input struct {
-	Accounts []order.Account
-	Default  order.Account // of events that name none
-}
-
 // HandlerOptions configure a [Handler]. Tracer, Now and Log have defaults.
 type HandlerOptions struct {
 	Group    string
@@ -78,8 +53,9 @@ type HandlerOptions struct {
 
 // Handler is the path of an order event: decode, plan, call, resolve, encode.
 type Handler struct {
-	o      HandlerOptions
-	clocks clocks
+	o       HandlerOptions
+	tenants atomic.Pointer[tenants]
+	clocks  clocks
 }
 
 // NewHandler returns a handler; it starts nothing.
@@ -93,7 +69,9 @@ func NewHandler(o HandlerOptions) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{o: o}
+	h := &Handler{o: o}
+	h.SetTenants(o.Inputs, o.Accounts)
+	return h
 }
 
 // handling is one event on its way. It outlives a handling without outcome: when the lane
@@ -121,7 +99,7 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 	hd.Event = ev
 	hd.Account = ev.Account
 	if hd.Account == "" {
-		hd.Account = h.o.Inputs[in.Topic].Default
+		hd.Account = h.input(in.Topic).Default
 	}
 	if string(in.Key) != string(ev.OrderNo) {
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
@@ -150,6 +128,7 @@ func (h *Handler) begin(ctx context.Context, e *handling, in *kgo.Record, accoun
 	if err != nil {
 		return Outcome{}, fmt.Errorf("decode event: %w", err)
 	}
+	account = h.current(in.Topic, account)
 	if e.call == nil {
 		e.call = account.Call()
 	}
@@ -165,18 +144,6 @@ func (h *Handler) origin(in *kgo.Record) order.Handling {
 		Origin:  order.Origin{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset},
 		Rewound: produce.Rewound(in),
 	}
-}
-
-// account returns the account that an event of this topic may name, or why not.
-func (h *Handler) account(topic string, name order.Account) (*Account, string) {
-	a := h.o.Accounts[name]
-	switch {
-	case a == nil:
-		return nil, reasonUnknownAccount
-	case !slices.Contains(h.o.Inputs[topic].Accounts, name):
-		return nil, reasonAccountNotAllowed
-	}
-	return a, ""
 }
 
 // handle blocks until the event has an outcome, or ctx ends.
@@ -347,7 +314,7 @@ func (h *Handler) Refuse(in *kgo.Record, reason string, err error) Outcome {
 	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
 		hd.Event, hd.Account = ev, ev.Account
 		if hd.Account == "" {
-			hd.Account = h.o.Inputs[in.Topic].Default
+			hd.Account = h.input(in.Topic).Default
 		}
 	}
 	out, encodeErr := h.refuse(in, hd, reason, err)
