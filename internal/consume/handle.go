@@ -95,47 +95,49 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 	if err != nil {
 		return Task{}, fmt.Errorf("decode event: %w", err)
 	}
-	hd := h.origin(in)
-	hd.Event = ev
-	hd.Account = ev.Account
-	if hd.Account == "" {
-		hd.Account = h.input(in.Topic).Default
+	name := ev.Account
+	if name == "" {
+		name = h.input(in.Topic).Default
 	}
 	if string(in.Key) != string(ev.OrderNo) {
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
 	}
-	task := Task{Key: string(hd.Account) + "/" + string(ev.OrderNo)}
-	account, reason := h.account(in.Topic, hd.Account)
+	task := Task{Key: string(name) + "/" + string(ev.OrderNo)}
+	account, reason := h.account(in.Topic, name)
 	if reason != "" {
+		hd := h.origin(in)
+		hd.Event, hd.Account = ev, name
 		task.Handle = func(context.Context) (Outcome, error) {
-			return h.refuse(in, hd, reason, fmt.Errorf("account %q", hd.Account))
+			return h.refuse(in, hd, reason, fmt.Errorf("account %q", name))
 		}
 		return task, nil
 	}
 	task.Pool = account.App
-	var e handling
-	task.Handle = func(ctx context.Context) (Outcome, error) { return h.begin(ctx, &e, in, account) }
+	var e *handling // made when it is begun: thousands wait in lanes
+	task.Handle = func(ctx context.Context) (Outcome, error) {
+		if e == nil {
+			e = &handling{in: in, account: account, call: account.Call()}
+		}
+		return h.begin(ctx, e)
+	}
 	return task, nil
 }
 
 // begin decodes the event a second time: thousands wait in lanes, and a decoded event takes
 // three times the memory of its bytes, while decoding costs a hundredth of signing.
-func (h *Handler) begin(ctx context.Context, e *handling, in *kgo.Record, account *Account) (Outcome, error) {
-	ev, err := h.o.Codec.DecodeEvent(ctx, in.Topic, in.Value)
+func (h *Handler) begin(ctx context.Context, e *handling) (Outcome, error) {
+	ev, err := h.o.Codec.DecodeEvent(ctx, e.in.Topic, e.in.Value)
 	if reason, final := order.IsUndecodable(err); final {
-		return h.refuse(in, h.origin(in), reason, err)
+		return h.refuse(e.in, h.origin(e.in), reason, err)
 	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("decode event: %w", err)
 	}
-	account = h.current(in.Topic, account)
-	if e.call == nil {
-		e.call = account.Call()
-	}
-	e.in, e.account, e.Handling = in, account, h.origin(in)
-	e.Event, e.Account = ev, account.Name
-	e.Environment = account.Environment
-	e.Channel = account.Planner.Channel(ev)
+	e.account = h.current(e.in.Topic, e.account)
+	e.Handling = h.origin(e.in)
+	e.Event, e.Account = ev, e.account.Name
+	e.Environment = e.account.Environment
+	e.Channel = e.account.Planner.Channel(ev)
 	return h.handle(ctx, e)
 }
 

@@ -197,6 +197,7 @@ func (e *Engine) handle(it *item) {
 	case p.gone:
 		e.lanes.release(it, true) // an outcome of an older incarnation is discarded
 	case err == nil:
+		it.task.Handle = nil // what it holds is not needed any more
 		p.done = append(p.done, outcome{it: it, Outcome: out})
 		e.lanes.release(it, true)
 		e.kickIfMany()
