@@ -137,11 +137,11 @@ func (c *Codec) native(b []byte) (any, error) {
 // Encode appends the bytes of one record. Fields that are absent take the schema's default;
 // names that the schema does not have, and numbers that would lose a digit, are errors.
 // Text that is not UTF-8 is mended with U+FFFD: an outcome is published, whatever Alipay
-// wrote into a message.
+// wrote into a message. The record is taken over: its members have goavro's form afterwards.
 func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
-	native, err := wrap(c.root, record, c.Name())
+	native, err := wrap(c.root, record)
 	if err != nil {
-		return nil, fmt.Errorf("encode %w", err)
+		return nil, fmt.Errorf("encode %s%w", c.Name(), err)
 	}
 	b, err = c.bin.BinaryFromNative(b, native)
 	if err != nil {

@@ -290,11 +290,11 @@ func project(t *testing.T, e *evolver, from, to model) string {
 	}
 	switch {
 	case err == nil && errTheirs == nil:
-		if _, err := reader.Encode(nil, got); err != nil {
-			t.Fatalf("writer %s\nreader %s\n%x: no record of the reader's: %v", writerText, readerText, b, err)
-		}
 		if got, want := asJSON(t, got), asJSON(t, want); got != want {
 			t.Fatalf("writer %s\nreader %s\n%x\ngot  %s\nwant %s", writerText, readerText, b, got, want)
+		}
+		if _, err := reader.Encode(nil, got); err != nil {
+			t.Fatalf("writer %s\nreader %s\n%x: no record of the reader's: %v", writerText, readerText, b, err)
 		}
 		return "equal"
 	case err != nil && errTheirs != nil:

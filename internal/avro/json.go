@@ -252,7 +252,7 @@ func scalarFromJSON(n *node, v any, path string) (any, error) {
 			return fromLatin1(given, path)
 		}
 	}
-	if _, err := wrapScalar(n, v, path); err != nil {
+	if _, err := wrapScalar(n, v); err != nil {
 		return nil, unfit(n, v, path)
 	}
 	return v, nil

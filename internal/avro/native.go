@@ -1,6 +1,7 @@
 package avro
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -66,51 +67,69 @@ func plainLong(n *node, v int64) any {
 	return v
 }
 
-// wrap is the way back: it checks a value against its type and gives it goavro's form.
-// The path is for the error.
-func wrap(n *node, v any, path string) (any, error) {
+// wrap is the way back: it checks a value against its type and gives it goavro's form. It
+// takes records over and wraps their members in place.
+func wrap(n *node, v any) (any, error) {
 	switch n.kind {
 	case kindRecord:
-		return wrapRecord(n, v, path)
+		return wrapRecord(n, v)
 	case kindUnion:
-		return wrapUnion(n, v, path)
+		return wrapUnion(n, v)
 	case kindArray:
-		return wrapArray(n, v, path)
+		return wrapArray(n, v)
 	case kindMap:
-		return wrapMap(n, v, path)
+		return wrapMap(n, v)
 	}
-	return wrapScalar(n, v, path)
+	return wrapScalar(n, v)
 }
 
-func wrapRecord(n *node, v any, path string) (any, error) {
-	given, ok := v.(map[string]any)
-	if !ok {
-		return nil, mismatch(n, v, path)
+// wrapError says where in a record a value does not fit.
+type wrapError struct {
+	path string // from the record on: ".goods[3].price"
+	err  error
+}
+
+func (e *wrapError) Error() string { return e.path + ": " + e.err.Error() }
+func (e *wrapError) Unwrap() error { return e.err }
+
+// under puts a step before the path of an error.
+func under(step string, err error) error {
+	if inner, ok := err.(*wrapError); ok { //nolint:errorlint // ours, as we made it
+		return &wrapError{step + inner.path, inner.err}
 	}
-	out := make(map[string]any, len(n.fields))
-	used := 0
+	return &wrapError{step, err}
+}
+
+var errNoValue = errors.New("no value and no default")
+
+func wrapRecord(n *node, v any) (any, error) {
+	record, ok := v.(map[string]any)
+	if !ok {
+		return nil, mismatch(n, v)
+	}
+	given := len(record)
 	for _, f := range n.fields {
-		value, ok := given[f.name]
-		if ok {
-			used++
-		} else if !f.hasDefault {
-			return nil, fmt.Errorf("%s.%s: no value and no default", path, f.name)
-		} else {
+		value, ok := record[f.name]
+		if !ok {
+			if !f.hasDefault {
+				return nil, under("."+f.name, errNoValue)
+			}
+			given++
 			var err error
-			if value, err = defaultOf(f.typ, f.byDefault, path+"."+f.name); err != nil {
-				return nil, err
+			if value, err = defaultOf(f.typ, f.byDefault, "its default"); err != nil {
+				return nil, under("."+f.name, err)
 			}
 		}
-		wrapped, err := wrap(f.typ, value, path+"."+f.name)
+		wrapped, err := wrap(f.typ, value)
 		if err != nil {
-			return nil, err
+			return nil, under("."+f.name, err)
 		}
-		out[f.name] = wrapped
+		record[f.name] = wrapped
 	}
-	if used != len(given) {
-		return nil, fmt.Errorf("%s: a name that the schema does not have: %s", path, stranger(n, given))
+	if given != len(n.fields) {
+		return nil, under("", fmt.Errorf("a name that the schema does not have: %s", stranger(n, record)))
 	}
-	return out, nil
+	return record, nil
 }
 
 // stranger names a member that the record does not have.
@@ -128,7 +147,7 @@ func stranger(n *node, given map[string]any) string {
 }
 
 // wrapUnion takes the first branch that the value fits.
-func wrapUnion(n *node, v any, path string) (any, error) {
+func wrapUnion(n *node, v any) (any, error) {
 	for _, b := range n.branches {
 		if b.kind == kindNull {
 			if v == nil {
@@ -136,7 +155,11 @@ func wrapUnion(n *node, v any, path string) (any, error) {
 			}
 			continue
 		}
-		inner, err := wrap(b, v, path)
+		tried := v
+		if len(n.branches) > 2 {
+			tried = cloned(v) // a branch that does not fit may have wrapped some members
+		}
+		inner, err := wrap(b, tried)
 		if err == nil {
 			return map[string]any{b.branchName(): inner}, nil
 		}
@@ -144,42 +167,61 @@ func wrapUnion(n *node, v any, path string) (any, error) {
 			return nil, err // the only branch but null: its complaint is the better one
 		}
 	}
-	return nil, mismatch(n, v, path)
+	return nil, mismatch(n, v)
 }
 
-func wrapArray(n *node, v any, path string) (any, error) {
+// cloned copies what wrap changes in place.
+func cloned(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(v))
+		for k, inner := range v {
+			m[k] = cloned(inner)
+		}
+		return m
+	case []any:
+		a := make([]any, len(v))
+		for i, inner := range v {
+			a[i] = cloned(inner)
+		}
+		return a
+	}
+	return v
+}
+
+func wrapArray(n *node, v any) (any, error) {
 	given, ok := v.([]any)
 	if !ok {
-		return nil, mismatch(n, v, path)
+		return nil, mismatch(n, v)
 	}
 	out := make([]any, len(given))
 	for i, item := range given {
-		wrapped, err := wrap(n.items, item, fmt.Sprintf("%s[%d]", path, i))
+		wrapped, err := wrap(n.items, item)
 		if err != nil {
-			return nil, err
+			return nil, under(fmt.Sprintf("[%d]", i), err)
 		}
 		out[i] = wrapped
 	}
 	return out, nil
 }
 
-func wrapMap(n *node, v any, path string) (any, error) {
+func wrapMap(n *node, v any) (any, error) {
 	given, ok := v.(map[string]any)
 	if !ok {
-		return nil, mismatch(n, v, path)
+		return nil, mismatch(n, v)
 	}
 	out := make(map[string]any, len(given))
 	for k, value := range given {
-		wrapped, err := wrap(n.items, value, path+"."+k)
+		wrapped, err := wrap(n.items, value)
 		if err != nil {
-			return nil, err
+			return nil, under("."+k, err)
 		}
 		out[mend(k)] = wrapped
 	}
 	return out, nil
 }
 
-func wrapScalar(n *node, v any, path string) (any, error) {
+func wrapScalar(n *node, v any) (any, error) {
 	switch given := v.(type) {
 	case nil:
 		if n.kind == kindNull {
@@ -217,7 +259,7 @@ func wrapScalar(n *node, v any, path string) (any, error) {
 			return given.UnixMicro(), nil
 		}
 	}
-	return nil, mismatch(n, v, path)
+	return nil, mismatch(n, v)
 }
 
 func (n *node) hasSymbol(s string) bool {
@@ -230,6 +272,6 @@ func (n *node) hasSymbol(s string) bool {
 }
 
 // mismatch tells the types, never the value: it may be personal data.
-func mismatch(n *node, v any, path string) error {
-	return fmt.Errorf("%s: a %T does not fit %s", path, v, n.branchName())
+func mismatch(n *node, v any) error {
+	return fmt.Errorf("a %T does not fit %s", v, n.branchName())
 }

@@ -136,7 +136,8 @@ func compare(t *testing.T, schema string, c *avro.Codec, theirs *oracle.Schema, 
 	if err != nil || len(rest) != 0 {
 		t.Fatalf("%s\n%x: we take it, they say %v, %d left", schema, b, err, len(rest))
 	}
-	if got, want := asJSON(t, ours), asJSON(t, v); got != want {
+	got, want := asJSON(t, ours), asJSON(t, v)
+	if got != want {
 		t.Fatalf("%s\n%x\ngot  %s\nwant %s", schema, b, got, want)
 	}
 	again, err := c.Encode(nil, ours)
@@ -144,7 +145,7 @@ func compare(t *testing.T, schema string, c *avro.Codec, theirs *oracle.Schema, 
 		t.Fatalf("%s\n%x: decoded, but does not encode: %v", schema, b, err)
 	}
 	back, err := c.Decode(again)
-	if err != nil || asJSON(t, back) != asJSON(t, ours) {
+	if err != nil || asJSON(t, back) != got {
 		t.Fatalf("%s\n%x: comes back as %v, %v", schema, b, back, err)
 	}
 	return true

@@ -118,7 +118,7 @@ func (r *Registry) Frame(ctx context.Context, topic string, c *Codec, record map
 	if err != nil {
 		return nil, err
 	}
-	return c.Encode(AppendFrame(nil, id), record)
+	return c.Encode(AppendFrame(make([]byte, 0, 1024), id), record)
 }
 
 // Register lists a schema under a topic's subject, FULL_TRANSITIVE, and returns its id.
