@@ -68,6 +68,8 @@ type servers struct {
 	Gateway  string
 	Control  string
 	Alipay   []byte // PEM, verifies the gateway's answers
+
+	pid int
 }
 
 // benchServers serves until standard input ends.
@@ -227,6 +229,7 @@ func startServers(b *testing.B) *servers {
 		s := &servers{}
 		if json.Unmarshal(lines.Bytes(), s) == nil {
 			go func() { _, _ = io.Copy(io.Discard, stdout) }()
+			s.pid = cmd.Process.Pid
 			return s
 		}
 	}
@@ -311,10 +314,12 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 	defer service.close()
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
-	start := time.Now()
+	start, ours, theirs := time.Now(), cpu(b, os.Getpid()), cpu(b, s.pid)
 	go func() { ended <- service.run(ctx, func() {}) }()
 	s.await(b, topics.Results, n)
 	elapsed := time.Since(start)
+	b.ReportMetric(float64((cpu(b, os.Getpid())-ours).Microseconds())/float64(n), "cpu-us/event")
+	b.ReportMetric(float64((cpu(b, s.pid)-theirs).Microseconds())/float64(n), "servers-cpu-us/event")
 	stop()
 	check(b, <-ended)
 	return float64(n) / elapsed.Seconds()
@@ -406,6 +411,18 @@ func BenchmarkBridge(b *testing.B) {
 			b.ReportMetric(residentMB(), "MB-resident")
 		})
 	}
+}
+
+// cpu is the time that a process has spent on processors: fields 14 and 15 of its stat, in
+// hundredths of a second (proc_pid_stat(5)).
+func cpu(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	check(b, err)
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
 // residentMB is this process's resident memory now.
