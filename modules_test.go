@@ -58,6 +58,7 @@ var modules = map[string]why{
 	"google.golang.org/protobuf":                                      {"OTLP's encoding", bsd},
 	"go.yaml.in/yaml/v3":                                              {"settings", mit},
 	"golang.org/x/net":                                                {"grpc: HTTP/2", bsd},
+	"golang.org/x/oauth2":                                             {"tokens for OAUTHBEARER by client credentials", bsd},
 	"golang.org/x/sync":                                               {"one look-up for many askers", bsd},
 	"golang.org/x/sys":                                                {"x/term", bsd},
 	"golang.org/x/term":                                               {"is it a terminal", bsd},

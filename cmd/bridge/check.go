@@ -101,7 +101,11 @@ func checkParts(cfg config.Config) []finding {
 }
 
 func checkKafka(ctx context.Context, cfg config.Config) []finding {
-	cl, err := kgo.NewClient(kafkaOptions(cfg.Kafka)...)
+	opts, err := kafkaOptions(cfg.Kafka, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil // told already
+	}
+	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return []finding{{"kafka: " + err.Error(), "mend kafka.brokers"}}
 	}

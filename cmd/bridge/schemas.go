@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -119,7 +120,7 @@ func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry,
 	if err != nil {
 		return nil, nil, err
 	}
-	open := func() (*avro.Registry, error) { return registryOf(cfg.Registry, 0) }
+	open := func() (*avro.Registry, error) { return registryOf(cfg.Registry, 0, slog.Default()) }
 	known := slices.DeleteFunc(contract(cfg.Topics), func(t topic) bool { return t.schema == "" })
 	if len(args) == 0 {
 		return known, open, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 
@@ -36,7 +37,7 @@ lines are checked before the first one is sent.`,
 			if topic == "" {
 				topic = cfg.Topics.Inputs[0].Name
 			}
-			registry, err := registryOf(cfg.Registry, 0)
+			registry, err := registryOf(cfg.Registry, 0, slog.Default())
 			if err != nil {
 				return err
 			}
@@ -46,7 +47,7 @@ lines are checked before the first one is sent.`,
 			if err != nil {
 				return err
 			}
-			cl, err := t.client(cfg, kgo.MaxBufferedRecords(10_000))
+			cl, err := t.client(c.Context(), cfg, kgo.MaxBufferedRecords(10_000))
 			if err != nil {
 				return err
 			}

@@ -21,6 +21,7 @@ import (
 // parts are what a service is made of, from a settings file or from the demo.
 type parts struct {
 	kafka    []kgo.Opt // brokers, security, limits
+	cluster  string    // its id; empty: any
 	slot     string    // owner of the transactional ids
 	registry *avro.Registry
 	topics   produce.Topics
@@ -150,6 +151,9 @@ func (s *service) accounts(pl *pipeline) map[order.Account]*consume.Account {
 // run works until ctx ends, then stops in order. It waits for the registry before anything
 // is called: an outcome must never have to wait for a schema's id.
 func (s *service) run(ctx context.Context, ready func()) error {
+	if err := s.awaitCluster(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
 	if !s.awaitSchemas(ctx) {
 		return nil
 	}

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -20,7 +19,11 @@ import (
 
 // partsOf builds what a settings file describes.
 func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, error) {
-	registry, err := registryOf(c.Registry, int(c.Delivery.MaxRecord))
+	registry, err := registryOf(c.Registry, int(c.Delivery.MaxRecord), log)
+	if err != nil {
+		return parts{}, err
+	}
+	kafka, err := kafkaOptions(c.Kafka, log)
 	if err != nil {
 		return parts{}, err
 	}
@@ -29,7 +32,7 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 		return parts{}, err
 	}
 	p := parts{
-		kafka: append(kafkaOptions(c.Kafka), limits...), slot: c.Kafka.Slot, registry: registry, topics: topicsOf(c.Topics),
+		kafka: append(kafka, limits...), cluster: c.Kafka.ClusterID, slot: c.Kafka.Slot, registry: registry, topics: topicsOf(c.Topics),
 		calls:   pipelineParts{group: c.Kafka.Group, inputs: inputsOf(c.Topics.Inputs)},
 		queries: pipelineParts{group: c.Kafka.QueriesGroup(), inputs: inputsOf(c.Topics.Queries)},
 		apps:    map[string]appParts{}, accounts: map[order.Account]accountParts{},
@@ -67,38 +70,42 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 	return p, nil
 }
 
-// kafkaOptions are for every client.
-func kafkaOptions(k config.Kafka) []kgo.Opt {
-	return []kgo.Opt{
-		kgo.SeedBrokers(k.Brokers...),
-		kgo.ClientID("alipay-kafka-bridge-" + k.Slot),
-		kgo.SessionTimeout(k.SessionTimeout), kgo.HeartbeatInterval(k.Heartbeat), kgo.RebalanceTimeout(k.RebalanceTimeout),
-	}
-}
-
-func registryOf(r config.Registry, maxRecord int) (*avro.Registry, error) {
+func registryOf(r config.Registry, maxRecord int, log *slog.Logger) (*avro.Registry, error) {
 	if r.Folder != "" {
 		return avro.NewFolder(os.DirFS(r.Folder), maxRecord)
 	}
-	roots, err := rootsOf(r.CAFile)
+	dial, err := dialerOf("registry", tlsFiles{ca: r.CAFile, cert: r.CertFile, key: r.KeyFile}, log)
+	if err != nil {
+		return nil, err
+	}
+	authorize, err := authorizationOf(r, log)
+	if err != nil {
+		return nil, err
+	}
+	return avro.NewRegistry(avro.RegistryOptions{URL: r.URL, Authorize: authorize, DialTLSContext: dial, MaxRecord: maxRecord})
+}
+
+// authorizationOf says who we are in each request, with the secret as its file has it then.
+func authorizationOf(r config.Registry, log *slog.Logger) (func(*http.Request) error, error) {
+	file := r.PasswordFile
+	if r.User == "" {
+		file = r.TokenFile
+	}
+	if file.IsZero() {
+		return nil, nil
+	}
+	secret, err := newFresh("registry", log, file.Read)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	return avro.NewRegistry(avro.RegistryOptions{
-		URL: r.URL, User: r.User, Password: r.PasswordFile.Text.Reveal(), Token: r.TokenFile.Text.Reveal(), RootCAs: roots, MaxRecord: maxRecord,
-	})
-}
-
-// rootsOf returns nil, the system's roots, when no file is named.
-func rootsOf(f config.File) (*x509.CertPool, error) {
-	if f.IsZero() {
-		return nil, nil
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM([]byte(f.Text)) {
-		return nil, fmt.Errorf("%s holds no certificate", f.Path)
-	}
-	return pool, nil
+	return func(req *http.Request) error {
+		if text := secret.get().Reveal(); r.User != "" {
+			req.SetBasicAuth(r.User, text)
+		} else {
+			req.Header.Set("Authorization", "Bearer "+text)
+		}
+		return nil
+	}, nil
 }
 
 func topicsOf(t config.Topics) produce.Topics {

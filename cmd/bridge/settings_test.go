@@ -105,8 +105,10 @@ func loadSettings(t *testing.T, app, more string) config.Config {
 	if !strings.Contains(more, "kafka:") {
 		more += "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s}\n"
 	}
-	text := "registry: {folder: .}\n" +
-		"topics: {inputs: [{accounts: [shop]}]}\naccounts: {shop: {app: main, channel: TRADE}}\n" + more +
+	if !strings.Contains(more, "registry:") {
+		more += "registry: {folder: .}\n"
+	}
+	text := "topics: {inputs: [{accounts: [shop]}]}\naccounts: {shop: {app: main, channel: TRADE}}\n" + more +
 		"apps:\n  main:\n    environment: simulator\n" + app
 	if !strings.Contains(app, " private_key_file:") {
 		text += "    private_key_file: own.pem\n"

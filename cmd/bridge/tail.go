@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -71,7 +72,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 			break
 		}
 	}
-	registry, err := registryOf(cfg.Registry, 4<<20)
+	registry, err := registryOf(cfg.Registry, 4<<20, slog.Default())
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	if o.from == "latest" {
 		from = kgo.NewOffset().AtEnd()
 	}
-	cl, err := o.client(cfg, kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := o.client(ctx, cfg, kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		return err
 	}

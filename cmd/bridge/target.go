@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 
@@ -42,11 +44,19 @@ func (t *target) load() (config.Config, error) {
 	return c, nil
 }
 
-// client opens a Kafka client.
-func (t *target) client(c config.Config, opts ...kgo.Opt) (*kgo.Client, error) {
-	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.Kafka.Brokers...)}, opts...)...)
+// client opens a Kafka client and sees that it is the right cluster.
+func (t *target) client(ctx context.Context, c config.Config, opts ...kgo.Opt) (*kgo.Client, error) {
+	shared, err := kafkaOptions(c.Kafka, slog.Default())
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(append(shared, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
+	}
+	if err := rightCluster(ctx, cl, c.Kafka.ClusterID); err != nil {
+		cl.Close()
+		return nil, err
 	}
 	return cl, nil
 }

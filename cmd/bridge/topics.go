@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -58,7 +59,7 @@ are registered under <topic>-value, with compatibility FULL_TRANSITIVE.`,
 func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) error {
 	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 	defer cancel()
-	cl, err := t.client(cfg)
+	cl, err := t.client(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func createTopic(ctx context.Context, adm *kadm.Client, m topic, t config.Topics
 }
 
 func registerSchemas(ctx context.Context, cfg config.Config, all []topic) error {
-	registry, err := registryOf(cfg.Registry, 0)
+	registry, err := registryOf(cfg.Registry, 0, slog.Default())
 	if err != nil {
 		return err
 	}

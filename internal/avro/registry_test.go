@@ -276,7 +276,10 @@ func TestK7_RegistryURLs(t *testing.T) {
 func TestRegisterAndWrite(t *testing.T) {
 	fake := srfake.New(srfake.WithAuth("Bearer token"))
 	defer fake.Close()
-	r, err := avro.NewRegistry(avro.RegistryOptions{URL: fake.URL(), Token: "token"})
+	r, err := avro.NewRegistry(avro.RegistryOptions{URL: fake.URL(), Authorize: func(r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer token")
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

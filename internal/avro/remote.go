@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,12 +27,12 @@ const (
 
 // RegistryOptions say where the registry is. Only URL is required.
 type RegistryOptions struct {
-	URL       string         // https, or http on a loopback address
-	User      string         // basic authentication, with Password
-	Password  string         //
-	Token     string         // bearer token instead
-	RootCAs   *x509.CertPool // nil: the system's
-	MaxRecord int            // bytes of a value that is decoded at most; 0: 1 MiB
+	URL       string // https, or http on a loopback address
+	MaxRecord int    // bytes of a value that is decoded at most; 0: 1 MiB
+	// Authorize says in each request who we are; nil: nobody in particular.
+	Authorize func(*http.Request) error
+	// DialTLSContext opens connections to https; nil: with the system's roots.
+	DialTLSContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// DialContext replaces the network; nil: the real one.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -53,18 +52,16 @@ func NewRegistry(o RegistryOptions) (*Registry, error) {
 	}
 	transport := &http.Transport{
 		DialContext:     o.DialContext,
-		TLSClientConfig: &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		DialTLSContext:  o.DialTLSContext,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	opts := []sr.ClientOpt{sr.URLs(o.URL), sr.UserAgent("alipay-kafka-bridge"), sr.HTTPClient(&http.Client{
 		Transport:     bounded{transport},
 		Timeout:       askTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})}
-	if o.User != "" {
-		opts = append(opts, sr.BasicAuth(o.User, o.Password))
-	}
-	if o.Token != "" {
-		opts = append(opts, sr.BearerToken(o.Token))
+	if o.Authorize != nil {
+		opts = append(opts, sr.PreReq(o.Authorize))
 	}
 	client, err := sr.NewClient(opts...)
 	if err != nil {

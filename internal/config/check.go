@@ -26,6 +26,7 @@ var (
 // check applies every rule that needs more than one value's form.
 func (c *Config) check(fs *findings) {
 	c.Kafka.check(fs)
+	c.checkCluster(fs)
 	c.Registry.check(fs)
 	c.Delivery.check(fs)
 	c.Telemetry.check(fs)
@@ -59,6 +60,7 @@ func (k Kafka) check(fs *findings) {
 	}
 	k.checkStart(fs)
 	k.checkHeaders(fs)
+	k.checkSecurity(fs)
 	fs.duration("kafka.session_timeout", k.SessionTimeout, time.Second, 5*time.Minute)
 	fs.duration("kafka.heartbeat", k.Heartbeat, 100*time.Millisecond, k.SessionTimeout/2)
 	fs.duration("kafka.rebalance_timeout", k.RebalanceTimeout, k.SessionTimeout, 15*time.Minute)
@@ -112,12 +114,7 @@ func (r Registry) check(fs *findings) {
 	case r.URL != "":
 		fs.secureURL("registry.url", r.URL)
 	}
-	if r.User != "" && r.PasswordFile.IsZero() {
-		fs.add("registry.password_file", "is missing; user needs it")
-	}
-	if r.User != "" && !r.TokenFile.IsZero() {
-		fs.add("registry.token_file", "and user exclude each other; keep one")
-	}
+	r.checkAccess(fs)
 }
 
 func (d Delivery) check(fs *findings) {

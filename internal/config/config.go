@@ -29,7 +29,12 @@ type Config struct {
 // Kafka says which cluster and how this process takes part in its groups.
 type Kafka struct {
 	Brokers []string `yaml:"brokers"` // host:port
-	Group   string   `yaml:"group"`   // of the calls; the queries' is <group>-queries
+	// ClusterID is the id of the only cluster that the bridge works with; a production app
+	// needs it (security G10).
+	ClusterID string `yaml:"cluster_id,omitempty"`
+	TLS       TLS    `yaml:"tls,omitempty"`
+	SASL      SASL   `yaml:"sasl,omitempty"`
+	Group     string `yaml:"group"` // of the calls; the queries' is <group>-queries
 	// Start is where a group without committed offsets begins: earliest, latest or a time.
 	// Without it such a group refuses to run: a first deployment must not fire a week of
 	// creates by default.
@@ -54,13 +59,16 @@ func (k *Kafka) defaults() {
 // QueriesGroup is the group of the query pipeline.
 func (k Kafka) QueriesGroup() string { return k.Group + "-queries" }
 
-// Registry says where schemas come from: a registry with Confluent's API, or a folder.
+// Registry says where schemas come from: a registry with Confluent's API, or a folder. Its
+// files are read again for each new connection, passwords and tokens for each request.
 type Registry struct {
 	URL          string     `yaml:"url,omitempty"`
 	User         string     `yaml:"user,omitempty"` // basic authentication, with PasswordFile
 	PasswordFile SecretFile `yaml:"password_file,omitempty"`
 	TokenFile    SecretFile `yaml:"token_file,omitempty"` // bearer token instead
 	CAFile       File       `yaml:"ca_file,omitempty"`    // roots instead of the system's
+	CertFile     File       `yaml:"cert_file,omitempty"`  // ours with its chain, for a registry that asks for one
+	KeyFile      SecretFile `yaml:"key_file,omitempty"`   // of cert_file
 	Folder       string     `yaml:"folder,omitempty"`     // with ids.json; no registry is asked
 }
 

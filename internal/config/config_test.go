@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func folder(t *testing.T) string {
 		mode os.FileMode
 	}{
 		"private.pem":   {block("PRIVATE KEY"), 0o600},
+		"client.pem":    {block("PRIVATE KEY"), 0o600},
 		"loose.pem":     {block("PRIVATE KEY"), 0o644},
 		"simulated.pem": {config.SimulatorMark + "\n" + block("PRIVATE KEY"), 0o600},
 		"public.pem":    {block("PUBLIC KEY"), 0o600},
@@ -188,6 +190,9 @@ func TestEverySetting(t *testing.T) {
 	}
 }
 
+// exclusive are settings beside which others of good.yaml cannot stand.
+var exclusive = []string{"registry.token_file", "registry.folder", "kafka.sasl.user", "kafka.sasl.password_file", "kafka.sasl.token_file"}
+
 // zeros lists the settings of structures that nothing sets: good.yaml should show them all.
 func zeros(v reflect.Value, path string, out *string) {
 	if v.Kind() != reflect.Struct {
@@ -195,7 +200,7 @@ func zeros(v reflect.Value, path string, out *string) {
 	}
 	for i := range v.NumField() {
 		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		if f := v.Field(i); key != "" && key != "token_file" && key != "folder" { // what excludes others
+		if f := v.Field(i); key != "" && !slices.Contains(exclusive, path+key) {
 			if f.IsZero() {
 				*out += " " + path + key
 			}

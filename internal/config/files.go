@@ -86,3 +86,11 @@ func fileError(err error) error {
 	}
 	return errors.New("cannot read FILE")
 }
+
+// named puts a file's name into an error of readFile.
+func named(err error, name string) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), "FILE", name))
+}

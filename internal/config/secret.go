@@ -51,6 +51,12 @@ type SecretFile struct {
 // IsZero says that no file was named.
 func (f SecretFile) IsZero() bool { return f.Path == "" }
 
+// Read reads the file again, within the bounds that a load has.
+func (f SecretFile) Read() (Secret, error) {
+	text, err := readFile(f.Path, true)
+	return NewSecret(text), named(err, f.Path)
+}
+
 // MarshalYAML prints the file's name.
 func (f SecretFile) MarshalYAML() (any, error) { return f.Path, nil }
 
@@ -62,6 +68,12 @@ type File struct {
 
 // IsZero says that no file was named.
 func (f File) IsZero() bool { return f.Path == "" }
+
+// Read reads the file again, within the bounds that a load has.
+func (f File) Read() (string, error) {
+	text, err := readFile(f.Path, false)
+	return text, named(err, f.Path)
+}
 
 // MarshalYAML prints the file's name.
 func (f File) MarshalYAML() (any, error) { return f.Path, nil }
