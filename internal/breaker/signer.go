@@ -1,0 +1,53 @@
+package breaker
+
+import (
+	"context"
+	"crypto"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// Figures of the breaker before a remote signer: a signing service answers within
+// milliseconds, so a few failures are enough to leave it alone for a while.
+const (
+	signerConsecutive = 5
+	signerOpen        = 5 * time.Second
+)
+
+// remoteSigner is a signer that tells its public half, as all but those of package alipay must.
+type remoteSigner interface {
+	alipay.Signer
+	Public() crypto.PublicKey
+}
+
+// guardedSigner stands before a signer that is elsewhere (security Y2). While its breaker is open
+// nothing is asked; the attempt ends as Transient, unsent, and the gateway's own breaker makes
+// events wait without spending their budget.
+type guardedSigner struct {
+	remoteSigner
+	breaker *gobreaker.CircuitBreaker[[]byte]
+}
+
+// NewSigner puts a breaker before a remote signer; a signer that does not tell its public half
+// is returned as it is. onState hears of every change under the breaker's lock and must not block.
+func NewSigner(s alipay.Signer, onState func(from, to string)) alipay.Signer {
+	remote, ok := s.(remoteSigner)
+	if !ok {
+		return s
+	}
+	return &guardedSigner{remote, gobreaker.NewCircuitBreaker[[]byte](gobreaker.Settings{
+		Name:          "signer",
+		MaxRequests:   1,
+		Timeout:       signerOpen,
+		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= signerConsecutive },
+		OnStateChange: func(_ string, from, to gobreaker.State) { onState(from.String(), to.String()) },
+	})}
+}
+
+// Sign asks the signer unless its breaker is open.
+func (s *guardedSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
+	return s.breaker.Execute(func() ([]byte, error) { return s.remoteSigner.Sign(ctx, digest) })
+}

@@ -1,0 +1,61 @@
+package breaker_test
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"alipay-kafka-bridge/internal/breaker"
+)
+
+// faultySigner fails until it is mended.
+type faultySigner struct {
+	asked  int
+	mended bool
+}
+
+func (s *faultySigner) Public() crypto.PublicKey { return nil }
+
+func (s *faultySigner) Sign(context.Context, []byte) ([]byte, error) {
+	if s.asked++; !s.mended {
+		return nil, errors.New("no session")
+	}
+	return []byte("signature"), nil
+}
+
+// TestFailingSignerIsLeftAlone: after five failures nobody asks for five seconds; one probe
+// that works ends it.
+func TestFailingSignerIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		remote := &faultySigner{}
+		var heard []string
+		s := breaker.NewSigner(remote, func(from, to string) { heard = append(heard, fmt.Sprint(from, " ", to)) })
+		for range 20 {
+			if _, err := s.Sign(t.Context(), nil); err == nil {
+				t.Fatal("signed")
+			}
+		}
+		if remote.asked != 5 {
+			t.Errorf("asked %d times, want 5", remote.asked)
+		}
+		remote.mended = true
+		if _, err := s.Sign(t.Context(), nil); err == nil {
+			t.Error("asked while it is open")
+		}
+		time.Sleep(5*time.Second + time.Millisecond)
+		if sig, err := s.Sign(t.Context(), nil); string(sig) != "signature" || err != nil {
+			t.Errorf("%q, %v", sig, err)
+		}
+		if want := []string{"closed open", "open half-open", "half-open closed"}; !slices.Equal(heard, want) {
+			t.Errorf("heard %q", heard)
+		}
+		if _, tells := s.(interface{ Public() crypto.PublicKey }); !tells {
+			t.Error("the public half is hidden")
+		}
+	})
+}
