@@ -291,7 +291,9 @@ func (s *servers) kafka(b *testing.B) []kgo.Opt {
 	b.Helper()
 	limits, err := fetchLimits()
 	check(b, err)
-	return append(kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}), limits...)
+	opts, err := kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}, slog.New(slog.DiscardHandler))
+	check(b, err)
+	return append(opts, limits...)
 }
 
 // bridge handles n events and returns events per second.
