@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// SimulatorMark stands in every key file that `bridge simulate` makes. The simulator's keys
-// lie about in many places, so nothing but the simulator may trust one (security G7).
-const SimulatorMark = "made by bridge simulate"
-
 // The gateways' hosts (alipay.trade.create, "request address"; AlipayHK Synchronize Order).
 const (
 	productionHost   = "openapi.alipay.com"
@@ -154,14 +150,14 @@ func (a App) usualURL() string {
 	return "https://" + productionHost + "/gateway.do"
 }
 
-// checkMarks refuses the simulator's keys anywhere else.
+// checkMarks refuses the simulator's keys and those of tests anywhere else.
 func (a App) checkMarks(fs *findings, path string) {
 	if a.Environment == Simulator {
 		return
 	}
 	for key, text := range a.keyTexts() {
-		if strings.Contains(text, SimulatorMark) {
-			fs.add(path+key, "is a key of the simulator, which is no secret; want one for %s, or environment: simulator", a.Environment)
+		if whose := nobodys(text); whose != "" {
+			fs.add(path+key, "is a key of %s, which is no secret; want one for %s, or environment: simulator", whose, a.Environment)
 		}
 	}
 }
@@ -172,6 +168,7 @@ func (a App) keyTexts() map[string]string {
 		".private_key_file": a.PrivateKeyFile.Text.Reveal(), ".next_private_key_file": a.NextPrivateKeyFile.Text.Reveal(),
 		".aes_key_file": a.AESKeyFile.Text.Reveal(), ".alipay_public_key_file": a.AlipayPublicKeyFile.Text,
 		".app_cert_file": a.AppCertFile.Text, ".alipay_cert_file": a.AlipayCertFile.Text, ".alipay_root_cert_file": a.AlipayRootCertFile.Text,
+		".ca_file": a.CAFile.Text,
 	}
 	for i, k := range a.MoreAlipayKeys {
 		keys[index(".more_alipay_keys", i)+".file"] = k.File.Text
