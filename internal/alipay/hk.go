@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -32,7 +33,8 @@ type hk struct {
 	layout     HKTimeLayout
 	zone       *time.Location
 	skew       time.Duration // negative: not checked
-	seconds    bool          // of the order's times
+	seconds    bool          // unit of the order's times
+	dashed     bool          // form of requestId
 	classes    map[string]Class
 	orders     *seenOrders
 	now        func() time.Time
@@ -46,12 +48,16 @@ func (h *hk) speaks(m Method) bool { return m == MethodHKOrderSync }
 
 // write writes what the pages leave open as the settings say.
 func (h *hk) write(r Request) ([]byte, error) {
-	if sync, ok := r.(*HKOrderSync); ok && h.seconds {
-		inSeconds := *sync
-		inSeconds.Seconds = true
-		r = &inSeconds
+	sync, ok := r.(*HKOrderSync)
+	if !ok || !h.seconds && !h.dashed {
+		return r.content()
 	}
-	return r.content()
+	as := *sync
+	as.Seconds = h.seconds
+	if id := string(as.RequestID); h.dashed && len(id) == 32 {
+		as.RequestID = RequestNo(strings.Join([]string{id[:8], id[8:12], id[12:16], id[16:20], id[20:]}, "-"))
+	}
+	return as.content()
 }
 
 // hkContent is what is signed, both ways: of an answer the method, the path and the client id

@@ -243,6 +243,11 @@ func TestHKSettings(t *testing.T) {
 	if _, body := request(func(o *alipay.HKOptions) { o.Seconds = true }, anHKSync()); !strings.Contains(body, `"orderModifyTime":1716340341,`) {
 		t.Errorf("seconds: %s", body)
 	}
+	withID := anHKSync()
+	withID.RequestID = "0123456789abcdef0123456789abcdef"
+	if _, body := request(func(o *alipay.HKOptions) { o.DashedIDs = true }, withID); !strings.Contains(body, `"requestId":"01234567-89ab-cdef-0123-456789abcdef",`) {
+		t.Errorf("dashed: %s", body)
+	}
 	for name, change := range map[string]func(*alipay.HKOptions){
 		"a class that is none of a refusal": func(o *alipay.HKOptions) { o.Classes = map[string]alipay.Class{"X": alipay.Done} },
 		"an algorithm with a comma":         func(o *alipay.HKOptions) { o.Algorithm = "RSA256,x=y" },

@@ -31,6 +31,7 @@ type HKOptions struct {
 	TimeZone       *time.Location              // of Request-Time; nil is +08:00
 	Skew           time.Duration               // of a success's Response-Time; 0 is 5 min, less does not check
 	Seconds        bool                        // orderCreateTime and orderModifyTime in seconds instead of milliseconds
+	DashedIDs      bool                        // a requestId of 32 digits is sent as a UUID with dashes
 	TryAllKeys     bool                        // an answer with a key version that is not configured is tried under each
 	RefuseUnsigned bool                        // no unsigned answer is read, not even a failure
 	Encrypt        *HKEncryption               // nil: bodies are sent in plain
@@ -126,7 +127,7 @@ func newHKReader(o HKOptions) (*hk, error) {
 	h := &hk{
 		clientID: o.ClientID, keyVersion: cmp.Or(o.KeyVersion, "1"), ecc: o.ECC, path: cmp.Or(o.SigningPath, hkPath),
 		tryAll: o.TryAllKeys, refuseUnsigned: o.RefuseUnsigned, classes: o.Classes, now: orNow(o.Now),
-		layout: cmp.Or(o.TimeLayout, HKTimePage), zone: cmp.Or(o.TimeZone, beijing), skew: cmp.Or(o.Skew, hkSkew), seconds: o.Seconds,
+		layout: cmp.Or(o.TimeLayout, HKTimePage), zone: cmp.Or(o.TimeZone, beijing), skew: cmp.Or(o.Skew, hkSkew), seconds: o.Seconds, dashed: o.DashedIDs,
 		orders: &seenOrders{},
 	}
 	var err error

@@ -38,7 +38,9 @@ type App struct {
 	AppID       string      `yaml:"app_id,omitempty"`    // openapi
 	ClientID    string      `yaml:"client_id,omitempty"` // alipayhk
 
-	PrivateKeyFile      SecretFile      `yaml:"private_key_file"`                 // ours
+	PrivateKeyFile      SecretFile      `yaml:"private_key_file,omitempty"`       // ours
+	PrivateKeyURI       string          `yaml:"private_key_uri,omitempty"`        // ours, if it is elsewhere: vault://host:8200/mount/key
+	VaultTokenFile      SecretFile      `yaml:"vault_token_file,omitempty"`       // for keys that Vault holds
 	AlipayPublicKeyFile File            `yaml:"alipay_public_key_file,omitempty"` // openapi: Alipay's, not our own
 	KeyVersion          string          `yaml:"key_version,omitempty"`            // alipayhk: of our key [1]
 	PlatformKeys        map[string]File `yaml:"platform_keys,omitempty"`          // alipayhk: theirs, by version
@@ -54,6 +56,7 @@ type App struct {
 	AllowWeak          bool        `yaml:"allow_weak,omitempty"`            // permits RSA (SHA-1) and keys below 2048 bits
 	AESKeyFile         SecretFile  `yaml:"aes_key_file,omitempty"`          // contents are encrypted both ways
 	NextPrivateKeyFile SecretFile  `yaml:"next_private_key_file,omitempty"` // to change over to when Alipay refuses ours
+	NextPrivateKeyURI  string      `yaml:"next_private_key_uri,omitempty"`  // the same, if it is elsewhere
 	MoreAlipayKeys     []AlipayKey `yaml:"more_alipay_keys,omitempty"`      // mode key: trusted besides
 
 	// alipayhk only: what the gateway's pages leave open.
@@ -63,6 +66,8 @@ type App struct {
 	SigningPath    string            `yaml:"signing_path,omitempty"`     // in the signed text [the url's]
 	TimeLayout     string            `yaml:"time_layout,omitempty"`      // of Request-Time: page, millis, compact or epoch [page]
 	TimeZone       string            `yaml:"time_zone,omitempty"`        // of Request-Time, as an offset [+08:00]
+	OrderTimes     string            `yaml:"order_times,omitempty"`      // unit of the order's times: milliseconds or seconds [milliseconds]
+	RequestIDs     string            `yaml:"request_ids,omitempty"`      // form of requestId: hex or uuid, with dashes [hex]
 	Skew           time.Duration     `yaml:"skew,omitempty"`             // of a success's Response-Time [5m]
 	AnyTime        bool              `yaml:"any_time,omitempty"`         // Response-Time is not checked
 	TryAllKeys     bool              `yaml:"try_all_keys,omitempty"`     // on answers with a key version that is not listed

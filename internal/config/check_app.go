@@ -57,8 +57,7 @@ func (fs *findings) foreign(path string, owner Kind) {
 }
 
 func (a App) checkKind(fs *findings, path string) {
-	fs.required(path+".private_key_file", a.PrivateKeyFile.IsZero(), "the file with our private key")
-	fs.privateKey(path+".private_key_file", a.PrivateKeyFile)
+	a.checkOwnKeys(fs, path)
 	if a.Kind == AlipayHK {
 		for _, key := range openAPIKeys {
 			fs.foreign(path+"."+key, OpenAPI)
@@ -80,7 +79,6 @@ func (a App) checkKind(fs *findings, path string) {
 	fs.word(path+".app_id", a.AppID)
 	a.checkMode(fs, path)
 	a.checkCoding(fs, path)
-	fs.privateKey(path+".next_private_key_file", a.NextPrivateKeyFile)
 }
 
 func (fs *findings) privateKey(path string, f SecretFile) {

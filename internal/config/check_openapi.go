@@ -5,7 +5,7 @@ import "time"
 // openAPIKeys are the settings that only an app of the classic gateway has.
 var openAPIKeys = []string{
 	"app_id", "alipay_public_key_file", "mode", "app_cert_file", "alipay_cert_file", "alipay_root_cert_file", "charset",
-	"sign_type", "allow_weak", "aes_key_file", "next_private_key_file", "more_alipay_keys",
+	"sign_type", "allow_weak", "aes_key_file", "next_private_key_file", "next_private_key_uri", "more_alipay_keys",
 }
 
 // checkMode wants either Alipay's public key or the three certificate files.

@@ -11,7 +11,7 @@ import (
 // hkKeys are the settings that only an app of AlipayHK has.
 var hkKeys = []string{
 	"client_id", "platform_keys", "key_version", "platform_ec_keys", "ecc", "algorithm", "signing_path", "time_layout",
-	"time_zone", "skew", "any_time", "try_all_keys", "refuse_unsigned", "encrypt", "classes",
+	"time_zone", "order_times", "request_ids", "skew", "any_time", "try_all_keys", "refuse_unsigned", "encrypt", "classes",
 }
 
 // ECC says what ECC224 means: the pages name it and explain nothing.
@@ -38,6 +38,7 @@ func (a *App) completeHK(fs *findings, path string) {
 	}{
 		".ecc.hash": {&a.ECC.Hash, "sha-224"}, ".ecc.form": {&a.ECC.Form, "der"},
 		".time_layout": {&a.TimeLayout, "page"}, ".time_zone": {&a.TimeZone, "+08:00"},
+		".order_times": {&a.OrderTimes, "milliseconds"}, ".request_ids": {&a.RequestIDs, "hex"},
 	} {
 		if !fs.given(path + key) {
 			*setting.to = setting.usual
@@ -67,6 +68,8 @@ func (a App) checkHK(fs *findings, path string) {
 	if _, err := time.Parse("-07:00", a.TimeZone); err != nil {
 		fs.add(path+".time_zone", "is %s; want an offset such as +08:00", fs.text(path+".time_zone"))
 	}
+	fs.oneOf(path+".order_times", a.OrderTimes, "milliseconds", "seconds")
+	fs.oneOf(path+".request_ids", a.RequestIDs, "hex", "uuid")
 	fs.duration(path+".skew", a.Skew, time.Second, 24*time.Hour)
 	for _, code := range slices.Sorted(maps.Keys(a.Classes)) {
 		fs.oneOf(path+".classes."+code, a.Classes[code], "REJECTED", "MISCONFIGURED", "TRANSIENT", "THROTTLED")
