@@ -252,12 +252,17 @@ func (e *Engine) finish(ctx context.Context) {
 	e.giveUp(ctx, parts, e.o.Grace)
 }
 
+// fetchWait is how long a broker may keep a fetch open that finds nothing. A partition that
+// is resumed meanwhile waits as long: kgo has one fetch under way for each broker.
+const fetchWait = 250 * time.Millisecond
+
 func (e *Engine) clientOptions() []kgo.Opt {
 	return append(append([]kgo.Opt{}, e.o.Client...),
 		kgo.ConsumerGroup(e.o.Group),
 		kgo.ConsumeTopics(e.o.Topics...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(fetchWait),
 		kgo.DisableAutoCommit(),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.BlockRebalanceOnPoll(), // records are handed over under the assignment they were read under

@@ -151,7 +151,7 @@ func (r *rig) start(s setup) *engine {
 		s.slot = "a"
 	}
 	w := &wire{net: r.net}
-	opts := append(r.opts(), kgo.Dialer(w.dial), kgo.FetchMaxWait(100*time.Millisecond))
+	opts := append(r.opts(), kgo.Dialer(w.dial))
 	tx, err := produce.NewTransactor(produce.TransactorOptions{Client: opts, Group: "g", TransactionalID: "g-" + s.slot})
 	if err != nil {
 		r.t.Fatal(err)

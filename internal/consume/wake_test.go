@@ -30,7 +30,7 @@ type free struct {
 
 func (r *rig) startFree(slot string, o consume.Options) *free {
 	z := &free{}
-	opts := append(r.opts(), kgo.FetchMaxWait(100*time.Millisecond))
+	opts := r.opts()
 	tx, err := produce.NewTransactor(produce.TransactorOptions{Client: opts, Group: "g", TransactionalID: "g-" + slot})
 	if err != nil {
 		r.t.Fatal(err)
@@ -68,11 +68,11 @@ func (r *rig) put(p int32, key, value string) {
 	}
 }
 
-func (r *rig) putN(p int32, n int, key string) {
+func (r *rig) putN(p int32, n int, key, value string) {
 	cl := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer cl.Close()
 	for range n {
-		cl.Produce(r.t.Context(), &kgo.Record{Topic: "in", Partition: p, Key: []byte(key), Value: []byte("v")}, nil)
+		cl.Produce(r.t.Context(), &kgo.Record{Topic: "in", Partition: p, Key: []byte(key), Value: []byte(value)}, nil)
 	}
 	if err := cl.Flush(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -83,8 +83,8 @@ func (r *rig) putN(p int32, n int, key string) {
 func TestEmptiedBacklogIsResumed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
-		r.putN(0, 4000, "stuck")
-		r.putN(0, 10, "free")
+		r.putN(0, 4000, "stuck", "v")
+		r.putN(0, 10, "free", "v")
 		z := r.startFree("a", earliest)
 		time.Sleep(10 * time.Minute)
 		z.mu.Lock()
@@ -238,5 +238,24 @@ func TestLeaderlessPartitionHoldsNoOther(t *testing.T) {
 		e = r.start(setup{options: earliest})
 		r.eventually("the others' results", func() bool { return r.called() >= 43 })
 		_ = e.stop()
+	})
+}
+
+// A partition is paused while much of it waits. A fetch for partitions that have nothing must
+// not hold it up once it is resumed.
+func TestIdlePartitionsHoldUpNone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const records, each = 4000, time.Millisecond
+		r := newRig(t)
+		r.putN(0, records, "k", strings.Repeat("v", 1000))
+		start := time.Now()
+		e := r.start(setup{options: earliest, latency: func(string, string) time.Duration { return each }})
+		r.eventually("all are handled", func() bool { return r.called() == records })
+		if took := time.Since(start); took > 2*records*each {
+			t.Errorf("%v for %v of handlings", took, records*each)
+		}
+		if err := e.stop(); err != nil {
+			t.Error(err)
+		}
 	})
 }
