@@ -218,6 +218,22 @@ func TestDesignNamesWhatExists(t *testing.T) {
 	}
 }
 
+// What the interop SDKs bring along is locked, too, and from wherever one gets it.
+func TestInteropIsLocked(t *testing.T) {
+	lock := read(t, "interop/node/package-lock.json")
+	if bytes.Contains(lock, []byte(`"resolved"`)) {
+		t.Error("interop/node/package-lock.json names a registry: make it with npm install --package-lock-only --omit-lockfile-registry-resolved")
+	}
+	if got := bytes.Count(lock, []byte(`"integrity"`)); got < 10 {
+		t.Errorf("interop/node/package-lock.json holds %d hashes", got)
+	}
+	for line := range strings.Lines(string(read(t, "interop/python/requirements.txt"))) {
+		if !strings.HasPrefix(line, "#") && !strings.Contains(line, "==") {
+			t.Errorf("interop/python/requirements.txt: %q is no exact version", line)
+		}
+	}
+}
+
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)

@@ -7,8 +7,8 @@
 #
 # usage: interop/run.sh [SDK...]      SDKs: java node python global (AlipayHK); all of them unless named
 #
-# The SDKs come from their registries, pinned in java/pom.xml, node/package.json and
-# python/requirements.txt, and are kept in ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
+# The SDKs come from their registries, with all that they need pinned in java/pom.xml,
+# node/package-lock.json and python/requirements.txt, and are kept in ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
 # in folders named after the contents of these files. Nothing is written into the checkout.
 # INTEROP_SEED chooses the quirks of the answers (0), INTEROP_QUIRKS which ones (default).
 set -euo pipefail
@@ -45,12 +45,13 @@ get_java() {
 	mvn -B -q -Dstyle.color=never -f "$here/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$1"
 }
 get_node() {
-	cp "$here/node/package.json" "$1" && (cd "$1" && npm install --no-audit --no-fund --loglevel=error)
+	cp "$here/node/package.json" "$here/node/package-lock.json" "$1" && (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
 }
 # The virtual environment is made where it stays: its scripts hold their own path, and pip is
 # called as a module, which does not mind.
 get_python() {
-	python3 -m venv "$1" && "$1/bin/python" -m pip install -q --disable-pip-version-check -r "$here/python/requirements.txt"
+	python3 -m venv "$1" && "$1/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r "$here/python/requirements.txt" &&
+		"$1/bin/python" -m pip check >&2
 }
 
 run_java() { java_source Interop.java "$@"; }
@@ -64,7 +65,7 @@ java_source() {
 }
 run_node() {
 	need node "Node 20 or newer" && need npm npm
-	INTEROP_NODE=$(pinned node node/package.json)
+	INTEROP_NODE=$(pinned node node/package-lock.json)
 	export INTEROP_NODE
 	into "$INTEROP_NODE" get_node
 	node "$here/node/interop.mjs" "$@"
