@@ -55,7 +55,7 @@ func TestG7_SimulatorsCertificatesAreRefused(t *testing.T) {
 			write("ours", "a key that nobody knows")
 			write(tt.setting, text)
 			settings, err := yaml.Marshal(map[string]any{
-				"kafka": map[string]any{"brokers": []string{"127.0.0.1:9092"}}, "registry": map[string]any{"url": "http://127.0.0.1:8081"},
+				"kafka": map[string]any{"brokers": []string{"127.0.0.1:9092"}, "cluster_id": "c1"}, "registry": map[string]any{"url": "http://127.0.0.1:8081"},
 				"topics": map[string]any{"inputs": []any{map[string]any{"accounts": []string{"shop"}}}},
 				"apps":   map[string]any{"main": app}, "accounts": map[string]any{"shop": map[string]any{"app": "main", "channel": "TRADE"}},
 			})

@@ -133,7 +133,10 @@ func refusals(t *testing.T, text string) config.Faults {
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	production := strings.Replace(file(t, "minimal.yaml"), "environment: simulator\n    url: http://127.0.0.1:8090", "environment: production\n    url: https://openapi.alipay.com/gateway.do", 1)
+	production := strings.NewReplacer(
+		"start: earliest", "cluster_id: c1",
+		"environment: simulator\n    url: http://127.0.0.1:8090\n    app_id", "environment: production\n    url: https://openapi.alipay.com/gateway.do\n    app_id",
+	).Replace(file(t, "minimal.yaml"))
 	_, err := config.Load(settings(t, dir, production), environment(dir))
 	var faults config.Faults
 	if err != nil && !errors.As(err, &faults) {
