@@ -224,7 +224,7 @@ func loopback(host string) bool {
 // word wants visible ASCII without spaces: it becomes a parameter or a header.
 func (fs *findings) word(path, text string) {
 	if text != "" && !visibleForm.MatchString(text) {
-		fs.add(path, "has spaces, other than ASCII, or more than 128 characters")
+		fs.add(path, "has spaces, other than ASCII, or more than 128 characters; want visible ASCII")
 	}
 }
 
@@ -232,7 +232,7 @@ func (fs *findings) word(path, text string) {
 func (fs *findings) unique(path string, list []string) {
 	for i, v := range list {
 		if slices.Contains(list[:i], v) {
-			fs.add(index(path, i), "is in the list twice")
+			fs.add(index(path, i), "is in the list twice; keep one")
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (c *Config) checkAccounts(fs *findings) {
 		case a.App == "":
 			fs.required(path+".app", true, "one of apps")
 		case !known:
-			fs.add(path+".app", "is %s, which apps does not have%s", fs.text(path+".app"), meant(a.App, apps))
+			fs.add(path+".app", "is %s, which apps does not have%s", fs.text(path+".app"), orAll(meant(a.App, apps), apps))
 		default:
 			a.checkApp(fs, path, app)
 			a.checkNotifyURL(fs, path+".notify_url", app.Environment)
@@ -123,7 +123,7 @@ func (r Row) check(fs *findings, path string, channels []string) {
 	fs.allOf(path+".if", r.If, Conditions())
 	switch {
 	case (r.Call == "") == (r.Skip == ""):
-		fs.add(path, "wants call or skip, one of them")
+		fs.add(path, "wants call or skip; give one of them")
 	case r.Skip != "" && !wordForm.MatchString(r.Skip):
 		fs.add(path+".skip", "is %s; want a reason of lower-case letters, digits and underscores", fs.text(path+".skip"))
 	case r.Call != "":
@@ -142,7 +142,7 @@ func (r Row) checkCall(fs *findings, path string) {
 	if r.Channel == "" {
 		fs.required(path+".channel", true, strings.Join(calls[r.Call], " or "))
 	} else if !slices.Contains(calls[r.Call], r.Channel) {
-		fs.add(path+".call", "is %s, which channel %s does not know", fs.text(path+".call"), r.Channel)
+		fs.add(path+".call", "is %s, which channel %s does not know; see the mapping in docs/DESIGN.md", fs.text(path+".call"), r.Channel)
 	}
 }
 

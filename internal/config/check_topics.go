@@ -36,12 +36,12 @@ func (in Input) check(fs *findings, path string, accounts []string, taken map[st
 	}
 	for i, a := range in.Accounts {
 		if p := index(path+".accounts", i); !slices.Contains(accounts, a) {
-			fs.add(p, "is %s, which accounts does not have%s", fs.text(p), meant(a, accounts))
+			fs.add(p, "is %s, which accounts does not have%s", fs.text(p), orAll(meant(a, accounts), accounts))
 		}
 	}
 	fs.unique(path+".accounts", in.Accounts)
 	if in.DefaultAccount != "" && !slices.Contains(in.Accounts, in.DefaultAccount) {
-		fs.add(path+".default_account", "is %s, which this topic's accounts do not list", fs.text(path+".default_account"))
+		fs.add(path+".default_account", "is %s, which this topic's accounts do not list; want one of them", fs.text(path+".default_account"))
 	}
 }
 
@@ -54,7 +54,7 @@ func (fs *findings) topic(path, name string) {
 // take gives a topic to one setting only: an input that is also an output feeds itself.
 func (fs *findings) take(path, name string, taken map[string]string) {
 	if other := taken[name]; other != "" {
-		fs.add(path, "is the topic %s, which %s has already", quote(name), other)
+		fs.add(path, "is the topic %s, which %s has already; choose another", quote(name), other)
 		return
 	}
 	taken[name] = path
@@ -65,7 +65,7 @@ func (t Topics) checkDeadLetters(fs *findings, taken map[string]string) {
 	for group, inputs := range map[string][]Input{"topics.inputs": t.Inputs, "topics.queries": t.Queries} {
 		for i, in := range inputs {
 			if other := taken[in.DeadLetters]; other != "" {
-				fs.add(index(group, i)+".dead_letters", "is the topic %s, which %s has already", quote(in.DeadLetters), other)
+				fs.add(index(group, i)+".dead_letters", "is the topic %s, which %s has already; choose another", quote(in.DeadLetters), other)
 			}
 		}
 	}

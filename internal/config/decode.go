@@ -62,7 +62,7 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(m[1])
 		msg = m[2]
 	}
-	d.addAt(line, "", "not YAML: %s", msg)
+	d.addAt(line, "", "not YAML: %s; look at indents, colons and quotes before it", msg)
 }
 
 // decode fills v, which must be settable and hold its defaults.

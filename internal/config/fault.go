@@ -143,6 +143,14 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
+// orAll tells all that would be right when nothing is near.
+func orAll(hint string, known []string) string {
+	if hint == "" && len(known) > 0 {
+		return "; want " + strings.Join(known, ", ")
+	}
+	return hint
+}
+
 // meant makes "; did you mean ...?" of the nearest word, or nothing.
 func meant(word string, known []string) string {
 	if k := nearest(word, known); k != "" {

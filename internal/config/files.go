@@ -43,10 +43,10 @@ func readFile(name string, secret bool) (string, error) {
 		return "", fileError(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("FILE is no regular file")
+		return "", errors.New("FILE is no regular file; name one")
 	}
 	if secret && !private(info) {
-		return "", fmt.Errorf("FILE can be read by others (mode %04o): chmod 600 FILE", info.Mode().Perm())
+		return "", fmt.Errorf("FILE can be read by others (mode %04o); chmod 600 FILE", info.Mode().Perm())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
 	if err != nil {
@@ -57,9 +57,9 @@ func readFile(name string, secret bool) (string, error) {
 	case len(b) > maxText:
 		return "", errors.New("FILE is longer than 64 KiB; no key, token or certificate is")
 	case text == "":
-		return "", errors.New("FILE is empty")
+		return "", errors.New("FILE is empty; put in what it should hold")
 	case strings.Count(text, pemBegin) > maxBlocks:
-		return "", fmt.Errorf("FILE holds more than %d PEM blocks", maxBlocks)
+		return "", fmt.Errorf("FILE holds more than %d PEM blocks; keep those that are used", maxBlocks)
 	}
 	return text, nil
 }
@@ -75,16 +75,16 @@ func private(info fs.FileInfo) bool {
 	return ok && owner.Uid == 0 && mode&^0o640 == 0
 }
 
-var errNoFile = errors.New("there is no such file: FILE")
+var errNoFile = errors.New("there is no such file: FILE; mend the name, or put the file there")
 
 func fileError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errNoFile
 	case errors.Is(err, fs.ErrPermission):
-		return errors.New("this user may not read FILE")
+		return errors.New("this user may not read FILE; chown it to the user that runs the bridge")
 	}
-	return errors.New("cannot read FILE")
+	return errors.New("cannot read FILE; look at its disk")
 }
 
 // named puts a file's name into an error of readFile.

@@ -59,7 +59,7 @@ func (a App) checkHK(fs *findings, path string) {
 	fs.oneOf(path+".ecc.hash", a.ECC.Hash, "sha-224", "sha-256")
 	fs.oneOf(path+".ecc.form", a.ECC.Form, "der", "p1363")
 	if fs.word(path+".algorithm", a.Algorithm); strings.ContainsAny(a.Algorithm, ",=") {
-		fs.add(path+".algorithm", "has a comma or an equal sign, which end a part of the header")
+		fs.add(path+".algorithm", "has a comma or an equal sign, which end a part of the header; leave it out")
 	}
 	if fs.word(path+".signing_path", a.SigningPath); a.SigningPath != "" && a.SigningPath[0] != '/' {
 		fs.add(path+".signing_path", "is %s; want a path that begins with /", fs.text(path+".signing_path"))
@@ -90,7 +90,7 @@ func (a App) checkEncrypt(fs *findings, path string) {
 		to = a.PlatformKeys
 	}
 	if _, ok := to[e.KeyVersion]; e.KeyVersion != "" && !ok {
-		fs.add(path+".key_version", "is %s, which no platform key has", fs.text(path+".key_version"))
+		fs.add(path+".key_version", "is %s, which no platform key has; name one of theirs", fs.text(path+".key_version"))
 	}
 	fs.required(at, len(to) == 0, "AlipayHK's RSA public key files to encrypt to, by version")
 	for version, f := range e.PlatformKeys {

@@ -137,6 +137,7 @@ func refusals(t *testing.T, text string) config.Faults {
 		"start: earliest", "cluster_id: c1",
 		"environment: simulator\n    url: http://127.0.0.1:8090\n    app_id", "environment: production\n    url: https://openapi.alipay.com/gateway.do\n    app_id",
 	).Replace(file(t, "minimal.yaml"))
+	production = strings.Replace(production, "  start: earliest", "  start: earliest\n  cluster_id: c", 1)
 	_, err := config.Load(settings(t, dir, production), environment(dir))
 	var faults config.Faults
 	if err != nil && !errors.As(err, &faults) {

@@ -26,7 +26,7 @@ func substitute(text string, env func(string) (string, bool)) (string, error) {
 		return value
 	})
 	if missing != nil {
-		return "", fmt.Errorf("the environment has no %s: set it, or write the value here", strings.Join(missing, ", "))
+		return "", fmt.Errorf("the environment has no %s; set it, or write the value here", strings.Join(missing, ", "))
 	}
 	return out, nil
 }
