@@ -16,7 +16,7 @@ import (
 // Outcome is what became of one record.
 type Outcome struct {
 	Records []*kgo.Record // to be made visible with the record's offset
-	Skip    string        // nothing to publish, and why; goes to the journal
+	Skip    string        // why no call was made; goes to the journal
 }
 
 // HandleFunc blocks until its record has an outcome. An error means that there is none:

@@ -46,9 +46,11 @@ type HandlerOptions struct {
 	Accounts map[order.Account]*Account
 	Codec    *order.Codec
 	Encoder  *produce.Encoder
-	Tracer   trace.Tracer
-	Now      func() time.Time
-	Log      *slog.Logger
+	// SkippedResults publishes a result SKIPPED for what maps to no call, beside the journal's entry.
+	SkippedResults bool
+	Tracer         trace.Tracer
+	Now            func() time.Time
+	Log            *slog.Logger
 }
 
 // Handler is the path of an order event: decode, plan, call, resolve, encode.
@@ -197,7 +199,12 @@ func (h *Handler) startSpan(ctx context.Context, e *handling) (context.Context, 
 func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (Outcome, error) {
 	var skip *order.SkipError
 	if errors.As(err, &skip) {
-		return Outcome{Skip: skip.Reason}, nil
+		if !h.o.SkippedResults {
+			return Outcome{Skip: skip.Reason}, nil
+		}
+		out, encodeErr := h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()))
+		out.Skip = skip.Reason
+		return out, encodeErr
 	}
 	var bad *order.InvalidError
 	if !errors.As(err, &bad) {

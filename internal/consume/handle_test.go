@@ -32,6 +32,7 @@ type desk struct {
 	t       *testing.T
 	sim     *simulator.Simulator
 	codec   *order.Codec
+	options consume.HandlerOptions
 	handler *consume.Handler
 	offset  int64
 }
@@ -74,7 +75,7 @@ func newDesk(t *testing.T, faults ...simulator.Fault) *desk {
 			Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: ch}),
 		}, func() *breaker.Call { return guard.Call(client) })
 	}
-	d.handler = consume.NewHandler(consume.HandlerOptions{
+	d.options = consume.HandlerOptions{
 		Group: "g", Codec: d.codec,
 		Inputs: map[string]consume.Input{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}},
 		Accounts: map[order.Account]*consume.Account{
@@ -86,7 +87,8 @@ func newDesk(t *testing.T, faults ...simulator.Fault) *desk {
 			Results: "results", Snapshots: "snapshots", Observations: "observations", Journal: "journal",
 			DeadLetters: map[string]string{"in": "in.dlq"},
 		}, []string{"shop-header"}),
-	})
+	}
+	d.handler = consume.NewHandler(d.options)
 	return d
 }
 
@@ -426,6 +428,21 @@ func TestSkip(t *testing.T) {
 		ev := created("o1")
 		ev.Type = order.TypeShipped
 		if got := newDesk(t).send(ev); got.skip == "" || got.topics != "" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Who wants to see a result for every event gets one for those, too.
+func TestSkippedResults(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t)
+		d.options.SkippedResults = true
+		d.handler = consume.NewHandler(d.options)
+		ev := created("o1")
+		ev.Type = order.TypeShipped
+		got := d.send(ev)
+		if got.skip == "" || got.topics != "results" || got.Outcome != order.OutcomeSkipped || got.Reason != got.skip {
 			t.Errorf("%+v", got)
 		}
 	})
