@@ -231,7 +231,7 @@ func quotedList(list []string) string {
 // bridgeSettings returns bridge.yaml for a gateway at this address.
 func (o simulateOptions) bridgeSettings(gateway string) (string, error) {
 	return render(bridgeTemplate, settingsValues{
-		Mark: config.SimulatorMark, App: simulatedApp, Client: simulatedClient,
+		Mark: config.SimulatorMark, App: simulatedApp, Certified: certifiedApp, Client: simulatedClient,
 		Brokers: o.brokers, Registry: o.registry, URL: o.scheme() + reachable(gateway), CAFile: o.caFile(),
 	})
 }

@@ -90,8 +90,8 @@ func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 	}
 	_, err = config.Load(path, os.LookupEnv)
 	var faults config.Faults
-	if !errors.As(err, &faults) || len(faults) != 4 || !strings.Contains(faults[0].Msg, "a key of the simulator") {
-		t.Errorf("err = %v, want each of the four keys refused", err)
+	if !errors.As(err, &faults) || len(faults) != 8 || !strings.Contains(faults[0].Msg, "a key of the simulator") {
+		t.Errorf("err = %v, want each of the eight keys and certificates refused", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"sync"
 	"time"
 )
@@ -94,6 +95,15 @@ func (j *journal) reset() {
 	j.total = Tally{}
 }
 
+// longestName bounds what an entry holds of a number: no page knows a longer one.
+const longestName = 128
+
+// clip shortens a text and lets go of the body that it may be a part of, so that what is
+// remembered of a request does not depend on its size.
+func clip(text string) string {
+	return strings.Clone(text[:min(len(text), longestName)])
+}
+
 // arrive notes a request before anything happens to it and returns the number of earlier
 // requests of the same order: the attempt, from 0.
 func (j *journal) arrive(e *RequestEntry) (attempt int) {
@@ -101,6 +111,7 @@ func (j *journal) arrive(e *RequestEntry) (attempt int) {
 	defer j.mu.Unlock()
 	j.seq++
 	e.Seq = j.seq
+	e.App, e.OrderNo, e.RequestNo = clip(e.App), clip(e.OrderNo), clip(e.RequestNo)
 	j.reqs.add(e)
 	t := j.tally(e.OrderNo)
 	attempt = t.Requests + t.Queries

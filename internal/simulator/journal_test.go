@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,36 @@ func TestJournalIsBounded(t *testing.T) {
 	if got, want := b.sim.Totals(), (simulator.Tally{Requests: 5, Executions: 5}); got != want {
 		t.Errorf("totals = %+v, want %+v", got, want)
 	}
+}
+
+// TestWhatIsRememberedIsBounded: an entry is as small for a request of megabytes, whether it was
+// refused at the door or by the page.
+func TestWhatIsRememberedIsBounded(t *testing.T) {
+	b := newBench(t, simulator.Options{})
+	long := strings.Repeat("9", 1<<20)
+	before := heap()
+	for i := range 40 {
+		b.send("app_id="+long, "sign="+long, "application/x-www-form-urlencoded")
+		content := order("o_1")
+		content["out_trade_no"] = long
+		b.call("alipay.trade.create", content, nil)
+		content = order(fmt.Sprintf("o_%d", i))
+		content["further"] = long // which no page names
+		b.call("alipay.trade.create", content, map[string]string{"notify_url": "http://127.0.0.1/"})
+	}
+	if grown := heap() - before; grown > 2<<20 {
+		t.Errorf("120 requests of a megabyte left %d KiB behind", grown>>10)
+	}
+	if got := b.sim.Totals(); got.Requests != 120 || got.Executions != 40 {
+		t.Errorf("totals = %+v", got)
+	}
+}
+
+func heap() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // TestReset: a run can be repeated from the stock of the options, with the same numbers.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -119,7 +120,7 @@ func (s *Simulator) newTrade(f *front, c fields, now time.Time) *trade {
 		BuyerID: c.text("buyer_id"), BuyerOpenID: c.text("buyer_open_id"), BuyerLogonID: c.text("buyer_logon_id"),
 		SellerID: sellerOf(f, c), StoreID: c.text("store_id"), TerminalID: c.text("terminal_id"),
 		Body: c.text("body"), Passback: c.text("passback_params"),
-		NotifyURL: f.p["notify_url"], Charset: f.charset.name, SignType: f.p["sign_type"],
+		NotifyURL: strings.Clone(f.p["notify_url"]), Charset: f.charset.name, SignType: strings.Clone(f.p["sign_type"]), // not the whole body
 		CreatedAt: now, ExpiresAt: s.expiry(c, now),
 	}}
 }
