@@ -56,8 +56,13 @@ type param struct{ name, value string }
 // canonical returns the text that is signed: every parameter that is sent but sign, sorted by
 // name in byte order, name=value joined by &, values raw. sign_type is among them.
 func canonical(params []param) []byte {
-	sorted := slices.SortedFunc(slices.Values(params), func(a, b param) int { return strings.Compare(a.name, b.name) })
-	var b []byte
+	sorted := slices.Clone(params)
+	slices.SortFunc(sorted, func(a, b param) int { return strings.Compare(a.name, b.name) })
+	size := 0
+	for _, p := range sorted {
+		size += len(p.name) + len(p.value) + len("=&")
+	}
+	b := make([]byte, 0, size)
 	for i, p := range sorted {
 		if i > 0 {
 			b = append(b, '&')
@@ -68,17 +73,16 @@ func canonical(params []param) []byte {
 }
 
 // encode writes parameters as a form, in their order.
-func encode(params []param) string {
-	var b strings.Builder
+func encode(params []param) []byte {
+	var b []byte
 	for i, p := range params {
 		if i > 0 {
-			b.WriteByte('&')
+			b = append(b, '&')
 		}
-		b.WriteString(p.name)
-		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(p.value))
+		b = append(append(b, p.name...), '=')
+		b = append(b, url.QueryEscape(p.value)...)
 	}
-	return b.String()
+	return b
 }
 
 // seal signs the parameters of one call. The public ones and the signature go into the query,
@@ -107,11 +111,11 @@ func (g *gateway) seal(ctx context.Context, m Merchant, r Request, content []byt
 	}
 	query = append(query, param{"sign", base64.StdEncoding.EncodeToString(sig)})
 	u := *g.url
-	u.RawQuery = encode(query)
+	u.RawQuery = string(encode(query))
 	return &sealed{
 		url:    &u,
 		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded;charset=" + string(g.charset)}},
-		body:   []byte(encode(body)),
+		body:   encode(body),
 		secret: m.AppAuthToken,
 		at:     at,
 		signed: text,
