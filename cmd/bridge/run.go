@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,21 +26,25 @@ func runCommand() *cobra.Command {
 		Short: "Serve: read events, call Alipay, publish outcomes",
 		Long: `Run serves until SIGINT or SIGTERM. Then it takes no new events, lets running calls end,
 commits what they brought and leaves the group. A second signal ends it at once; nothing is
-lost either way.`,
+lost either way.
+
+SIGHUP reads the settings file again: accounts change at once, and what needs a restart is
+named in the log. Files of keys, certificates and tokens are read again by themselves, every
+30 seconds. What cannot be used leaves the former in force.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			accepted, err := acceptedPositions(positions)
 			if err != nil {
 				return usageError{err}
 			}
-			cfg, err := config.Load(file, os.LookupEnv)
+			src, cfg, err := config.Open(file, os.LookupEnv)
 			if err != nil {
 				return err
 			}
 			if slot != "" {
 				cfg.Kafka.Slot = slot
 			}
-			return serve(c.Context(), cfg, func(o *consume.Options) {
+			return serve(c.Context(), loaded{file, slot, src, cfg}, c.ErrOrStderr(), func(o *consume.Options) {
 				o.AcceptPosition, o.AcceptLoss = accepted, acceptLoss
 			})
 		},
@@ -60,13 +68,21 @@ func acceptedPositions(texts []string) ([]consume.AcceptedPosition, error) {
 	return out, nil
 }
 
+// loaded is a settings file with what it says.
+type loaded struct {
+	path string
+	slot string // of the command line
+	src  *config.Source
+	config.Config
+}
+
 // serve wires a process in a straight line. What is begun is ended in reverse order.
-func serve(ctx context.Context, cfg config.Config, adjust func(*consume.Options)) error {
+func serve(ctx context.Context, cfg loaded, logs io.Writer, adjust func(*consume.Options)) error {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Telemetry.LogLevel)); err != nil {
 		return fmt.Errorf("telemetry.log_level: %w", err)
 	}
-	log, err := telemetry.NewLogger(os.Stderr, cfg.Telemetry.LogFormat, level)
+	log, err := telemetry.NewLogger(logs, cfg.Telemetry.LogFormat, level)
 	if err != nil {
 		return err
 	}
@@ -79,7 +95,7 @@ func serve(ctx context.Context, cfg config.Config, adjust func(*consume.Options)
 			log.Warn("spans were lost", "error", err)
 		}
 	}()
-	p, err := partsOf(cfg, tracing.Tracer(), log)
+	p, err := partsOf(cfg.Config, tracing.Tracer(), log)
 	if err != nil {
 		return err
 	}
@@ -90,6 +106,10 @@ func serve(ctx context.Context, cfg config.Config, adjust func(*consume.Options)
 		return err
 	}
 	defer s.close()
+	if err := s.checkSigners(ctx); err != nil {
+		return err
+	}
+	defer watch(ctx, newReloader(cfg, s))()
 	ready := func() {}
 	if cfg.Admin.Listen != "" {
 		probes, err := telemetry.StartProbes(ctx, cfg.Admin.Listen)
@@ -105,4 +125,18 @@ func serve(ctx context.Context, cfg config.Config, adjust func(*consume.Options)
 	err = s.run(ctx, ready)
 	log.Info("bridge stopped")
 	return err
+}
+
+// watch lets a reloader work. The function that it returns ends it and waits for its end.
+func watch(ctx context.Context, r *reloader) (stop func()) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.run(ctx, hup) })
+	return func() {
+		signal.Stop(hup)
+		cancel()
+		wg.Wait()
+	}
 }

@@ -46,6 +46,7 @@ type pipelineParts struct {
 type appParts struct {
 	app            *alipay.App
 	calls, queries breaker.Options // queries have slots and a rate of their own, below live traffic
+	anchors        []string        // fingerprints of what it trusts
 }
 
 type accountParts struct {
@@ -72,17 +73,24 @@ type service struct {
 	codec     *order.Codec
 	encoder   *produce.Encoder
 	pipelines []*pipeline
+	clients   map[clientKey]*alipay.Client // one for each account under each app that it had
+}
+
+type clientKey struct {
+	app     string
+	account order.Account
 }
 
 // pipeline is one group with its own windows, lanes and guards.
 type pipeline struct {
-	name   string
-	engine *consume.Engine
-	guards map[string]*breaker.Guard // by app
+	name    string
+	engine  *consume.Engine
+	handler *consume.Handler
+	guards  map[string]*breaker.Guard // by app
 }
 
 func newService(p parts) (*service, error) {
-	s := &service{parts: p, codec: order.NewCodec(p.registry).WithMasker(p.masker)}
+	s := &service{parts: p, clients: map[clientKey]*alipay.Client{}, codec: order.NewCodec(p.registry).WithMasker(p.masker)}
 	s.encoder = produce.NewEncoder(s.codec, p.topics, p.headers)
 	for _, pipe := range []struct {
 		name    string
@@ -119,33 +127,59 @@ func (s *service) newPipeline(name string, pp pipelineParts, options func(appPar
 		pl.guards[app] = breaker.New(bo)
 		o.Started[app] = 4 * bo.InFlight
 	}
-	h := consume.NewHandler(consume.HandlerOptions{
-		Group: pp.group, Inputs: pp.inputs, Accounts: s.accounts(pl), Codec: s.codec, Encoder: s.encoder,
+	pl.handler = consume.NewHandler(consume.HandlerOptions{
+		Group: pp.group, Inputs: pp.inputs, Accounts: s.accounts(pl, s.parts.accounts), Codec: s.codec, Encoder: s.encoder,
 		Tracer: s.parts.tracer, Log: log,
 	})
 	for topic := range pp.inputs {
 		o.Topics = append(o.Topics, topic)
 	}
-	o.Refuse, o.Journal = h.Refuse, h.Journal
+	o.Refuse, o.Journal = pl.handler.Refuse, pl.handler.Journal
 	tx, err := produce.NewTransactor(produce.TransactorOptions{
 		Client: s.parts.kafka, Group: pp.group, TransactionalID: pp.group + "-" + s.parts.slot, Timeout: s.parts.transactionTimeout,
 	})
 	if err != nil {
 		return nil, err
 	}
-	pl.engine, err = consume.New(h.Prepare, tx, o)
+	pl.engine, err = consume.New(pl.handler.Prepare, tx, o)
 	return pl, err
 }
 
-func (s *service) accounts(pl *pipeline) map[order.Account]*consume.Account {
+func (s *service) accounts(pl *pipeline, accounts map[order.Account]accountParts) map[order.Account]*consume.Account {
 	out := map[order.Account]*consume.Account{}
-	for name, a := range s.parts.accounts {
-		guard, client := pl.guards[a.app], s.parts.apps[a.app].app.Client(a.merchant)
+	for name, a := range accounts {
+		guard, client := pl.guards[a.app], s.client(name, a)
 		out[name] = consume.NewAccount(consume.Account{
 			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
 		}, func() *breaker.Call { return guard.Call(client) })
 	}
 	return out
+}
+
+// client returns the account's client. It stays the same as long as the account is under the
+// same app, so that events that wait have new tokens with their next attempt.
+func (s *service) client(name order.Account, a accountParts) *alipay.Client {
+	key := clientKey{a.app, name}
+	if c := s.clients[key]; c != nil {
+		c.SetMerchant(a.merchant)
+		return c
+	}
+	s.clients[key] = s.parts.apps[a.app].app.Client(a.merchant)
+	return s.clients[key]
+}
+
+// setTenants replaces accounts, and which of them the input topics may name.
+func (s *service) setTenants(accounts map[order.Account]accountParts, calls, queries map[string]consume.Input) {
+	for name, a := range accounts {
+		s.client(name, a) // has its tokens from here on
+	}
+	for _, pl := range s.pipelines {
+		inputs := calls
+		if pl.name == "queries" {
+			inputs = queries
+		}
+		pl.handler.SetTenants(inputs, s.accounts(pl, accounts))
+	}
 }
 
 // run works until ctx ends, then stops in order. It waits for the registry before anything
@@ -186,6 +220,18 @@ func (s *service) awaitSchemas(ctx context.Context) bool {
 		case <-time.After(2 * time.Second):
 		}
 	}
+}
+
+// checkSigners lets each app sign once, so that a key that is elsewhere shows its faults at
+// start, and says what each app trusts (security Y2, G7).
+func (s *service) checkSigners(ctx context.Context) error {
+	for name, a := range s.parts.apps {
+		if err := a.app.CheckSigner(ctx); err != nil {
+			return fmt.Errorf("app %s: %w", name, err)
+		}
+		s.parts.log.InfoContext(ctx, "app is ready to sign", "app", name, "anchors", a.anchors)
+	}
+	return nil
 }
 
 // close gives connections back.

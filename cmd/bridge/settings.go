@@ -35,7 +35,7 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 		kafka: append(kafka, limits...), cluster: c.Kafka.ClusterID, slot: c.Kafka.Slot, registry: registry, topics: topicsOf(c.Topics),
 		calls:   pipelineParts{group: c.Kafka.Group, inputs: inputsOf(c.Topics.Inputs)},
 		queries: pipelineParts{group: c.Kafka.QueriesGroup(), inputs: inputsOf(c.Topics.Queries)},
-		apps:    map[string]appParts{}, accounts: map[order.Account]accountParts{},
+		apps:    map[string]appParts{},
 		options: consume.Options{
 			SettleEvery: c.Delivery.SettleEvery, SettleCount: c.Delivery.SettleCount, MaxBytes: int(c.Delivery.MaxBytes),
 			MaxRecord: int(c.Delivery.MaxRecord), RevokeBound: c.Delivery.RevokeBound, Grace: c.Delivery.Grace,
@@ -50,24 +50,33 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 		return parts{}, err
 	}
 	for name, a := range c.Apps {
-		app, err := appOf(a, tracer)
+		app, err := appOf(a, telling{tracer, log})
 		if err != nil {
 			return parts{}, fmt.Errorf("app %s: %w", name, err)
 		}
-		p.apps[name] = appParts{app: app, calls: guardOptions(a), queries: queryOptions(a)}
+		p.apps[name] = appParts{app: app, calls: guardOptions(a), queries: queryOptions(a), anchors: anchors(a)}
 	}
+	p.accounts, err = accountsOf(c)
+	return p, err
+}
+
+func accountsOf(c config.Config) (map[order.Account]accountParts, error) {
+	out := map[order.Account]accountParts{}
 	for name, a := range c.Accounts {
 		planner, err := plannerOf(a)
 		if err != nil {
-			return parts{}, fmt.Errorf("account %s: %w", name, err)
+			return nil, fmt.Errorf("account %s: %w", name, err)
 		}
-		p.accounts[order.Account(name)] = accountParts{
+		out[order.Account(name)] = accountParts{
 			app: a.App, environment: string(c.Apps[a.App].Environment), planner: planner,
-			notFoundPause: c.Apps[a.App].Retry.NotFoundPause,
-			merchant:      alipay.Merchant{AppAuthToken: a.AppAuthTokenFile.Text.Reveal(), AgentToken: a.AgentTokenFile.Text.Reveal(), NotifyURL: a.NotifyURL},
+			notFoundPause: c.Apps[a.App].Retry.NotFoundPause, merchant: merchantOf(a),
 		}
 	}
-	return p, nil
+	return out, nil
+}
+
+func merchantOf(a config.Account) alipay.Merchant {
+	return alipay.Merchant{AppAuthToken: a.AppAuthTokenFile.Text.Reveal(), AgentToken: a.AgentTokenFile.Text.Reveal(), NotifyURL: a.NotifyURL}
 }
 
 func registryOf(r config.Registry, maxRecord int, log *slog.Logger) (*avro.Registry, error) {

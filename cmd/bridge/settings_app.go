@@ -1,60 +1,65 @@
 package main
 
 import (
+	"context"
 	"crypto/rsa"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
 )
 
-// appOf builds the app that the settings describe.
-func appOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
-	if a.Kind == config.AlipayHK {
-		return hkOf(a, tracer)
-	}
-	return openAPIOf(a, tracer)
+// telling is where what an app does is told.
+type telling struct {
+	tracer trace.Tracer
+	log    *slog.Logger
 }
 
-func openAPIOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
+// appOf builds the app that the settings describe.
+func appOf(a config.App, to telling) (*alipay.App, error) {
+	if a.Kind == config.AlipayHK {
+		return hkOf(a, to)
+	}
+	return openAPIOf(a, to)
+}
+
+func openAPIOf(a config.App, to telling) (*alipay.App, error) {
 	o := alipay.OpenAPIOptions{
 		URL: a.URL, AppID: a.AppID, Charset: alipay.Charset(a.Charset), SignType: alipay.SignType(a.SignType), AllowWeak: a.AllowWeak,
 		InFlight: a.InFlight + a.Queries.InFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
-		HTTP2: a.HTTP2, Tracer: tracer,
+		HTTP2: a.HTTP2, Tracer: to.tracer,
 	}
 	var err error
 	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
 		return nil, err
 	}
-	if o.Signer, err = signerOf(a.PrivateKeyFile); err != nil {
+	if o.Signer, err = to.signer(a, a.PrivateKeyFile, a.PrivateKeyURI); err != nil {
 		return nil, err
 	}
-	if !a.NextPrivateKeyFile.IsZero() {
-		if o.NextSigner, err = signerOf(a.NextPrivateKeyFile); err != nil {
-			return nil, err
-		}
+	if o.NextSigner, err = to.signer(a, a.NextPrivateKeyFile, a.NextPrivateKeyURI); err != nil {
+		return nil, err
 	}
 	if !a.AESKeyFile.IsZero() {
 		if o.AES, err = alipay.ParseAESKey([]byte(a.AESKeyFile.Text.Reveal())); err != nil {
 			return nil, fmt.Errorf("%s: %w", a.AESKeyFile.Path, err)
 		}
 	}
-	if err := trustOf(a, &o); err != nil {
+	if err := to.trust(a, &o); err != nil {
 		return nil, err
 	}
 	return alipay.NewOpenAPI(o)
 }
 
-// trustOf fills in what answers are verified with.
-func trustOf(a config.App, o *alipay.OpenAPIOptions) error {
+// trust fills in what answers are verified with.
+func (to telling) trust(a config.App, o *alipay.OpenAPIOptions) error {
 	var err error
 	if a.Mode == config.CertificateMode {
-		o.Certificates, err = alipay.NewCertificates(alipay.CertificateOptions{
-			App: []byte(a.AppCertFile.Text), Alipay: []byte(a.AlipayCertFile.Text), Root: []byte(a.AlipayRootCertFile.Text),
-		})
+		o.Certificates, err = to.certificates(a)
 		return err
 	}
 	if o.AlipayKey, err = publicKeyOf(a.AlipayPublicKeyFile); err != nil {
@@ -73,6 +78,39 @@ func trustOf(a config.App, o *alipay.OpenAPIOptions) error {
 		o.MoreKeys = append(o.MoreKeys, more)
 	}
 	return nil
+}
+
+// certificates reads the files of certificate mode. A successor of Alipay's that was downloaded
+// and is trusted is told, not written to a file: after a restart one call fetches it again, and
+// a process that writes nothing needs no place to write to.
+func (to telling) certificates(a config.App) (*alipay.Certificates, error) {
+	var c *alipay.Certificates
+	var err error
+	c, err = alipay.NewCertificates(alipay.CertificateOptions{
+		App: []byte(a.AppCertFile.Text), Alipay: []byte(a.AlipayCertFile.Text), Root: []byte(a.AlipayRootCertFile.Text),
+		Accepted: func([]byte) {
+			to.log.Warn("Alipay signs with a new certificate; it was downloaded and is trusted, install it as alipay_cert_file",
+				"app_id", a.AppID, "certificates", dates(c.Ends()))
+		},
+	})
+	return c, err
+}
+
+// signer opens a key in a file, or one that is elsewhere; nil when neither is named.
+func (to telling) signer(a config.App, f config.SecretFile, uri string) (alipay.Signer, error) {
+	if uri != "" {
+		s, err := alipay.OpenSigner(context.Background(), uri, alipay.KeyOptions{VaultToken: a.VaultTokenFile.Text.Reveal()})
+		if err != nil {
+			return nil, fmt.Errorf("the key in Vault: %w", err)
+		}
+		return breaker.NewSigner(s, func(from, state string) { // under the breaker's lock; slog only writes
+			to.log.Warn("breaker of the signer "+state, "app_id", a.AppID+a.ClientID, "from", from)
+		}), nil
+	}
+	if f.IsZero() {
+		return nil, nil
+	}
+	return signerOf(f)
 }
 
 func signerOf(f config.SecretFile) (alipay.Signer, error) {

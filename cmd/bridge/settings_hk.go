@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/config"
 )
 
-func hkOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
+func hkOf(a config.App, to telling) (*alipay.App, error) {
 	o := alipay.HKOptions{
 		URL: a.URL, ClientID: a.ClientID, KeyVersion: a.KeyVersion,
 		ECC:       alipay.ECCOptions{SHA256: a.ECC.Hash == "sha-256", P1363: a.ECC.Form == "p1363"},
 		Algorithm: a.Algorithm, SigningPath: a.SigningPath, TimeLayout: hkLayouts[a.TimeLayout], Skew: a.Skew,
-		TryAllKeys: a.TryAllKeys, RefuseUnsigned: a.RefuseUnsigned, Classes: hkClasses(a.Classes),
+		Seconds: a.OrderTimes == "seconds", DashedIDs: a.RequestIDs == "uuid", TryAllKeys: a.TryAllKeys, RefuseUnsigned: a.RefuseUnsigned, Classes: hkClasses(a.Classes),
 		InFlight: a.InFlight + a.Queries.InFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
-		HTTP2: a.HTTP2, Tracer: tracer,
+		HTTP2: a.HTTP2, Tracer: to.tracer,
 	}
 	if a.AnyTime {
 		o.Skew = -1 // is not checked
@@ -32,7 +30,7 @@ func hkOf(a config.App, tracer trace.Tracer) (*alipay.App, error) {
 	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
 		return nil, err
 	}
-	if o.Signer, err = hkSignerOf(a.PrivateKeyFile); err != nil {
+	if o.Signer, err = to.hkSigner(a); err != nil {
 		return nil, err
 	}
 	if o.PlatformKeys, err = keysOf(a.PlatformKeys, publicKeyOf); err != nil {
@@ -79,12 +77,12 @@ func encryptionOf(e config.Encrypt) (*alipay.HKEncryption, error) {
 	return o, err
 }
 
-// hkSignerOf opens an RSA key, which is RSA256, or one on P-224, which is ECC224.
-func hkSignerOf(f config.SecretFile) (alipay.Signer, error) {
-	if key, err := alipay.ParseECPrivateKey([]byte(f.Text.Reveal())); err == nil {
+// hkSigner opens an RSA key, which is RSA256, or one on P-224, which is ECC224.
+func (to telling) hkSigner(a config.App) (alipay.Signer, error) {
+	if key, err := alipay.ParseECPrivateKey([]byte(a.PrivateKeyFile.Text.Reveal())); err == nil {
 		return alipay.NewSigner(key)
 	}
-	return signerOf(f)
+	return to.signer(a, a.PrivateKeyFile, a.PrivateKeyURI)
 }
 
 func decrypterOf(f config.SecretFile) (crypto.Decrypter, error) {

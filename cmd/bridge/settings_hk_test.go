@@ -7,11 +7,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
@@ -129,5 +132,31 @@ func TestHKEllipticKeys(t *testing.T) {
 		if err != nil || !tt.is(sign) || !strings.Contains(head, "algorithm=ECC224") {
 			t.Errorf("%s: %s with %d bytes, %v", tt.ecc, head, len(sign), err)
 		}
+	}
+}
+
+// TestHKBodySettings: the unit of the order's times, and the form of requestId.
+func TestHKBodySettings(t *testing.T) {
+	order := hkOrder()
+	order.RequestID = "0123456789abcdef0123456789abcdef"
+	for app, want := range map[string]string{
+		hkRSAApp:                                `"requestId":"0123456789abcdef0123456789abcdef","tradeNo":"2","merchantBizNo":"3","merchantBizType":"TRADE_ORDER","amount":{"value":"100","currency":"HKD"},"payAmount":{"value":"100","currency":"HKD"},"orderStatus":"PAID","orderCreateTime":1793534400000,`,
+		hkRSAApp + "    order_times: seconds\n": `"orderCreateTime":1793534400,"orderModifyTime":1793534400,`,
+		hkRSAApp + "    request_ids: uuid\n":    `"requestId":"01234567-89ab-cdef-0123-456789abcdef",`,
+	} {
+		g := &seen{answer: "{}"}
+		_, _ = appAt(t, g, app).Client(alipay.Merchant{}).Do(t.Context(), order)
+		if !strings.Contains(g.body, want) {
+			t.Errorf("%s: %s, want %s in it", app, g.body, want)
+		}
+	}
+}
+
+// TestVaultKeyWithoutVault: a binary that cannot ask Vault says so.
+func TestVaultKeyWithoutVault(t *testing.T) {
+	c := loadSettings(t, keyApp+"    url: http://127.0.0.1:1\n    private_key_uri: vault://127.0.0.1:1/transit/app\n    vault_token_file: mask\n", "")
+	_, err := appOf(c.Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "the key in Vault: ") {
+		t.Errorf("%v", err)
 	}
 }

@@ -110,7 +110,7 @@ func loadSettings(t *testing.T, app, more string) config.Config {
 	}
 	text := "topics: {inputs: [{accounts: [shop]}]}\naccounts: {shop: {app: main, channel: TRADE}}\n" + more +
 		"apps:\n  main:\n    environment: simulator\n" + app
-	if !strings.Contains(app, " private_key_file:") {
+	if !strings.Contains(app, " private_key_") {
 		text += "    private_key_file: own.pem\n"
 	}
 	if strings.Contains(app, "alipayhk") {
@@ -139,7 +139,7 @@ func appAt(t *testing.T, g http.Handler, app string) *alipay.App {
 	t.Helper()
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
-	built, err := appOf(loadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], noop.NewTracerProvider().Tracer(""))
+	built, err := appOf(loadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestMoreAlipayKeys(t *testing.T) {
 // TestNextPrivateKey: it is Alipay's own key here, which only shows when it is looked at.
 func TestNextPrivateKey(t *testing.T) {
 	app := keyApp + "    url: http://127.0.0.1:1\n    next_private_key_file: later.pem\n    more_alipay_keys: [{file: later.pub}]\n"
-	_, err := appOf(loadSettings(t, app, "").Apps["main"], noop.NewTracerProvider().Tracer(""))
+	_, err := appOf(loadSettings(t, app, "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "Alipay key") {
 		t.Errorf("err = %v, want that it is Alipay's", err)
 	}

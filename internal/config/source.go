@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -70,6 +72,12 @@ func (s *Source) Reread() (Config, error) {
 	}
 	s.held, s.last = now, c
 	return c, err
+}
+
+// Digest is the SHA-256 of the settings file, for the trail of what was in force.
+func (s *Source) Digest() string {
+	sum := sha256.Sum256(s.text)
+	return hex.EncodeToString(sum[:])
 }
 
 // ofApps says whether a setting is one of apps or accounts.

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"alipay-kafka-bridge/internal/config"
+)
+
+// rereadEvery is how often the files of keys, certificates and tokens are read again: soon
+// enough for a change of keys that a person watches (security Y3).
+const rereadEvery = 30 * time.Second
+
+// reloader keeps a running service up to date: with files of keys and tokens by itself, with
+// accounts in the settings file when it is told to. What it cannot use leaves everything as it is.
+type reloader struct {
+	path     string
+	slot     string // of the command line; empty: the settings say
+	env      func(string) (string, bool)
+	apps     *config.Source // as at the start: what an app is needs a restart
+	accounts *config.Source // of the last reload
+	now      config.Config  // in force
+	service  *service
+	to       telling
+	every    time.Duration // 0 is rereadEvery
+	ready    func()        // called once it watches; nil: nobody waits
+
+	tried  map[string]config.App // the last of an app's files that were refused, by app
+	faulty map[string]string     // what is wrong with a file, by setting
+	warned map[string]int        // days before an end of which was warned, by what ends
+}
+
+// newReloader watches over a service that was built of these settings.
+func newReloader(l loaded, s *service) *reloader {
+	return &reloader{
+		path: l.path, slot: l.slot, env: os.LookupEnv, apps: l.src, accounts: l.src, now: l.Config, service: s, to: telling{s.parts.tracer, s.parts.log},
+		tried: map[string]config.App{}, faulty: map[string]string{}, warned: map[string]int{},
+	}
+}
+
+// run works until ctx ends. A value from hup means that the settings file is to be read.
+func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
+	tick := time.NewTicker(cmp.Or(max(r.every, 0), rereadEvery))
+	defer tick.Stop()
+	r.warnOfEnds(time.Now())
+	if r.ready != nil {
+		r.ready()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			r.settings()
+			r.files(ctx)
+		case <-tick.C:
+			r.files(ctx)
+		}
+		r.warnOfEnds(time.Now())
+	}
+}
+
+// files reads keys, certificates and tokens again and puts in use what changed.
+func (r *reloader) files(ctx context.Context) {
+	apps, err := r.apps.Reread()
+	faults := faultsOf(err, "apps.")
+	accounts := apps
+	if r.accounts != r.apps {
+		accounts, err = r.accounts.Reread()
+	}
+	faults = append(faults, faultsOf(err, "accounts.")...)
+	r.sayFaults(faults)
+	for name, a := range apps.Apps {
+		if changed := config.Changes(oneApp(name, r.now.Apps[name]), oneApp(name, a)); len(changed) > 0 {
+			r.useKeys(ctx, name, a, changed)
+		}
+	}
+	next := r.now
+	next.Accounts = maps.Clone(r.now.Accounts)
+	for name, a := range next.Accounts {
+		read := accounts.Accounts[name]
+		a.AppAuthTokenFile, a.AgentTokenFile = newer(a.AppAuthTokenFile, read.AppAuthTokenFile), newer(a.AgentTokenFile, read.AgentTokenFile)
+		next.Accounts[name] = a
+	}
+	if changed := config.Changes(r.now, next); len(changed) > 0 {
+		r.useAccounts(next, "tokens were replaced", changed, nil)
+	}
+}
+
+// newer is a file as it was read again, if it is the same one.
+func newer(have, read config.SecretFile) config.SecretFile {
+	if have.Path == read.Path {
+		return read
+	}
+	return have
+}
+
+func oneApp(name string, a config.App) config.Config {
+	return config.Config{Apps: map[string]config.App{name: a}}
+}
+
+// useKeys puts the keys of an app's files in use, all or none. Files that were refused are not
+// tried again until they change.
+func (r *reloader) useKeys(ctx context.Context, name string, a config.App, changed []config.Change) {
+	if tried, ok := r.tried[name]; ok && len(config.Changes(oneApp(name, tried), oneApp(name, a))) == 0 {
+		return
+	}
+	log := r.to.log.With("app", name, "settings", paths(changed))
+	built, err := appOf(a, r.to)
+	if err == nil {
+		defer built.Close()
+		err = built.CheckSigner(ctx)
+	}
+	if err == nil {
+		err = r.service.parts.apps[name].app.UseKeys(built)
+	}
+	if err != nil {
+		r.tried[name] = a
+		log.Error("new key files cannot be used, the former keys stay in force", "error", err)
+		return
+	}
+	delete(r.tried, name)
+	r.now.Apps = maps.Clone(r.now.Apps)
+	r.now.Apps[name] = a
+	log.Warn("keys were replaced", "anchors", anchors(a))
+}
+
+// settings reads the settings file and puts in use what needs no restart.
+func (r *reloader) settings() {
+	src, c, err := config.Open(r.path, r.env)
+	if err == nil {
+		_, err = accountsOf(c)
+	}
+	if err != nil {
+		r.refuse(err)
+		return
+	}
+	if r.slot != "" {
+		c.Kafka.Slot = r.slot
+	}
+	next := merge(r.now, c)
+	var waiting []config.Change
+	for _, c := range config.Changes(next, c) {
+		if !c.Content { // files are read by themselves
+			waiting = append(waiting, c)
+		}
+	}
+	r.accounts = src
+	r.useAccounts(next, "settings were read again", config.Changes(r.now, next), waiting)
+}
+
+// refuse tells all that is wrong with a settings file.
+func (r *reloader) refuse(err error) {
+	r.to.log.Error("the settings file has faults, the former settings stay in force", "file", r.path)
+	var faults config.Faults
+	if !errors.As(err, &faults) {
+		r.to.log.Error("fault in the settings file", "error", err)
+	}
+	for _, f := range faults {
+		r.to.log.Error("fault in the settings file", "line", f.Line, "setting", f.Path, "error", f.Msg)
+	}
+}
+
+func (r *reloader) useAccounts(next config.Config, what string, changed, waiting []config.Change) {
+	accounts, err := accountsOf(next)
+	if err != nil {
+		r.refuse(err) // never: both halves were checked
+		return
+	}
+	r.service.setTenants(accounts, inputsOf(next.Topics.Inputs), inputsOf(next.Topics.Queries))
+	r.now = next
+	r.to.log.Warn(what, "changed", paths(changed), "settings_sha256", r.accounts.Digest())
+	if len(waiting) > 0 {
+		r.to.log.Warn("these settings need a restart and were ignored", "settings", paths(waiting))
+	}
+}
+
+// sayFaults logs each fault of a file once, and that it is mended.
+func (r *reloader) sayFaults(faults []config.Fault) {
+	now := map[string]string{}
+	for _, f := range faults {
+		if now[f.Path] = f.Msg; r.faulty[f.Path] != f.Msg {
+			r.to.log.Error("a file cannot be used, what it held before stays in force", "setting", f.Path, "error", f.Msg)
+		}
+	}
+	for setting := range r.faulty {
+		if now[setting] == "" {
+			r.to.log.Warn("a file can be used again", "setting", setting)
+		}
+	}
+	r.faulty = now
+}
+
+func faultsOf(err error, prefix string) []config.Fault {
+	var faults config.Faults
+	errors.As(err, &faults)
+	return slices.DeleteFunc(slices.Clone(faults), func(f config.Fault) bool { return !strings.HasPrefix(f.Path, prefix) })
+}
+
+func paths(changes []config.Change) []string {
+	out := make([]string, len(changes))
+	for i, c := range changes {
+		out[i] = c.Path
+	}
+	return out
+}
+
+// warnAt are the days before an end of which operators are told, the last being the end itself.
+var warnAt = []int{30, 14, 3, 0}
+
+// warnOfEnds tells when certificates and keys are about to end, once for each of warnAt.
+func (r *reloader) warnOfEnds(now time.Time) {
+	for app, a := range r.service.parts.apps {
+		for what, end := range a.app.Ends() {
+			left, key := end.Sub(now), app+" "+what+" "+end.String()
+			passed := 0
+			for _, days := range warnAt {
+				if left <= time.Duration(days)*24*time.Hour {
+					passed++
+				}
+			}
+			if passed > r.warned[key] {
+				r.warned[key] = passed
+				r.to.log.Log(context.Background(), levelOf(left), "a key or certificate ends", "app", app, "what", what, "end", end.Format(time.RFC3339))
+			}
+		}
+	}
+}
+
+func levelOf(left time.Duration) slog.Level {
+	if left <= 0 {
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+// dates writes ends for people.
+func dates(ends map[string]time.Time) []string {
+	var out []string
+	for _, what := range slices.Sorted(maps.Keys(ends)) {
+		out = append(out, fmt.Sprintf("%s until %s", what, ends[what].Format(time.DateOnly)))
+	}
+	return out
+}
