@@ -2,183 +2,154 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/url"
+	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/config"
 )
 
-// exitFound is the code of a command that ran and found something.
-const exitFound = 3
+// checkTimeout bounds everything that a check asks others.
+const checkTimeout = time.Minute
 
-// foundError says that a check found something.
-type foundError struct{ n int }
-
-func (e foundError) Error() string { return fmt.Sprintf("%d findings", e.n) }
-func (foundError) ExitCode() int   { return exitFound }
-
-// finding is one thing that is wrong, and what to do about it.
-type finding struct{ what, remedy string }
+type checkOptions struct {
+	file      string
+	output    string
+	principal string
+	offline   bool
+	printing  bool
+	acls      bool
+}
 
 func checkCommand() *cobra.Command {
-	var file string
-	var offline, printing bool
+	var o checkOptions
 	c := &cobra.Command{
 		Use:   "check -c FILE",
-		Short: "Check settings, keys, topics, schemas and gateways",
+		Short: "Check settings, keys, Kafka, schemas and gateways",
 		Long: `Check prints one finding a line with its remedy, and exits with 3 when there are any. It
-changes nothing and calls no API. --offline checks the settings and keys alone.`,
+looks at the settings, at keys and certificates, at topics with their configuration, at what
+the bridge is allowed to do in Kafka, at schemas, gateways and the clock. What it may not look
+at is a note. It changes nothing and makes no Alipay call.
+
+--offline asks nobody: settings, keys and certificates alone. --acls prints the ACLs that the
+bridge needs with these settings, as commands, and checks nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(file, os.LookupEnv)
-			if err != nil {
-				var faults config.Faults
-				if errors.As(err, &faults) {
-					_, _ = fmt.Fprintln(safeWriter(c.OutOrStdout()), faults)
-					return foundError{len(faults)}
-				}
-				return err
+			if o.output != "text" && o.output != "json" {
+				return usageError{fmt.Errorf("-o %s: want text or json", o.output)}
 			}
-			if printing {
-				return cfg.Print(c.OutOrStdout())
-			}
-			return printFindings(safeWriter(c.OutOrStdout()), checkAll(c.Context(), cfg, offline))
+			return o.run(c.Context(), c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVarP(&file, "config", "c", "bridge.yaml", "settings `file`")
-	c.Flags().BoolVar(&offline, "offline", false, "ask nobody: settings and keys alone")
-	c.Flags().BoolVar(&printing, "print", false, "print the effective settings; secrets stay in their files")
+	c.Flags().StringVarP(&o.file, "config", "c", "bridge.yaml", "settings `file`")
+	c.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
+	c.Flags().BoolVar(&o.offline, "offline", false, "ask nobody: settings, keys and certificates alone")
+	c.Flags().BoolVar(&o.printing, "print", false, "print the effective settings; secrets stay in their files")
+	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs")
+	c.Flags().StringVar(&o.principal, "principal", "", "whom the ACLs are for, such as User:bridge (default: who the settings say we are)")
 	return c
 }
 
-func printFindings(out io.Writer, found []finding) error {
-	for _, f := range found {
-		_, _ = fmt.Fprintf(out, "%s: %s\n", f.what, f.remedy)
+func (o checkOptions) run(ctx context.Context, out io.Writer) error {
+	cfg, err := config.Load(o.file, os.LookupEnv)
+	if f, ok := faults(err); ok {
+		return f.print(safeWriter(out), o.output == "json")
 	}
-	if len(found) > 0 {
-		return foundError{len(found)}
+	switch {
+	case err != nil:
+		return err
+	case o.printing:
+		return cfg.Print(out)
+	case o.acls:
+		return printACLs(safeWriter(out), cfg, o.principal, o.output == "json")
 	}
-	_, err := fmt.Fprintln(out, "nothing found")
-	return err
+	return checkAll(ctx, cfg, o).print(safeWriter(out), o.output == "json")
 }
 
-func checkAll(ctx context.Context, cfg config.Config, offline bool) []finding {
-	found := checkParts(cfg)
-	if offline {
-		return found
+// checker looks at one part after the other.
+type checker struct {
+	findings
+	cfg       config.Config
+	principal string
+	now       time.Time
+}
+
+func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
+	c := &checker{cfg: cfg, principal: o.principal, now: time.Now()}
+	c.keys()
+	c.certificates()
+	if o.offline {
+		return c.findings
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	found = append(found, checkKafka(ctx, cfg)...)
-	found = append(found, checkSchemas(ctx, cfg)...)
-	return append(found, checkGateways(ctx, cfg)...)
+	c.kafka(ctx)
+	c.schemas(ctx)
+	c.gateways(ctx)
+	return c.findings
 }
 
-// checkParts builds what run would build: keys pair up, mappings make sense.
-func checkParts(cfg config.Config) []finding {
-	p, err := partsOf(cfg, noop.Tracer{}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return []finding{{err.Error(), "mend the settings or the file they name"}}
+// keys builds what run would build: keys pair up, mappings make sense. Each app and account
+// by itself, so that one fault hides no other.
+func (c *checker) keys() {
+	nowhere := slog.New(slog.DiscardHandler)
+	if _, err := kafkaOptions(c.cfg.Kafka, nowhere); err != nil {
+		c.add(partKeys, err.Error(), "bring the files named under kafka in order")
 	}
-	for _, a := range p.apps {
-		a.app.Close()
+	if registry, err := registryOf(c.cfg.Registry, 0, nowhere); err != nil {
+		c.add(partKeys, err.Error(), "bring the files named under registry in order")
+	} else {
+		registry.Close()
 	}
-	p.registry.Close()
-	return nil
-}
-
-func checkKafka(ctx context.Context, cfg config.Config) []finding {
-	opts, err := kafkaOptions(cfg.Kafka, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil // told already
-	}
-	cl, err := kgo.NewClient(opts...)
-	if err != nil {
-		return []finding{{"kafka: " + err.Error(), "mend kafka.brokers"}}
-	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	topics, err := adm.ListTopics(ctx)
-	if err != nil {
-		return []finding{{"kafka: " + err.Error(), "start the brokers " + strings.Join(cfg.Kafka.Brokers, ",") + " or mend kafka.brokers"}}
-	}
-	var found []finding
-	for _, t := range contract(cfg.Topics) {
-		if d, ok := topics[t.name]; !ok || d.Err != nil {
-			found = append(found, finding{"topic " + t.name + " is missing", "bridge topics create"})
-		}
-	}
-	return append(found, checkStart(ctx, adm, cfg)...)
-}
-
-// checkStart warns before run refuses: a group without offsets needs a start.
-func checkStart(ctx context.Context, adm *kadm.Client, cfg config.Config) []finding {
-	if cfg.Kafka.Start != "" {
-		return nil
-	}
-	had, err := adm.FetchOffsets(ctx, cfg.Kafka.Group)
-	if err == nil && len(had) > 0 {
-		return nil
-	}
-	return []finding{{"group " + cfg.Kafka.Group + " has no committed offsets", "set kafka.start to earliest, latest or a time"}}
-}
-
-func checkSchemas(ctx context.Context, cfg config.Config) []finding {
-	p, err := partsOf(cfg, noop.Tracer{}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil // told already
-	}
-	defer p.registry.Close()
-	s, err := newService(p)
-	if err != nil {
-		return []finding{{err.Error(), "mend the settings"}}
-	}
-	if err := s.encoder.Ready(ctx); err != nil {
-		return []finding{{err.Error(), "start the registry, or bridge topics create registers the schemas"}}
-	}
-	return nil
-}
-
-// checkGateways opens a connection to each gateway and sends nothing.
-func checkGateways(ctx context.Context, cfg config.Config) []finding {
-	var found []finding
-	for name, a := range cfg.Apps {
-		host := hostPort(a.URL)
-		conn, err := (&net.Dialer{Timeout: a.ConnectTimeout}).DialContext(ctx, "tcp", host)
+	for _, name := range slices.Sorted(maps.Keys(c.cfg.Apps)) {
+		app, err := appOf(c.cfg.Apps[name], telling{noop.Tracer{}, nowhere})
 		if err != nil {
-			found = append(found, finding{fmt.Sprintf("app %s: gateway %s: %v", name, host, err), "check apps." + name + ".url and the way there"})
+			c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "bring the files named under apps."+name+" in order")
 			continue
 		}
-		_ = conn.Close() // it was opened to see that it opens
+		for what, end := range app.Ends() {
+			c.ends(fmt.Sprintf("app %s: %s", name, what), end)
+		}
+		app.Close()
 	}
-	slices.SortFunc(found, func(a, b finding) int { return strings.Compare(a.what, b.what) })
-	return found
+	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {
+		if _, err := plannerOf(c.cfg.Accounts[name]); err != nil {
+			c.add(partSettings, fmt.Sprintf("account %s: %v", name, err), "mend accounts."+name+".mapping")
+		}
+	}
 }
 
-func hostPort(raw string) string {
-	u, err := url.Parse(raw)
+// schemas compares every version that the registry lists with ours.
+func (c *checker) schemas(ctx context.Context) {
+	p, err := partsOf(c.cfg, noop.Tracer{}, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return raw // the settings were checked; whatever this is, it does not connect
+		return // told already
 	}
-	if u.Port() != "" {
-		return u.Host
+	defer p.registry.Close()
+	if c.cfg.Registry.URL != "" {
+		known := slices.DeleteFunc(contract(c.cfg.Topics), func(t topic) bool { return t.schema == "" })
+		f, err := checkSchemaRegistry(ctx, p.registry, known)
+		if err != nil {
+			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or mend the settings under registry")
+			return
+		}
+		for _, found := range f.Findings {
+			c.add(partSchemas, found.String(), "bridge schemas check tells more")
+		}
 	}
-	port := "443"
-	if u.Scheme == "http" {
-		port = "80"
+	s, err := newService(p)
+	if err != nil {
+		c.add(partSettings, err.Error(), "mend the settings")
+		return
 	}
-	return net.JoinHostPort(u.Hostname(), port)
+	if err := s.encoder.Ready(ctx); err != nil {
+		c.add(partSchemas, err.Error(), "bridge schemas register lists the schemas of this version")
+	}
 }

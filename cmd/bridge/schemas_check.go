@@ -37,6 +37,19 @@ type schemaFinding struct {
 	Calls  []string `json:"calls,omitempty"` // the Alipay calls that lose the value, and where
 }
 
+// String is one line for people.
+func (f schemaFinding) String() string {
+	s := f.Where + ": " + f.What + ": "
+	if f.Field != "" {
+		s += f.Field + ": "
+	}
+	s += f.Why
+	if len(f.Calls) > 0 {
+		s += "; breaks " + strings.Join(f.Calls, ", ")
+	}
+	return s
+}
+
 // schemaNote is a field that a producer does not write: no fault, but something stays empty.
 type schemaNote struct {
 	Where string   `json:"where"`
@@ -72,15 +85,7 @@ func (f schemaFindings) printText(out io.Writer) error {
 		fmt.Fprintf(&b, "note: %s: %s is not written; stays empty: %s\n", n.Where, n.Field, strings.Join(n.Calls, ", "))
 	}
 	for _, found := range f.Findings {
-		fmt.Fprintf(&b, "%s: %s: ", found.Where, found.What)
-		if found.Field != "" {
-			fmt.Fprintf(&b, "%s: ", found.Field)
-		}
-		b.WriteString(found.Why)
-		if len(found.Calls) > 0 {
-			fmt.Fprintf(&b, "; breaks %s", strings.Join(found.Calls, ", "))
-		}
-		b.WriteByte('\n')
+		b.WriteString(found.String() + "\n")
 	}
 	if len(f.Findings) == 0 {
 		b.WriteString("nothing found\n")

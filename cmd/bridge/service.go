@@ -136,7 +136,7 @@ func (s *service) newPipeline(name string, pp pipelineParts, options func(appPar
 	}
 	o.Refuse, o.Journal = pl.handler.Refuse, pl.handler.Journal
 	tx, err := produce.NewTransactor(produce.TransactorOptions{
-		Client: s.parts.kafka, Group: pp.group, TransactionalID: pp.group + "-" + s.parts.slot, Timeout: s.parts.transactionTimeout,
+		Client: s.parts.kafka, Group: pp.group, TransactionalID: transactionalID(pp.group, s.parts.slot), Timeout: s.parts.transactionTimeout,
 	})
 	if err != nil {
 		return nil, err

@@ -110,3 +110,6 @@ func (t topic) configs() map[string]string {
 		"retention.ms":   fmt.Sprint(int64(t.days) * 24 * 60 * 60 * 1000),
 	}
 }
+
+// input says whether others write the topic.
+func (t topic) input() bool { return t.role == "events" || t.role == "queries" }

@@ -30,6 +30,9 @@ const (
 	maxText = 4096
 )
 
+// MaxText is how many bytes of metadata the engine commits with an offset at most.
+const MaxText = maxText
+
 // errForeignText says that committed metadata was not written by us for this very place.
 var errForeignText = errors.New("window text is not ours for this place")
 

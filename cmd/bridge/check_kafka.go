@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// kafkaPatience is how long one question to the brokers is repeated.
+const kafkaPatience = 10 * time.Second
+
+// kafka looks at the cluster, at what we may do there, at the topics and at the groups.
+func (c *checker) kafka(ctx context.Context) {
+	opts, err := kafkaOptions(c.cfg.Kafka, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return // told already
+	}
+	cl, err := kgo.NewClient(append(opts, kgo.RetryTimeout(kafkaPatience))...)
+	if err != nil {
+		c.add(partKafka, "kafka client: "+err.Error(), "mend the settings under kafka")
+		return
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	meta, err := adm.BrokerMetadata(ctx)
+	if err != nil {
+		c.add(partKafka, "kafka: "+err.Error(), "start the brokers "+strings.Join(c.cfg.Kafka.Brokers, ",")+", or mend brokers, tls and sasl under kafka")
+		return
+	}
+	if want := c.cfg.Kafka.ClusterID; want != "" && meta.Cluster != want {
+		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, kafka.cluster_id says %q", meta.Cluster, want), "mend brokers or cluster_id under kafka; nothing else was asked")
+		return
+	}
+	topics := c.describe(ctx, adm)
+	c.acls(ctx, cl, topics)
+	c.topics(ctx, adm, topics)
+	c.brokers(ctx, adm, meta.Brokers)
+	c.start(ctx, adm)
+}
+
+// describe asks for each topic by itself: kadm drops the answers for all when one is refused.
+func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDetails {
+	out := kadm.TopicDetails{}
+	for _, t := range contract(c.cfg.Topics) {
+		m, err := adm.Metadata(kadm.WithAuthorizedOps(ctx), t.name)
+		d := m.Topics[t.name]
+		if err != nil {
+			d.Err = err
+		}
+		out[t.name] = d
+	}
+	return out
+}
+
+// acls finds what we are not allowed to do. The brokers judge: what they say of us counts
+// denials, prefixes and super users, which a list of ACLs does not.
+func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDetails) {
+	for _, a := range neededACLs(c.cfg) {
+		allowed, err := false, error(nil)
+		switch a.Resource {
+		case aclTopic:
+			allowed = mayUse(topics[a.Name], a.Operation)
+		case aclGroup:
+			allowed, err = mayJoin(ctx, cl, a.Name)
+		case aclTransaction:
+			allowed, err = mayTransact(ctx, cl, a.Name)
+		}
+		switch {
+		case err != nil:
+			c.add(partACLs, fmt.Sprintf("%s: cannot be found out: %v", a, err), "look at the brokers")
+		case !allowed:
+			c.add(partACLs, fmt.Sprintf("%s is not allowed", a), a.command(c.cfg, c.principal))
+		}
+	}
+}
+
+// mayUse reads what the broker says of a topic. One that does not exist is nobody's.
+func mayUse(t kadm.TopicDetail, operation string) bool {
+	switch {
+	case errors.Is(t.Err, kerr.TopicAuthorizationFailed):
+		return false
+	case t.Err != nil || len(t.AuthorizedOperations) == 0:
+		return true // told with the topics, or a broker that does not say (before 2.3)
+	case operation == aclRead:
+		return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationRead)
+	}
+	return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationWrite)
+}
+
+// nobody is a member and a producer that no broker knows: it answers whether we may ask, and
+// nothing happens.
+const (
+	noMember   = "bridge-check"
+	noProducer = math.MaxInt64
+)
+
+// mayJoin sends a heartbeat of a member that does not exist, which wants the same right as
+// joining.
+func mayJoin(ctx context.Context, cl *kgo.Client, group string) (bool, error) {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = group, noMember, -1
+	resp, err := req.RequestWith(ctx, cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	return judged(err, kerr.GroupAuthorizationFailed, kerr.UnknownMemberID, kerr.GroupIDNotFound, kerr.IllegalGeneration, kerr.RebalanceInProgress)
+}
+
+// mayTransact adds offsets for a producer that does not exist. InitProducerID would end the
+// producer of a bridge that runs.
+func mayTransact(ctx context.Context, cl *kgo.Client, id string) (bool, error) {
+	req := kmsg.NewPtrAddOffsetsToTxnRequest()
+	req.TransactionalID, req.ProducerID, req.Group = id, noProducer, noMember
+	resp, err := req.RequestWith(ctx, cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	return judged(err, kerr.TransactionalIDAuthorizationFailed,
+		kerr.InvalidProducerIDMapping, kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.GroupAuthorizationFailed)
+}
+
+// judged tells a refusal from the answer to a member or producer that does not exist.
+func judged(err, denied error, allowed ...error) (bool, error) {
+	if errors.Is(err, denied) {
+		return false, nil
+	}
+	if err == nil || slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(err, a) }) {
+		return true, nil
+	}
+	return false, err
+}
+
+// start warns before run refuses: a group without offsets needs a start.
+func (c *checker) start(ctx context.Context, adm *kadm.Client) {
+	if c.cfg.Kafka.Start != "" {
+		return
+	}
+	groups := []string{c.cfg.Kafka.Group}
+	if len(c.cfg.Topics.Queries) > 0 {
+		groups = append(groups, c.cfg.Kafka.QueriesGroup())
+	}
+	for _, group := range groups {
+		had, err := adm.FetchOffsets(ctx, group)
+		if err == nil && len(had) == 0 || errors.Is(err, kerr.GroupIDNotFound) {
+			c.add(partKafka, "group "+group+" has no committed offsets", "set kafka.start to earliest, latest or a time")
+		}
+	}
+}

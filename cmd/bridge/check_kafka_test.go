@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/config"
+)
+
+// TestNeededACLs: exactly what run uses, once each.
+func TestNeededACLs(t *testing.T) {
+	c := config.Default()
+	c.Kafka.Slot = "s"
+	c.Topics.Queries[0].DeadLetters = c.Topics.Inputs[0].DeadLetters
+	var got []string
+	for _, a := range neededACLs(c) {
+		got = append(got, a.String())
+	}
+	want := `Read on group alipay-kafka-bridge
+Read on group alipay-kafka-bridge-queries
+Read on topic order-events
+Read on topic alipay-queries
+Write on topic order-events.dlq
+Write on topic alipay-results
+Write on topic alipay-snapshots
+Write on topic trade-observations
+Write on topic bridge-journal
+Write on transactional-id alipay-kafka-bridge-s
+Write on transactional-id alipay-kafka-bridge-queries-s`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+	c.Topics.Queries = nil
+	if n := len(neededACLs(c)); n != 8 {
+		t.Errorf("without queries %d, want 8", n)
+	}
+	c.Kafka.Brokers, c.Kafka.SASL.User = []string{"kafka:9092"}, "bri'dge"
+	if got := neededACLs(c)[0].command(c, ""); got != `kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties --add --allow-principal 'User:bri'\''dge' --operation Read --group alipay-kafka-bridge` {
+		t.Error(got)
+	}
+}
+
+// guarded is a Kafka with an authorizer, where the bridge has what the settings need.
+type guarded struct {
+	cfg   config.Config
+	admin *kadm.Client
+}
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(), kfake.ClusterID("right"),
+		kfake.Superuser(config.Scram256, "admin", "admin"), kfake.User(config.Scram256, "bridge", "bridge"))
+	mustDo(t, err)
+	t.Cleanup(cluster.Close)
+	dir := t.TempDir()
+	put(t, dir, "password", "bridge")
+	kafka := fmt.Sprintf("kafka: {brokers: ['%s'], slot: s, start: earliest, cluster_id: right, sasl: {mechanism: SCRAM-SHA-256, user: bridge, password_file: %s/password}}\n",
+		cluster.ListenAddrs()[0], dir)
+	g := &guarded{cfg: loadSettings(t, nowhereApp, kafka)}
+	put(t, dir, "password-of-admin", "admin")
+	admin := g.cfg.Kafka
+	admin.SASL.User, admin.SASL.PasswordFile.Path = "admin", dir+"/password-of-admin"
+	opts, err := kafkaOptions(admin, slog.New(slog.DiscardHandler))
+	mustDo(t, err)
+	cl, err := kgo.NewClient(opts...)
+	mustDo(t, err)
+	t.Cleanup(cl.Close)
+	g.admin = kadm.NewClient(cl)
+	for _, topic := range contract(g.cfg.Topics) {
+		mustDo(t, createTopic(t.Context(), g.admin, topic, g.cfg.Topics))
+	}
+	for _, a := range neededACLs(g.cfg) {
+		_, err := g.admin.CreateACLs(t.Context(), builder(a))
+		mustDo(t, err)
+	}
+	return g
+}
+
+func builder(a acl) *kadm.ACLBuilder {
+	b := kadm.NewACLs().Allow("User:bridge").AllowHosts().ResourcePatternType(kadm.ACLPatternLiteral)
+	if a.Operation == aclRead {
+		b.Operations(kadm.OpRead)
+	} else {
+		b.Operations(kadm.OpWrite)
+	}
+	switch a.Resource {
+	case aclTopic:
+		return b.Topics(a.Name)
+	case aclGroup:
+		return b.Groups(a.Name)
+	}
+	return b.TransactionalIDs(a.Name)
+}
+
+func (g *guarded) check(t *testing.T) findings {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	c := &checker{cfg: g.cfg, now: time.Now()}
+	c.kafka(ctx)
+	return c.findings
+}
+
+// TestCheckFindsEveryMissingACL: each one that is taken away is named with the command that
+// gives it back. What only an administrator may see is a note.
+func TestCheckFindsEveryMissingACL(t *testing.T) {
+	g := newGuarded(t)
+	f := g.check(t)
+	wantFound(t, f)
+	if len(f.Notes) != 2 {
+		t.Errorf("notes = %q, want one for topics and one for brokers", f.Notes)
+	}
+	for _, a := range neededACLs(g.cfg) {
+		deleted, err := g.admin.DeleteACLs(t.Context(), builder(a))
+		mustDo(t, err)
+		if len(deleted) != 1 || len(deleted[0].Deleted) != 1 {
+			t.Fatalf("deleted %+v", deleted)
+		}
+		wantFound(t, g.check(t), a.String()+" is not allowed; "+a.command(g.cfg, ""))
+		_, err = g.admin.CreateACLs(t.Context(), builder(a))
+		mustDo(t, err)
+	}
+	wantFound(t, g.check(t))
+	g.cfg.Kafka.ClusterID = "other"
+	wantFound(t, g.check(t), `belong to cluster "right", kafka.cluster_id says "other"`)
+}
+
+// TestCheckFindsTopicConfigs: each wrong layout or configuration is named with what would be
+// right.
+func TestCheckFindsTopicConfigs(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	mustDo(t, err)
+	defer cluster.Close()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	mustDo(t, err)
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	cfg.Topics.Partitions, cfg.Topics.Replication = 3, 2
+	for _, m := range contract(cfg.Topics) {
+		mustDo(t, createTopic(t.Context(), adm, m, cfg.Topics))
+	}
+	check := func() findings {
+		c := &checker{cfg: cfg, now: time.Now()}
+		c.kafka(t.Context())
+		return c.findings
+	}
+	wantFound(t, check())
+	for _, tt := range []struct{ topic, key, value, want string }{
+		{"order-events", "cleanup.policy", "compact", "cleanup.policy=compact"},
+		{"alipay-results", "cleanup.policy", "compact,delete", "cleanup.policy=compact,delete"},
+		{"alipay-results", "retention.ms", "-1", "retention.ms=-1: it holds personal data; kafka-configs.sh"},
+		{"alipay-results", "retention.ms", "2678400000", "--add-config retention.ms=2592000000"},
+		{"alipay-results", "retention.ms", "86400000", ""},
+		{"order-events", "retention.ms", "-1", ""},
+		{"bridge-journal", "retention.ms", "86400000", "the journal says where skipped orders went"},
+		{"bridge-journal", "retention.ms", "-1", ""},
+		{"order-events.dlq", "max.message.bytes", "100000", "the bridge writes batches up to 1000012"},
+		{"order-events", "max.message.bytes", "100000", ""},
+		{"order-events", "max.message.bytes", "33554432", "stops its partition"},
+		{"trade-observations", "min.insync.replicas", "3", "with 2 copies nothing can be written"},
+	} {
+		set := func(op kadm.IncrementalOp, value *string) {
+			_, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: op, Name: tt.key, Value: value}}, tt.topic)
+			mustDo(t, err)
+		}
+		was := ""
+		for _, c := range contract(cfg.Topics) {
+			if c.name == tt.topic {
+				was = c.configs()[tt.key]
+			}
+		}
+		set(kadm.SetConfig, &tt.value)
+		if tt.want == "" {
+			wantFound(t, check())
+		} else {
+			wantFound(t, check(), "topic "+tt.topic+" has "+tt.key+"="+tt.value)
+			wantFound(t, check(), tt.want)
+		}
+		if was != "" {
+			set(kadm.SetConfig, &was)
+		} else {
+			set(kadm.DeleteConfig, nil)
+		}
+	}
+	cfg.Topics.Partitions, cfg.Topics.Replication = 4, 0
+	if got := check(); len(got.Findings) != 6 || !strings.Contains(got.text(), "topic bridge-journal has 3 partitions, topics.partitions says 4") {
+		t.Errorf("found:\n%s", got.text())
+	}
+	cfg.Topics.Partitions, cfg.Kafka.Start = 3, ""
+	_, err = adm.DeleteTopic(t.Context(), "alipay-snapshots")
+	mustDo(t, err)
+	app := cfg.Apps["main"]
+	app.Environment = config.Production
+	cfg.Apps["main"] = app
+	got := check()
+	for _, want := range []string{"topic alipay-snapshots is missing; bridge topics create", "topic alipay-results has 2 copies, want 3", "min.insync.replicas=1: what one broker alone", "group alipay-kafka-bridge has no committed offsets; set kafka.start"} {
+		if !strings.Contains(got.text(), want) {
+			t.Errorf("no finding says %q:\n%s", want, got.text())
+		}
+	}
+}
+
+// TestCheckFindsSmallMetadata: a broker that cannot take our positions would stop everything.
+func TestCheckFindsSmallMetadata(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	mustDo(t, err)
+	defer cluster.Close()
+	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		r := req.(*kmsg.DescribeConfigsRequest)
+		if r.Resources[0].ResourceType != kmsg.ConfigResourceTypeBroker {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		answer := kmsg.NewDescribeConfigsResponseResource()
+		answer.ResourceType, answer.ResourceName = kmsg.ConfigResourceTypeBroker, r.Resources[0].ResourceName
+		entry := kmsg.NewDescribeConfigsResponseResourceConfig()
+		entry.Name, entry.Value = "offset.metadata.max.bytes", kmsg.StringPtr("1024")
+		answer.Configs = append(answer.Configs, entry)
+		resp.Resources = append(resp.Resources, answer)
+		return resp, nil, true
+	})
+	c := &checker{cfg: loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")}
+	c.kafka(t.Context())
+	if text := c.text(); !strings.Contains(text, "has offset.metadata.max.bytes=1024, the bridge commits up to 4096; set it") {
+		t.Error(text)
+	}
+}
