@@ -179,7 +179,7 @@ func TestSimulateServes(t *testing.T) {
 	}
 	main := cfg.Apps["main"]
 	main.URL = gateway
-	app, err := appOf(main, noop.NewTracerProvider().Tracer(""))
+	app, err := appOf(main, telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
