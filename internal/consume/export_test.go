@@ -13,7 +13,6 @@ var (
 	ErrForeignText = errForeignText
 )
 
-
 func NewPosition(next int64, ahead ...Span) Position { return Position{next: next, ahead: ahead} }
 func NewSpan(from, to int64) Span                    { return Span{from, to} }
 func NewPlace(cluster string, topicID [16]byte, group string, partition int32) Place {
