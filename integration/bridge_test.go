@@ -49,11 +49,23 @@ type town struct {
 	sim      *simulator.Simulator
 	inFlight atomic.Int64 // requests at the simulator now
 	codec    *order.Codec
+	kafka    []kgo.Opt // how the test itself reaches the broker
+	security string    // settings of kafka for the bridge to reach it
 }
 
 func newTown(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *town {
 	t.Helper()
-	tw := &town{t: t, dir: t.TempDir(), prefix: fmt.Sprintf("it-%d-", time.Now().UnixNano())}
+	tw := &town{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(brokers)}, security: fmt.Sprintf("brokers: [%q]", brokers)}
+	tw.write(tw.simulate(latency, faults...), partitions)
+	tw.command("topics", "create", "--yes", "-c", tw.settings)
+	return tw
+}
+
+// simulate starts the simulator, puts its keys into the town's folder, and returns its address.
+func (tw *town) simulate(latency time.Duration, faults ...simulator.Fault) string {
+	t := tw.t
+	t.Helper()
+	tw.dir, tw.prefix = t.TempDir(), fmt.Sprintf("it-%d-", time.Now().UnixNano())
 	app, err := simulator.GenerateApp("2021000000000001")
 	must(t, err)
 	hk, err := simulator.GenerateHKApp("hk-client")
@@ -78,15 +90,24 @@ func newTown(t *testing.T, partitions int, latency time.Duration, faults ...simu
 	} {
 		must(t, os.WriteFile(filepath.Join(tw.dir, name), []byte(text), 0o600))
 	}
-	tw.settings = filepath.Join(tw.dir, "bridge.yaml")
-	must(t, os.WriteFile(tw.settings, []byte(tw.yaml("http://"+l.Addr().String(), partitions)), 0o600))
-
 	registry, err := avro.NewRegistry(avro.RegistryOptions{URL: registry})
 	must(t, err)
 	t.Cleanup(registry.Close)
 	tw.codec = order.NewCodec(registry)
-	tw.command("topics", "create", "--yes", "-c", tw.settings)
-	return tw
+	return "http://" + l.Addr().String()
+}
+
+// write writes the settings file.
+func (tw *town) write(gateway string, partitions int) {
+	tw.t.Helper()
+	tw.settings = filepath.Join(tw.dir, "bridge.yaml")
+	must(tw.t, os.WriteFile(tw.settings, []byte(tw.yaml(gateway, partitions)), 0o600))
+}
+
+// client is the test's own way to the broker.
+func (tw *town) client(opts ...kgo.Opt) *kgo.Client {
+	tw.t.Helper()
+	return client(tw.t, append(append([]kgo.Opt{}, tw.kafka...), opts...)...)
 }
 
 func must(t *testing.T, err error) {
@@ -97,7 +118,7 @@ func must(t *testing.T, err error) {
 }
 
 func (tw *town) yaml(gateway string, partitions int) string {
-	return fmt.Sprintf(`kafka: {brokers: [%[1]q], group: %[3]sgroup, start: earliest, slot: a}
+	return fmt.Sprintf(`kafka: {%[1]s, group: %[3]sgroup, start: earliest, slot: a}
 registry: {url: %[2]q}
 topics:
   inputs: [{name: %[3]sevents, accounts: [shop-trade, shop-hk], default_account: shop-trade}]
@@ -113,7 +134,7 @@ accounts:
   shop-trade: {app: main, channel: TRADE}
   shop-hk: {app: hk, channel: HK}
 admin: {listen: ""}
-`, brokers, registry, tw.prefix, gateway, partitions)
+`, tw.security, registry, tw.prefix, gateway, partitions)
 }
 
 func (tw *town) topic(name string) string { return tw.prefix + name }
@@ -198,7 +219,7 @@ func (p *process) stop(t *testing.T) {
 // send produces events in their order.
 func (tw *town) send(events []order.Event) {
 	tw.t.Helper()
-	cl := client(tw.t)
+	cl := tw.client()
 	for _, ev := range events {
 		value, err := tw.codec.EncodeEvent(tw.t.Context(), tw.topic("events"), ev)
 		must(tw.t, err)
@@ -248,7 +269,7 @@ func await(t *testing.T, what string, limit time.Duration, ok func() bool) {
 // results reads until n results are there, read_committed.
 func (tw *town) results(n int, limit time.Duration) []order.Result {
 	tw.t.Helper()
-	cl := client(tw.t, kgo.ConsumeTopics(tw.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	cl := tw.client(kgo.ConsumeTopics(tw.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(tw.t.Context(), limit)
 	defer cancel()
 	var out []order.Result

@@ -10,8 +10,14 @@
 #   status     say what runs; exit 1 if not both do
 #   kill       end the Kafka node without warning (SIGKILL), keep its data
 #   resume     start the Kafka node again on the data it had
-#   tool NAME  Kafka's own tools: topics, console-consumer, consumer-groups, get-offsets, ...
+#   tool NAME  Kafka's own tools: topics, console-consumer, consumer-groups, acls, get-offsets, ...
 #   read ARGS  reader.py: topics as JSON lines, read_committed, through the registry
+#   produce ARGS  producer.py: order events in a schema of a producer's own
+#
+# KAFKA_SECURE=FOLDER makes start, stop and tool mean one Kafka node, and no registry, that wants
+# TLS with a client's certificate, a user and ACLs. The folder holds server.pem (key and
+# certificate), ca.pem, the passwords admin.password and bridge.password, and gets
+# admin.properties for the tools. Users are admin, who may do all, and bridge, who may nothing.
 #
 # Environment: KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1), REGISTRY_PORT (8081),
 # KAFKA_HEAP (256m), KAFKA_WAIT (seconds to wait for each, 60). Downloads are kept by version in
@@ -26,7 +32,8 @@ readonly controller_port=${KAFKA_CONTROLLER_PORT:-$((port + 1))}
 readonly patience=${KAFKA_WAIT:-60}
 readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
 readonly kafka_home=$cache/kafka-$KAFKA_VERSION registry_home=$cache/apicurio-$REGISTRY_VERSION
-readonly state=$cache/run-$port-$registry_port
+readonly secure=${KAFKA_SECURE:-}
+readonly state=$cache/run-$port-${secure:+secure-}$registry_port
 readonly registry_url=http://127.0.0.1:$registry_port/apis/ccompat/v7
 # Quick to start, and enough for some thousand records a second.
 readonly java_flags=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dbridge.state=$state")
@@ -137,13 +144,62 @@ must_be_free() {
 	fi
 }
 
+# listeners of the open node.
+listeners() {
+	cat <<-END
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+		advertised.listeners=PLAINTEXT://127.0.0.1:$port
+	END
+}
+
+# secure_listeners of the node with KAFKA_SECURE. Tokens are unsigned: whoever writes one is
+# believed, as nobody issues them here. Sessions end after seconds, so that secrets are read
+# again.
+secure_listeners() {
+	local module=org.apache.kafka.common.security admin bridge
+	admin=$(<"$secure/admin.password") bridge=$(<"$secure/bridge.password")
+	cat <<-END
+		listeners=SECURE://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
+		advertised.listeners=SECURE://127.0.0.1:$port
+		listener.security.protocol.map=SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+		inter.broker.listener.name=SECURE
+		sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+		listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+		listener.name.secure.plain.sasl.jaas.config=$module.plain.PlainLoginModule required user_bridge="$bridge";
+		listener.name.secure.scram-sha-256.sasl.jaas.config=$module.scram.ScramLoginModule required;
+		listener.name.secure.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule required username="admin" password="$admin";
+		listener.name.secure.scram-sha-512.connections.max.reauth.ms=5000
+		listener.name.secure.oauthbearer.sasl.jaas.config=$module.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="admin";
+		listener.name.secure.ssl.client.auth=required
+		ssl.keystore.type=PEM
+		ssl.keystore.location=$secure/server.pem
+		ssl.truststore.type=PEM
+		ssl.truststore.location=$secure/ca.pem
+		authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+		# Nobody but the node itself reaches the controller's listener, where there are no users.
+		super.users=User:admin;User:ANONYMOUS
+	END
+}
+
+# tool_properties are how Kafka's tools reach the node with KAFKA_SECURE.
+tool_properties() {
+	cat <<-END
+		security.protocol=SASL_SSL
+		sasl.mechanism=SCRAM-SHA-512
+		sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="admin" password="$(<"$secure/admin.password")";
+		ssl.keystore.type=PEM
+		ssl.keystore.location=$secure/server.pem
+		ssl.truststore.type=PEM
+		ssl.truststore.location=$secure/ca.pem
+	END
+}
+
 settings() {
+	if [[ $secure ]]; then secure_listeners; else listeners; fi
 	cat <<-END
 		process.roles=broker,controller
 		node.id=1
 		controller.quorum.voters=1@127.0.0.1:$controller_port
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
-		advertised.listeners=PLAINTEXT://127.0.0.1:$port
 		controller.listener.names=CONTROLLER
 		log.dirs=$state/data
 		# One node: one copy of everything, and few partitions, which start faster.
@@ -173,9 +229,19 @@ start_node() {
 start_kafka() {
 	running kafka && return
 	rm -rf "$state/data"
-	settings >"$state/server.properties"
+	(umask 077 && settings >"$state/server.properties")
+	local users=() password
+	if [[ $secure ]]; then
+		(umask 077 && tool_properties >"$secure/admin.properties")
+		password=$(<"$secure/bridge.password")
+		users=(
+			--add-scram "SCRAM-SHA-512=[name=admin,password=$(<"$secure/admin.password")]"
+			--add-scram "SCRAM-SHA-512=[name=bridge,password=$password]"
+			--add-scram "SCRAM-SHA-256=[name=bridge,password=$password]"
+		)
+	fi
 	java -Xmx64m "${java_flags[@]}" -cp "$kafka_home/*" kafka.tools.StorageTool format \
-		-t 4L6g3nShT-eMCtK--X86sw -c "$state/server.properties" >"$state/format.log" 2>&1 ||
+		-t 4L6g3nShT-eMCtK--X86sw -c "$state/server.properties" "${users[@]}" >"$state/format.log" 2>&1 ||
 		{ cat "$state/format.log" >&2; die "could not format the data folder"; }
 	start_node
 }
@@ -186,6 +252,18 @@ start_registry() {
 	spawn registry java -Xmx384m "${java_flags[@]}" \
 		-Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$registry_port" \
 		-jar "$registry_home/apicurio-registry-app-$REGISTRY_VERSION-runner.jar"
+}
+
+# start_secure starts the node with KAFKA_SECURE.
+start_secure() {
+	servers
+	running kafka || { must_be_free "$port" KAFKA_PORT; must_be_free "$controller_port" KAFKA_CONTROLLER_PORT; }
+	mkdir -p "$state"
+	trap 'end_process kafka' EXIT
+	start_kafka
+	await kafka kafka_ready
+	trap - EXIT
+	say "Kafka     127.0.0.1:$port, secured"
 }
 
 start() {
@@ -235,20 +313,23 @@ tool() {
 	console-consumer) class=org.apache.kafka.tools.consumer.ConsoleConsumer ;;
 	console-producer) class=org.apache.kafka.tools.ConsoleProducer ;;
 	consumer-groups) class=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
+	acls) class=org.apache.kafka.tools.AclCommand ;;
 	get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
 	delete-records) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
 	transactions) class=org.apache.kafka.tools.TransactionsCommand ;;
-	*) die "no tool '${1:-}': topics, console-consumer, console-producer, consumer-groups, get-offsets, delete-records or transactions" ;;
+	*) die "no tool '${1:-}': topics, console-consumer, console-producer, consumer-groups, acls, get-offsets, delete-records or transactions" ;;
 	esac
 	shift
 	servers
-	exec java -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.level=ERROR -cp "$kafka_home/*" "$class" --bootstrap-server "127.0.0.1:$port" "$@"
+	local as=()
+	[[ $secure ]] && as=(--command-config "$secure/admin.properties")
+	exec java -Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dlog4j2.level=ERROR -cp "$kafka_home/*" "$class" --bootstrap-server "127.0.0.1:$port" "${as[@]}" "$@"
 }
 
 main() {
 	case ${1:-} in
 	get) servers; reader_venv ;;
-	start) start ;;
+	start) if [[ $secure ]]; then start_secure; else start; fi ;;
 	stop) stop ;;
 	status) status ;;
 	kill) end_process kafka -KILL ;;
@@ -258,6 +339,11 @@ main() {
 		shift
 		reader_venv
 		exec "$venv/bin/python" "$here/reader.py" --brokers "127.0.0.1:$port" --registry "$registry_url" "$@"
+		;;
+	produce)
+		shift
+		reader_venv
+		exec "$venv/bin/python" "$here/producer.py" --brokers "127.0.0.1:$port" --registry "$registry_url" "$@"
 		;;
 	*) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 	esac

@@ -55,7 +55,14 @@ func run(m *testing.M) int {
 // script runs kafka.sh and returns what it prints.
 func script(t *testing.T, args ...string) string {
 	t.Helper()
+	return scriptWith(t, "", nil, args...)
+}
+
+// scriptWith is script with standard input and more variables of the environment.
+func scriptWith(t *testing.T, stdin string, environment []string, args ...string) string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "./kafka.sh", args...)
+	cmd.Stdin, cmd.Env = strings.NewReader(stdin), append(os.Environ(), environment...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -106,7 +113,7 @@ func topic(t *testing.T, partitions int32) string {
 
 func client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(strings.Split(brokers, ",")...))...)
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
