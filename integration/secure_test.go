@@ -1,0 +1,168 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+func (f *fortress) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "./kafka.sh", args...)
+	_, port, _ := strings.Cut(f.address, ":")
+	cmd.Env = append(os.Environ(), "KAFKA_SECURE="+f.dir, "KAFKA_PORT="+port, "KAFKA_CONTROLLER_PORT=")
+	return cmd
+}
+
+func (f *fortress) script(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := f.command(t.Context(), args...).CombinedOutput(); err != nil {
+		t.Fatalf("kafka.sh %v: %v\n%s", args, err, out)
+	}
+}
+
+// check runs bridge check and returns its findings, one a line, and its exit code.
+func (tw *town) check(more ...string) (lines []string, code int) {
+	tw.t.Helper()
+	path, err := binary()
+	must(tw.t, err)
+	cmd := exec.CommandContext(tw.t.Context(), path, append([]string{"check", "-c", tw.settings}, more...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		tw.t.Fatalf("check: %v\n%s", err, stderr.String())
+	}
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "note: ") {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines, cmd.ProcessState.ExitCode()
+}
+
+// allowed is one line of check --acls.
+type allowed struct{ operation, resource, name, line string }
+
+func parseACL(t *testing.T, line string) allowed {
+	t.Helper()
+	words := strings.Fields(line)
+	i := slices.Index(words, "--operation")
+	if i < 0 || len(words) != i+4 {
+		t.Fatalf("no ACL: %s", line)
+	}
+	return allowed{words[i+1], strings.TrimPrefix(words[i+2], "--"), words[i+3], line}
+}
+
+func (a allowed) builder(t *testing.T) *kadm.ACLBuilder {
+	t.Helper()
+	b := kadm.NewACLs().Allow("User:bridge").AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral)
+	b.Operations(map[string]kadm.ACLOperation{"Read": kadm.OpRead, "Write": kadm.OpWrite}[a.operation])
+	switch a.resource {
+	case "topic":
+		return b.Topics(a.name)
+	case "group":
+		return b.Groups(a.name)
+	case "transactional-id":
+		return b.TransactionalIDs(a.name)
+	}
+	t.Fatalf("no resource: %s", a.line)
+	return nil
+}
+
+// TestSecuredBroker: TLS with our certificate, SCRAM, an authorizer. The bridge does its whole
+// job with exactly the ACLs that check prints; a password is changed under way; each ACL that
+// is taken away is found and named.
+func TestSecuredBroker(t *testing.T) {
+	f := newFortress(t)
+	tw := &town{t: t, kafka: f.options(t), security: f.by("SCRAM-SHA-512", "admin")}
+	gateway := tw.simulate(10 * time.Millisecond)
+	tw.write(gateway, 4)
+	tw.command("topics", "create", "--yes", "-c", tw.settings)
+	tw.security = f.by("SCRAM-SHA-512", "bridge")
+	tw.write(gateway, 4)
+	adm := kadm.NewClient(tw.client())
+
+	var acls []allowed
+	for line := range strings.Lines(tw.command("check", "--acls", "-c", tw.settings)) {
+		acls = append(acls, parseACL(t, strings.TrimSpace(line)))
+	}
+	if lines, code := tw.check(); code != 3 || len(lines) != len(acls) {
+		t.Fatalf("without any ACL: exit %d, want 3 and %d findings:\n%s", code, len(acls), strings.Join(lines, "\n"))
+	}
+	// Kafka's own tool takes the lines as they are.
+	for _, a := range acls {
+		words := strings.Fields(strings.ReplaceAll(a.line, "'", ""))
+		f.script(t, append([]string{"tool", "acls"}, words[slices.Index(words, "--add"):]...)...)
+	}
+	if lines, code := tw.check(); code != 0 {
+		t.Fatalf("with all ACLs: exit %d:\n%s", code, strings.Join(lines, "\n"))
+	}
+
+	events := orders(400)
+	tw.send(events[:200])
+	p := tw.run("a")
+	await(t, "it works", time.Minute, func() bool { return tw.sim.Totals().Executions >= 100 })
+	f.change(t, adm, "bridge", "changed under way")
+	<-time.After(6 * time.Second) // the broker ends sessions after 5 s: all of them begin anew
+	tw.send(events[200:])
+	wantEachOnce(t, events, tw.results(len(events), time.Minute))
+	p.stop(t)
+	tw.executions()
+	if n := strings.Count(p.log.String(), "AUTHORIZATION_FAILED") + strings.Count(p.log.String(), "AUTHENTICATION_FAILED"); n != 0 {
+		t.Errorf("the log has %d refusals:\n%s", n, p.log)
+	}
+
+	for _, a := range acls {
+		deleted, err := adm.DeleteACLs(t.Context(), a.builder(t))
+		must(t, err)
+		if len(deleted) != 1 || len(deleted[0].Deleted) != 1 {
+			t.Fatalf("%s: deleted %+v", a.line, deleted)
+		}
+		want := a.operation + " on " + a.resource + " " + a.name + " is not allowed; " + a.line
+		if lines, code := tw.check(); code != 3 || len(lines) != 1 || lines[0] != want {
+			t.Errorf("exit %d, found\n%s\nwant\n%s", code, strings.Join(lines, "\n"), want)
+		}
+		created, err := adm.CreateACLs(t.Context(), a.builder(t))
+		must(t, err)
+		must(t, created[0].Err)
+	}
+	if lines, code := tw.check(); code != 0 {
+		t.Errorf("with all ACLs again: exit %d:\n%s", code, strings.Join(lines, "\n"))
+	}
+	tw.otherWaysIn(f, gateway)
+}
+
+// otherWaysIn: the other mechanisms with the same rights, and a wrong password.
+func (tw *town) otherWaysIn(f *fortress, gateway string) {
+	t := tw.t
+	t.Helper()
+	f.put(t, "first.password", f.first)
+	f.token(t, "bridge")
+	for name, security := range map[string]string{
+		"PLAIN":         f.security("mechanism: PLAIN, user: bridge, password_file: " + f.dir + "/first.password"),
+		"SCRAM-SHA-256": f.security("mechanism: SCRAM-SHA-256, user: bridge, password_file: " + f.dir + "/first.password"),
+		"OAUTHBEARER":   f.security("mechanism: OAUTHBEARER, token_file: " + f.dir + "/token"),
+	} {
+		tw.security = security
+		tw.write(gateway, 4)
+		if lines, code := tw.check(); code != 0 {
+			t.Errorf("%s: exit %d:\n%s", name, code, strings.Join(lines, "\n"))
+		}
+	}
+	tw.security = f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/first.password")
+	tw.write(gateway, 4)
+	if lines, code := tw.check(); code != 3 || len(lines) != 1 || !strings.Contains(lines[0], "SASL_AUTHENTICATION_FAILED") {
+		t.Errorf("an old password: exit %d:\n%s", code, strings.Join(lines, "\n"))
+	}
+}
