@@ -2,7 +2,6 @@ package breaker
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,7 @@ type gate struct {
 	o       Options
 	limits  *limits
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	streak  streak
 	turn    chan struct{} // one slot: held by the waiter that asks
 
 	inFlight atomic.Int64
@@ -45,11 +45,11 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 		BucketPeriod: o.Window / 10,
 		Timeout:      o.Open,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
-			return int(c.ConsecutiveFailures) >= o.Consecutive ||
+			return int(c.ConsecutiveFailures) >= o.Consecutive && g.streak.wide(o.Consecutive) ||
 				int(c.Requests) >= o.MinRequests && float64(c.TotalFailures) >= o.Ratio*float64(c.Requests)
 		},
 		IsSuccessful: func(err error) bool { return healthy(alipay.ClassOf(err)) },
-		IsExcluded:   func(err error) bool { return errors.Is(err, alipay.ErrLate) || neutral(alipay.ClassOf(err)) },
+		IsExcluded:   excluded,
 		OnStateChange: func(_ string, from, to gobreaker.State) { // runs under the breaker's lock
 			if to == gobreaker.StateClosed {
 				g.mu.Lock()

@@ -88,6 +88,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	if err != nil {
 		return alipay.Reply{}, false, err
 	}
+	p.done = g.streak.watch(r, p.done)
 	start := time.Now()
 	if !c.until.IsZero() && !r.Repeatable() && !start.Before(c.until) {
 		p.done(alipay.ErrLate)

@@ -58,6 +58,7 @@ type Handler struct {
 	o       HandlerOptions
 	tenants atomic.Pointer[tenants]
 	clocks  clocks
+	floods  floods
 }
 
 // NewHandler returns a handler; it starts nothing.
@@ -106,6 +107,10 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 	}
 	task := Task{Key: string(name) + "/" + string(ev.OrderNo)}
 	account, reason := h.account(in.Topic, name)
+	if reason == "" && h.floods.over(task.Key, in, h.o.Now()) {
+		task.Handle = func(context.Context) (Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
+		return task, nil
+	}
 	if reason != "" {
 		hd := h.origin(in)
 		hd.Event, hd.Account = ev, name

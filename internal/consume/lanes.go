@@ -35,9 +35,9 @@ const (
 	laneHeld                   // its head ended without an outcome and waits
 )
 
-// pool holds the lanes that wait for a start, first come first served.
+// pool holds the lanes that wait for a start.
 type pool struct {
-	ready   []*lane
+	ready   turns
 	started int
 	limit   int
 }
@@ -65,8 +65,7 @@ func (l *lanes) ready(ln *lane) {
 		delete(l.byKey, ln.key)
 	case !ln.queue[0].part.draining:
 		ln.state = laneReady
-		p := l.pool(ln.queue[0])
-		p.ready = append(p.ready, ln)
+		l.pool(ln.queue[0]).ready.push(ln.queue[0].part.topic, ln)
 	}
 }
 
@@ -83,9 +82,11 @@ func (l *lanes) pool(it *item) *pool {
 func (l *lanes) start() []*item {
 	var out []*item
 	for _, p := range l.pools {
-		for p.started < p.limit && len(p.ready) > 0 {
-			ln := p.ready[0]
-			p.ready = p.ready[1:]
+		for p.started < p.limit {
+			ln := p.ready.pop()
+			if ln == nil {
+				break
+			}
 			ln.state = laneIdle
 			if len(ln.queue) == 0 || ln.queue[0].part.draining || l.pool(ln.queue[0]) != p {
 				l.ready(ln) // its head changed while it waited

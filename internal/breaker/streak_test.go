@@ -1,0 +1,53 @@
+package breaker_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
+)
+
+// TestK11_OneOrderOpensNoBreaker: however often one event fails, its app and method stay open
+// for the others; three orders that fail in a row are an outage.
+func TestK11_OneOrderOpensNoBreaker(t *testing.T) {
+	for _, tt := range []struct {
+		orders int
+		want   string
+	}{{1, "closed"}, {2, "closed"}, {3, "open"}} {
+		bubble(t, func(t *testing.T) {
+			s := &server{answer: func(int) error { return fail(alipay.Ambiguous) }}
+			g := breaker.New(breaker.Options{})
+			for i := range 12 {
+				_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i%tt.orders))})
+				time.Sleep(time.Second) // so slowly that the ratio never counts enough of them
+			}
+			if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got != tt.want {
+				t.Errorf("%d orders failed 12 times: breaker is %s, want %s", tt.orders, got, tt.want)
+			}
+		})
+	}
+}
+
+// TestK11_ASuccessEndsTheStreak: what failed before it does not count.
+func TestK11_ASuccessEndsTheStreak(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		failing := &server{answer: func(int) error { return fail(alipay.Ambiguous) }}
+		g := breaker.New(breaker.Options{})
+		call := func(s *server, no string) {
+			_, _ = g.Call(s).Do(context.Background(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(no)})
+			time.Sleep(time.Second)
+		}
+		call(failing, "o1")
+		call(failing, "o2")
+		call(&server{}, "o4")
+		for range 12 {
+			call(failing, "o3")
+		}
+		if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got != "closed" {
+			t.Errorf("breaker is %s", got)
+		}
+	})
+}

@@ -1,0 +1,23 @@
+package consume_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"alipay-kafka-bridge/internal/consume"
+)
+
+// TestK10_TopicsTakeTurns: a topic with a thousand lanes waiting leaves every second start
+// to the other one, and each topic's own order stays.
+func TestK10_TopicsTakeTurns(t *testing.T) {
+	var flood []string
+	for i := range 1000 {
+		flood = append(flood, fmt.Sprint("flood-", i))
+	}
+	got := consume.StartOrder(append(flood, "quiet-0", "quiet-1", "quiet-2"))
+	want := []string{"flood-0", "quiet-0", "flood-1", "quiet-1", "flood-2", "quiet-2", "flood-3"}
+	if !slices.Equal(got[:len(want)], want) || len(got) != 1003 {
+		t.Errorf("%d started, first %q, want %q", len(got), got[:len(want)], want)
+	}
+}
