@@ -143,7 +143,25 @@ func TestSecuredBroker(t *testing.T) {
 	tw.otherWaysIn(f, gateway)
 }
 
-// otherWaysIn: the other mechanisms with the same rights, and a wrong password.
+// TestCheckOnOpenBroker: where everything may be looked at, nothing is left unsaid, and what is
+// wrong is found.
+func TestCheckOnOpenBroker(t *testing.T) {
+	tw := newTown(t, 2, 0)
+	if out := tw.command("check", "-c", tw.settings); out != "nothing found\n" {
+		t.Errorf("found:\n%s", out)
+	}
+	adm, forever := kadm.NewClient(tw.client()), "-1"
+	_, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &forever}}, tw.topic("results"))
+	must(t, err)
+	_, err = adm.DeleteTopics(t.Context(), tw.topic("journal"))
+	must(t, err)
+	lines, code := tw.check()
+	if text := strings.Join(lines, "\n"); code != 3 || len(lines) != 2 || !strings.Contains(text, "results has retention.ms=-1") || !strings.Contains(text, "journal is missing; bridge topics create") {
+		t.Errorf("exit %d:\n%s", code, text)
+	}
+}
+
+// otherWaysIn: the other mechanisms with the same rights, another cluster, and a wrong password.
 func (tw *town) otherWaysIn(f *fortress, gateway string) {
 	t := tw.t
 	t.Helper()
@@ -159,6 +177,17 @@ func (tw *town) otherWaysIn(f *fortress, gateway string) {
 		if lines, code := tw.check(); code != 0 {
 			t.Errorf("%s: exit %d:\n%s", name, code, strings.Join(lines, "\n"))
 		}
+	}
+	f.put(t, "second.password", "changed under way")
+	right := f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/second.password")
+	tw.security = strings.Replace(right, "cluster_id: 4L6g", "cluster_id: 5L6g", 1)
+	tw.write(gateway, 4)
+	if lines, code := tw.check(); code != 3 || len(lines) != 1 || !strings.Contains(lines[0], "kafka.cluster_id says") {
+		t.Errorf("another cluster: exit %d:\n%s", code, strings.Join(lines, "\n"))
+	}
+	p := tw.run("a")
+	if err := p.wait(); err == nil || !strings.Contains(p.log.String(), "another cluster than kafka.cluster_id says") {
+		t.Errorf("run on another cluster: %v\n%s", err, p.log)
 	}
 	tw.security = f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/first.password")
 	tw.write(gateway, 4)

@@ -16,8 +16,8 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// checkTimeout bounds everything that a check asks others.
-const checkTimeout = time.Minute
+// checkTimeout bounds what a check asks of Kafka, and of the registry.
+const checkTimeout = 30 * time.Second
 
 type checkOptions struct {
 	file      string
@@ -88,10 +88,11 @@ func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
 	if o.offline {
 		return c.findings
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	c.kafka(ctx)
-	c.schemas(ctx)
+	for _, part := range []func(context.Context){c.kafka, c.schemas} { // one that hangs costs the next nothing
+		asking, cancel := context.WithTimeout(ctx, checkTimeout)
+		part(asking)
+		cancel()
+	}
 	c.gateways(ctx)
 	return c.findings
 }
