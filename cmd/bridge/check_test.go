@@ -153,9 +153,9 @@ func TestCheckFindsDates(t *testing.T) {
 	wantFound(t, c.findings)
 }
 
-// TestCheckFindsGatewayAndClock: a gateway that is not there, one that nobody knows, and a
+// TestK9_CheckFindsTheClock: a gateway that is not there, one that nobody knows, and a
 // clock that is wrong.
-func TestCheckFindsGatewayAndClock(t *testing.T) {
+func TestK9_CheckFindsTheClock(t *testing.T) {
 	ahead := time.Duration(0)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodHead {

@@ -71,9 +71,9 @@ func ask(t *testing.T, cl *kgo.Client) error {
 	return err
 }
 
-// TestSASLReachesTheBroker: each mechanism with its password over mutual TLS, read from the
+// TestG1_SASLOverTLS: each mechanism with its password over mutual TLS, read from the
 // file when it is needed.
-func TestSASLReachesTheBroker(t *testing.T) {
+func TestG1_SASLOverTLS(t *testing.T) {
 	for _, mechanism := range []string{config.Plain, config.Scram256, config.Scram512} {
 		t.Run(mechanism, func(t *testing.T) {
 			s := newSecured(t, kfake.EnableSASL(), kfake.Superuser(mechanism, "bridge", "right"))
@@ -95,9 +95,9 @@ func TestSASLReachesTheBroker(t *testing.T) {
 	}
 }
 
-// TestRotatedTLSFilesAreRead: certificate, key and roots are those that the files hold when a
+// TestY3_RotatedTLSFilesAreRead: certificate, key and roots are those that the files hold when a
 // connection is opened; broken ones leave the former in force.
-func TestRotatedTLSFilesAreRead(t *testing.T) {
+func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 	s := newSecured(t)
 	put(t, s.dir, "ca.pem", newAuthority(t).pem)
 	k := s.settings(t, "")
@@ -147,9 +147,9 @@ func bearer(t *testing.T, cluster *kfake.Cluster, tokens chan<- string) {
 	})
 }
 
-// TestOAuthBearer: tokens of a file, and of an endpoint that is asked with the secret as its
+// TestG1_OAuthBearer: tokens of a file, and of an endpoint that is asked with the secret as its
 // file has it, once per life of a token.
-func TestOAuthBearer(t *testing.T) {
+func TestG1_OAuthBearer(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	mustDo(t, err)
 	defer cluster.Close()
@@ -203,8 +203,8 @@ func TestOAuthBearer(t *testing.T) {
 	}
 }
 
-// TestRegistryAccess: certificate, password and token are read when they are needed.
-func TestRegistryAccess(t *testing.T) {
+// TestY3_RegistryAccess: certificate, password and token are read when they are needed.
+func TestY3_RegistryAccess(t *testing.T) {
 	ca, dir := newAuthority(t), t.TempDir()
 	var want atomic.Value
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -265,6 +265,13 @@ func TestG10_OtherCluster(t *testing.T) {
 		cancel()
 		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), `cluster "staging"`) {
 			t.Errorf("cluster_id %q: %v, want ok = %v", id, err, ok)
+		}
+		cl, err := new(target).client(t.Context(), loadSettings(t, keyApp+"    url: http://127.0.0.1:1\n", more))
+		if (err == nil) != ok {
+			t.Errorf("cluster_id %q: send, tail and topics get %v, want ok = %v", id, err, ok)
+		}
+		if err == nil {
+			cl.Close()
 		}
 	}
 }
