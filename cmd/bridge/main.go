@@ -19,7 +19,12 @@ const (
 	exitUsage  = 2
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	if err := keepMemory(); err != nil {
+		fmt.Fprintln(os.Stderr, "bridge: warning: "+err.Error())
+	}
+	os.Exit(run(os.Args[1:]))
+}
 
 // run is main without the process around it.
 func run(args []string) int {
