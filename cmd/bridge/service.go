@@ -32,6 +32,7 @@ type parts struct {
 	options  consume.Options // figures that both engines share
 	masker   *order.Masker   // of results and snapshots; nil hides all that is personal
 	headers  []string        // of input records that outputs keep
+	skips    bool            // as results, too
 
 	transactionTimeout time.Duration
 	tracer             trace.Tracer
@@ -129,7 +130,7 @@ func (s *service) newPipeline(name string, pp pipelineParts, options func(appPar
 	}
 	pl.handler = consume.NewHandler(consume.HandlerOptions{
 		Group: pp.group, Inputs: pp.inputs, Accounts: s.accounts(pl, s.parts.accounts), Codec: s.codec, Encoder: s.encoder,
-		Tracer: s.parts.tracer, Log: log,
+		SkippedResults: s.parts.skips, Tracer: s.parts.tracer, Log: log,
 	})
 	for topic := range pp.inputs {
 		o.Topics = append(o.Topics, topic)

@@ -41,7 +41,7 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 			MaxRecord: int(c.Delivery.MaxRecord), RevokeBound: c.Delivery.RevokeBound, Grace: c.Delivery.Grace,
 		},
 		transactionTimeout: c.Kafka.TransactionTimeout, tracer: tracer, log: log,
-		headers: c.Kafka.Headers,
+		headers: c.Kafka.Headers, skips: c.Delivery.SkippedResults,
 	}
 	if p.masker, err = order.NewMasker(order.MaskOptions{Key: []byte(c.Privacy.KeyFile.Text.Reveal()), Clear: c.Privacy.Clear}); err != nil {
 		return parts{}, fmt.Errorf("privacy: %w", err)

@@ -110,6 +110,8 @@ type Delivery struct {
 	MaxRecord   Bytes         `yaml:"max_record"`   // a larger one is refused
 	RevokeBound time.Duration `yaml:"revoke_bound"` // to finish what a rebalance takes away
 	Grace       time.Duration `yaml:"grace"`        // for running calls at a stop
+
+	SkippedResults bool `yaml:"skipped_results,omitempty"` // a result SKIPPED, too, for events that lead to no call
 }
 
 func (d *Delivery) defaults() {
