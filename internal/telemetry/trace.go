@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -27,6 +29,9 @@ const maxTraceState = 512
 // queueSize of the batch processor: its default of 2,048 spans drops at a few hundred
 // events per second.
 const queueSize = 16_384
+
+// exportTimeout bounds one export of spans; it is the exporter's own default.
+const exportTimeout = 10 * time.Second
 
 var propagator = propagation.TraceContext{} // no baggage: it would pass a stranger's data on
 
@@ -53,7 +58,11 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("OTLP endpoint %q: want http://HOST:PORT or https://HOST:PORT", o.Endpoint)
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint))
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint), otlptracehttp.WithHTTPClient(&http.Client{
+		Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, // the exporter's own asks the environment (security G1)
+		Timeout:       exportTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("OTLP exporter: %w", err)
 	}

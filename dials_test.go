@@ -1,0 +1,62 @@
+package repo_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// dials are the files that open connections, and to whom: hosts that the settings or the
+// operator name. No URL of an event, an answer or a notification gets there (security G9).
+var dials = map[string]string{
+	"cmd/bridge/check_gateways.go": "the gateways of the settings",
+	"cmd/bridge/check_kafka.go":    "kafka.brokers",
+	"cmd/bridge/cluster.go":        "kafka.brokers",
+	"cmd/bridge/collect.go":        "the demo's own Kafka",
+	"cmd/bridge/demo.go":           "the demo's own Kafka",
+	"cmd/bridge/limits.go":         "nobody: it wants kgo's decompressor",
+	"cmd/bridge/settings_kafka.go": "kafka.brokers and registry.url",
+	"cmd/bridge/settings_oauth.go": "kafka.sasl.token_url",
+	"cmd/bridge/target.go":         "kafka.brokers, --brokers",
+	"internal/alipay/transport.go": "the gateways of the settings",
+	"internal/alipay/vault.go":     "Vault, as private_key_uri names it",
+	"internal/avro/remote.go":      "registry.url",
+	"internal/consume/engine.go":   "kafka.brokers",
+	"internal/produce/transact.go": "kafka.brokers",
+	"internal/simulator/notify.go": "the simulator alone: notify_url, as Alipay does",
+	"internal/telemetry/trace.go":  "telemetry.otlp_endpoint",
+}
+
+// opens is what opens a connection, or makes something that does.
+var opens = regexp.MustCompile(`\bhttp\.(Get|Post|PostForm|Head|DefaultClient|DefaultTransport)\b|\bhttp\.(Client|Transport)\{|` +
+	`\bnet\.(Dial\w*\(|Dialer\{)|\btls\.(Dial\w*\(|Dialer\{)|\bkgo\.NewClient\(|\bsr\.NewClient\(|\botlptracehttp\.New\(`)
+
+// TestG9_WhoOpensConnections: who opens connections somewhere else writes down to whom.
+func TestG9_WhoOpensConnections(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "interop") {
+			return err
+		}
+		if text := read(t, path); opens.Match(text) {
+			seen[path] = true
+			if dials[path] == "" {
+				t.Errorf("%s opens connections (%s): to whom? Write it into dials_test.go", path, opens.Find(text))
+			}
+			if regexp.MustCompile(`ProxyFromEnvironment|InsecureSkipVerify`).Match(text) && !strings.HasPrefix(path, "internal/simulator/") {
+				t.Errorf("%s asks the environment for proxies, or believes every certificate (security G1)", path)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path := range dials {
+		if !seen[path] {
+			t.Errorf("%s is listed and opens nothing", path)
+		}
+	}
+}
