@@ -123,7 +123,23 @@ func TestProbes(t *testing.T) {
 	if code, _ := get("/livez"); code != 200 {
 		t.Errorf("livez: %d", code)
 	}
-	if code, _ := get("/debug/pprof/"); code != 404 {
-		t.Errorf("pprof is reachable: %d", code)
+}
+
+// TestO1_ProbesShowNothingElse: whoever may reach the probes learns two words.
+func TestO1_ProbesShowNothingElse(t *testing.T) {
+	p, err := telemetry.StartProbes(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Stop(t.Context()) }()
+	for _, path := range []string{"/", "/debug/pprof/", "/debug/pprof/heap", "/debug/vars", "/status", "/metrics", "/livez/x"} {
+		resp, err := http.Get("http://" + p.Addr() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
 	}
 }
