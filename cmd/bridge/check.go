@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
 )
 
 // checkTimeout bounds what a check asks of Kafka, and of the registry.
@@ -83,7 +85,7 @@ type checker struct {
 
 func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
 	c := &checker{cfg: cfg, principal: o.principal, now: time.Now()}
-	c.keys()
+	c.keys(ctx, o.offline)
 	c.certificates()
 	if o.offline {
 		return c.findings
@@ -99,26 +101,21 @@ func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
 
 // keys builds what run would build: keys pair up, mappings make sense. Each app and account
 // by itself, so that one fault hides no other.
-func (c *checker) keys() {
-	nowhere := slog.New(slog.DiscardHandler)
-	if _, err := kafkaOptions(c.cfg.Kafka, nowhere); err != nil {
+func (c *checker) keys(ctx context.Context, offline bool) {
+	if _, err := kafkaOptions(c.cfg.Kafka, nowhere()); err != nil {
 		c.add(partKeys, err.Error(), "bring the files named under kafka in order")
 	}
-	if registry, err := registryOf(c.cfg.Registry, 0, nowhere); err != nil {
+	if registry, err := registryOf(c.cfg.Registry, 0, nowhere()); err != nil {
 		c.add(partKeys, err.Error(), "bring the files named under registry in order")
 	} else {
 		registry.Close()
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Apps)) {
-		app, err := appOf(c.cfg.Apps[name], telling{noop.Tracer{}, nowhere})
-		if err != nil {
-			c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "bring the files named under apps."+name+" in order")
+		if a := c.cfg.Apps[name]; offline && a.PrivateKeyURI+a.NextPrivateKeyURI != "" {
+			c.note("app %s was not looked at: its key is elsewhere", name)
 			continue
 		}
-		for what, end := range app.Ends() {
-			c.ends(fmt.Sprintf("app %s: %s", name, what), end)
-		}
-		app.Close()
+		c.app(ctx, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {
 		if _, err := plannerOf(c.cfg.Accounts[name]); err != nil {
@@ -127,16 +124,36 @@ func (c *checker) keys() {
 	}
 }
 
+// app looks at the keys of an app and lets it sign, wherever its key is.
+func (c *checker) app(ctx context.Context, name string) {
+	app, err := appOf(c.cfg.Apps[name], telling{noop.Tracer{}, nowhere()})
+	if err == nil {
+		defer app.Close()
+		err = app.CheckSigner(ctx)
+	}
+	if err != nil {
+		c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "bring the keys named under apps."+name+" in order")
+		return
+	}
+	ends := app.Ends()
+	for _, what := range slices.Sorted(maps.Keys(ends)) {
+		c.ends(fmt.Sprintf("app %s: %s", name, what), ends[what])
+	}
+}
+
+// nowhere is where a check logs: what it finds is its output.
+func nowhere() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // schemas compares every version that the registry lists with ours.
 func (c *checker) schemas(ctx context.Context) {
-	p, err := partsOf(c.cfg, noop.Tracer{}, slog.New(slog.DiscardHandler))
+	registry, err := registryOf(c.cfg.Registry, 0, nowhere())
 	if err != nil {
 		return // told already
 	}
-	defer p.registry.Close()
+	defer registry.Close()
 	if c.cfg.Registry.URL != "" {
 		known := slices.DeleteFunc(contract(c.cfg.Topics), func(t topic) bool { return t.schema == "" })
-		f, err := checkSchemaRegistry(ctx, p.registry, known)
+		f, err := checkSchemaRegistry(ctx, registry, known)
 		if err != nil {
 			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or mend the settings under registry")
 			return
@@ -145,12 +162,8 @@ func (c *checker) schemas(ctx context.Context) {
 			c.add(partSchemas, found.String(), "bridge schemas check tells more")
 		}
 	}
-	s, err := newService(p)
-	if err != nil {
-		c.add(partSettings, err.Error(), "mend the settings")
-		return
-	}
-	if err := s.encoder.Ready(ctx); err != nil {
+	encoder := produce.NewEncoder(order.NewCodec(registry), topicsOf(c.cfg.Topics), nil)
+	if err := encoder.Ready(ctx); err != nil {
 		c.add(partSchemas, err.Error(), "bridge schemas register lists the schemas of this version")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ const kafkaPatience = 10 * time.Second
 
 // kafka looks at the cluster, at what we may do there, at the topics and at the groups.
 func (c *checker) kafka(ctx context.Context) {
-	opts, err := kafkaOptions(c.cfg.Kafka, slog.New(slog.DiscardHandler))
+	opts, err := kafkaOptions(c.cfg.Kafka, nowhere())
 	if err != nil {
 		return // told already
 	}

@@ -186,3 +186,39 @@ func TestK9_CheckFindsTheClock(t *testing.T) {
 		})
 	}
 }
+
+// TestCheckOfflineAsksNobody: a key that is elsewhere is not looked at offline.
+func TestCheckOfflineAsksNobody(t *testing.T) {
+	cfg := withSchemas(t, loadSettings(t, nowhereApp, ""))
+	app := cfg.Apps["main"]
+	app.PrivateKeyFile, app.PrivateKeyURI = config.SecretFile{}, "vault://127.0.0.1:1/transit/key"
+	cfg.Apps["main"] = app
+	f := checkAll(t.Context(), cfg, checkOptions{offline: true})
+	wantFound(t, f)
+	if len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "its key is elsewhere") {
+		t.Errorf("notes = %q", f.Notes)
+	}
+	c := &checker{cfg: cfg}
+	c.keys(t.Context(), false)
+	wantFound(t, c.findings, "app main: ")
+}
+
+// TestCheckPrints: text for people on one line each, JSON for scripts; what is foreign cannot
+// break a line.
+func TestCheckPrints(t *testing.T) {
+	var f findings
+	f.add(partKafka, "a\nb", "do c")
+	f.note("not %s", "seen")
+	var text, asJSON bytes.Buffer
+	if err := f.print(&text, false); exitCode(err) != exitFound || text.String() != "note: not seen\na b; do c\n" {
+		t.Errorf("exit %d, %q", exitCode(err), text.String())
+	}
+	want := `{"findings":[{"part":"kafka","what":"a\nb","remedy":"do c"}],"notes":["not seen"]}` + "\n"
+	if err := f.print(&asJSON, true); exitCode(err) != exitFound || asJSON.String() != want {
+		t.Errorf("exit %d, %s", exitCode(err), asJSON.String())
+	}
+	text.Reset()
+	if err := (findings{}).print(&text, false); err != nil || text.String() != "nothing found\n" {
+		t.Errorf("%v, %q", err, text.String())
+	}
+}
