@@ -298,6 +298,7 @@ func (e *Engine) reflow() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.flow(e.session.client)
+	e.start()
 }
 
 // flow pauses partitions with a backlog, or all when too many bytes are held, and resumes

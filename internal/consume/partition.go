@@ -172,6 +172,9 @@ func (e *Engine) panicked(ctx context.Context, r *kgo.Record, v any) Outcome {
 
 // start begins every handling that may run now. Called under mu.
 func (e *Engine) start() {
+	if e.pressed() {
+		return // reflow starts again
+	}
 	for _, it := range e.lanes.start() {
 		it.part.running++
 		e.running++

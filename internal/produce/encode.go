@@ -85,7 +85,7 @@ func (e *Encoder) Result(ctx context.Context, in *kgo.Record, h order.Handling, 
 	}
 	key := key(r.Account, r.OrderNo)
 	if r.OrderNo == "" {
-		key = in.Key // undecodable: readers at least find it where they look
+		key = in.Key[:min(len(in.Key), maxLetterKey)] // undecodable: readers at least find it where they look
 	}
 	out := []*kgo.Record{e.record(ctx, in, e.topics.Results, key, value, r.EventID, r.Method, string(r.CallClass))}
 	o, ok := order.ObserveResult(h, r, telemetry.Traceparent(ctx))

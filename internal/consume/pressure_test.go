@@ -1,0 +1,47 @@
+package consume_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// blocked is a committer that can commit nothing for a while.
+type blocked struct {
+	committer
+	down *atomic.Bool
+}
+
+func (b blocked) Commit(ctx context.Context, batch produce.Batch) error {
+	if b.down.Load() {
+		return errors.New("no coordinator")
+	}
+	return b.committer.Commit(ctx, batch)
+}
+
+// TestK6_OutcomesThatWaitAreBounded: while nothing can be settled, events are not handled on
+// and on; afterwards all of them are.
+func TestK6_OutcomesThatWaitAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		r.send(400, 20)
+		var down atomic.Bool
+		down.Store(true)
+		o := earliest
+		o.SettleCount = 10
+		e := r.start(setup{options: o, wrap: func(tx *produce.Transactor) committer { return blocked{tx, &down} }})
+		time.Sleep(30 * time.Second)
+		if n := r.called(); n < 40 || n > 60 { // four batches, and what was started before they were full
+			t.Errorf("%d of 400 events handled", n)
+		}
+		down.Store(false)
+		r.wantEachOnce(400, 20)
+		if err := e.stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
