@@ -31,6 +31,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	atEnd = append(atEnd, func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "bridge")
 	out, err := exec.Command("go", "build", "-o", path, "../cmd/bridge").CombinedOutput()
 	if err != nil {

@@ -38,7 +38,15 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// atEnd is run when all tests are done.
+var atEnd []func()
+
 func run(m *testing.M) int {
+	defer func() {
+		for _, f := range atEnd {
+			f()
+		}
+	}()
 	ran := exec.Command("./kafka.sh", "status").Run() == nil
 	start := exec.Command("./kafka.sh", "start")
 	start.Stderr = os.Stderr
