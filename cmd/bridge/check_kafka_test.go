@@ -120,9 +120,10 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 		t.Errorf("notes = %q, want one for topics and one for brokers", f.Notes)
 	}
 	g.takeEach(t)
-	// What may be seen may still not be used.
+	// What may be seen may still not be used. Groups are left to the real broker: kfake asks
+	// for rights only where a group exists.
 	describe := kadm.NewACLs().Allow("User:bridge").AllowHosts().ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpDescribe)
-	_, err := g.admin.CreateACLs(t.Context(), describe.Topics("order", "alipay", "trade", "bridge").Groups("alipay").TransactionalIDs("alipay"))
+	_, err := g.admin.CreateACLs(t.Context(), describe.Topics("order", "alipay", "trade", "bridge").TransactionalIDs("alipay"))
 	mustDo(t, err)
 	g.takeEach(t)
 	wantFound(t, g.check(t))
