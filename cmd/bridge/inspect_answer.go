@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rsa"
 	"errors"
@@ -10,10 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/config"
 )
 
 // classicKeys are the flags that say what a classic answer or notification is judged by.
 type classicKeys struct {
+	from                        accountFlags
 	alipayKey, ownKey           string
 	appCert, alipayCert, rootCA string
 	chains                      []string
@@ -22,6 +25,7 @@ type classicKeys struct {
 }
 
 func (k *classicKeys) flags(c *cobra.Command) {
+	k.from.flags(c)
 	f := c.Flags()
 	f.StringVar(&k.alipayKey, "alipay-key", "", "`file` with the public key that Alipay shows")
 	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for Alipay's")
@@ -49,8 +53,27 @@ type verifyOnly struct {
 
 func (v verifyOnly) Public() crypto.PublicKey { return v.key }
 
-// options reads the files. The steps are those of chains that are not trusted.
+// options reads the files, or those of the account. The steps are those of chains that are not
+// trusted.
 func (k *classicKeys) options(c *cobra.Command) (o alipay.OpenAPIOptions, failed []alipay.Step, err error) {
+	if k.from.name == "" {
+		return k.ofFlags(c)
+	}
+	in, err := k.from.load(c, config.OpenAPI, "alipay-key", "own-key", "app-cert", "alipay-cert", "root-cert", "sign-type", "allow-weak")
+	if err != nil {
+		return o, nil, err
+	}
+	if o, err = in.openAPI(); err != nil {
+		return o, nil, err
+	}
+	if c.Flags().Changed("charset") {
+		o.Charset = alipay.Charset(k.charset)
+	}
+	failed, err = k.judgeChains(c, o.Certificates)
+	return o, failed, err
+}
+
+func (k *classicKeys) ofFlags(c *cobra.Command) (o alipay.OpenAPIOptions, failed []alipay.Step, err error) {
 	o = alipay.OpenAPIOptions{SignType: alipay.SignType(k.signType), Charset: alipay.Charset(k.charset), AllowWeak: k.weak}
 	if o.AlipayKey, err = parseFile(c, k.alipayKey, alipay.ParsePublicKey); err != nil {
 		return o, nil, err
@@ -89,12 +112,20 @@ func (k *classicKeys) certificates(c *cobra.Command, o *alipay.OpenAPIOptions) (
 	if o.Certificates, err = alipay.NewCertificates(files); err != nil {
 		return nil, err
 	}
+	return k.judgeChains(c, o.Certificates)
+}
+
+// judgeChains trusts chains that were downloaded, if they may be.
+func (k *classicKeys) judgeChains(c *cobra.Command, certs *alipay.Certificates) (failed []alipay.Step, err error) {
+	if len(k.chains) > 0 && certs == nil {
+		return nil, usageError{errors.New("--chain: only in certificate mode")}
+	}
 	for _, name := range k.chains {
 		chain, err := readFile(c, name)
 		if err != nil {
 			return nil, err
 		}
-		if err := o.Certificates.Add(chain); err != nil {
+		if err := certs.Add(chain); err != nil {
 			failed = append(failed, alipay.Step{Name: "certificate", Detail: fmt.Sprintf("%s is not trusted: %v", name, err)})
 		}
 	}
@@ -198,7 +229,12 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 			if err != nil {
 				return err
 			}
-			v.AlipayKey, v.Certificates, v.SignType, v.AllowWeak = o.AlipayKey, o.Certificates, o.SignType, o.AllowWeak
+			v.AlipayKey, v.MoreKeys, v.Certificates, v.SignType, v.AllowWeak = o.AlipayKey, o.MoreKeys, o.Certificates, o.SignType, o.AllowWeak
+			if keys.from.name != "" {
+				if err := keys.from.owner(c, &v); err != nil {
+					return err
+				}
+			}
 			verifier, err := alipay.NewVerifier(v)
 			if err != nil {
 				return usageError{err}
@@ -208,8 +244,8 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 				return err
 			}
 			var own *rsa.PublicKey
-			if s, ok := o.Signer.(verifyOnly); ok {
-				own = s.key
+			if s, ok := o.Signer.(interface{ Public() crypto.PublicKey }); ok {
+				own, _ = s.Public().(*rsa.PublicKey)
 			}
 			return out.explain(c.OutOrStdout(), before(failed, verifier.Explain(captured.body, own)))
 		},
@@ -225,6 +261,7 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 
 // hkFlags say what an answer of AlipayHK is judged by.
 type hkFlags struct {
+	from                          accountFlags
 	platform, platformEC, decrypt []string
 	ownKey, clientID, request     string
 	path                          string
@@ -242,6 +279,7 @@ and Client-Id: they come from the captured request, or from --path and --client-
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
+	k.from.flags(c)
 	f := c.Flags()
 	f.StringVar(&k.request, "request", "", "captured request `file`")
 	f.StringVar(&k.path, "path", "", "path of the request, without --request")
@@ -279,21 +317,43 @@ func (k *hkFlags) run(c *cobra.Command, name string) error {
 	return k.out.explain(c.OutOrStdout(), e)
 }
 
-// options reads the files, and the request's path and Client-Id.
+// options reads the files, or those of the account, and the request's path and Client-Id.
 func (k *hkFlags) options(c *cobra.Command) (o alipay.HKOptions, path string, err error) {
+	if k.from.name != "" {
+		in, err := k.from.load(c, config.AlipayHK, "platform-key", "platform-ec-key", "own-key", "decrypt-key", "ecc-sha256", "ecc-p1363")
+		if err != nil {
+			return o, "", err
+		}
+		if o, err = in.hk(); err != nil {
+			return o, "", err
+		}
+	} else if o, err = k.ofFlags(c); err != nil {
+		return o, "", err
+	}
+	request, err := parseFile(c, k.request, readCapture)
+	if err != nil {
+		return o, "", err
+	}
+	if o.ClientID = cmp.Or(k.clientID, o.ClientID); o.ClientID == "" {
+		o.ClientID = request.header.Get("Client-Id")
+	}
+	return o, cmp.Or(k.path, request.path()), nil
+}
+
+func (k *hkFlags) ofFlags(c *cobra.Command) (o alipay.HKOptions, err error) {
 	o = alipay.HKOptions{ClientID: k.clientID, ECC: alipay.ECCOptions{SHA256: k.sha256, P1363: k.p1363}}
 	if o.PlatformKeys, err = parseVersioned(c, k.platform, alipay.ParsePublicKey); err != nil {
-		return o, "", err
+		return o, err
 	}
 	if o.PlatformECKeys, err = parseVersioned(c, k.platformEC, alipay.ParseECPublicKey); err != nil {
-		return o, "", err
+		return o, err
 	}
 	if len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
-		return o, "", usageError{errors.New("--platform-key VERSION=FILE is needed")}
+		return o, usageError{errors.New("--platform-key VERSION=FILE is needed")}
 	}
 	decrypt, err := parseVersioned(c, k.decrypt, alipay.ParsePrivateKey)
 	if err != nil {
-		return o, "", err
+		return o, err
 	}
 	if len(decrypt) > 0 {
 		o.Encrypt = &alipay.HKEncryption{OurKeys: map[string]crypto.Decrypter{}}
@@ -303,20 +363,10 @@ func (k *hkFlags) options(c *cobra.Command) (o alipay.HKOptions, path string, er
 	}
 	own, err := parseFile(c, k.ownKey, ownPublic)
 	if err != nil {
-		return o, "", err
+		return o, err
 	}
 	if own != nil {
 		o.Signer = verifyOnly{key: own}
 	}
-	request, err := parseFile(c, k.request, readCapture)
-	if err != nil {
-		return o, "", err
-	}
-	if o.ClientID == "" {
-		o.ClientID = request.header.Get("Client-Id")
-	}
-	if path = k.path; path == "" {
-		path = request.path()
-	}
-	return o, path, nil
+	return o, nil
 }

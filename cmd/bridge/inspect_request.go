@@ -20,6 +20,7 @@ import (
 
 // requestFlags say how an event is planned and signed.
 type requestFlags struct {
+	from                                   accountFlags
 	channel, key, appID, clientID, gateway string
 	charset, signType, keyVersion          string
 	showSignature                          bool
@@ -33,14 +34,13 @@ func inspectRequestCommand() *cobra.Command {
 		Short: "Show the request that an order event becomes, without sending it",
 		Long: `Request plans an event as the default mapping does and prints the content. With --key it also
 prints the text that is signed, tokens hidden, and the SHA-256 of the signed request. The
-signature itself is a credential: it is shown only for a gateway on this machine.`,
+signature itself is a credential: it is shown only for keys that bridge simulate made.
+
+With --account it plans and signs as the bridge does with those settings.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := k.out.check(); err != nil {
 				return err
-			}
-			if k.showSignature && !loopback(k.gateway) {
-				return usageError{errors.New("--show-signature: only with --gateway on this machine, the simulator")}
 			}
 			ev, err := parseFile(c, args[0], order.NewCodec(nil).EventFromJSON)
 			if err != nil {
@@ -49,6 +49,7 @@ signature itself is a credential: it is shown only for a gateway on this machine
 			return k.show(c, c.OutOrStdout(), ev)
 		},
 	}
+	k.from.flags(c)
 	f := c.Flags()
 	f.StringVar(&k.channel, "channel", "TRADE", "channel of events of channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
 	f.StringVar(&k.key, "key", "", "`file` with our private key")
@@ -107,7 +108,11 @@ func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error
 }
 
 func (k *requestFlags) plan(c *cobra.Command, ev order.Event) (planned, error) {
-	r, err := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.Channel(k.channel)}).Plan(ev)
+	by, err := k.signing(c)
+	if err != nil {
+		return planned{}, err
+	}
+	r, err := by.planner.Plan(ev)
 	var skip *order.SkipError
 	if errors.As(err, &skip) {
 		return planned{Skipped: skip.Reason}, nil
@@ -120,28 +125,72 @@ func (k *requestFlags) plan(c *cobra.Command, ev order.Event) (planned, error) {
 		return planned{}, err
 	}
 	p := planned{Method: r.Method(), Content: content}
-	if k.key == "" {
+	if by.app == nil {
 		return p, nil
 	}
-	key, err := parseFile(c, k.key, alipay.ParsePrivateKey)
-	if err != nil {
-		return planned{}, err
+	return k.sign(c.Context(), p, r, by)
+}
+
+// signing is how an event is planned and signed; app is nil where nothing is signed.
+type signing struct {
+	planner  *order.Planner
+	app      func(alipay.Method) (*alipay.App, error)
+	merchant alipay.Merchant
+}
+
+// signing comes from the account, or from flags and the default mapping.
+func (k *requestFlags) signing(c *cobra.Command) (signing, error) {
+	if k.from.name != "" {
+		return k.ofAccount(c)
 	}
-	return k.sign(c.Context(), p, r, key)
+	s := signing{planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.Channel(k.channel)})}
+	if k.key == "" {
+		return s, nil
+	}
+	text, err := readFile(c, k.key)
+	if err != nil {
+		return s, err
+	}
+	key, err := alipay.ParsePrivateKey(text)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", k.key, err)
+	}
+	if k.showSignature && !showable(string(text), k.gateway) {
+		return s, errNotShown
+	}
+	s.app = func(m alipay.Method) (*alipay.App, error) { return k.app(m, key) }
+	return s, nil
+}
+
+func (k *requestFlags) ofAccount(c *cobra.Command) (signing, error) {
+	in, err := k.from.load(c, "", "channel", "key", "app-id", "client-id", "key-version", "gateway", "charset", "sign-type")
+	if err != nil {
+		return signing{}, err
+	}
+	planner, err := plannerOf(in.account)
+	if err != nil || in.app.PrivateKeyURI != "" { // Vault is not asked to sign what is not sent
+		return signing{planner: planner}, err
+	}
+	if k.showSignature && !showable(in.app.PrivateKeyFile.Text.Reveal(), in.app.URL) {
+		return signing{}, errNotShown
+	}
+	return signing{planner: planner, merchant: merchantOf(in.account), app: func(alipay.Method) (*alipay.App, error) {
+		return appOf(in.quiet())
+	}}, nil
 }
 
 // sign adds what signing gives.
-func (k *requestFlags) sign(ctx context.Context, p planned, r alipay.Request, key *rsa.PrivateKey) (planned, error) {
-	app, err := k.app(r.Method(), key)
+func (k *requestFlags) sign(ctx context.Context, p planned, r alipay.Request, by signing) (planned, error) {
+	app, err := by.app(r.Method())
 	if err != nil {
 		return planned{}, err
 	}
 	defer app.Close()
-	preview, err := app.Client(alipay.Merchant{}).Preview(ctx, r)
+	preview, err := app.Client(by.merchant).Preview(ctx, r)
 	if err != nil {
 		return planned{}, err
 	}
-	p.ToSign, p.SHA256 = string(preview.ToSign), preview.SHA256
+	p.Content, p.ToSign, p.SHA256 = preview.Content, string(preview.ToSign), preview.SHA256
 	if k.showSignature {
 		p.Signature = preview.Sign
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"alipay-kafka-bridge/internal/config"
 )
 
 // vectors is what these tests need of the vectors of internal/alipay.
@@ -110,11 +112,7 @@ func inspect(t *testing.T, stdin []byte, args ...string) (string, int) {
 // TestInspectExplainsTheUsualMistakes: each in words that an integrator can act on.
 func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 	v := newVectors(t)
-	utf8, err := simplifiedchinese.GBK.NewDecoder().Bytes(v.answers["gbk_query"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.answers["recoded"] = utf8
+	v.answers["recoded"] = recoded(t, v)
 	certMode := []string{"--app-cert", v.file("app.crt"), "--alipay-cert", v.file("alipay_leaf.crt"), "--root-cert", v.file("root.crt")}
 	keyMode := []string{"--alipay-key", v.file("alipay.pub")}
 	for _, tt := range []struct {
@@ -134,7 +132,7 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 	} {
 		method := tt.method
 		if method == "" { // as the node says
-			method = strings.ReplaceAll(strings.TrimSuffix(strings.Split(string(v.answers[tt.answer]), `"`)[1], "_response"), "_", ".")
+			method = methodOf(v.answers[tt.answer])
 		}
 		args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
 		if got, code := inspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
@@ -143,9 +141,24 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 	}
 }
 
-// TestInspectHK: an answer with its headers, under the right and the wrong key version.
-func TestInspectHK(t *testing.T) {
-	v := newVectors(t)
+// recoded is an answer in GBK that somebody turned into UTF-8.
+func recoded(t *testing.T, v vectors) []byte {
+	t.Helper()
+	utf8, err := simplifiedchinese.GBK.NewDecoder().Bytes(v.answers["gbk_query"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return utf8
+}
+
+// methodOf is the method that the node of an answer names.
+func methodOf(answer []byte) string {
+	return strings.ReplaceAll(strings.TrimSuffix(strings.Split(string(answer), `"`)[1], "_response"), "_", ".")
+}
+
+// hkCapture is an answer of AlipayHK with its headers, and the file of its request.
+func hkCapture(t *testing.T, v vectors) (request string, answer []byte) {
+	t.Helper()
 	var answers struct {
 		Cases []struct {
 			Request struct {
@@ -157,33 +170,20 @@ func TestInspectHK(t *testing.T) {
 		}
 	}
 	readVector(t, "alipayhk/response_signed_rsa256.json", &answers)
-	var keys struct {
-		Keys map[string]struct {
-			SPKI string `json:"public_spki_pem"`
-		}
-	}
-	readVector(t, "alipayhk/keys.json", &keys)
-	key := v.write(t, "hk.pub", []byte(keys.Keys["platform_rsa_v1"].SPKI))
 	c := answers.Cases[0]
-	var answer bytes.Buffer
-	answer.WriteString("HTTP/1.1 200 OK\r\n")
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 200 OK\r\n")
 	for name, value := range c.Headers {
-		fmt.Fprintf(&answer, "%s: %s\r\n", name, value)
+		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
 	}
-	answer.WriteString("\r\n")
-	answer.Write(c.Body.Base64)
-	request := v.write(t, "request", []byte("POST "+c.Request.Path+" HTTP/1.1\nHost: open.alipay.hk\nClient-Id: "+c.Request.ClientID+"\n\n{}"))
-	for version, want := range map[string]string{"1": "verified\tyes", "2": "names key version 1; configured are [2]"} {
-		got, code := inspect(t, answer.Bytes(), "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
-		if !strings.Contains(got, want) || (code == 0) != (version == "1") {
-			t.Errorf("version %s: code %d\n%s", version, code, got)
-		}
-	}
+	b.WriteString("\r\n")
+	b.Write(c.Body.Base64)
+	return v.write(t, "request", []byte("POST "+c.Request.Path+" HTTP/1.1\nHost: open.alipay.hk\nClient-Id: "+c.Request.ClientID+"\n\n{}")), b.Bytes()
 }
 
-// TestInspectNotification: as JSON, from standard input.
-func TestInspectNotification(t *testing.T) {
-	v := newVectors(t)
+// notification is the body of one of the vectors.
+func notification(t *testing.T, id string) []byte {
+	t.Helper()
 	var n struct {
 		Cases []struct {
 			ID      string
@@ -193,19 +193,46 @@ func TestInspectNotification(t *testing.T) {
 		}
 	}
 	readVector(t, "openapi/notifications.json", &n)
-	want := map[string]string{"success_gbk": "DONE", "tampered_amount": "UNTRUSTED", "other_seller": "REJECTED"}
 	for _, c := range n.Cases {
-		class, ok := want[c.ID]
-		if !ok {
-			continue
+		if c.ID == id {
+			return c.Request.Body
 		}
-		got, code := inspect(t, c.Request.Body, "notification", "-o", "json", "--alipay-key", v.file("alipay.pub"), "--app-id", "2021000000000001", "--seller-id", "2088102146225135", "-")
+	}
+	t.Fatalf("no notification %s", id)
+	return nil
+}
+
+// TestInspectHK: an answer with its headers, under the right and the wrong key version.
+func TestInspectHK(t *testing.T) {
+	v := newVectors(t)
+	var keys struct {
+		Keys map[string]struct {
+			SPKI string `json:"public_spki_pem"`
+		}
+	}
+	readVector(t, "alipayhk/keys.json", &keys)
+	key := v.write(t, "hk.pub", []byte(keys.Keys["platform_rsa_v1"].SPKI))
+	request, answer := hkCapture(t, v)
+	for version, want := range map[string]string{"1": "verified\tyes", "2": "names key version 1; configured are [2]"} {
+		got, code := inspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
+		if !strings.Contains(got, want) || (code == 0) != (version == "1") {
+			t.Errorf("version %s: code %d\n%s", version, code, got)
+		}
+	}
+}
+
+// TestInspectNotification: as JSON, from standard input.
+func TestInspectNotification(t *testing.T) {
+	v := newVectors(t)
+	want := map[string]string{"success_gbk": "DONE", "tampered_amount": "UNTRUSTED", "other_seller": "REJECTED"}
+	for id, class := range want {
+		got, code := inspect(t, notification(t, id), "notification", "-o", "json", "--alipay-key", v.file("alipay.pub"), "--app-id", "2021000000000001", "--seller-id", "2088102146225135", "-")
 		var e struct {
 			Verified      bool
 			Class, Reason string
 		}
 		if err := json.NewDecoder(strings.NewReader(got)).Decode(&e); err != nil || e.Class != class || e.Verified != (class == "DONE") || e.Reason == "" || (code == 0) != e.Verified {
-			t.Errorf("%s: code %d, %v\n%s", c.ID, code, err, got)
+			t.Errorf("%s: code %d, %v\n%s", id, code, err, got)
 		}
 	}
 }
@@ -233,10 +260,13 @@ func TestInspectRequest(t *testing.T) {
 	if strings.Contains(got, "signature") {
 		t.Errorf("the signature is shown:\n%s", got)
 	}
-	if got, code := inspect(t, event, "request", "--key", keyFile, "--show-signature", "-"); code != exitUsage {
-		t.Errorf("code %d\n%s", code, got)
+	marked := v.write(t, "simulator.key", []byte(config.SimulatorMark+"\n"+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))))
+	for _, args := range [][]string{{"--key", keyFile}, {"--key", marked}, {"--key", keyFile, "--gateway", "http://127.0.0.1:1/gateway.do"}} {
+		if got, code := inspect(t, event, append([]string{"request", "--show-signature", "-"}, args...)...); code != exitUsage || !strings.Contains(got, "simulate") {
+			t.Errorf("%v: code %d\n%s", args, code, got)
+		}
 	}
-	if got, code := inspect(t, event, "request", "--key", keyFile, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "json", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
+	if got, code := inspect(t, event, "request", "--key", marked, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "json", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
 		t.Errorf("code %d\n%s", code, got)
 	}
 	hk := []byte(`{"event_id":"e2","event_type":"PAID","channel":"HK","occurred_at":"2026-11-01T09:17:00Z","order_created_at":"2026-11-01T09:00:00Z","order_no":"T1","trade_no":"2","buyer_user_id":"2160120051483575"}`)

@@ -138,6 +138,7 @@ func (w *world) commands(outputs map[string]string) {
 	for name, args := range map[string]string{
 		"print": "check --print -c bridge.yaml", "check": "check -c bridge.yaml", "check inline": "check -c inline.yaml", "check open": "check -c open.yaml",
 		"run inline": "run -c inline.yaml", "tail results": "tail results --brokers " + w.kafka.Addrs()[0] + " --registry " + w.kafka.RegistryURL() + " --to-end",
+		"inspect request": "inspect request -c bridge.yaml --account aes event.json",
 	} {
 		c := w.start(nil, strings.Fields(args)...)
 		_ = c.cmd.Wait() // its code is another test's

@@ -29,6 +29,14 @@ func appOf(a config.App, to telling) (*alipay.App, error) {
 }
 
 func openAPIOf(a config.App, to telling) (*alipay.App, error) {
+	o, err := openAPIOptions(a, to)
+	if err != nil {
+		return nil, err
+	}
+	return alipay.NewOpenAPI(o)
+}
+
+func openAPIOptions(a config.App, to telling) (alipay.OpenAPIOptions, error) {
 	o := alipay.OpenAPIOptions{
 		URL: a.URL, AppID: a.AppID, Charset: alipay.Charset(a.Charset), SignType: alipay.SignType(a.SignType), AllowWeak: a.AllowWeak,
 		InFlight: a.InFlight + a.Queries.InFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
@@ -36,23 +44,20 @@ func openAPIOf(a config.App, to telling) (*alipay.App, error) {
 	}
 	var err error
 	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
-		return nil, err
+		return o, err
 	}
 	if o.Signer, err = to.signer(a, a.PrivateKeyFile, a.PrivateKeyURI); err != nil {
-		return nil, err
+		return o, err
 	}
 	if o.NextSigner, err = to.signer(a, a.NextPrivateKeyFile, a.NextPrivateKeyURI); err != nil {
-		return nil, err
+		return o, err
 	}
 	if !a.AESKeyFile.IsZero() {
 		if o.AES, err = alipay.ParseAESKey([]byte(a.AESKeyFile.Text.Reveal())); err != nil {
-			return nil, fmt.Errorf("%s: %w", a.AESKeyFile.Path, err)
+			return o, fmt.Errorf("%s: %w", a.AESKeyFile.Path, err)
 		}
 	}
-	if err := to.trust(a, &o); err != nil {
-		return nil, err
-	}
-	return alipay.NewOpenAPI(o)
+	return o, to.trust(a, &o)
 }
 
 // trust fills in what answers are verified with.

@@ -11,6 +11,14 @@ import (
 )
 
 func hkOf(a config.App, to telling) (*alipay.App, error) {
+	o, err := hkOptions(a, to)
+	if err != nil {
+		return nil, err
+	}
+	return alipay.NewHK(o)
+}
+
+func hkOptions(a config.App, to telling) (alipay.HKOptions, error) {
 	o := alipay.HKOptions{
 		URL: a.URL, ClientID: a.ClientID, KeyVersion: a.KeyVersion,
 		ECC:       alipay.ECCOptions{SHA256: a.ECC.Hash == "sha-256", P1363: a.ECC.Form == "p1363"},
@@ -24,25 +32,23 @@ func hkOf(a config.App, to telling) (*alipay.App, error) {
 	}
 	zone, err := time.Parse("-07:00", a.TimeZone)
 	if err != nil {
-		return nil, fmt.Errorf("time zone: %w", err)
+		return o, fmt.Errorf("time zone: %w", err)
 	}
 	o.TimeZone = zone.Location()
 	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
-		return nil, err
+		return o, err
 	}
 	if o.Signer, err = to.hkSigner(a); err != nil {
-		return nil, err
+		return o, err
 	}
 	if o.PlatformKeys, err = keysOf(a.PlatformKeys, publicKeyOf); err != nil {
-		return nil, err
+		return o, err
 	}
 	if o.PlatformECKeys, err = keysOf(a.PlatformECKeys, ecPublicKeyOf); err != nil {
-		return nil, err
+		return o, err
 	}
-	if o.Encrypt, err = encryptionOf(a.Encrypt); err != nil {
-		return nil, err
-	}
-	return alipay.NewHK(o)
+	o.Encrypt, err = encryptionOf(a.Encrypt)
+	return o, err
 }
 
 // hkLayouts are the settings' words for the forms of Request-Time.
