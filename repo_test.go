@@ -191,7 +191,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// docs/DESIGN.md names code and tests; all of them exist.
+// docs/DESIGN.md and docs/security.md name code and tests; all of them exist.
 func TestDesignNamesWhatExists(t *testing.T) {
 	tests := map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
@@ -206,6 +206,11 @@ func TestDesignNamesWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	design := string(read(t, "docs/DESIGN.md"))
+	for _, name := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(string(read(t, "docs/security.md")), -1) {
+		if !tests[name[1]] {
+			t.Errorf("docs/security.md names %s, which is not there", name[1])
+		}
+	}
 	for _, name := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(design, -1) {
 		if !tests[name[1]] {
 			t.Errorf("docs/DESIGN.md names %s, which is not there", name[1])
