@@ -23,8 +23,9 @@ const (
 // Members are further members of an object, in the order in which they were written: what
 // Alipay adds later and no field names yet. The zero Members has none.
 type Members struct {
-	list []member
-	deep map[string]bool // every name at every depth, folded
+	list     []member
+	deep     [][]byte // every name at every depth, folded
+	initials uint32   // of deep: one bit a letter
 }
 
 // ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
@@ -41,13 +42,15 @@ func ParseMembers(text string) (Members, error) {
 	if !utf8.ValidString(text) {
 		return Members{}, fmt.Errorf("not UTF-8: %w", ErrMembers)
 	}
-	m := Members{deep: map[string]bool{}}
+	m := Members{deep: make([][]byte, 0, 8)}
 	s := scanner{b: []byte(text), fold: true, limit: maxMembersDepth}
-	s.named = func(name string) error {
+	s.named = func(name []byte) error {
 		if !validName(name) {
 			return fmt.Errorf("a name is not [A-Za-z][A-Za-z0-9_]{0,63}: %w", ErrMembers)
 		}
-		m.deep[FoldName(name)] = true
+		name = foldBytes(name)
+		m.deep = append(m.deep, name)
+		m.initials |= 1 << (name[0] - 'a')
 		return nil
 	}
 	list, err := s.document()
@@ -55,6 +58,9 @@ func ParseMembers(text string) (Members, error) {
 		return Members{}, errors.Join(err, ErrMembers)
 	}
 	for i := range list {
+		if !spaced(list[i].raw) {
+			continue
+		}
 		var b bytes.Buffer
 		if err := json.Compact(&b, list[i].raw); err != nil {
 			return Members{}, errors.Join(err, ErrMembers)
@@ -76,8 +82,9 @@ func (m Members) Names() []string {
 
 // Get returns the value of the member with that name on the first level, in any spelling.
 func (m Members) Get(name string) (json.RawMessage, bool) {
+	folded := foldBytes([]byte(name))
 	for i := range m.list {
-		if FoldName(m.list[i].name) == FoldName(name) {
+		if folds(m.list[i].name, folded) {
 			return m.list[i].raw, true
 		}
 	}
@@ -111,32 +118,106 @@ func (m Members) text() []byte {
 
 // clash returns the first of the typed names that m has at any depth, in any spelling.
 func (m Members) clash(typed []string) string {
-	if len(m.deep) == 0 {
-		return ""
-	}
 	for _, t := range typed {
-		if m.deep[FoldName(t)] {
-			return t
+		if m.initials&(1<<((t[0]|0x20)-'a')) == 0 {
+			continue // as it is for most of them
+		}
+		for _, name := range m.deep {
+			if folds(t, name) {
+				return t
+			}
 		}
 	}
 	return ""
 }
 
+// NamesHold says whether one of the words stands in a name at any depth. Both are compared as
+// FoldName gives them; the words must be folded.
+func (m Members) NamesHold(words []string) bool {
+	for _, name := range m.deep {
+		for _, w := range words {
+			if bytes.Contains(name, []byte(w)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // FoldName returns the form in which names of JSON members are compared: lower case, without
 // _ and -. A reader at the far end may take totalAmount or TOTAL_AMOUNT for total_amount, as
 // fastjson did by default (alibaba/fastjson #1459, #2026).
-func FoldName(name string) string {
-	b := make([]byte, 0, len(name))
-	for i := range len(name) {
-		if c := name[i]; c != '_' && c != '-' {
-			b = append(b, c)
+func FoldName(name string) string { return string(foldBytes([]byte(name))) }
+
+// foldBytes is FoldName. A name that is folded already is returned as it is.
+func foldBytes(name []byte) []byte {
+	for i, c := range name {
+		if c == '_' || c == '-' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf {
+			return foldFrom(name, i)
 		}
 	}
-	return strings.ToLower(string(b))
+	return name
 }
 
-func validName(name string) bool {
-	if name == "" || len(name) > maxNameLength {
+// foldFrom copies a name whose first n bytes need no change.
+func foldFrom(name []byte, n int) []byte {
+	out := append(make([]byte, 0, len(name)), name[:n]...)
+	wide := false
+	for _, c := range name[n:] {
+		switch {
+		case c == '_' || c == '-':
+			continue
+		case c >= 'A' && c <= 'Z':
+			c |= 0x20
+		case c >= utf8.RuneSelf:
+			wide = true // some letters beyond ASCII have lower-case forms in it
+		}
+		out = append(out, c)
+	}
+	if wide {
+		return bytes.ToLower(out)
+	}
+	return out
+}
+
+// folds says whether FoldName(name) is folded.
+func folds(name string, folded []byte) bool {
+	n := 0
+	for i := range len(name) {
+		c := name[i]
+		if c == '_' || c == '-' {
+			continue
+		}
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if n == len(folded) || folded[n] != c {
+			return false
+		}
+		n++
+	}
+	return n == len(folded)
+}
+
+// spaced says whether a JSON value has white space outside its strings.
+func spaced(raw []byte) bool {
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case ' ', '\t', '\r', '\n':
+			return true
+		case '"':
+			for i++; raw[i] != '"'; i++ {
+				if raw[i] == '\\' {
+					i++
+				}
+			}
+		}
+	}
+	return false
+}
+
+func validName(name []byte) bool {
+	if len(name) == 0 || len(name) > maxNameLength {
 		return false
 	}
 	for i := range len(name) {

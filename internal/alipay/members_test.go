@@ -247,3 +247,23 @@ func FuzzMembers(f *testing.F) {
 		m.Mentions("VIOLATED")
 	})
 }
+
+// TestFolding: names are compared in lower case without _ and -, whatever they are made of.
+func TestFolding(t *testing.T) {
+	for _, name := range []string{"", "a", "total_amount", "TotalAmount", "TOTAL-AMOUNT", "_-_", "a_B-c", "\u212aelvin", "\u0130_I", "totalamount"} {
+		want := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+		if got := alipay.FoldName(name); got != want {
+			t.Errorf("FoldName(%q) = %q, want %q", name, got, want)
+		}
+	}
+	m, err := alipay.ParseMembers(`{"a":{"b_C":[{"Roy_alty":1}]} , "x" : " } \" "}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.NamesHold([]string{"none", "royalty"}) || m.NamesHold([]string{"}", "1"}) {
+		t.Error("the names at every depth are not looked at")
+	}
+	if raw, _ := m.Get("A"); string(raw) != `{"b_C":[{"Roy_alty":1}]}` {
+		t.Errorf("a = %s", raw)
+	}
+}

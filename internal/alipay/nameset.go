@@ -14,7 +14,7 @@ type nameSet struct {
 // add says whether the name is new. With fold, names are compared by FoldName.
 func (t *nameSet) add(name []byte, fold bool) bool {
 	if fold {
-		name = []byte(FoldName(string(name)))
+		name = foldBytes(name)
 	}
 	if t.n >= len(t.names) {
 		return t.addLong(name)

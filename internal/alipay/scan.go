@@ -26,8 +26,8 @@ type scanner struct {
 	i     int
 	depth int
 	limit int // the deepest nesting; 0 is maxDepth
-	// named, when set, hears of every name at every depth, decoded.
-	named func(name string) error
+	// named, when set, hears of every name at every depth, decoded. It may keep the slice.
+	named func(name []byte) error
 	// fold compares names by FoldName instead of as they are.
 	fold bool
 	// wide steps over characters of two bytes, whose second byte may look like a quote's
@@ -127,7 +127,7 @@ func (s *scanner) name() ([]byte, error) {
 	if s.named == nil {
 		return name, nil
 	}
-	if err := s.named(string(name)); err != nil {
+	if err := s.named(name); err != nil {
 		return nil, err
 	}
 	return name, nil

@@ -1,9 +1,7 @@
 package order
 
 import (
-	"encoding/json"
 	"slices"
-	"strings"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
@@ -62,7 +60,8 @@ func (p Payees) check(r alipay.Request) error {
 	return nil
 }
 
-// moneyWords mark members that pay somebody, settle, or agree to a charge (security K2).
+// moneyWords mark members that pay somebody, settle, or agree to a charge (security K2). They
+// are looked for in names at every depth, as alipay.FoldName gives them.
 var moneyWords = []string{"royalty", "settle", "agreement", "transin", "seller", "payee"}
 
 // extra reads further members. None passes that the account does not list, as it is spelled;
@@ -77,39 +76,8 @@ func (p *Planner) extra(field, text string) (alipay.Members, error) {
 			return m, invalid(field, "holds a member that the account does not list")
 		}
 	}
-	if !p.defaults.ExtraMoney && namesMoney(text) {
+	if !p.defaults.ExtraMoney && m.NamesHold(moneyWords) {
 		return m, &InvalidError{ReasonPayee, field, "pays, settles or agrees, which the account does not allow"}
 	}
 	return m, nil
-}
-
-// namesMoney looks for [moneyWords] in the names of a JSON text at every depth. Most texts
-// need no parsing: where no word stands in all of it, and no escape hides one, no name has it.
-func namesMoney(text string) bool {
-	folded := alipay.FoldName(text)
-	if !strings.Contains(text, `\`) && !slices.ContainsFunc(moneyWords, func(word string) bool { return strings.Contains(folded, word) }) {
-		return false
-	}
-	var v any
-	if json.Unmarshal([]byte(text), &v) != nil {
-		return false
-	}
-	return anyName(v, func(name string) bool {
-		folded := alipay.FoldName(name)
-		return slices.ContainsFunc(moneyWords, func(word string) bool { return strings.Contains(folded, word) })
-	})
-}
-
-func anyName(v any, is func(string) bool) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		for name, member := range v {
-			if is(name) || anyName(member, is) {
-				return true
-			}
-		}
-	case []any:
-		return slices.ContainsFunc(v, func(item any) bool { return anyName(item, is) })
-	}
-	return false
 }
