@@ -2,12 +2,12 @@ package config
 
 // Account is one merchant under an app. Its name appears in keys of records.
 type Account struct {
-	App              string     `yaml:"app"`
+	App              string     `yaml:"app"`                           // the name of the app that it is under
 	Channel          string     `yaml:"channel"`                       // of events that leave it to the account: TRADE, CREDIT, HK or KOUBEI
 	AppAuthTokenFile SecretFile `yaml:"app_auth_token_file,omitempty"` // openapi, acting for another merchant
 	AgentTokenFile   SecretFile `yaml:"agent_token_file,omitempty"`    // alipayhk, the same
 	SellerID         string     `yaml:"seller_id,omitempty"`           // the merchant's user id at Alipay
-	NotifyURL        string     `yaml:"notify_url,omitempty"`
+	NotifyURL        string     `yaml:"notify_url,omitempty"`          // where Alipay sends notifications of trades that the bridge makes; https in production
 
 	Defaults Defaults `yaml:"defaults,omitempty"` // for events that do not say
 	// ExpiresAs says as which parameter expires_at is sent: time_expire, or timeout_express,
@@ -17,12 +17,11 @@ type Account struct {
 	AllowViolated    bool   `yaml:"allow_violated,omitempty"` // let CREDIT events write a negative record
 
 	// Payees lists, by field of OrderEvent, the values that events may name there: who is paid,
-	// earns commission or agrees to be charged is refused unless listed (security K2).
+	// earns commission or agrees to be charged is refused unless listed (security K2). See PayeeFields.
 	Payees map[string][]string `yaml:"payees,omitempty"`
-	// Extra lists the members that extra_json may hold. ExtraMoney lets those of them through
-	// that pay, settle or agree to be charged.
+	// Extra lists the members that extra_json may hold.
 	Extra      []string `yaml:"extra,omitempty"`
-	ExtraMoney bool     `yaml:"extra_money,omitempty"`
+	ExtraMoney bool     `yaml:"extra_money,omitempty"` // lets members through that pay, settle or agree to be charged
 
 	// Mapping are rows before the usual ones; the first that matches an event wins.
 	Mapping []Row `yaml:"mapping,omitempty"`
@@ -32,9 +31,9 @@ func (a *Account) defaults() { a.ExpiresAs, a.BusinessParamsAs = "time_expire", 
 
 // Defaults are parameters of a create for events that lack them.
 type Defaults struct {
-	ProductCode    string `yaml:"product_code,omitempty"`
+	ProductCode    string `yaml:"product_code,omitempty"`    // product_code of a create
 	TimeoutExpress string `yaml:"timeout_express,omitempty"` // like 30m, 12h, 15d, or 1c: Beijing midnight
-	StoreID        string `yaml:"store_id,omitempty"`
+	StoreID        string `yaml:"store_id,omitempty"`        // store_id of a create
 }
 
 // IsZero says that there are none.
@@ -42,12 +41,12 @@ func (d Defaults) IsZero() bool { return d == Defaults{} }
 
 // Row maps events to a call, or to none with a reason. Empty lists match every event.
 type Row struct {
-	Channel string   `yaml:"channel,omitempty"`
-	Events  []string `yaml:"events,omitempty"`
-	If      []string `yaml:"if,omitempty"`     // conditions that must all hold, see Conditions
-	Call    string   `yaml:"call,omitempty"`   // a method, see Calls
-	Status  string   `yaml:"status,omitempty"` // of the two syncs; empty: as the event gives it
-	Skip    string   `yaml:"skip,omitempty"`   // instead of Call: the reason, for the journal
+	Channel string   `yaml:"channel,omitempty"` // TRADE, CREDIT, HK or KOUBEI; empty: any
+	Events  []string `yaml:"events,omitempty"`  // types, see EventTypes; empty: all
+	If      []string `yaml:"if,omitempty"`      // what must all hold, see Conditions
+	Call    string   `yaml:"call,omitempty"`    // a method, see Calls
+	Status  string   `yaml:"status,omitempty"`  // of the two syncs; empty: as the event gives it
+	Skip    string   `yaml:"skip,omitempty"`    // instead of a call: the reason, for the journal
 }
 
 // Methods that a [Row] may call.

@@ -32,11 +32,11 @@ const (
 
 // App is one Alipay app: gateway, keys, limits and breaker, shared by its accounts.
 type App struct {
-	Kind        Kind        `yaml:"kind"`
-	Environment Environment `yaml:"environment"`
-	URL         string      `yaml:"url"`
-	AppID       string      `yaml:"app_id,omitempty"`    // openapi
-	ClientID    string      `yaml:"client_id,omitempty"` // alipayhk
+	Kind        Kind        `yaml:"kind"`                // openapi (the classic gateway) or alipayhk
+	Environment Environment `yaml:"environment"`         // production, sandbox or simulator; stands in every output
+	URL         string      `yaml:"url"`                 // of the gateway; production takes Alipay's own and trusted_hosts
+	AppID       string      `yaml:"app_id,omitempty"`    // openapi: the number of the app at Alipay, required there
+	ClientID    string      `yaml:"client_id,omitempty"` // alipayhk: the Client-Id that AlipayHK gave, required there
 
 	PrivateKeyFile      SecretFile      `yaml:"private_key_file,omitempty"`       // ours
 	PrivateKeyURI       string          `yaml:"private_key_uri,omitempty"`        // ours, if it is elsewhere: vault://host:8200/mount/key
@@ -47,10 +47,11 @@ type App struct {
 	CAFile              File            `yaml:"ca_file,omitempty"`                // roots instead of the system's
 
 	// openapi only: certificates, coding and changes of keys.
-	Mode               Mode        `yaml:"mode,omitempty"`                  // [key]
-	AppCertFile        File        `yaml:"app_cert_file,omitempty"`         // mode certificate, as the next two
-	AlipayCertFile     File        `yaml:"alipay_cert_file,omitempty"`      //
-	AlipayRootCertFile File        `yaml:"alipay_root_cert_file,omitempty"` //
+
+	Mode               Mode        `yaml:"mode,omitempty"`                  // key (public keys) or certificate [key]
+	AppCertFile        File        `yaml:"app_cert_file,omitempty"`         // mode certificate: the app's certificate
+	AlipayCertFile     File        `yaml:"alipay_cert_file,omitempty"`      // mode certificate: Alipay's certificate
+	AlipayRootCertFile File        `yaml:"alipay_root_cert_file,omitempty"` // mode certificate: Alipay's root certificates
 	Charset            string      `yaml:"charset,omitempty"`               // utf-8, gbk or gb2312 [utf-8]
 	SignType           string      `yaml:"sign_type,omitempty"`             // RSA2 or RSA, which needs allow_weak [RSA2]
 	AllowWeak          bool        `yaml:"allow_weak,omitempty"`            // permits RSA (SHA-1) and keys below 2048 bits
@@ -60,6 +61,7 @@ type App struct {
 	MoreAlipayKeys     []AlipayKey `yaml:"more_alipay_keys,omitempty"`      // mode key: trusted besides
 
 	// alipayhk only: what the gateway's pages leave open.
+
 	PlatformECKeys map[string]File   `yaml:"platform_ec_keys,omitempty"` // theirs for ECC224, by version
 	ECC            ECC               `yaml:"ecc,omitempty"`              // what ECC224 means
 	Algorithm      string            `yaml:"algorithm,omitempty"`        // in our Signature header [RSA256 or ECC224, by our key]
@@ -78,7 +80,7 @@ type App struct {
 	InFlight       int           `yaml:"in_flight"`       // attempts at a time
 	Rate           float64       `yaml:"rate"`            // attempts that begin per second; 0: no limit
 	Burst          int           `yaml:"burst"`           // attempts that may begin at once under rate
-	ConnectTimeout time.Duration `yaml:"connect_timeout"` //
+	ConnectTimeout time.Duration `yaml:"connect_timeout"` // of a connection to the gateway, with TLS
 	Timeout        time.Duration `yaml:"timeout"`         // of one attempt [openapi 15s, alipayhk 8s]
 	IdleTimeout    time.Duration `yaml:"idle_timeout"`    // of a connection; below the time after which gateways reset
 	HTTP2          bool          `yaml:"http2,omitempty"` // offers HTTP/2 beside HTTP/1.1
@@ -95,7 +97,7 @@ func (a *App) defaults() {
 // AlipayKey is a public key of Alipay's that is trusted besides the first, for the time of a
 // change.
 type AlipayKey struct {
-	File  File   `yaml:"file"`
+	File  File   `yaml:"file"`            // the public key
 	Until string `yaml:"until,omitempty"` // a time (RFC 3339); empty: no end is known
 }
 
@@ -135,9 +137,9 @@ func (a *App) completeOpenAPI(fs *findings, path string) {
 
 // Limits bound the queries of an app, so that they stay below live traffic.
 type Limits struct {
-	InFlight int     `yaml:"in_flight"` // [an eighth of the app's]
+	InFlight int     `yaml:"in_flight"` // attempts at a time [an eighth of the app's]
 	Rate     float64 `yaml:"rate"`      // per second; 0: no limit
-	Burst    int     `yaml:"burst"`
+	Burst    int     `yaml:"burst"`     // attempts that may begin at once under rate
 }
 
 func (l *Limits) defaults() { l.Burst = 1 }
@@ -163,13 +165,13 @@ func (b *Breaker) defaults() {
 // Retry says how often and how long a call is tried. Pauses double up to their maximum, with
 // full jitter.
 type Retry struct {
-	BackOff             time.Duration `yaml:"back_off"`
-	BackOffMax          time.Duration `yaml:"back_off_max"`
-	ThrottledBackOff    time.Duration `yaml:"throttled_back_off"` // where Alipay says that we ask too often
-	ThrottledBackOffMax time.Duration `yaml:"throttled_back_off_max"`
-	MinAttempts         int           `yaml:"min_attempts"`    // both must be reached
-	MaxTrying           time.Duration `yaml:"max_trying"`      // before an event is given up
-	NotFoundPause       time.Duration `yaml:"not_found_pause"` // between two answers that say "no such trade"
+	BackOff             time.Duration `yaml:"back_off"`               // first pause, doubled each time
+	BackOffMax          time.Duration `yaml:"back_off_max"`           // longest pause
+	ThrottledBackOff    time.Duration `yaml:"throttled_back_off"`     // where Alipay says that we ask too often
+	ThrottledBackOffMax time.Duration `yaml:"throttled_back_off_max"` // longest pause there
+	MinAttempts         int           `yaml:"min_attempts"`           // both must be reached
+	MaxTrying           time.Duration `yaml:"max_trying"`             // before an event is given up
+	NotFoundPause       time.Duration `yaml:"not_found_pause"`        // between two answers that say "no such trade"
 }
 
 func (r *Retry) defaults() {

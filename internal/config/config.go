@@ -17,8 +17,8 @@ type Config struct {
 	Kafka        Kafka              `yaml:"kafka"`
 	Registry     Registry           `yaml:"registry"`
 	Topics       Topics             `yaml:"topics"`
-	Apps         map[string]App     `yaml:"apps"`                    // by name
-	Accounts     map[string]Account `yaml:"accounts"`                // by the name that events carry
+	Apps         map[string]App     `yaml:"apps"`                    // Alipay apps by name
+	Accounts     map[string]Account `yaml:"accounts"`                // merchants by the name that events carry
 	TrustedHosts []string           `yaml:"trusted_hosts,omitempty"` // gateways besides Alipay's own that a production app may use
 	Privacy      Privacy            `yaml:"privacy,omitempty"`
 	Delivery     Delivery           `yaml:"delivery"`
@@ -42,11 +42,11 @@ type Kafka struct {
 	// Slot names this process among those of its group, the same after a restart: transactional
 	// ids are made of it. Default: the host's name.
 	Slot               string        `yaml:"slot"`
-	SessionTimeout     time.Duration `yaml:"session_timeout"`
-	Heartbeat          time.Duration `yaml:"heartbeat"`
-	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`
-	TransactionTimeout time.Duration `yaml:"transaction_timeout"`
-	Headers            []string      `yaml:"headers,omitempty"` // of input records that outputs keep
+	SessionTimeout     time.Duration `yaml:"session_timeout"`     // without a heartbeat for so long, the group gives our partitions to others
+	Heartbeat          time.Duration `yaml:"heartbeat"`           // between two heartbeats; at most half of session_timeout
+	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`   // that a rebalance waits for its members
+	TransactionTimeout time.Duration `yaml:"transaction_timeout"` // after which the broker aborts what a dead process left
+	Headers            []string      `yaml:"headers,omitempty"`   // of input records that outputs keep
 }
 
 func (k *Kafka) defaults() {
@@ -62,28 +62,26 @@ func (k Kafka) QueriesGroup() string { return k.Group + "-queries" }
 // Registry says where schemas come from: a registry with Confluent's API, or a folder. Its
 // files are read again for each new connection, passwords and tokens for each request.
 type Registry struct {
-	URL          string     `yaml:"url,omitempty"`
-	User         string     `yaml:"user,omitempty"` // basic authentication, with PasswordFile
-	PasswordFile SecretFile `yaml:"password_file,omitempty"`
-	TokenFile    SecretFile `yaml:"token_file,omitempty"` // bearer token instead
-	CAFile       File       `yaml:"ca_file,omitempty"`    // roots instead of the system's
-	CertFile     File       `yaml:"cert_file,omitempty"`  // ours with its chain, for a registry that asks for one
-	KeyFile      SecretFile `yaml:"key_file,omitempty"`   // of cert_file
-	Folder       string     `yaml:"folder,omitempty"`     // with ids.json; no registry is asked
+	URL          string     `yaml:"url,omitempty"`           // a schema registry with Confluent's API; https, or http on this machine
+	User         string     `yaml:"user,omitempty"`          // basic authentication, with PasswordFile
+	PasswordFile SecretFile `yaml:"password_file,omitempty"` // the password of user
+	TokenFile    SecretFile `yaml:"token_file,omitempty"`    // bearer token instead
+	CAFile       File       `yaml:"ca_file,omitempty"`       // roots instead of the system's
+	CertFile     File       `yaml:"cert_file,omitempty"`     // ours with its chain, for a registry that asks for one
+	KeyFile      SecretFile `yaml:"key_file,omitempty"`      // of cert_file
+	Folder       string     `yaml:"folder,omitempty"`        // with ids.json; no registry is asked
 }
 
 // Topics names every topic, and who may use which account.
 type Topics struct {
 	Inputs       []Input `yaml:"inputs"`
 	Queries      []Input `yaml:"queries,omitempty"` // events that only ask, handled below live traffic
-	Results      string  `yaml:"results"`
-	Snapshots    string  `yaml:"snapshots"`
-	Observations string  `yaml:"observations"`
-	Journal      string  `yaml:"journal"`
-	// Partitions and Replication are for topics that `topics create` makes; replication 0 is
-	// the cluster's default.
-	Partitions  int `yaml:"partitions"`
-	Replication int `yaml:"replication"`
+	Results      string  `yaml:"results"`           // one CallResult per event
+	Snapshots    string  `yaml:"snapshots"`         // trades as Alipay shows them
+	Observations string  `yaml:"observations"`      // internal: what results and snapshots say of a trade
+	Journal      string  `yaml:"journal"`           // internal: skipped offsets with reasons
+	Partitions   int     `yaml:"partitions"`        // of topics that `topics create` makes
+	Replication  int     `yaml:"replication"`       // of topics that `topics create` makes; 0 is the cluster's default
 }
 
 func (t *Topics) defaults() {
@@ -96,15 +94,15 @@ func (t *Topics) defaults() {
 // Input is one input topic. The topic is the only identity that a record has, so it says which
 // accounts its events may name (security K1).
 type Input struct {
-	Name           string   `yaml:"name"`
-	Accounts       []string `yaml:"accounts"`
+	Name           string   `yaml:"name"`                      // of the topic [order-events, and alipay-queries for queries]
+	Accounts       []string `yaml:"accounts"`                  // that events of this topic may name; no wildcard
 	DefaultAccount string   `yaml:"default_account,omitempty"` // of events that name none
 	DeadLetters    string   `yaml:"dead_letters"`              // default: <name>.dlq
 }
 
 // Delivery are the engine's figures (DESIGN.md, "Figures").
 type Delivery struct {
-	SettleEvery time.Duration `yaml:"settle_every"`
+	SettleEvery time.Duration `yaml:"settle_every"` // between two transactions of outcomes
 	SettleCount int           `yaml:"settle_count"` // outcomes of one transaction at most
 	MaxBytes    Bytes         `yaml:"max_bytes"`    // of records held in memory
 	MaxRecord   Bytes         `yaml:"max_record"`   // a larger one is refused
@@ -124,9 +122,9 @@ func (d *Delivery) defaults() {
 // Telemetry says where spans and logs go.
 type Telemetry struct {
 	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of an OTLP/HTTP collector; empty: no spans leave
-	ServiceName  string `yaml:"service_name"`
-	LogLevel     string `yaml:"log_level"`  // debug, info, warn or error
-	LogFormat    string `yaml:"log_format"` // text or json
+	ServiceName  string `yaml:"service_name"`            // service.name of spans
+	LogLevel     string `yaml:"log_level"`               // debug, info, warn or error
+	LogFormat    string `yaml:"log_format"`              // text or json
 }
 
 func (t *Telemetry) defaults() {

@@ -22,7 +22,7 @@ type ECC struct {
 
 // Encrypt says how bodies are encrypted (AlipayHK Synchronize Order, "Encrypt").
 type Encrypt struct {
-	Enabled      bool                  `yaml:"enabled,omitempty"`
+	Enabled      bool                  `yaml:"enabled,omitempty"`       // encrypts what we send, and wants answers so
 	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"` // to encrypt to, by version [the app's platform_keys]
 	KeyVersion   string                `yaml:"key_version,omitempty"`   // the one to use [the newest]
 	OurKeys      map[string]SecretFile `yaml:"our_keys,omitempty"`      // private keys to decrypt answers with, by version

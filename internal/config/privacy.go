@@ -12,7 +12,7 @@ type Privacy struct {
 	// KeyFile holds a key of at least 32 characters, one for the installation. With it personal
 	// values become masks, the same for the same person in all outputs.
 	KeyFile SecretFile `yaml:"key_file,omitempty"`
-	// Clear lists, by topic, the fields that are shown as they are.
+	// Clear lists, by topic, the fields that are shown as they are. See MaskedFields.
 	Clear map[string][]string `yaml:"clear,omitempty"`
 }
 

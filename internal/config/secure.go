@@ -3,7 +3,7 @@ package config
 // TLS says how brokers are spoken to. Its files are read again for each new connection, so
 // that rotated ones need no restart.
 type TLS struct {
-	Enabled    bool       `yaml:"enabled"`
+	Enabled    bool       `yaml:"enabled"`               // speaks TLS to the brokers
 	CAFile     File       `yaml:"ca_file,omitempty"`     // roots instead of the system's
 	CertFile   File       `yaml:"cert_file,omitempty"`   // ours with its chain, for brokers that ask for one
 	KeyFile    SecretFile `yaml:"key_file,omitempty"`    // of cert_file
@@ -24,18 +24,16 @@ const (
 // SASL says who the bridge is to the brokers. Its files are read again for each
 // authentication.
 type SASL struct {
-	Mechanism    string     `yaml:"mechanism,omitempty"` // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: none
-	User         string     `yaml:"user,omitempty"`      // PLAIN and SCRAM, as the next
-	PasswordFile SecretFile `yaml:"password_file,omitempty"`
+	Mechanism    string     `yaml:"mechanism,omitempty"`     // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: none
+	User         string     `yaml:"user,omitempty"`          // PLAIN and SCRAM, as the next
+	PasswordFile SecretFile `yaml:"password_file,omitempty"` // the password of user
 
-	// OAUTHBEARER only: a file that something else keeps fresh, or client credentials
-	// (RFC 6749, 4.4).
-	TokenFile        SecretFile `yaml:"token_file,omitempty"`
-	TokenURL         string     `yaml:"token_url,omitempty"`
-	TokenCAFile      File       `yaml:"token_ca_file,omitempty"` // roots for token_url instead of the system's
-	ClientID         string     `yaml:"client_id,omitempty"`
-	ClientSecretFile SecretFile `yaml:"client_secret_file,omitempty"`
-	Scope            string     `yaml:"scope,omitempty"`
+	TokenFile        SecretFile `yaml:"token_file,omitempty"`         // OAUTHBEARER: a token that something else keeps fresh, instead of client credentials
+	TokenURL         string     `yaml:"token_url,omitempty"`          // endpoint of client credentials (RFC 6749, 4.4)
+	TokenCAFile      File       `yaml:"token_ca_file,omitempty"`      // roots for token_url instead of the system's
+	ClientID         string     `yaml:"client_id,omitempty"`          // of client credentials
+	ClientSecretFile SecretFile `yaml:"client_secret_file,omitempty"` // of client credentials
+	Scope            string     `yaml:"scope,omitempty"`              // of client credentials, if the endpoint wants one
 	// Extensions go with the token (RFC 7628), for brokers that want a name of a cluster or pool.
 	Extensions map[string]string `yaml:"extensions,omitempty"`
 }
