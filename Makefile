@@ -30,7 +30,7 @@ lint:
 
 ## check: what must be green before a commit
 check: fmt lint race
-	go test -tags vault -run Vault ./internal/alipay
+	go test -tags vault -run Vault ./internal/alipay ./cmd/bridge
 
 ## fuzz: every fuzz target for FUZZ each (60s, or a count such as 10000x)
 fuzz:
@@ -39,8 +39,11 @@ fuzz:
 	    echo "== $$dir $$target" ; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -fuzzminimizetime 10x ; \
 	  done ; done
 
-## bench: the bridge against a naive loop, in one run; what the simulator costs beside it
+## bench: a call against its bare cryptography, the scanner against encoding/json, the checks of
+## an event; the bridge against a naive loop, and what the simulator costs beside it
 bench:
+	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay
+	go test -run ^$$ -bench ^BenchmarkK3 -benchtime 300x ./internal/order
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 
 ## integration: the main job on a real Kafka and a real registry
