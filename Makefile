@@ -40,10 +40,11 @@ fuzz:
 	  done ; done
 
 ## bench: a call against its bare cryptography, the scanner against encoding/json, the checks of
-## an event; the bridge against a naive loop, and what the simulator costs beside it
+## an event (K5 counts twice: it is decoded twice), schemas a version apart; the bridge against a
+## naive loop, and what the simulator costs beside it
 bench:
 	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay
-	go test -run ^$$ -bench ^BenchmarkK3 -benchtime 300x ./internal/order
+	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/consume
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 
 ## integration: the main job on a real Kafka and a real registry

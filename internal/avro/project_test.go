@@ -192,44 +192,13 @@ func oneVersionApart(t testing.TB) string {
 	return string(mustJSON(schema))
 }
 
+// sampleEvent has no part twice: encoding turns a record's parts into what goavro takes, in place.
 func sampleEvent() map[string]any {
-	money := map[string]any{"minor": int64(8888), "currency": "CNY"}
-	item := map[string]any{"goods_id": "apple-01", "name": "ipad", "quantity": int64(1), "price": money}
+	money := func() map[string]any { return map[string]any{"minor": int64(8888), "currency": "CNY"} }
+	item := func() any {
+		return map[string]any{"goods_id": "apple-01", "name": "ipad", "quantity": int64(1), "price": money()}
+	}
 	return map[string]any{"event_id": "0d1c7f2e-1111-4222-8333-444455556666", "event_type": "CREATED", "occurred_at": time.UnixMilli(1700000000123),
-		"order_no": "o_1", "total": money, "subject": "Iphone6 16G", "buyer_user_id": "2088102146225135", "items": []any{item, item, item},
+		"order_no": "o_1", "total": money(), "subject": "Iphone6 16G", "buyer_user_id": "2088102146225135", "items": []any{item(), item(), item()},
 		"receiver": map[string]any{"name": "Zhang", "address": "road 1", "mobile": "1", "zip": "2", "division_code": "3"}}
-}
-
-func BenchmarkDecode(b *testing.B) {
-	reader := avro.MustCodec(schemas.OrderEvent)
-	for _, writer := range []struct{ name, schema string }{{"same schema", schemas.OrderEvent}, {"one version apart", oneVersionApart(b)}} {
-		b.Run(writer.name, func(b *testing.B) {
-			c := avro.MustCodec(writer.schema)
-			value, err := c.Encode(nil, sampleEvent())
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.DecodeAs(reader, value); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// What reading checks of each record besides decoding it (security K5).
-func BenchmarkK5_Verify(b *testing.B) {
-	c := avro.MustCodec(schemas.OrderEvent)
-	value, err := c.Encode(nil, sampleEvent())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := c.Verify(value); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -1,6 +1,13 @@
 package consume
 
-import "strings"
+import (
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/order"
+)
 
 // StartOrder queues a lane for each key, of the topic before its dash, and returns the keys in
 // the order in which a pool of one starts them.
@@ -20,4 +27,10 @@ func StartOrder(keys []string) []string {
 		l.release(started[0], true)
 	}
 	return out
+}
+
+// Judge makes the checks of an event that need neither its bytes nor its plan.
+func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, now time.Time) bool {
+	_, reason := h.account(in.Topic, account)
+	return reason == "" && !h.floods.over(lane, in, now) && !at.After(now.Add(maxAhead))
 }
