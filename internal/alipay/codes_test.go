@@ -1,9 +1,11 @@
 package alipay_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -129,6 +131,52 @@ func TestCodeTable(t *testing.T) {
 		}
 	}
 	t.Logf("openapi/errors.json: %d rows, %d calls", len(v.Codes), calls)
+}
+
+// codeRow is a row of testdata/codes.json: the codes of the documents that no vector has.
+type codeRow struct {
+	Method  alipay.Method // * is any of the classic gateway
+	Code    string        // of AlipayHK: resultStatus
+	SubCode string        `json:"sub_code"`
+	Class   string
+	Source  string
+}
+
+// TestEveryCodeHasItsClassFromASource: each row maps to its class, and no code in the program's
+// tables is without a row here or in the vectors.
+func TestEveryCodeHasItsClassFromASource(t *testing.T) {
+	rows, vectors := load[[]codeRow](t, "codes.json"), load[errorTable](t, "openapi/errors.json")
+	sourced := map[string]bool{}
+	for _, r := range rows {
+		sourced[string(r.Method)+" "+strings.TrimPrefix(r.SubCode, "isv.")] = r.Source != ""
+		if r.Method == alipay.MethodHKOrderSync {
+			body := fmt.Sprintf(`{"result":{"resultCode":%q,"resultStatus":%q},"orderId":"1"}`, r.SubCode, r.Code)
+			_, err := hkApp(t, hkSigned(t, 200, body, "valid", hkNow)).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+			if got := alipay.ClassOf(err).String(); got != r.Class {
+				t.Errorf("%s %s: class %s, want %s (%s)", r.Code, r.SubCode, got, r.Class, r.Source)
+			}
+			continue
+		}
+		for _, m := range vectors.methods(r.Method) {
+			if got := answered(t, m, r.Code, r.SubCode).Class.String(); got != r.Class {
+				t.Errorf("%s %s %s: class %s, want %s (%s)", m, r.Code, r.SubCode, got, r.Class, r.Source)
+			}
+		}
+	}
+	for _, c := range vectors.Codes {
+		if c.SubCode != nil {
+			sourced[string(c.Method)+" "+strings.TrimPrefix(*c.SubCode, "isv.")] = c.Origin != ""
+		}
+	}
+	known := 0
+	for method, codes := range alipay.KnownCodes() {
+		for _, code := range codes {
+			if known++; !sourced[string(cmp.Or(method, "*"))+" "+code] {
+				t.Errorf("%s %s: no row says where its class comes from", method, code)
+			}
+		}
+	}
+	t.Logf("codes.json: %d rows; %d codes known, each with its source", len(rows), known)
 }
 
 // TestUnknownCodes: the defaults of the vectors. An unknown refusal of a business (40004) is by
