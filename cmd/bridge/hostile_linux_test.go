@@ -14,10 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -40,10 +38,7 @@ func TestHostileChild(t *testing.T) {
 	if file == "" {
 		return
 	}
-	limit := syscall.Rlimit{Cur: childLimit, Max: childLimit}
-	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
-		t.Fatal(err)
-	}
+	limitChild(t)
 	c := rootCommand()
 	c.SetArgs([]string{"run", "-c", file})
 	t.Fatal("run ended: ", c.ExecuteContext(context.Background()))
@@ -194,9 +189,7 @@ func (b *besieged) alive() {
 func (b *besieged) resident() {
 	b.t.Helper()
 	b.alive()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.child.Process.Pid))
-	try(b.t, err)
-	n, _ := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)[1]))
+	n := residentPeak(b.t, strconv.Itoa(b.child.Process.Pid))
 	if n > childResident || n == 0 {
 		b.t.Errorf("%d MiB resident, want at most %d", n>>10, childResident>>10)
 	}

@@ -177,10 +177,7 @@ func TestK6Child(t *testing.T) {
 	if from == "" {
 		return
 	}
-	limit := syscall.Rlimit{Cur: childLimit, Max: childLimit}
-	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
-		t.Fatal(err)
-	}
+	limitChild(t)
 	want, _ := strconv.Atoi(os.Getenv(fetchUpTo))
 	opts, err := fetchLimits()
 	if err != nil {
@@ -191,7 +188,7 @@ func TestK6Child(t *testing.T) {
 		t.Fatal(err)
 	}
 	read, stopped := pollAll(t.Context(), cl, want)
-	fmt.Printf("read=%d stopped=%t resident=%d\n", read, stopped, residentPeak(t))
+	fmt.Printf("read=%d stopped=%t resident=%d\n", read, stopped, residentPeak(t, "self"))
 	os.Exit(0)
 }
 
@@ -214,9 +211,19 @@ func pollAll(ctx context.Context, cl *kgo.Client, want int) (read int, stopped b
 	return read, stopped
 }
 
-func residentPeak(t *testing.T) int {
+// limitChild bounds the memory that the kernel gives this process.
+func limitChild(t *testing.T) {
 	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
+	limit := syscall.Rlimit{Cur: childLimit, Max: childLimit}
+	if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// residentPeak is the most memory that a process ever had resident, in KiB.
+func residentPeak(t *testing.T, process string) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/" + process + "/status")
 	if err != nil {
 		t.Fatal(err)
 	}
