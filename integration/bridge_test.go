@@ -52,6 +52,7 @@ type town struct {
 	codec    *order.Codec
 	kafka    []kgo.Opt // how the test itself reaches the broker
 	security string    // settings of kafka for the bridge to reach it
+	notes    []string  // of the last check
 }
 
 func newTown(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *town {

@@ -30,7 +30,8 @@ func (f *fortress) script(t *testing.T, args ...string) {
 	}
 }
 
-// check runs bridge check and returns its findings, one a line, and its exit code.
+// check runs bridge check and returns its findings, one a line, and its exit code. Its notes go
+// to tw.notes.
 func (tw *town) check(more ...string) (lines []string, code int) {
 	tw.t.Helper()
 	path, err := binary()
@@ -43,8 +44,11 @@ func (tw *town) check(more ...string) (lines []string, code int) {
 	if err != nil && !errors.As(err, &exit) {
 		tw.t.Fatalf("check: %v\n%s", err, stderr.String())
 	}
+	tw.notes = nil
 	for line := range strings.Lines(string(out)) {
-		if !strings.HasPrefix(line, "note: ") {
+		if note, is := strings.CutPrefix(line, "note: "); is {
+			tw.notes = append(tw.notes, note)
+		} else {
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}
@@ -140,7 +144,36 @@ func TestSecuredBroker(t *testing.T) {
 	if lines, code := tw.check(); code != 0 {
 		t.Errorf("with all ACLs again: exit %d:\n%s", code, strings.Join(lines, "\n"))
 	}
+	tw.others(f, adm)
 	tw.otherWaysIn(f, gateway)
+}
+
+// others: whoever may see the ACLs is told who else may write the outputs, by whatever pattern.
+func (tw *town) others(f *fortress, adm *kadm.Client) {
+	t := tw.t
+	t.Helper()
+	create := func(principal string, pattern kadm.ACLPattern, op kadm.ACLOperation, of func(*kadm.ACLBuilder) *kadm.ACLBuilder) {
+		created, err := adm.CreateACLs(t.Context(), of(kadm.NewACLs().Allow(principal).AllowHosts("*").ResourcePatternType(pattern).Operations(op)))
+		must(t, err)
+		must(t, created[0].Err)
+	}
+	create("User:bridge", kadm.ACLPatternLiteral, kadm.OpDescribe, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Clusters() })
+	create("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Topics("*") })
+	create("User:*", kadm.ACLPatternPrefixed, kadm.OpAll, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.TransactionalIDs(tw.prefix) })
+	lines, code := tw.check()
+	want := "everybody is allowed ALL on transactional-id " + tw.prefix + "*; kafka-acls.sh"
+	if code != 3 || len(lines) != 1 || !strings.HasPrefix(lines[0], want) {
+		t.Errorf("exit %d, found\n%s\nwant\n%s", code, strings.Join(lines, "\n"), want)
+	}
+	if notes := strings.Join(tw.notes, "\n"); !strings.Contains(notes, "User:shop is allowed WRITE on topic *") {
+		t.Errorf("notes:\n%s", notes)
+	}
+	// What check prints takes it away.
+	words := strings.Fields(strings.ReplaceAll(lines[0], "'", ""))
+	f.script(t, append([]string{"tool", "acls", "--force"}, words[slices.Index(words, "--remove"):]...)...)
+	if lines, code := tw.check(); code != 0 {
+		t.Errorf("without it: exit %d:\n%s", code, strings.Join(lines, "\n"))
+	}
 }
 
 // takeAway takes an ACL away, wants check to name it and nothing else, and gives it back.

@@ -42,6 +42,7 @@ func (c *checker) kafka(ctx context.Context) {
 	}
 	topics := c.describe(ctx, adm)
 	c.acls(ctx, cl, topics)
+	c.others(ctx, adm)
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
 	c.start(ctx, adm)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -116,8 +117,8 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 	g := newGuarded(t)
 	f := g.check(t)
 	wantFound(t, f)
-	if len(f.Notes) != 2 {
-		t.Errorf("notes = %q, want one for topics and one for brokers", f.Notes)
+	if len(f.Notes) != 3 {
+		t.Errorf("notes = %q, want one for others, one for topics and one for brokers", f.Notes)
 	}
 	g.takeEach(t)
 	// What may be seen may still not be used. Groups are left to the real broker: kfake asks
@@ -143,6 +144,70 @@ func (g *guarded) takeEach(t *testing.T) {
 		wantFound(t, g.check(t), a.String()+" is not allowed; "+a.command(g.cfg, ""))
 		_, err = g.admin.CreateACLs(t.Context(), builder(a))
 		mustDo(t, err)
+	}
+}
+
+// TestC1_WhoElseMayWrite: what everybody may do with what is ours is a finding, what a named
+// principal may do a note. Reading our outputs is neither. Prefixes and wildcards are left to
+// the real broker: kfake matches names alone.
+func TestC1_WhoElseMayWrite(t *testing.T) {
+	g := newGuarded(t)
+	allow := func(principal string, pattern kadm.ACLPattern, op kadm.ACLOperation) *kadm.ACLBuilder {
+		return kadm.NewACLs().Allow(principal).AllowHosts().ResourcePatternType(pattern).Operations(op)
+	}
+	_, err := g.admin.CreateACLs(t.Context(), allow("User:bridge", kadm.ACLPatternLiteral, kadm.OpDescribe).Clusters())
+	mustDo(t, err)
+	quiet := g.check(t)
+	wantFound(t, quiet)
+	for _, tt := range []struct {
+		acl         *kadm.ACLBuilder
+		found, note string
+	}{
+		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpRead).Topics("alipay-results"), "", ""},
+		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite).Topics("order-events"), "", ""}, // a producer
+		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpAll).Topics("bridge-journal"), "", "User:shop is allowed ALL on topic bridge-journal"},
+		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpRead).Groups("alipay-kafka-bridge"), "", "READ on group alipay-kafka-bridge"},
+		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).Topics("alipay-results"), "everybody is allowed WRITE on topic alipay-results; kafka-acls.sh", ""},
+		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).TransactionalIDs("alipay-kafka-bridge-s"), "everybody is allowed WRITE on transactional-id alipay-kafka-bridge-s;", ""},
+	} {
+		_, err := g.admin.CreateACLs(t.Context(), tt.acl)
+		mustDo(t, err)
+		f := g.check(t)
+		if tt.found == "" {
+			wantFound(t, f)
+		} else if !strings.Contains(f.text(), tt.found) {
+			t.Errorf("no finding says %q:\n%s", tt.found, f.text())
+		}
+		if notes := strings.Join(f.Notes, "\n"); tt.note == "" && notes != strings.Join(quiet.Notes, "\n") || !strings.Contains(notes, tt.note) {
+			t.Errorf("notes = %s, want %q", notes, tt.note)
+		}
+		_, err = g.admin.DeleteACLs(t.Context(), tt.acl)
+		mustDo(t, err)
+	}
+}
+
+// TestC1_NoAuthorizer: Kafka's default lets everybody write everything. Where money is real that
+// is a finding.
+func TestC1_NoAuthorizer(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	mustDo(t, err)
+	defer cluster.Close()
+	cluster.ControlKey(int16(kmsg.DescribeACLs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeACLsResponse)
+		resp.ErrorCode = kerr.SecurityDisabled.Code
+		return resp, nil, true
+	})
+	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	for environment, want := range map[config.Environment]bool{config.Production: true, config.Simulator: false} {
+		app := cfg.Apps["main"]
+		app.Environment = environment
+		cfg.Apps["main"] = app
+		c := &checker{cfg: cfg}
+		c.kafka(t.Context())
+		if got := strings.Contains(c.text(), "the cluster has no authorizer: whoever reaches it may write results; set"); got != want {
+			t.Errorf("%s: found = %v, want %v:\n%s", environment, got, want, c.text())
+		}
 	}
 }
 

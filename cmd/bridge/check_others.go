@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// everybody is Kafka's principal of an ACL for all.
+const everybody = "User:*"
+
+// others tells who else may write our outputs, or use our groups and transactional ids: one
+// grant too wide forges results (security C1). That everybody may is a finding; whom the
+// operator named is a note.
+func (c *checker) others(ctx context.Context, adm *kadm.Client) {
+	described, err := adm.DescribeACLs(ctx, c.ours())
+	for _, d := range described {
+		err = errors.Join(err, d.Err)
+	}
+	switch {
+	case errors.Is(err, kerr.SecurityDisabled):
+		if c.production() {
+			c.add(partACLs, "the cluster has no authorizer: whoever reaches it may write results", "set authorizer.class.name on the brokers, and allow what bridge check --acls prints")
+		}
+		return
+	case errors.Is(err, kerr.ClusterAuthorizationFailed):
+		c.note("who else may write the outputs was not looked at: this principal may not Describe the cluster")
+		return
+	case err != nil:
+		c.add(partACLs, "list of ACLs: "+err.Error(), "look at the brokers")
+		return
+	}
+	named := map[string][]string{}
+	for _, d := range described {
+		for _, a := range d.Described {
+			switch {
+			case !powerful(a) || a.Principal == principalOf(c.cfg, c.principal):
+			case a.Principal == everybody:
+				c.add(partACLs, "everybody is allowed "+grant(a), fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --command-config admin.properties --remove --allow-principal '%s' --operation %s --resource-pattern-type %s --%s %s",
+					c.cfg.Kafka.Brokers[0], everybody, a.Operation, strings.ToLower(a.Pattern.String()), strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), quoted(a.Name)))
+			case !slices.Contains(named[a.Principal], grant(a)):
+				named[a.Principal] = append(named[a.Principal], grant(a))
+			}
+		}
+	}
+	for _, principal := range slices.Sorted(maps.Keys(named)) {
+		c.note("%s is allowed %s", principal, strings.Join(named[principal], ", "))
+	}
+}
+
+// ours selects every ACL that allows something on what is the bridge's alone.
+func (c *checker) ours() *kadm.ACLBuilder {
+	names := map[string][]string{}
+	for _, a := range neededACLs(c.cfg) {
+		if a.Resource != aclTopic || a.Operation == aclWrite {
+			names[a.Resource] = append(names[a.Resource], a.Name)
+		}
+	}
+	return kadm.NewACLs().Topics(names[aclTopic]...).Groups(names[aclGroup]...).TransactionalIDs(names[aclTransaction]...).
+		ResourcePatternType(kadm.ACLPatternMatch).Allow().AllowHosts().Operations(kadm.OpAny)
+}
+
+// powerful says whether an ACL lets somebody do what the bridge alone should do.
+func powerful(a kadm.DescribedACL) bool {
+	switch a.Operation {
+	case kadm.OpAll, kadm.OpWrite, kadm.OpDelete, kadm.OpAlter, kadm.OpAlterConfigs:
+		return true
+	case kadm.OpRead: // of a group is to move its offsets
+		return a.Type == kmsg.ACLResourceTypeGroup
+	}
+	return false
+}
+
+// grant is an ACL in words.
+func grant(a kadm.DescribedACL) string {
+	s := fmt.Sprintf("%s on %s %s", a.Operation, strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), a.Name)
+	if a.Pattern == kadm.ACLPatternPrefixed {
+		s += "*"
+	}
+	return s
+}
