@@ -39,8 +39,9 @@ var (
 
 // job is the whole service inside a synctest bubble: only Kafka's and Alipay's servers are fakes.
 type job struct {
-	stage *stage
-	spans *tracetest.InMemoryExporter
+	stage   *stage
+	spans   *tracetest.InMemoryExporter
+	results []order.Result // of run
 }
 
 func newJob(t *testing.T, seed uint64, faults ...simulator.Fault) *job {
@@ -116,6 +117,7 @@ func (j *job) run(t *testing.T) *report {
 	stop()
 	try(t, <-ended)
 	try(t, c.rest(t.Context()))
+	j.results = c.results
 	return newReport(j.stage, c)
 }
 
