@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,8 +30,34 @@ func StartOrder(keys []string) []string {
 	return out
 }
 
+// StartedBeside says how many lanes of another topic start when one topic's handlings fill a
+// pool of this size and do not end.
+func StartedBeside(size, waiting int) int {
+	l := newLanes(func(string) int { return size })
+	flood, quiet := &partition{topicPartition: topicPartition{topic: "flood"}}, &partition{topicPartition: topicPartition{topic: "quiet"}}
+	for i := range 2 * size {
+		l.push(&item{part: flood, task: Task{Key: fmt.Sprint("flood", i)}})
+	}
+	l.start()
+	for i := range waiting {
+		l.push(&item{part: quiet, task: Task{Key: fmt.Sprint("quiet", i)}})
+	}
+	return len(l.start())
+}
+
+// StartedInAnotherPool says whether a lane starts whose head was dropped for one of another pool.
+func StartedInAnotherPool() bool {
+	l := newLanes(func(string) int { return 10 })
+	gone, kept := &partition{topicPartition: topicPartition{topic: "a"}}, &partition{topicPartition: topicPartition{topic: "b"}}
+	l.pool(&item{task: Task{Pool: "B"}})
+	l.push(&item{part: gone, task: Task{Key: "k", Pool: "A"}})
+	l.push(&item{part: kept, task: Task{Key: "k", Pool: "B"}})
+	l.drop(gone)
+	return len(l.start()) == 1
+}
+
 // Judge makes the checks of an event that need neither its bytes nor its plan.
 func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, now time.Time) bool {
-	_, reason := h.account(in.Topic, account)
+	_, reason := h.tenants.Load().account(in.Topic, account)
 	return reason == "" && !h.floods.over(lane, in, now) && !at.After(now.Add(maxAhead))
 }

@@ -39,6 +39,8 @@ type floodCount struct {
 	n     int   // events since then
 	last  int64 // offset of the newest one
 	over  int64 // offset of the first one that was too many; negative: none was
+
+	formerOver, formerLast int64 // of the flood before this one; formerLast negative: none was
 }
 
 // over counts an event and says whether it is one too many. A record that is read again,
@@ -49,7 +51,10 @@ func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 	c := f.count(floodKey{in.Topic, in.Partition, lane}, in.Offset)
 	if in.Offset > c.last {
 		if now.Sub(c.since) > floodTime {
-			*c = floodCount{since: now, over: -1}
+			if c.over >= 0 {
+				c.formerOver, c.formerLast = c.over, c.last
+			}
+			c.since, c.n, c.over = now, 0, -1
 		}
 		c.n++
 		c.last = in.Offset
@@ -57,7 +62,7 @@ func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 			c.over = in.Offset
 		}
 	}
-	return c.over >= 0 && in.Offset >= c.over
+	return c.over >= 0 && in.Offset >= c.over || c.formerOver <= in.Offset && in.Offset <= c.formerLast
 }
 
 // count finds an order's figures, or begins them before this offset.
@@ -67,7 +72,7 @@ func (f *floods) count(k floodKey, offset int64) *floodCount {
 		return c
 	}
 	if c = f.old[k]; c == nil {
-		c = &floodCount{last: offset - 1, over: -1}
+		c = &floodCount{last: offset - 1, over: -1, formerLast: -1}
 	}
 	if f.new == nil || len(f.new) >= floodOrders {
 		f.new, f.old = map[floodKey]*floodCount{}, f.new

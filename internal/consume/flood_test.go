@@ -51,6 +51,9 @@ func TestK10_EventsBeyondAnOrdersShare(t *testing.T) {
 		if got := d.send(created("flood")); got.Outcome != order.OutcomeApplied {
 			t.Errorf("after ten minutes: %+v", got)
 		}
+		if again := outcomes(records); fmt.Sprint(again) != fmt.Sprint(first) {
+			t.Errorf("read again after ten minutes: %q", again)
+		}
 	})
 }
 

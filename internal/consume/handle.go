@@ -81,10 +81,12 @@ func NewHandler(o HandlerOptions) *Handler {
 // tries again, the budget goes on, and a create in doubt is asked for before it is sent.
 type handling struct {
 	order.Handling
-	in      *kgo.Record
-	account *Account
-	call    caller
-	doubt   time.Time // until when a lost create may be under way; zero: none is
+	in       *kgo.Record
+	account  *Account
+	call     caller
+	attempts int       // made so far
+	kept     bool      // an attempt may have taken effect: the request stays, byte by byte
+	doubt    time.Time // until when a lost create may be under way; zero: none is
 }
 
 // Prepare decodes a record and finds its lane. It is a [PrepareFunc].
@@ -98,41 +100,39 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 	if err != nil {
 		return Task{}, fmt.Errorf("decode event: %w", err)
 	}
-	name := ev.Account
-	if name == "" {
-		name = h.input(in.Topic).Default
-	}
+	t := h.tenants.Load()
+	name := t.nameOf(in.Topic, ev)
 	if string(in.Key) != string(ev.OrderNo) {
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
 	}
 	task := Task{Key: string(name) + "/" + string(ev.OrderNo)}
-	account, reason := h.account(in.Topic, name)
-	if reason == "" && h.floods.over(task.Key, in, h.o.Now()) {
-		task.Handle = func(context.Context) (Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
+	account, reason := t.account(in.Topic, name)
+	if reason != "" {
+		task.Handle = func(context.Context) (Outcome, error) { return h.notAllowed(in, ev, name, reason) }
 		return task, nil
 	}
-	if reason != "" {
-		hd := h.origin(in)
-		hd.Event, hd.Account = ev, name
-		task.Handle = func(context.Context) (Outcome, error) {
-			return h.refuse(in, hd, reason, fmt.Errorf("account %q", name))
-		}
+	if h.floods.over(task.Key, in, h.o.Now()) {
+		task.Handle = func(context.Context) (Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
 		return task, nil
 	}
 	task.Pool = account.App
 	var e *handling // made when it is begun: thousands wait in lanes
 	task.Handle = func(ctx context.Context) (Outcome, error) {
 		if e == nil {
-			e = &handling{in: in, account: account, call: account.Call()}
+			e = &handling{in: in}
 		}
-		return h.begin(ctx, e)
+		return h.begin(ctx, e, name)
 	}
 	return task, nil
 }
 
-// begin decodes the event a second time: thousands wait in lanes, and a decoded event takes
-// three times the memory of its bytes, while decoding costs a hundredth of signing.
-func (h *Handler) begin(ctx context.Context, e *handling) (Outcome, error) {
+// begin handles an event for the account of that name, as its settings are now. It decodes
+// the event a second time: thousands wait in lanes, and a decoded event takes three times the
+// memory of its bytes, while decoding costs a hundredth of signing.
+func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (Outcome, error) {
+	if e.kept {
+		return h.handle(ctx, e)
+	}
 	ev, err := h.o.Codec.DecodeEvent(ctx, e.in.Topic, e.in.Value)
 	if reason, final := order.IsUndecodable(err); final {
 		return h.refuse(e.in, h.origin(e.in), reason, err)
@@ -140,12 +140,26 @@ func (h *Handler) begin(ctx context.Context, e *handling) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fmt.Errorf("decode event: %w", err)
 	}
-	e.account = h.current(e.in.Topic, e.account)
+	account, reason := h.tenants.Load().account(e.in.Topic, name)
+	if reason != "" {
+		return h.notAllowed(e.in, ev, name, reason)
+	}
+	if e.call == nil {
+		e.call = account.Call()
+	}
+	e.account = account
 	e.Handling = h.origin(e.in)
-	e.Event, e.Account = ev, e.account.Name
-	e.Environment = e.account.Environment
-	e.Channel = e.account.Planner.Channel(ev)
+	e.Event, e.Account = ev, account.Name
+	e.Environment = account.Environment
+	e.Channel = account.Planner.Channel(ev)
 	return h.handle(ctx, e)
+}
+
+// notAllowed ends an event whose topic may not name this account, or whose account nobody knows.
+func (h *Handler) notAllowed(in *kgo.Record, ev order.Event, name order.Account, reason string) (Outcome, error) {
+	hd := h.origin(in)
+	hd.Event, hd.Account = ev, name
+	return h.refuse(in, hd, reason, fmt.Errorf("account %q", name))
 }
 
 func (h *Handler) origin(in *kgo.Record) order.Handling {
@@ -164,6 +178,14 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out Outcome, err err
 		}
 		span.End()
 	}()
+	if e.kept {
+		if !e.doubt.IsZero() { // an earlier handling ended while it asked
+			if out, decided, err := h.resolve(ctx, e); decided || err != nil {
+				return out, err
+			}
+		}
+		return h.callUntil(ctx, e)
+	}
 	e.Request, err = e.account.Planner.Plan(e.Event)
 	if err != nil {
 		return h.unplanned(ctx, e, err)
@@ -176,11 +198,6 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out Outcome, err err
 	}
 	if _, creates := e.Request.(*alipay.TradeCreate); creates && e.Event.ExpiresAt != nil {
 		e.call.Until(*e.Event.ExpiresAt)
-	}
-	if !e.doubt.IsZero() { // an earlier handling ended while it asked
-		if out, decided, err := h.resolve(ctx, e); decided || err != nil {
-			return out, err
-		}
 	}
 	return h.callUntil(ctx, e)
 }
@@ -223,6 +240,9 @@ func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (Outcom
 func (h *Handler) callUntil(ctx context.Context, e *handling) (Outcome, error) {
 	for {
 		reply, err := e.call.Do(ctx, e.Request)
+		// One refusal proves that nothing took effect; then new settings may make another request.
+		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || reply.Attempts > e.attempts+1
+		e.attempts = reply.Attempts
 		switch class := alipay.ClassOf(err); {
 		case errors.Is(err, alipay.ErrLate):
 			return h.expired(ctx, e)
@@ -326,10 +346,7 @@ func (h *Handler) refuse(in *kgo.Record, hd order.Handling, reason string, err e
 func (h *Handler) Refuse(in *kgo.Record, reason string, err error) Outcome {
 	hd := h.origin(in)
 	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
-		hd.Event, hd.Account = ev, ev.Account
-		if hd.Account == "" {
-			hd.Account = h.input(in.Topic).Default
-		}
+		hd.Event, hd.Account = ev, h.tenants.Load().nameOf(in.Topic, ev)
 	}
 	out, encodeErr := h.refuse(in, hd, reason, err)
 	if encodeErr != nil {

@@ -39,6 +39,7 @@ const (
 type pool struct {
 	ready   turns
 	started int
+	byTopic map[string]int // started, of each input topic that was ever met
 	limit   int
 }
 
@@ -65,14 +66,16 @@ func (l *lanes) ready(ln *lane) {
 		delete(l.byKey, ln.key)
 	case !ln.queue[0].part.draining:
 		ln.state = laneReady
-		l.pool(ln.queue[0]).ready.push(ln.queue[0].part.topic, ln)
+		p := l.pool(ln.queue[0])
+		p.count(ln.queue[0], 0) // its topic has a share from now on
+		p.ready.push(ln.queue[0].part.topic, ln)
 	}
 }
 
 func (l *lanes) pool(it *item) *pool {
 	p := l.pools[it.task.Pool]
 	if p == nil {
-		p = &pool{limit: l.limit(it.task.Pool)}
+		p = &pool{limit: l.limit(it.task.Pool), byTopic: map[string]int{}}
 		l.pools[it.task.Pool] = p
 	}
 	return p
@@ -81,30 +84,42 @@ func (l *lanes) pool(it *item) *pool {
 // start takes out every item that may be handled now; each must come back by release.
 func (l *lanes) start() []*item {
 	var out []*item
-	for _, p := range l.pools {
-		for p.started < p.limit {
-			ln := p.ready.pop()
-			if ln == nil {
-				break
+	for moved := true; moved; {
+		moved = false
+		for _, p := range l.pools {
+			for ln := p.ready.pop(p.may); ln != nil; ln = p.ready.pop(p.may) {
+				ln.state = laneIdle
+				if len(ln.queue) == 0 || ln.queue[0].part.draining || l.pool(ln.queue[0]) != p {
+					l.ready(ln) // its head changed while it waited
+					moved = true
+					continue
+				}
+				ln.state = laneBusy
+				p.count(ln.queue[0], 1)
+				out = append(out, ln.queue[0])
 			}
-			ln.state = laneIdle
-			if len(ln.queue) == 0 || ln.queue[0].part.draining || l.pool(ln.queue[0]) != p {
-				l.ready(ln) // its head changed while it waited
-				continue
-			}
-			ln.state = laneBusy
-			p.started++
-			out = append(out, ln.queue[0])
 		}
 	}
 	return out
+}
+
+// may says whether one more handling of a topic may be started: while there is room, and
+// within the topic's share in any case.
+func (p *pool) may(topic string) bool {
+	return p.started < p.limit || p.byTopic[topic] < p.limit/len(p.byTopic)
+}
+
+// count notes a handling that starts (1) or ends (-1), or only its topic (0).
+func (p *pool) count(it *item, n int) {
+	p.started += n
+	p.byTopic[it.part.topic] += n
 }
 
 // release ends the handling of an item. finished: it has an outcome, or its partition is
 // gone. Otherwise the lane keeps it at its head until wake.
 func (l *lanes) release(it *item, finished bool) {
 	ln := l.byKey[it.task.Key]
-	l.pool(it).started--
+	l.pool(it).count(it, -1)
 	ln.state = laneIdle
 	switch {
 	case !finished:

@@ -38,31 +38,29 @@ type tenants struct {
 	accounts map[order.Account]*Account
 }
 
-// SetTenants replaces what events may name. Events whose handling has begun keep their budget,
-// and their app; what else their account says of them is new from the next attempt of their lane.
+// SetTenants replaces what events may name. An event that waits for its first attempt, or that
+// Alipay refused, is handled by the new settings; one whose attempt may have taken effect goes
+// on as it began. An account keeps its app.
 func (h *Handler) SetTenants(inputs map[string]Input, accounts map[order.Account]*Account) {
 	h.tenants.Store(&tenants{inputs, accounts})
 }
 
-func (h *Handler) input(topic string) Input { return h.tenants.Load().inputs[topic] }
+// nameOf returns the account of an event: the one that it names, else its topic's.
+func (t *tenants) nameOf(topic string, ev order.Event) order.Account {
+	if ev.Account != "" {
+		return ev.Account
+	}
+	return t.inputs[topic].Default
+}
 
 // account returns the account that an event of this topic may name, or why not.
-func (h *Handler) account(topic string, name order.Account) (*Account, string) {
-	a := h.tenants.Load().accounts[name]
+func (t *tenants) account(topic string, name order.Account) (*Account, string) {
+	a := t.accounts[name]
 	switch {
 	case a == nil:
 		return nil, reasonUnknownAccount
-	case !slices.Contains(h.input(topic).Accounts, name):
+	case !slices.Contains(t.inputs[topic].Accounts, name):
 		return nil, reasonAccountNotAllowed
 	}
 	return a, ""
-}
-
-// current returns an account as it is now. One that was moved to another app or taken away
-// stays as it was for the events that were admitted for it.
-func (h *Handler) current(topic string, a *Account) *Account {
-	if now, why := h.account(topic, a.Name); why == "" && now.App == a.App {
-		return now
-	}
-	return a
 }

@@ -1,6 +1,8 @@
 package consume_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -20,18 +22,9 @@ func TestTenantsAreReplaced(t *testing.T) {
 		if _, err := waiting.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
 			t.Fatalf("err = %v", err)
 		}
-		skips := order.DefaultMapping().With(order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Skip, Word: "not_wanted"})
-		account := func(app string) map[order.Account]*consume.Account {
-			return map[order.Account]*consume.Account{"shop": consume.NewAccount(consume.Account{
-				Name: "shop", App: app, Planner: order.NewPlanner(skips, order.Defaults{Channel: order.ChannelTrade}),
-			}, func() *breaker.Call { return nil })}
-		}
 		inputs := map[string]consume.Input{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}}
-		d.handler.SetTenants(inputs, account("another"))
-		if _, err := waiting.Handle(t.Context()); err != nil {
-			t.Errorf("moved to another app: %v, want the old app's answer", err)
-		}
-		d.handler.SetTenants(inputs, account("main"))
+		skips := shopWith(order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Skip, Word: "not_wanted"})
+		d.handler.SetTenants(inputs, skips)
 		if got := d.send(created("o2")); got.skip != "not_wanted" {
 			t.Errorf("the next event: %+v", got)
 		}
@@ -41,9 +34,102 @@ func TestTenantsAreReplaced(t *testing.T) {
 		if got := d.send(paidHK("o3", "e1", 0)); got.dead["dead-reason"] != "unknown_account" {
 			t.Errorf("an account that is gone: %+v", got)
 		}
-		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"kong"}, Default: "shop"}}, account("main"))
+		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"kong"}, Default: "shop"}}, skips)
 		if got := d.send(created("o4")); got.dead["dead-reason"] != "account_not_allowed" {
 			t.Errorf("an account that the topic may not name any more: %+v", got)
 		}
 	})
+}
+
+// shopWith is account shop alone, with one more row in its mapping.
+func shopWith(row order.Row) map[order.Account]*consume.Account {
+	return map[order.Account]*consume.Account{"shop": consume.NewAccount(consume.Account{
+		Name: "shop", App: "main", AttemptTimeout: attemptTimeout,
+		Planner: order.NewPlanner(order.DefaultMapping().With(row), order.Defaults{Channel: order.ChannelTrade, StoreID: "new"}),
+	}, func() *breaker.Call { return nil })}
+}
+
+// What an event's topic may name when its handling begins counts, not what it could when it
+// was read.
+func TestWithdrawnBeforeTheFirstAttempt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		d := newDesk(t)
+		waiting, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+		must(t, err)
+		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"kong"}}}, nil)
+		out, err := waiting.Handle(t.Context())
+		if n := d.sim.Tally("o1").Requests; n != 0 || err != nil || len(out.Records) != 2 {
+			t.Errorf("%d requests, %d records, %v; want a result and a dead letter", n, len(out.Records), err)
+		}
+	})
+}
+
+// A create in doubt is resolved as it was sent, whatever the settings say meanwhile: it may
+// have made a trade. Sent again, it is the same bytes.
+func TestACreateInDoubtKeepsItsRequest(t *testing.T) {
+	noQuery := simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006")
+	for name, tt := range map[string]struct {
+		row      order.Row
+		lost     simulator.Fault
+		requests int
+	}{
+		"skipped now, and done":     {order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Skip, Word: "not_wanted"}, simulator.After(simulator.TradeCreate), 1},
+		"a query now, and done":     {order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Query}, simulator.After(simulator.TradeCreate), 1},
+		"other store, and not done": {order.Row{Types: []order.EventType{order.TypeShipped}, Do: order.Skip, Word: "not_wanted"}, simulator.Before(simulator.TradeCreate), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				d := newDesk(t, tt.lost, noQuery)
+				waiting, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+				must(t, err)
+				if _, err := waiting.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+					t.Fatalf("err = %v", err)
+				}
+				d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"shop"}, Default: "shop"}}, shopWith(tt.row))
+				out, err := waiting.Handle(t.Context())
+				must(t, err)
+				if len(out.Records) < 2 || out.Records[0].Topic != "results" || out.Skip != "" {
+					t.Errorf("%d records, skip %q", len(out.Records), out.Skip)
+				}
+				contents := map[simulator.Digest]bool{}
+				creates := 0
+				for _, r := range d.sim.Journal().Requests {
+					if r.Method == simulator.TradeCreate {
+						creates++
+						contents[r.Content] = true
+					}
+				}
+				if n := d.sim.Tally("o1").Executions; n != 1 || creates != tt.requests || len(contents) != 1 {
+					t.Errorf("%d executions, %d creates of %d contents", n, creates, len(contents))
+				}
+			})
+		})
+	}
+}
+
+// The settings are replaced as a whole: no event sees the topic's old default account and the
+// new list.
+func TestTenantsAreReadAtOnce(t *testing.T) {
+	d := newDesk(t)
+	in := d.record(created("o1"))
+	set := func(name order.Account) {
+		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{name}, Default: name}},
+			map[order.Account]*consume.Account{name: {Name: name, App: "main"}})
+	}
+	set("shop")
+	ctx, stop := context.WithCancel(t.Context())
+	var setting sync.WaitGroup
+	setting.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			set([]order.Account{"shop", "other"}[i%2])
+		}
+	})
+	for range 20_000 {
+		if task, err := d.handler.Prepare(t.Context(), in); err != nil || task.Pool == "" {
+			t.Errorf("refused: %v", err)
+			break
+		}
+	}
+	stop()
+	setting.Wait()
 }

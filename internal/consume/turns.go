@@ -1,8 +1,13 @@
 package consume
 
+import "slices"
+
 // turns are lanes that wait for a start. Input topics take turns, so that one topic's flood
 // leaves the others their share of an app (security K10); within a topic the first come is
 // the first served. The zero value is empty.
+//
+// Handlings that wait (a back-off, an open breaker) stay started. So that one topic's do not
+// keep the others from starting, a topic may start its share when the pool is full.
 type turns struct {
 	byTopic map[string][]*lane // none of them empty
 	topics  []string           // the next one first
@@ -18,13 +23,14 @@ func (t *turns) push(topic string, ln *lane) {
 	t.byTopic[topic] = append(t.byTopic[topic], ln)
 }
 
-// pop returns nil when nothing waits.
-func (t *turns) pop() *lane {
-	if len(t.topics) == 0 {
+// pop returns the next lane of a topic that may start one, nil when there is none.
+func (t *turns) pop(may func(topic string) bool) *lane {
+	i := slices.IndexFunc(t.topics, may)
+	if i < 0 {
 		return nil
 	}
-	topic := t.topics[0]
-	t.topics = t.topics[1:]
+	topic := t.topics[i]
+	t.topics = slices.Delete(t.topics, i, i+1)
 	waiting := t.byTopic[topic]
 	ln := waiting[0]
 	waiting[0] = nil

@@ -21,3 +21,20 @@ func TestK10_TopicsTakeTurns(t *testing.T) {
 		t.Errorf("%d started, first %q, want %q", len(got), got[:len(want)], want)
 	}
 }
+
+// TestK10_ATopicHasItsShare: handlings that wait stay started. One topic's may fill a pool; what
+// another topic has to start does not wait for their end.
+func TestK10_ATopicHasItsShare(t *testing.T) {
+	if n := consume.StartedBeside(1024, 1000); n != 512 {
+		t.Errorf("%d started beside a full pool, want half of its size", n)
+	}
+}
+
+// A lane whose head changes while it waits may belong to a pool that had its turn.
+func TestLanesThatChangeTheirPoolStart(t *testing.T) {
+	for range 50 { // pools have no order
+		if !consume.StartedInAnotherPool() {
+			t.Fatal("not started")
+		}
+	}
+}
