@@ -45,7 +45,7 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 		BucketPeriod: o.Window / 10,
 		Timeout:      o.Open,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
-			return int(c.ConsecutiveFailures) >= o.Consecutive && g.streak.wide(o.Consecutive) ||
+			return g.streak.trips(o.Consecutive) ||
 				int(c.Requests) >= o.MinRequests && float64(c.TotalFailures) >= o.Ratio*float64(c.Requests)
 		},
 		IsSuccessful: func(err error) bool { return healthy(alipay.ClassOf(err)) },

@@ -7,6 +7,8 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
+const defaultHalfOpen = 3
+
 // Options configure a [Guard]; the zero value of each means the default in brackets.
 type Options struct {
 	InFlight int     // attempts at a time [256]
@@ -39,7 +41,7 @@ func (o *Options) defaults() {
 	setDefault(&o.MinRequests, 20)
 	setDefault(&o.Window, 10*time.Second)
 	setDefault(&o.Open, 10*time.Second)
-	setDefault(&o.HalfOpen, 3)
+	setDefault(&o.HalfOpen, defaultHalfOpen)
 	setDefault(&o.Ramp, 10*time.Second)
 	setDefault(&o.BackOff, 200*time.Millisecond)
 	setDefault(&o.BackOffMax, 30*time.Second)

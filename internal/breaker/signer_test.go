@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,14 +23,16 @@ type faultySigner struct {
 func (s *faultySigner) Public() crypto.PublicKey { return nil }
 
 func (s *faultySigner) Sign(context.Context, []byte) ([]byte, error) {
-	if s.asked++; !s.mended {
+	if !s.mended {
+		s.asked++
 		return nil, errors.New("no session")
 	}
+	time.Sleep(time.Second)
 	return []byte("signature"), nil
 }
 
-// TestFailingSignerIsLeftAlone: after five failures nobody asks for five seconds; one probe
-// that works ends it.
+// TestFailingSignerIsLeftAlone: after five failures nobody asks for five seconds; three probes
+// that work end it. As many come at a time when the gateway's breaker probes.
 func TestFailingSignerIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		remote := &faultySigner{}
@@ -48,9 +51,15 @@ func TestFailingSignerIsLeftAlone(t *testing.T) {
 			t.Error("asked while it is open")
 		}
 		time.Sleep(5*time.Second + time.Millisecond)
-		if sig, err := s.Sign(t.Context(), nil); string(sig) != "signature" || err != nil {
-			t.Errorf("%q, %v", sig, err)
+		var probes sync.WaitGroup
+		for range 3 {
+			probes.Go(func() {
+				if sig, err := s.Sign(t.Context(), nil); string(sig) != "signature" || err != nil {
+					t.Errorf("%q, %v", sig, err)
+				}
+			})
 		}
+		probes.Wait()
 		if want := []string{"closed open", "open half-open", "half-open closed"}; !slices.Equal(heard, want) {
 			t.Errorf("heard %q", heard)
 		}

@@ -4,18 +4,27 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
 
 // differentOrders is how many orders must have failed in a row before a breaker opens: one
 // event that is tried again and again says nothing of Alipay's health (security K11).
-const differentOrders = 3
+// After longStreak without any success there is nobody to protect, and a merchant of few
+// orders is spared to spend their budgets.
+const (
+	differentOrders = 3
+	longStreak      = time.Minute
+)
 
-// streak remembers whose the last failures in a row were.
+// streak counts failures in a row, however far apart (gobreaker forgets those before its
+// window), and remembers whose they were.
 type streak struct {
 	mu     sync.Mutex
-	orders []string // different ones, at most differentOrders
+	n      int
+	orders []string  // different ones, at most differentOrders
+	since  time.Time // of the first failure
 }
 
 // watch notes the outcome of an attempt before the breaker hears of it.
@@ -35,22 +44,26 @@ func (s *streak) watch(r alipay.Request, done func(error)) func(error) {
 func (s *streak) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.orders = s.orders[:0]
+	s.n, s.orders = 0, s.orders[:0]
 }
 
 func (s *streak) failed(order string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.n == 0 {
+		s.since = time.Now()
+	}
+	s.n++
 	if len(s.orders) < differentOrders && !slices.Contains(s.orders, order) {
 		s.orders = append(s.orders, order)
 	}
 }
 
-// wide says whether the failures in a row are enough orders' for a breaker that opens at n.
-func (s *streak) wide(n int) bool {
+// trips says whether a breaker that takes n failures in a row is to open.
+func (s *streak) trips(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.orders) >= min(differentOrders, n)
+	return s.n >= n && (len(s.orders) >= min(differentOrders, n) || time.Since(s.since) >= longStreak)
 }
 
 // excluded: says nothing of Alipay's health, or was never sent.

@@ -51,3 +51,19 @@ func TestK11_ASuccessEndsTheStreak(t *testing.T) {
 		}
 	})
 }
+
+// TestK11_AnOutageOfFewOrders: two orders that fail for a minute, and no success: nobody is
+// there to be protected, and an open breaker spares their budgets.
+func TestK11_AnOutageOfFewOrders(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := &server{answer: func(int) error { return fail(alipay.Ambiguous) }}
+		g := breaker.New(breaker.Options{})
+		for i := range 12 {
+			_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i%2))})
+			time.Sleep(10 * time.Second)
+		}
+		if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got == "closed" {
+			t.Error("breaker is closed after two minutes of failures")
+		}
+	})
+}
