@@ -156,7 +156,7 @@ func wrapUnion(n *node, v any) (any, error) {
 			continue
 		}
 		tried := v
-		if len(n.branches) > 2 {
+		if len(n.branches) > 2 || n.holding(kindNull) == nil {
 			tried = cloned(v) // a branch that does not fit may have wrapped some members
 		}
 		inner, err := wrap(b, tried)
