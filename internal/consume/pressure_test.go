@@ -7,8 +7,34 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/produce"
 )
+
+// TestSkipsDoNotWaitForMoreThanABatch: a topic of nothing but skips is read as quickly as any
+// other, not one batch a second.
+func TestSkipsDoNotWaitForMoreThanABatch(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := newRig(t)
+		r.send(400, 20)
+		o := earliest
+		o.SettleCount = 10
+		start := time.Now()
+		r.start(setup{options: o, handle: func(*kgo.Record) (consume.Outcome, error) { return consume.Outcome{Skip: "not_wanted"}, nil }})
+		r.eventually("all are committed", func() bool {
+			sum := int64(0)
+			for _, c := range r.committed() {
+				sum += c.At
+			}
+			return sum == 400
+		})
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("400 skips in batches of 10 took %v", took)
+		}
+	})
+}
 
 // blocked is a committer that can commit nothing for a while.
 type blocked struct {

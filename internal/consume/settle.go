@@ -190,7 +190,7 @@ func (e *Engine) withJournal(b produce.Batch, taken []outcome, skips []Skipped, 
 	if len(skips) == 0 {
 		return b, taken, nil
 	}
-	if len(b.Records) == 0 && !force && time.Since(e.settler.journaled) < journalEvery {
+	if len(b.Records) == 0 && !force && len(skips) < e.o.SettleCount && time.Since(e.settler.journaled) < journalEvery {
 		return produce.Batch{}, nil, nil
 	}
 	records, err := e.o.Journal(skips)
