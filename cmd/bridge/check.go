@@ -126,7 +126,7 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 
 // app looks at the keys of an app and lets it sign, wherever its key is.
 func (c *checker) app(ctx context.Context, name string) {
-	app, err := appOf(c.cfg.Apps[name], telling{noop.Tracer{}, nowhere()})
+	app, err := appOf(ctx, c.cfg.Apps[name], telling{noop.Tracer{}, nowhere()})
 	if err == nil {
 		defer app.Close()
 		err = app.CheckSigner(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,20 +55,18 @@ func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...strin
 }
 
 // nobody hears of what an inspected app does, and no key that is elsewhere is asked for.
-func (in inspected) quiet() (config.App, telling) {
+func (in inspected) quiet() (context.Context, config.App, telling) {
 	a := in.app
 	a.PrivateKeyURI, a.NextPrivateKeyURI = "", ""
-	return a, telling{noop.Tracer{}, slog.New(slog.DiscardHandler)}
+	return context.Background(), a, telling{noop.Tracer{}, slog.New(slog.DiscardHandler)}
 }
 
 func (in inspected) openAPI() (alipay.OpenAPIOptions, error) {
-	a, to := in.quiet()
-	return openAPIOptions(a, to)
+	return openAPIOptions(in.quiet())
 }
 
 func (in inspected) hk() (alipay.HKOptions, error) {
-	a, to := in.quiet()
-	return hkOptions(a, to)
+	return hkOptions(in.quiet())
 }
 
 // owner fills in whose notifications are the account's, where flags do not say.

@@ -33,16 +33,16 @@ type reloader struct {
 	every    time.Duration // 0 is rereadEvery
 	ready    func()        // called once it watches; nil: nobody waits
 
-	tried  map[string]config.App // the last of an app's files that were refused, by app
-	faulty map[string]string     // what is wrong with a file, by setting
-	warned map[string]int        // days before an end of which was warned, by what ends
+	failed map[string]string // why the new files of an app are not in use, by app
+	faulty map[string]string // what is wrong with a file, by setting
+	warned map[string]int    // days before an end of which was warned, by what ends
 }
 
 // newReloader watches over a service that was built of these settings.
 func newReloader(l loaded, s *service) *reloader {
 	return &reloader{
 		path: l.path, slot: l.slot, env: os.LookupEnv, apps: l.src, accounts: l.src, now: l.Config, service: s, to: telling{s.parts.tracer, s.parts.log},
-		tried: map[string]config.App{}, faulty: map[string]string{}, warned: map[string]int{},
+		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
 	}
 }
 
@@ -79,8 +79,11 @@ func (r *reloader) files(ctx context.Context) {
 	faults = append(faults, faultsOf(err, "accounts.")...)
 	r.sayFaults(faults)
 	for name, a := range apps.Apps {
+		r.restartFor(name, a)
 		if changed := config.Changes(oneApp(name, r.now.Apps[name]), oneApp(name, a)); len(changed) > 0 {
 			r.useKeys(ctx, name, a, changed)
+		} else {
+			delete(r.failed, name)
 		}
 	}
 	next := r.now
@@ -107,14 +110,23 @@ func oneApp(name string, a config.App) config.Config {
 	return config.Config{Apps: map[string]config.App{name: a}}
 }
 
-// useKeys puts the keys of an app's files in use, all or none. Files that were refused are not
-// tried again until they change.
-func (r *reloader) useKeys(ctx context.Context, name string, a config.App, changed []config.Change) {
-	if tried, ok := r.tried[name]; ok && len(config.Changes(oneApp(name, tried), oneApp(name, a))) == 0 {
+// restartFor tells of what connections are made with: it is read once.
+func (r *reloader) restartFor(name string, a config.App) {
+	now := r.now.Apps[name]
+	if a.CAFile == now.CAFile {
 		return
 	}
+	now.CAFile = a.CAFile
+	r.now.Apps = maps.Clone(r.now.Apps)
+	r.now.Apps[name] = now
+	r.to.log.Warn("this file needs a restart", "app", name, "setting", "apps."+name+".ca_file")
+}
+
+// useKeys puts the keys of an app's files in use, all or none. What fails is tried again, since
+// a signer that is elsewhere may be in trouble, and told once.
+func (r *reloader) useKeys(ctx context.Context, name string, a config.App, changed []config.Change) {
 	log := r.to.log.With("app", name, "settings", paths(changed))
-	built, err := appOf(a, r.to)
+	built, err := appOf(ctx, a, r.to)
 	if err == nil {
 		defer built.Close()
 		err = built.CheckSigner(ctx)
@@ -123,11 +135,13 @@ func (r *reloader) useKeys(ctx context.Context, name string, a config.App, chang
 		err = r.service.parts.apps[name].app.UseKeys(built)
 	}
 	if err != nil {
-		r.tried[name] = a
-		log.Error("new key files cannot be used, the former keys stay in force", "error", err)
+		if r.failed[name] != err.Error() {
+			log.Error("new key files cannot be used, the former keys stay in force", "error", err)
+		}
+		r.failed[name] = err.Error()
 		return
 	}
-	delete(r.tried, name)
+	delete(r.failed, name)
 	r.now.Apps = maps.Clone(r.now.Apps)
 	r.now.Apps[name] = a
 	log.Warn("keys were replaced", "anchors", anchors(a))

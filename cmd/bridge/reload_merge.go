@@ -13,9 +13,10 @@ import (
 )
 
 // merge returns the settings in force with what a reload may change (security Y6): of accounts
-// their app, tokens, defaults and mapping. Permissions - who is paid, which members pass, which
+// their tokens, defaults and mapping. Permissions - who is paid, which members pass, which
 // accounts a topic may name - are only ever taken away; to give one takes a restart, so that an
-// edit of a mounted file alone moves no money. A new account needs both and waits as well.
+// edit of a mounted file alone moves no money. Nor does it move an account to another app, or
+// a topic to another default account: without a token the app is who is paid.
 func merge(now, read config.Config) config.Config {
 	next := now
 	next.Accounts = map[string]config.Account{}
@@ -30,17 +31,15 @@ func merge(now, read config.Config) config.Config {
 }
 
 func mergeAccount(old, read config.Account, now, readConfig config.Config) config.Account {
-	a := read
-	from, to := now.Apps[old.App], now.Apps[read.App]
-	if as := readConfig.Apps[read.App]; from.Environment != to.Environment || from.Kind != to.Kind || as.Environment != to.Environment || as.Kind != to.Kind {
-		return old // another environment, or an app that is not there yet
+	app, edited := now.Apps[old.App], readConfig.Apps[old.App]
+	if read.App != old.App || edited.Environment != app.Environment || edited.Kind != app.Kind {
+		return old // written for another app
 	}
+	a := read
 	a.NotifyURL, a.SellerID = old.NotifyURL, old.SellerID
 	a.AllowViolated = old.AllowViolated && read.AllowViolated
 	a.ExtraMoney = old.ExtraMoney && read.ExtraMoney
-	if a.ExtraMoney {
-		a.Extra = both(old.Extra, read.Extra)
-	}
+	a.Extra = both(old.Extra, read.Extra)
 	a.Payees = nil
 	for field, values := range read.Payees {
 		if kept := both(old.Payees[field], values); len(kept) > 0 {
@@ -63,9 +62,6 @@ func narrowInputs(now, read []config.Input, accounts map[string]config.Account) 
 			allowed = both(in.Accounts, read[at].Accounts)
 		}
 		in.Accounts = slices.DeleteFunc(slices.Clone(allowed), func(name string) bool { _, ok := accounts[name]; return !ok })
-		if at >= 0 && slices.Contains(in.Accounts, read[at].DefaultAccount) {
-			in.DefaultAccount = read[at].DefaultAccount
-		}
 		if !slices.Contains(in.Accounts, in.DefaultAccount) {
 			in.DefaultAccount = ""
 		}

@@ -37,7 +37,7 @@ func TestReloadOfARunningBridge(t *testing.T) {
 
 	put(t, w.dir, "bridge.yaml", strings.NewReplacer("[shop, aes,", "[aes,", "default_account: shop", "default_account: aes", "log_level: info", "log_level: debug").Replace(settings))
 	bridge.signal(syscall.SIGHUP)
-	bridge.until("settings=[telemetry.log_level]")
+	bridge.until(`settings="[telemetry.log_level topics.inputs[0].default_account]"`)
 	send("refused")
 	w.await("order-events.dlq", "dead-reason=account_not_allowed")
 	if said := bridge.end(); strings.Count(said, "bridge starts") != 1 || strings.Contains(said, canaryToken) {

@@ -240,7 +240,9 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 			"[accounts.shop.channel accounts.shop.defaults.store_id accounts.shop.expires_as accounts.shop.mapping]", ""},
 		{"fewer payees", "['1', '2'], org_pid: ['3']|['2']", "[accounts.shop.payees.org_pid accounts.shop.payees.seller_id]", ""},
 		{"more payees", "['1', '2'], org_pid: ['3']|['1', '9'], merchant_id: ['4']", "[accounts.shop.payees.org_pid accounts.shop.payees.seller_id]", "[accounts.shop.payees.merchant_id accounts.shop.payees.seller_id]"},
-		{"permissions withdrawn", "allow_violated: true, extra: [a, b], extra_money: true|extra: [a, c]", "[accounts.shop.allow_violated accounts.shop.extra[1] accounts.shop.extra_money]", ""},
+		{"permissions withdrawn", "allow_violated: true, extra: [a, b], extra_money: true|extra: [a, c]", "[accounts.shop.allow_violated accounts.shop.extra accounts.shop.extra_money]", "[accounts.shop.extra]"},
+		{"another default account", "default_account: shop|default_account: kong", "[]", "[topics.inputs[0].default_account]"},
+		{"another seller", "channel: TRADE,|channel: TRADE, seller_id: '2088000000000009',", "[]", "[accounts.shop.seller_id]"},
 		{"a member more, where money passes", "extra: [a, b]|extra: [a, b, c]", "[]", "[accounts.shop.extra]"},
 		{"an account less", "  kong: {app: hk}\n||shop, kong|shop", "[accounts.kong topics.inputs[0].accounts]", ""},
 		{"an account more", "  kong: {app: hk}\n|  kong: {app: hk}\n  new: {app: main, channel: TRADE}\n", "[]", "[accounts.new]"},
@@ -325,6 +327,69 @@ func TestY3_EndsAreToldInTime(t *testing.T) {
 		}
 		if want := map[int]string{30: "WARN", 14: "WARN", 3: "WARN", 0: "ERROR"}; !maps.Equal(told, want) {
 			t.Errorf("told %v, want %v", told, want)
+		}
+	})
+}
+
+// Without a token the app is who is paid, and its environment whose money it is: an account
+// stays where it was (security Y6).
+func TestY6_AnAccountKeepsItsApp(t *testing.T) {
+	app := func(environment config.Environment, id string) config.App {
+		return config.App{Kind: config.OpenAPI, Environment: environment, AppID: id}
+	}
+	now := config.Config{Apps: map[string]config.App{"main": app(config.Sandbox, "1"), "other": app(config.Sandbox, "2")}}
+	edited := config.Config{Apps: map[string]config.App{"main": app(config.Production, "1"), "other": app(config.Sandbox, "2")}}
+	old := config.Account{App: "main"}
+	for name, tt := range map[string]struct {
+		read config.Account
+		file config.Config
+	}{
+		"another app":         {config.Account{App: "other", ExpiresAs: "timeout_express"}, now},
+		"another environment": {config.Account{App: "main", ExpiresAs: "timeout_express"}, edited},
+	} {
+		if got := mergeAccount(old, tt.read, now, tt.file); len(config.Changes(oneAccount(old), oneAccount(got))) > 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func oneAccount(a config.Account) config.Config {
+	return config.Config{Accounts: map[string]config.Account{"shop": a}}
+}
+
+// A signer that is in trouble for a moment does not keep new files out for ever; an operator
+// hears of it once.
+func TestFilesThatFailAreTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newReloading(t, reloadSettings)
+		r.write("own.pem", privatePEM(platformKey())) // Alipay's own key is refused when the app is built
+		r.later()
+		r.later()
+		if said := r.log.take(); strings.Count(said, "level=ERROR") != 1 {
+			t.Errorf("said %s", said)
+		}
+		r.write("own.pem", privatePEM(ownKey()))
+		r.later()
+		r.log.take()
+		r.write("own.pem", privatePEM(platformKey()))
+		r.later()
+		if said := r.log.take(); strings.Count(said, "level=ERROR") != 1 {
+			t.Errorf("put in a second time, said %s", said)
+		}
+	})
+}
+
+// Connections are made with roots that are read once: the log says so.
+func TestANewCAFileNeedsARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		try(t, os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(newAuthority(t).pem), 0o600))
+		r := newReloading(t, strings.Replace(reloadSettings, "app_id:", "ca_file: '"+filepath.Join(dir, "ca.pem")+"', app_id:", 1))
+		try(t, os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(newAuthority(t).pem), 0o600))
+		r.later()
+		r.later()
+		if said := r.log.take(); strings.Count(said, "needs a restart") != 1 || strings.Contains(said, "keys were replaced") {
+			t.Errorf("said %s", said)
 		}
 	})
 }

@@ -95,7 +95,7 @@ func serve(ctx context.Context, cfg loaded, logs io.Writer, adjust func(*consume
 			log.Warn("spans were lost", "error", err)
 		}
 	}()
-	p, err := partsOf(cfg.Config, tracing.Tracer(), log)
+	p, err := partsOf(ctx, cfg.Config, tracing.Tracer(), log)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,7 +19,7 @@ import (
 )
 
 // partsOf builds what a settings file describes.
-func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, error) {
+func partsOf(ctx context.Context, c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, error) {
 	registry, err := registryOf(c.Registry, int(c.Delivery.MaxRecord), log)
 	if err != nil {
 		return parts{}, err
@@ -50,7 +51,7 @@ func partsOf(c config.Config, tracer trace.Tracer, log *slog.Logger) (parts, err
 		return parts{}, err
 	}
 	for name, a := range c.Apps {
-		app, err := appOf(a, telling{tracer, log})
+		app, err := appOf(ctx, a, telling{tracer, log})
 		if err != nil {
 			return parts{}, fmt.Errorf("app %s: %w", name, err)
 		}

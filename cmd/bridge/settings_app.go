@@ -21,22 +21,22 @@ type telling struct {
 }
 
 // appOf builds the app that the settings describe.
-func appOf(a config.App, to telling) (*alipay.App, error) {
+func appOf(ctx context.Context, a config.App, to telling) (*alipay.App, error) {
 	if a.Kind == config.AlipayHK {
-		return hkOf(a, to)
+		return hkOf(ctx, a, to)
 	}
-	return openAPIOf(a, to)
+	return openAPIOf(ctx, a, to)
 }
 
-func openAPIOf(a config.App, to telling) (*alipay.App, error) {
-	o, err := openAPIOptions(a, to)
+func openAPIOf(ctx context.Context, a config.App, to telling) (*alipay.App, error) {
+	o, err := openAPIOptions(ctx, a, to)
 	if err != nil {
 		return nil, err
 	}
 	return alipay.NewOpenAPI(o)
 }
 
-func openAPIOptions(a config.App, to telling) (alipay.OpenAPIOptions, error) {
+func openAPIOptions(ctx context.Context, a config.App, to telling) (alipay.OpenAPIOptions, error) {
 	o := alipay.OpenAPIOptions{
 		URL: a.URL, AppID: a.AppID, Charset: alipay.Charset(a.Charset), SignType: alipay.SignType(a.SignType), AllowWeak: a.AllowWeak,
 		InFlight: a.InFlight + a.Queries.InFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
@@ -46,10 +46,10 @@ func openAPIOptions(a config.App, to telling) (alipay.OpenAPIOptions, error) {
 	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
 		return o, err
 	}
-	if o.Signer, err = to.signer(a, a.PrivateKeyFile, a.PrivateKeyURI); err != nil {
+	if o.Signer, err = to.signer(ctx, a, a.PrivateKeyFile, a.PrivateKeyURI); err != nil {
 		return o, err
 	}
-	if o.NextSigner, err = to.signer(a, a.NextPrivateKeyFile, a.NextPrivateKeyURI); err != nil {
+	if o.NextSigner, err = to.signer(ctx, a, a.NextPrivateKeyFile, a.NextPrivateKeyURI); err != nil {
 		return o, err
 	}
 	if !a.AESKeyFile.IsZero() {
@@ -102,9 +102,9 @@ func (to telling) certificates(a config.App) (*alipay.Certificates, error) {
 }
 
 // signer opens a key in a file, or one that is elsewhere; nil when neither is named.
-func (to telling) signer(a config.App, f config.SecretFile, uri string) (alipay.Signer, error) {
+func (to telling) signer(ctx context.Context, a config.App, f config.SecretFile, uri string) (alipay.Signer, error) {
 	if uri != "" {
-		s, err := alipay.OpenSigner(context.Background(), uri, alipay.KeyOptions{VaultToken: a.VaultTokenFile.Text.Reveal()})
+		s, err := alipay.OpenSigner(ctx, uri, alipay.KeyOptions{VaultToken: a.VaultTokenFile.Text.Reveal()})
 		if err != nil {
 			return nil, fmt.Errorf("the key in Vault: %w", err)
 		}

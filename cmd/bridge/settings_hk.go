@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"fmt"
@@ -10,15 +11,15 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-func hkOf(a config.App, to telling) (*alipay.App, error) {
-	o, err := hkOptions(a, to)
+func hkOf(ctx context.Context, a config.App, to telling) (*alipay.App, error) {
+	o, err := hkOptions(ctx, a, to)
 	if err != nil {
 		return nil, err
 	}
 	return alipay.NewHK(o)
 }
 
-func hkOptions(a config.App, to telling) (alipay.HKOptions, error) {
+func hkOptions(ctx context.Context, a config.App, to telling) (alipay.HKOptions, error) {
 	o := alipay.HKOptions{
 		URL: a.URL, ClientID: a.ClientID, KeyVersion: a.KeyVersion,
 		ECC:       alipay.ECCOptions{SHA256: a.ECC.Hash == "sha-256", P1363: a.ECC.Form == "p1363"},
@@ -38,7 +39,7 @@ func hkOptions(a config.App, to telling) (alipay.HKOptions, error) {
 	if o.RootCAs, err = rootsOf(a.CAFile); err != nil {
 		return o, err
 	}
-	if o.Signer, err = to.hkSigner(a); err != nil {
+	if o.Signer, err = to.hkSigner(ctx, a); err != nil {
 		return o, err
 	}
 	if o.PlatformKeys, err = keysOf(a.PlatformKeys, publicKeyOf); err != nil {
@@ -84,11 +85,11 @@ func encryptionOf(e config.Encrypt) (*alipay.HKEncryption, error) {
 }
 
 // hkSigner opens an RSA key, which is RSA256, or one on P-224, which is ECC224.
-func (to telling) hkSigner(a config.App) (alipay.Signer, error) {
+func (to telling) hkSigner(ctx context.Context, a config.App) (alipay.Signer, error) {
 	if key, err := alipay.ParseECPrivateKey([]byte(a.PrivateKeyFile.Text.Reveal())); err == nil {
 		return alipay.NewSigner(key)
 	}
-	return to.signer(a, a.PrivateKeyFile, a.PrivateKeyURI)
+	return to.signer(ctx, a, a.PrivateKeyFile, a.PrivateKeyURI)
 }
 
 func decrypterOf(f config.SecretFile) (crypto.Decrypter, error) {

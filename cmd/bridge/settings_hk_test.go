@@ -155,7 +155,7 @@ func TestHKBodySettings(t *testing.T) {
 // TestVaultKeyWithoutVault: a binary that cannot ask Vault says so.
 func TestVaultKeyWithoutVault(t *testing.T) {
 	c := loadSettings(t, keyApp+"    url: http://127.0.0.1:1\n    private_key_uri: vault://127.0.0.1:1/transit/app\n    vault_token_file: mask\n", "")
-	_, err := appOf(c.Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	_, err := appOf(t.Context(), c.Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "the key in Vault: ") {
 		t.Errorf("%v", err)
 	}

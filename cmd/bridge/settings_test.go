@@ -139,7 +139,7 @@ func appAt(t *testing.T, g http.Handler, app string) *alipay.App {
 	t.Helper()
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
-	built, err := appOf(loadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	built, err := appOf(t.Context(), loadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestMoreAlipayKeys(t *testing.T) {
 // TestNextPrivateKey: it is Alipay's own key here, which only shows when it is looked at.
 func TestNextPrivateKey(t *testing.T) {
 	app := keyApp + "    url: http://127.0.0.1:1\n    next_private_key_file: later.pem\n    more_alipay_keys: [{file: later.pub}]\n"
-	_, err := appOf(loadSettings(t, app, "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	_, err := appOf(t.Context(), loadSettings(t, app, "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "Alipay key") {
 		t.Errorf("err = %v, want that it is Alipay's", err)
 	}
@@ -224,7 +224,7 @@ func serviceOf(t *testing.T, more string) *service {
 	if err := os.CopyFS(dir, schemas.FS); err != nil {
 		t.Fatal(err)
 	}
-	p, err := partsOf(c, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler))
+	p, err := partsOf(t.Context(), c, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestWrittenSettingsFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := partsOf(cfg, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := partsOf(t.Context(), cfg, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
 	for _, a := range simulatedAccounts() {
@@ -179,7 +179,7 @@ func TestSimulateServes(t *testing.T) {
 	}
 	main := cfg.Apps["main"]
 	main.URL = gateway
-	app, err := appOf(main, telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	app, err := appOf(t.Context(), main, telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/config"
 )
 
 // TestVaultKeyFromSettings: settings alone connect an app whose key never leaves Vault; when
@@ -51,7 +54,7 @@ func TestVaultKeyFromSettings(t *testing.T) {
 	t.Cleanup(gateway.Close)
 	var said syncBuffer
 	settings := keyApp + "    url: " + gateway.URL + "\n    private_key_uri: vault://" + strings.TrimPrefix(vault.URL, "http://") + "/transit/app\n    vault_token_file: mask\n"
-	app, err := appOf(loadSettings(t, settings, "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.NewTextHandler(&said, nil))})
+	app, err := appOf(t.Context(), loadSettings(t, settings, "").Apps["main"], telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.NewTextHandler(&said, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,5 +78,66 @@ func TestVaultKeyFromSettings(t *testing.T) {
 	}
 	if sent.Load() != 1 || asked.Load() != 5 || !strings.Contains(said.take(), "breaker of the signer open") {
 		t.Errorf("%d sent, Vault asked %d times", sent.Load(), asked.Load())
+	}
+}
+
+// Vault's token is renewed while Vault is in trouble: once it answers again, the new one is in use.
+func TestRenewedVaultTokenIsUsedAfterTrouble(t *testing.T) {
+	var down atomic.Bool
+	var token atomic.Value
+	token.Store("one")
+	vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case down.Load():
+			http.Error(w, "sealed", http.StatusServiceUnavailable)
+		case r.Header.Get("X-Vault-Token") != token.Load():
+			http.Error(w, "permission denied", http.StatusForbidden)
+		case r.Method == http.MethodGet:
+			public, _ := json.Marshal(publicPEM(&ownKey().PublicKey))
+			fmt.Fprintf(w, `{"data":{"latest_version":1,"keys":{"1":{"public_key":%s}}}}`, public)
+		default:
+			var q struct{ Input []byte }
+			_ = json.NewDecoder(r.Body).Decode(&q)
+			sig, _ := rsa.SignPKCS1v15(nil, ownKey(), crypto.SHA256, q.Input)
+			fmt.Fprintf(w, `{"data":{"signature":"vault:v1:%s"}}`, base64.StdEncoding.EncodeToString(sig))
+		}
+	}))
+	t.Cleanup(vault.Close)
+	dir := t.TempDir()
+	put(t, dir, "vault.token", "one")
+	put(t, dir, "alipay.pub", publicPEM(&platformKey().PublicKey))
+	put(t, dir, "bridge.yaml", `
+kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s}
+registry: {folder: .}
+topics: {inputs: [{accounts: [shop]}]}
+apps:
+  main: {kind: openapi, environment: simulator, url: 'http://127.0.0.1:1', app_id: '2021000000000001', vault_token_file: vault.token, alipay_public_key_file: alipay.pub,
+    private_key_uri: 'vault://`+strings.TrimPrefix(vault.URL, "http://")+`/transit/app'}
+accounts:
+  shop: {app: main, channel: TRADE}
+`)
+	path := filepath.Join(dir, "bridge.yaml")
+	src, c, err := config.Open(path, os.LookupEnv)
+	try(t, err)
+	var said syncBuffer
+	to := telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.NewTextHandler(&said, nil))}
+	app, err := appOf(t.Context(), c.Apps["main"], to)
+	try(t, err)
+	t.Cleanup(app.Close)
+	s := &service{parts: parts{apps: map[string]appParts{"main": {app: app}}, log: to.log, tracer: to.tracer}, clients: map[clientKey]*alipay.Client{}}
+	r := newReloader(loaded{path: path, src: src, Config: c}, s)
+
+	put(t, dir, "vault.token", "two")
+	down.Store(true)
+	r.files(t.Context())
+	r.files(t.Context())
+	if n := strings.Count(said.take(), "stay in force"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	down.Store(false)
+	token.Store("two")
+	r.files(t.Context())
+	if err := app.CheckSigner(t.Context()); err != nil {
+		t.Errorf("after Vault is back: %v", err)
 	}
 }

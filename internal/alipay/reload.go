@@ -30,8 +30,7 @@ func (g *gateway) follow(old wire) error {
 	if g.trust.certs != nil {
 		g.trust.certs.follow(o.trust.certs)
 	}
-	o.keys.use(g.keys.current, g.keys.next)
-	g.keys, g.send = o.keys, o.send
+	g.keys, g.send = o.keys.renewed(g.keys.current, g.keys.next), o.send
 	return nil
 }
 

@@ -1,10 +1,14 @@
 package alipay_test
 
 import (
+	"context"
 	"crypto/rsa"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
@@ -95,5 +99,57 @@ func TestHKAnswerOfAnotherOrder(t *testing.T) {
 	}
 	if err := call("B"); alipay.ClassOf(err) != alipay.Untrusted {
 		t.Errorf("after a reload: %v", err)
+	}
+}
+
+// A process starts after Alipay changed over, with the files as they were. Once the operator
+// swaps them, as the alert says, the other key is in use.
+func TestSwappedFilesHelpAKeyThatWasNeverAccepted(t *testing.T) {
+	g := &keyedGateway{t: t, key: &nextKey().PublicKey}
+	app := rotating(t, g)
+	call := func() alipay.Class {
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		return alipay.ClassOf(err)
+	}
+	if got := call(); got != alipay.Misconfigured {
+		t.Fatalf("at the start: %v", got)
+	}
+	err := app.UseKeys(openAPI(t, g.ServeHTTP, func(o *alipay.OpenAPIOptions) {
+		o.Signer, o.NextSigner = alipay.NewRSASigner(nextKey()), alipay.NewRSASigner(ourKey())
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := call(); got != alipay.Done {
+		t.Errorf("after the files were swapped: %v", got)
+	}
+}
+
+// hooked runs something when a call has begun.
+type hooked struct {
+	noop.Tracer
+	begun func()
+}
+
+func (h *hooked) Start(ctx context.Context, name string, o ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if f := h.begun; f != nil {
+		h.begun = nil
+		f()
+	}
+	return h.Tracer.Start(ctx, name, o...)
+}
+
+// TestACallKeepsToItsKeys: one that has begun with the former keys ends with them.
+func TestACallKeepsToItsKeys(t *testing.T) {
+	g := &keyedGateway{t: t, key: &ourKey().PublicKey}
+	tracer := &hooked{}
+	app := openAPI(t, g.ServeHTTP, func(o *alipay.OpenAPIOptions) { o.Tracer = tracer })
+	tracer.begun = func() {
+		if err := app.UseKeys(openAPI(t, silent, func(o *alipay.OpenAPIOptions) { o.Signer = alipay.NewRSASigner(nextKey()) })); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Done {
+		t.Errorf("%v", err)
 	}
 }

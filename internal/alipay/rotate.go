@@ -34,18 +34,20 @@ func (r *rotation) signer() (Signer, int) {
 	return r.current, r.generation
 }
 
-// use sets the signers that were read anew. The key in use stays in use where one of the two
-// has it: Alipay has changed over to the next one, and its file is still the next one's.
-func (r *rotation) use(current, next Signer) {
+// renewed returns a rotation of signers that were read anew, with what is known of their keys. The
+// key in use stays in use where it is the next one's and Alipay has changed over to it: the files
+// say so later. A key that Alipay never accepted gives way to what the files say.
+func (r *rotation) renewed(current, next Signer) *rotation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if sameKey(r.current, next) {
+	if (r.proven || r.fallback) && sameKey(r.current, next) {
 		current, next = next, current
 	}
-	r.proven = r.proven && sameKey(r.current, current)
-	r.fallback = r.fallback && sameKey(r.next, next)
-	r.current, r.next = current, next
-	r.generation++
+	return &rotation{
+		current: current, next: next, changed: r.changed,
+		proven:   r.proven && sameKey(r.current, current),
+		fallback: r.fallback && sameKey(r.next, next),
+	}
 }
 
 // sameKey says whether two signers have the same key, as far as they tell.
