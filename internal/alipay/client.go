@@ -146,7 +146,7 @@ func prepare(w wire, m Merchant, r Request) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeAccount, Message: "the account's settings", Err: err}
 	}
-	err := r.Validate()
+	err := r.check()
 	if err == nil {
 		var content []byte
 		if content, err = w.write(r); err == nil {

@@ -28,6 +28,7 @@ type certDownload struct{ sn string }
 
 func (*certDownload) Method() Method   { return methodCertDownload }
 func (*certDownload) Validate() error  { return nil }
+func (*certDownload) check() error     { return nil }
 func (*certDownload) Repeatable() bool { return true }
 func (d *certDownload) content() ([]byte, error) {
 	return []byte(`{"alipay_cert_sn":"` + d.sn + `"}`), nil // hexadecimal, nothing to escape

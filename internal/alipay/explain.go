@@ -73,6 +73,7 @@ type captured struct{ method Method }
 
 func (c *captured) Method() Method         { return c.method }
 func (*captured) Validate() error          { return nil }
+func (*captured) check() error             { return nil }
 func (c *captured) Repeatable() bool       { return c.method != MethodTradeCreate }
 func (*captured) content() ([]byte, error) { return nil, errors.New("captured without its content") }
 

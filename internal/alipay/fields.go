@@ -99,10 +99,10 @@ func (c *checks) httpURL(field, v string, limit int) {
 	}
 }
 
-// done returns the first fault, else whatever writing the content finds.
-func (c *checks) done(r Request) error {
-	if c.err != nil {
-		return c.err
+// validate returns the first fault of a request, else whatever writing its content finds.
+func validate(r Request) error {
+	if err := r.check(); err != nil {
+		return err
 	}
 	_, err := r.content()
 	return err

@@ -36,7 +36,9 @@ func (*HKOrderSync) Repeatable() bool { return true }
 // Validate checks the required fields and the amounts. The page gives no lengths: 64 for
 // numbers and words [inferred], 36 for a dashed UUID; the Order Service page of the same
 // path allows 32.
-func (r *HKOrderSync) Validate() error {
+func (r *HKOrderSync) Validate() error { return validate(r) }
+
+func (r *HKOrderSync) check() error {
 	var c checks
 	c.need("requestId", string(r.RequestID), 36)
 	c.text("merchantId", r.MerchantID, 64)
@@ -59,7 +61,7 @@ func (r *HKOrderSync) Validate() error {
 	c.text("userId", r.UserID, 64)
 	c.text("openId", r.OpenID, 128)
 	c.json("extInfo", r.ExtInfo, 0)
-	return c.done(r)
+	return c.err
 }
 
 // checkMinor checks an optional amount in minor units. Zero is an amount: a discount of

@@ -15,10 +15,12 @@ func (*ItemOrderQuery) Method() Method { return MethodItemOrderQuery }
 func (*ItemOrderQuery) Repeatable() bool { return true }
 
 // Validate checks the only parameter (koubei.trade.itemorder.query, "order_no").
-func (r *ItemOrderQuery) Validate() error {
+func (r *ItemOrderQuery) Validate() error { return validate(r) }
+
+func (r *ItemOrderQuery) check() error {
 	var c checks
 	c.need("order_no", string(r.OrderNo), 64)
-	return c.done(r)
+	return c.err
 }
 
 func (r *ItemOrderQuery) content() ([]byte, error) {

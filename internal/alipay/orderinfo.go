@@ -23,7 +23,9 @@ func (*OrderInfoSync) Repeatable() bool { return true }
 
 // Validate checks lengths, the two business types that are public, and that no negative
 // credit record is written by accident.
-func (r *OrderInfoSync) Validate() error {
+func (r *OrderInfoSync) Validate() error { return validate(r) }
+
+func (r *OrderInfoSync) check() error {
 	var c checks
 	c.need("trade_no", string(r.TradeNo), 64)
 	c.need("out_request_no", string(r.OutRequestNo), 64)
@@ -34,7 +36,7 @@ func (r *OrderInfoSync) Validate() error {
 		c.fail("order_biz_info", "forbidden", "says VIOLATED, which this account does not allow")
 	}
 	c.text("orig_request_no", string(r.OrigRequestNo), 64)
-	return c.done(r)
+	return c.err
 }
 
 func (r *OrderInfoSync) content() ([]byte, error) {

@@ -38,6 +38,7 @@ type Request interface {
 	// Repeatable says whether sending the identical request again is harmless by the documents.
 	Repeatable() bool
 
+	check() error             // what Validate finds without writing the content
 	content() ([]byte, error) // the canonical JSON; the same request gives the same bytes
 }
 

@@ -8,7 +8,9 @@ import (
 // Validate checks what can be known before sending, after the page's lengths, ranges and
 // rules between fields (alipay.trade.create, request parameters). The first fault comes back
 // as a [*FieldError].
-func (r *TradeCreate) Validate() error {
+func (r *TradeCreate) Validate() error { return validate(r) }
+
+func (r *TradeCreate) check() error {
 	var c checks
 	r.checkNames(&c)
 	r.checkAmounts(&c)
@@ -27,7 +29,7 @@ func (r *TradeCreate) Validate() error {
 	if r.ReceiverAddressInfo != nil {
 		c.at("receiver_address_info", func() { r.ReceiverAddressInfo.check(&c) })
 	}
-	return c.done(r)
+	return c.err
 }
 
 func (r *TradeCreate) checkNames(c *checks) {
@@ -214,7 +216,9 @@ func (a *ReceiverAddressInfo) check(c *checks) {
 
 // Validate checks lengths and that one of the two numbers is given
 // (alipay.trade.query, "out_trade_no").
-func (r *TradeQuery) Validate() error {
+func (r *TradeQuery) Validate() error { return validate(r) }
+
+func (r *TradeQuery) check() error {
 	var c checks
 	if strings.TrimSpace(string(r.OutTradeNo)) == "" && strings.TrimSpace(string(r.TradeNo)) == "" {
 		c.fail("out_trade_no", "missing", "and trade_no are missing")
@@ -223,5 +227,5 @@ func (r *TradeQuery) Validate() error {
 	c.text("trade_no", string(r.TradeNo), 64)
 	c.text("org_pid", r.OrgPID, 16)
 	checkWords(&c, "query_options", r.QueryOptions)
-	return c.done(r)
+	return c.err
 }
