@@ -23,8 +23,9 @@ type Codec struct {
 
 // projection is the way from one writer's records to one reader's.
 type projection struct {
-	to  step
-	err error // there is none
+	to   step
+	same bool  // the reader's schema is the writer's: nothing to project
+	err  error // there is none
 }
 
 // setLimits gives goavro its own bounds, once and before its first use. They are the second
@@ -105,6 +106,31 @@ func (c *Codec) DecodeAs(reader *Codec, b []byte) (map[string]any, error) {
 	return v.(map[string]any), nil
 }
 
+// textsAs reads text fields of a record like [Codec.DecodeAs], without making the rest of it.
+// The bytes are checked to their end all the same.
+func (c *Codec) textsAs(reader *Codec, b []byte, names ...string) ([]string, error) {
+	p := c.projectionTo(reader)
+	if p.err != nil {
+		return nil, p.err
+	}
+	out := make([]string, len(names))
+	if !p.same {
+		record, err := c.DecodeAs(reader, b)
+		for i, name := range names {
+			out[i], _ = record[name].(string)
+		}
+		return out, err
+	}
+	found, err := verify(c.root, b, names)
+	if err != nil {
+		return nil, undecodable("%s: %w", c.Name(), err)
+	}
+	for i := range found {
+		out[i] = string(found[i])
+	}
+	return out, nil
+}
+
 func (c *Codec) projectionTo(reader *Codec) *projection {
 	if p, ok := c.readers.Load(reader); ok {
 		return p.(*projection)
@@ -113,6 +139,7 @@ func (c *Codec) projectionTo(reader *Codec) *projection {
 	if got := newMatcher(false).match(reader.root, c.root); len(got.problems) > 0 {
 		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
 	} else if p.to = got.to; compact(reader.text) == compact(c.text) {
+		p.same = true
 		p.to = func(v any, _ *int) (any, error) { return plain(c.root, v), nil } // nothing to project
 	}
 	kept, _ := c.readers.LoadOrStore(reader, p)
@@ -121,7 +148,7 @@ func (c *Codec) projectionTo(reader *Codec) *projection {
 
 // native reads bytes into goavro's form of values.
 func (c *Codec) native(b []byte) (any, error) {
-	if err := verify(c.root, b); err != nil {
+	if _, err := verify(c.root, b, nil); err != nil {
 		return nil, undecodable("%s: %w", c.Name(), err)
 	}
 	native, rest, err := c.bin.NativeFromBinary(b)

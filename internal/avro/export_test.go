@@ -1,4 +1,7 @@
 package avro
 
 // Verify is what [Codec.Decode] checks before goavro sees the bytes.
-func (c *Codec) Verify(b []byte) error { return verify(c.root, b) }
+func (c *Codec) Verify(b []byte) error {
+	_, err := verify(c.root, b, nil)
+	return err
+}

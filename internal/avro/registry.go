@@ -84,18 +84,35 @@ func (r *Registry) Open(ctx context.Context, topic string, value []byte) (*Codec
 // Read decodes a framed value as a record of the reader's schema ([Codec.DecodeAs]). The
 // writer's record must have the same name, in any namespace. Errors are as for [Registry.Open].
 func (r *Registry) Read(ctx context.Context, topic string, reader *Codec, value []byte) (Reader, error) {
-	c, b, err := r.unframe(ctx, topic, value)
+	c, b, err := r.writerOf(ctx, topic, reader, value)
 	if err != nil {
 		return Reader{}, err
-	}
-	if c.Name() != reader.Name() {
-		return Reader{}, undecodable("a record of type %.80q, want %s", c.Name(), reader.Name())
 	}
 	record, err := c.DecodeAs(reader, b)
 	if err != nil {
 		return Reader{}, err
 	}
 	return NewReader(record), nil
+}
+
+// Texts returns text fields of the reader's record, as [Registry.Read] would, at a tenth of its
+// cost when both schemas are the same.
+func (r *Registry) Texts(ctx context.Context, topic string, reader *Codec, value []byte, names ...string) ([]string, error) {
+	c, b, err := r.writerOf(ctx, topic, reader, value)
+	if err != nil {
+		return nil, err
+	}
+	return c.textsAs(reader, b, names...)
+}
+
+// writerOf returns a value's bytes and the codec of their writer, whose record must have the
+// reader's name.
+func (r *Registry) writerOf(ctx context.Context, topic string, reader *Codec, value []byte) (*Codec, []byte, error) {
+	c, b, err := r.unframe(ctx, topic, value)
+	if err == nil && c.Name() != reader.Name() {
+		err = undecodable("a record of type %.80q, want %s", c.Name(), reader.Name())
+	}
+	return c, b, err
 }
 
 // unframe returns a value's bytes and the codec of their writer.

@@ -3,6 +3,7 @@ package avro
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -18,24 +19,32 @@ var (
 	errText     = errors.New("text is not UTF-8")
 )
 
-// walker reads bytes by a schema without keeping anything.
+// walker reads bytes by a schema without keeping anything but the last text.
 type walker struct {
 	rest   []byte
 	values int
+	last   []byte
 }
 
 // verify checks that b is exactly one record of this schema, before goavro sees it. goavro
 // itself takes numbers that overflow their type, text that is not UTF-8 and bytes left over,
-// and reserves memory by counts that nothing stands behind.
-func verify(n *node, b []byte) error {
-	w := walker{rest: b}
-	if err := w.walk(n); err != nil {
-		return err
+// and reserves memory by counts that nothing stands behind. It returns the record's text
+// fields of these names; other types have none.
+func verify(n *node, b []byte, names []string) ([][]byte, error) {
+	w := walker{rest: b, values: 1}
+	texts := make([][]byte, len(names))
+	for _, f := range n.fields {
+		if err := w.walk(f.typ); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		if i := slices.Index(names, f.name); i >= 0 && f.typ.kind == kindString {
+			texts[i] = w.last
+		}
 	}
 	if len(w.rest) != 0 {
-		return fmt.Errorf("%d bytes are left over", len(w.rest))
+		return nil, fmt.Errorf("%d bytes are left over", len(w.rest))
 	}
-	return nil
+	return texts, nil
 }
 
 func (w *walker) walk(n *node) error {
@@ -139,7 +148,7 @@ func (w *walker) text(k kind) error {
 	if err := w.skip(size); err != nil {
 		return err
 	}
-	if k == kindString && !utf8.Valid(before[:size]) {
+	if w.last = before[:size]; k == kindString && !utf8.Valid(w.last) {
 		return errText
 	}
 	return nil

@@ -89,9 +89,9 @@ type handling struct {
 	doubt    time.Time // until when a lost create may be under way; zero: none is
 }
 
-// Prepare decodes a record and finds its lane. It is a [PrepareFunc].
+// Prepare finds a record's lane. It is a [PrepareFunc].
 func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
-	ev, err := h.o.Codec.DecodeEvent(ctx, in.Topic, in.Value)
+	name, no, err := h.o.Codec.EventOf(ctx, in.Topic, in.Value)
 	if reason, final := order.IsUndecodable(err); final {
 		return Task{Key: "undecodable/" + string(in.Key), Handle: func(context.Context) (Outcome, error) {
 			return h.refuse(in, h.origin(in), reason, err)
@@ -101,21 +101,18 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 		return Task{}, fmt.Errorf("decode event: %w", err)
 	}
 	t := h.tenants.Load()
-	name := t.nameOf(in.Topic, ev)
-	if string(in.Key) != string(ev.OrderNo) {
+	name = t.nameOf(in.Topic, name)
+	if string(in.Key) != string(no) {
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
 	}
-	task := Task{Key: string(name) + "/" + string(ev.OrderNo)}
-	account, reason := t.account(in.Topic, name)
-	if reason != "" {
-		task.Handle = func(context.Context) (Outcome, error) { return h.notAllowed(in, ev, name, reason) }
-		return task, nil
+	task := Task{Key: string(name) + "/" + string(no)}
+	if account, reason := t.account(in.Topic, name); reason == "" {
+		if h.floods.over(task.Key, in, h.o.Now()) {
+			task.Handle = func(context.Context) (Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
+			return task, nil
+		}
+		task.Pool = account.App
 	}
-	if h.floods.over(task.Key, in, h.o.Now()) {
-		task.Handle = func(context.Context) (Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
-		return task, nil
-	}
-	task.Pool = account.App
 	var e *handling // made when it is begun: thousands wait in lanes
 	task.Handle = func(ctx context.Context) (Outcome, error) {
 		if e == nil {
@@ -126,9 +123,9 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 	return task, nil
 }
 
-// begin handles an event for the account of that name, as its settings are now. It decodes
-// the event a second time: thousands wait in lanes, and a decoded event takes three times the
-// memory of its bytes, while decoding costs a hundredth of signing.
+// begin handles an event for the account of that name, as its settings are now. Only here it
+// is decoded: thousands wait in lanes, and a decoded event takes three times the memory of its
+// bytes.
 func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (Outcome, error) {
 	if e.kept {
 		return h.handle(ctx, e)
@@ -346,7 +343,7 @@ func (h *Handler) refuse(in *kgo.Record, hd order.Handling, reason string, err e
 func (h *Handler) Refuse(in *kgo.Record, reason string, err error) Outcome {
 	hd := h.origin(in)
 	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
-		hd.Event, hd.Account = ev, h.tenants.Load().nameOf(in.Topic, ev)
+		hd.Event, hd.Account = ev, h.tenants.Load().nameOf(in.Topic, ev.Account)
 	}
 	out, encodeErr := h.refuse(in, hd, reason, err)
 	if encodeErr != nil {

@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -46,11 +47,8 @@ func (h *Handler) SetTenants(inputs map[string]Input, accounts map[order.Account
 }
 
 // nameOf returns the account of an event: the one that it names, else its topic's.
-func (t *tenants) nameOf(topic string, ev order.Event) order.Account {
-	if ev.Account != "" {
-		return ev.Account
-	}
-	return t.inputs[topic].Default
+func (t *tenants) nameOf(topic string, named order.Account) order.Account {
+	return cmp.Or(named, t.inputs[topic].Default)
 }
 
 // account returns the account that an event of this topic may name, or why not.

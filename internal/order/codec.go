@@ -72,6 +72,16 @@ func (c *Codec) DecodeEvent(ctx context.Context, topic string, value []byte) (Ev
 	return decode(ctx, c, topic, c.event, value, eventFrom)
 }
 
+// EventOf returns whose event and which order's a value is, without decoding the rest. What is
+// wrong with the rest, [Codec.DecodeEvent] tells.
+func (c *Codec) EventOf(ctx context.Context, topic string, value []byte) (Account, alipay.OutTradeNo, error) {
+	texts, err := c.registry.Texts(ctx, topic, c.event, value, "account", "order_no")
+	if err != nil {
+		return "", "", err
+	}
+	return Account(texts[0]), alipay.OutTradeNo(texts[1]), nil
+}
+
 // EncodeEvent writes an order event, as a producer does.
 func (c *Codec) EncodeEvent(ctx context.Context, topic string, e Event) ([]byte, error) {
 	return c.registry.Frame(ctx, topic, c.event, e.record())
