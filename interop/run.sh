@@ -3,7 +3,7 @@
 #   ok      the SDK did it, and believed the signature of the answer
 #   known   the SDK fails or errs with the words of known.tsv, which also says why
 #   BAD     anything else: it fails otherwise, or what is known to fail works now
-# and exits 1 if a cell is BAD or missing.
+# and exits 1 if a cell of these SDKs is BAD or missing.
 #
 # usage: interop/run.sh [SDK...]      SDKs: java node python global (AlipayHK); all of them unless named
 #
@@ -127,4 +127,4 @@ for sdk in "${sdks[@]}"; do
 	"run_$sdk" $modes 2>"$work/$sdk.log" >"$work/$sdk.cells" || { tail -n 20 "$work/$sdk.log" >&2; die "$sdk: the driver died"; }
 	sed "s/^/$sdk\t/" "$work/$sdk.cells" >>"$work/cells"
 done
-awk -f "$here/table.awk" "$here/modes.tsv" "$here/known.tsv" "$work/cells"
+awk -v sdks="${sdks[*]}" -f "$here/table.awk" "$here/modes.tsv" "$here/known.tsv" "$work/cells"
