@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -29,12 +32,15 @@ func kafkaOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
 		kgo.ClientID(strings.TrimSuffix("alipay-kafka-bridge-"+k.Slot, "-")),
 		kgo.SessionTimeout(k.SessionTimeout), kgo.HeartbeatInterval(k.Heartbeat), kgo.RebalanceTimeout(k.RebalanceTimeout),
 	}
-	if k.TLS.Enabled {
+	switch {
+	case k.TLS.Enabled:
 		dial, err := dialerOf("kafka.tls", tlsFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, k.TLS.ServerName}, log)
 		if err != nil {
 			return nil, err
 		}
 		opts = append(opts, kgo.Dialer(dial))
+	case k.SASL.Readable():
+		opts = append(opts, kgo.Dialer(dialLoopback))
 	}
 	if k.SASL.Mechanism != "" {
 		m, err := mechanismOf(k.SASL, log)
@@ -44,6 +50,22 @@ func kafkaOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.SASL(m))
 	}
 	return opts, nil
+}
+
+// errElsewhere is about a broker that another broker named.
+var errElsewhere = errors.New("the broker is not on this machine, and without kafka.tls it would get the secret of kafka.sasl in clear (security G1)")
+
+// dialLoopback connects to this machine alone. The settings name the first brokers, those say
+// where the others are, and a name is resolved only here: what counts is the address at the
+// moment of connecting.
+func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout, Control: func(_, resolved string, _ syscall.RawConn) error {
+		if a, err := netip.ParseAddrPort(resolved); err != nil || !a.Addr().IsLoopback() {
+			return errElsewhere
+		}
+		return nil
+	}}
+	return d.DialContext(ctx, network, addr)
 }
 
 // tlsFiles are what a server is known by, and we to it.

@@ -30,13 +30,17 @@ func (c *Config) checkCluster(fs *findings) {
 func (k Kafka) checkSecurity(fs *findings) {
 	k.TLS.check(fs)
 	k.SASL.check(fs)
-	readable := k.SASL.Mechanism == Plain || k.SASL.Mechanism == OAuthBearer
-	if readable && !k.TLS.Enabled && !k.allLoopback() && !fs.bad["kafka.tls.enabled"] {
+	if k.SASL.Readable() && !k.TLS.Enabled && !k.allLoopback() && !fs.bad["kafka.tls.enabled"] {
 		fs.add("kafka.sasl.mechanism", "%s shows its secret to whoever listens; set kafka.tls.enabled (security G1)", k.SASL.Mechanism)
 	}
 }
 
-// allLoopback says whether no broker can be elsewhere.
+// Readable says whether the mechanism sends its secret as it is, so that without TLS whoever
+// listens has it (RFC 4616, RFC 7628).
+func (s SASL) Readable() bool { return s.Mechanism == Plain || s.Mechanism == OAuthBearer }
+
+// allLoopback says whether no broker that the settings name is elsewhere. Where the cluster's
+// metadata then says to connect nobody knows here: the dialer refuses it.
 func (k Kafka) allLoopback() bool {
 	return !slices.ContainsFunc(k.Brokers, func(b string) bool {
 		host, _, err := net.SplitHostPort(b)
