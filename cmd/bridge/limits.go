@@ -15,13 +15,13 @@ import (
 // gigabytes, one fetch holds many batches, and a record of 7 bytes costs 170 in memory: so
 // batches are bounded, and all that are decompressed and not yet forgotten together.
 const (
-	maxBatch      = 32 << 20 // bytes that one batch may decompress to
-	maxBatchCost  = 40 << 20 // memory that one batch may cost, records counted
-	maxFetched    = 48 << 20 // memory that all batches may cost before another is taken on: above what two engines hold, or every fetch would collect garbage
-	recordCost    = 176      // bytes of a kgo.Record and the pointer to it
-	headerCost    = 64       // bytes of a kgo.RecordHeader and its key
-	fetchBytes    = 1 << 20  // of one fetch, as it is on the wire
-	partitionWire = 512 << 10
+	maxBatch      = 32 << 20  // bytes that one batch may decompress to
+	maxBatchCost  = 40 << 20  // memory that one batch may cost, records counted
+	maxFetched    = 48 << 20  // memory that all batches may cost before another is taken on: above what two engines hold, or every fetch would collect garbage
+	recordCost    = 176       // bytes of a kgo.Record and the pointer to it
+	headerCost    = 64        // bytes of a kgo.RecordHeader and its key
+	fetchBytes    = 512 << 10 // of one fetch, as it is on the wire
+	partitionWire = 256 << 10
 	brokerRead    = 16 << 20 // of one answer: Kafka sends at least one batch, however large
 	atOnce        = 2        // fetches
 )
