@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"slices"
@@ -66,28 +64,6 @@ func (a acl) command(c config.Config, principal string) string {
 
 // quoted makes one word for a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// principalOf is who we are to the brokers' authorizer, unless they map names in a way of
-// their own.
-func principalOf(c config.Config, given string) string {
-	k := c.Kafka
-	switch {
-	case given != "":
-		return given
-	case k.SASL.User != "":
-		return "User:" + k.SASL.User
-	case k.SASL.ClientID != "":
-		return "User:" + k.SASL.ClientID
-	case k.SASL.Mechanism != "":
-		return "User:SUBJECT-OF-THE-TOKEN"
-	}
-	if block, _ := pem.Decode([]byte(k.TLS.CertFile.Text)); k.TLS.Enabled && block != nil {
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-			return "User:" + cert.Subject.String()
-		}
-	}
-	return "User:ANONYMOUS"
-}
 
 // printedACL is one line of check --acls -o json.
 type printedACL struct {
