@@ -7,7 +7,7 @@ import (
 
 // Shares of the soft memory limit.
 const (
-	memoryBase    = 64 << 20  // code, clients, codecs, and fetches: their scratch counts though it is hardly touched
+	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch counts though it is hardly touched
 	memoryPerCall = 128 << 10 // one call in flight and the four handlings that wait for its slot
 )
 
