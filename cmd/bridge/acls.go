@@ -47,8 +47,8 @@ func neededACLs(c config.Config) []acl {
 	for _, name := range []string{c.Topics.Results, c.Topics.Snapshots, c.Topics.Observations, c.Topics.Journal} {
 		out = append(out, acl{aclTopic, name, aclWrite})
 	}
-	slices.SortStableFunc(out, func(a, b acl) int {
-		return cmp.Or(strings.Compare(a.Operation, b.Operation), strings.Compare(a.Resource, b.Resource))
+	slices.SortFunc(out, func(a, b acl) int {
+		return cmp.Or(strings.Compare(a.Operation, b.Operation), strings.Compare(a.Resource, b.Resource), strings.Compare(a.Name, b.Name))
 	})
 	return slices.Compact(out) // inputs may share a topic of dead letters
 }

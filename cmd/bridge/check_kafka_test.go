@@ -28,17 +28,26 @@ func TestNeededACLs(t *testing.T) {
 	}
 	want := `Read on group alipay-kafka-bridge
 Read on group alipay-kafka-bridge-queries
-Read on topic order-events
 Read on topic alipay-queries
-Write on topic order-events.dlq
+Read on topic order-events
 Write on topic alipay-results
 Write on topic alipay-snapshots
-Write on topic trade-observations
 Write on topic bridge-journal
-Write on transactional-id alipay-kafka-bridge-s
-Write on transactional-id alipay-kafka-bridge-queries-s`
+Write on topic order-events.dlq
+Write on topic trade-observations
+Write on transactional-id alipay-kafka-bridge-queries-s
+Write on transactional-id alipay-kafka-bridge-s`
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+	shared := c
+	shared.Topics.Inputs = []config.Input{{Name: "a", DeadLetters: "x"}, {Name: "b", DeadLetters: "y"}, {Name: "c", DeadLetters: "x"}}
+	once := map[acl]bool{}
+	for _, a := range neededACLs(shared) {
+		if once[a] {
+			t.Errorf("twice: %s", a)
+		}
+		once[a] = true
 	}
 	c.Topics.Queries = nil
 	if n := len(neededACLs(c)); n != 8 {
