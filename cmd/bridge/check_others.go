@@ -37,15 +37,21 @@ func (c *checker) others(ctx context.Context, adm *kadm.Client) {
 		c.add(partACLs, "list of ACLs: "+err.Error(), "look at the brokers")
 		return
 	}
-	named := map[string][]string{}
+	c.granted(described)
+}
+
+// granted tells each grant once: a prefix or a wildcard matches many of our names.
+func (c *checker) granted(described kadm.DescribeACLsResults) {
+	told, named := map[kadm.DescribedACL]bool{}, map[string][]string{}
 	for _, d := range described {
 		for _, a := range d.Described {
-			switch {
-			case !powerful(a) || a.Principal == principalOf(c.cfg, c.principal):
-			case a.Principal == everybody:
-				c.add(partACLs, "everybody is allowed "+grant(a), fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --command-config admin.properties --remove --allow-principal '%s' --operation %s --resource-pattern-type %s --%s %s",
-					c.cfg.Kafka.Brokers[0], everybody, a.Operation, strings.ToLower(a.Pattern.String()), strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), quoted(a.Name)))
-			case !slices.Contains(named[a.Principal], grant(a)):
+			if told[a] || !powerful(a) || a.Principal == principalOf(c.cfg, c.principal) {
+				continue
+			}
+			told[a] = true
+			if a.Principal == everybody {
+				c.add(partACLs, "everybody is allowed "+grant(a), c.removal(a))
+			} else if !slices.Contains(named[a.Principal], grant(a)) {
 				named[a.Principal] = append(named[a.Principal], grant(a))
 			}
 		}
@@ -53,6 +59,25 @@ func (c *checker) others(ctx context.Context, adm *kadm.Client) {
 	for _, principal := range slices.Sorted(maps.Keys(named)) {
 		c.note("%s is allowed %s", principal, strings.Join(named[principal], ", "))
 	}
+}
+
+// removal is the command that takes an ACL away.
+func (c *checker) removal(a kadm.DescribedACL) string {
+	host := ""
+	if a.Host != "*" {
+		host = " --allow-host " + quoted(a.Host)
+	}
+	return fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --command-config admin.properties --remove --allow-principal %s%s --operation %s --resource-pattern-type %s --%s %s",
+		c.cfg.Kafka.Brokers[0], quoted(a.Principal), host, operationName(a.Operation), strings.ToLower(a.Pattern.String()), strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), quoted(a.Name))
+}
+
+// operationName is an operation as kafka-acls.sh takes it: AlterConfigs.
+func operationName(op kadm.ACLOperation) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(op.String(), "_") {
+		b.WriteString(word[:1] + strings.ToLower(word[1:]))
+	}
+	return b.String()
 }
 
 // ours selects every ACL that allows something on what is the bridge's alone.

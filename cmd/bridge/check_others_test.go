@@ -1,0 +1,78 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/config"
+)
+
+// checkWithACLs checks a Kafka that lists these ACLs to every question that they match: kfake
+// itself knows neither patterns nor a cluster without ACLs.
+func checkWithACLs(t *testing.T, environment config.Environment, acls ...kadm.DescribedACL) findings {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	mustDo(t, err)
+	defer cluster.Close()
+	cluster.ControlKey(int16(kmsg.DescribeACLs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		r := req.(*kmsg.DescribeACLsRequest)
+		resp := req.ResponseKind().(*kmsg.DescribeACLsResponse)
+		for _, a := range acls {
+			if a.Type == r.ResourceType && (r.PermissionType == kmsg.ACLPermissionTypeAny || r.PermissionType == a.Permission) && covers(a, *r.ResourceName) {
+				resp.Resources = append(resp.Resources, kmsg.DescribeACLsResponseResource{
+					ResourceType: a.Type, ResourceName: a.Name, ResourcePatternType: a.Pattern,
+					ACLs: []kmsg.DescribeACLsResponseResourceACL{{Principal: a.Principal, Host: a.Host, Operation: a.Operation, PermissionType: a.Permission}},
+				})
+			}
+		}
+		return resp, nil, true
+	})
+	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	app := cfg.Apps["main"]
+	app.Environment = environment
+	cfg.Apps["main"] = app
+	c := &checker{cfg: cfg}
+	c.kafka(t.Context())
+	return c.findings
+}
+
+// covers is how Kafka matches a pattern with a name.
+func covers(a kadm.DescribedACL, name string) bool {
+	return a.Name == "*" || a.Name == name || a.Pattern == kadm.ACLPatternPrefixed && strings.HasPrefix(name, a.Name)
+}
+
+// topicACL is an ACL of Kafka for topics.
+func topicACL(principal, name string, pattern kadm.ACLPattern, op kadm.ACLOperation) kadm.DescribedACL {
+	return kadm.DescribedACL{Principal: principal, Host: "*", Type: kmsg.ACLResourceTypeTopic, Name: name, Pattern: pattern, Operation: op, Permission: kmsg.ACLPermissionTypeAllow}
+}
+
+// TestC1_EachGrantIsToldOnce: one grant matches many of our topics, and is taken away once, by a
+// command that kafka-acls.sh understands.
+func TestC1_EachGrantIsToldOnce(t *testing.T) {
+	here := topicACL(everybody, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs)
+	here.Host = "10.0.0.1"
+	f := checkWithACLs(t, config.Simulator, here,
+		topicACL(everybody, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs),
+		topicACL(everybody, "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite),
+		topicACL("User:shop", "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite))
+	var got []string
+	for _, text := range f.texts() {
+		if grant, command, ok := strings.Cut(text, "; kafka-acls.sh --"); ok && strings.HasPrefix(grant, "everybody") {
+			got = append(got, grant+command[strings.Index(command, " --remove"):])
+		}
+	}
+	want := `everybody is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --allow-host '10.0.0.1' --operation AlterConfigs --resource-pattern-type literal --topic '*'
+everybody is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --operation AlterConfigs --resource-pattern-type literal --topic '*'
+everybody is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*' --operation Write --resource-pattern-type prefixed --topic 'alipay-'`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+	if notes := strings.Join(f.Notes, "\n"); strings.Count(notes, "User:shop is allowed") != 1 {
+		t.Errorf("notes = %s", notes)
+	}
+}
