@@ -39,14 +39,14 @@ func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicD
 			continue
 		}
 		c.layout(t, d)
-		configs, err := adm.DescribeTopicConfigs(ctx, t.name)
+		have, err := valuesOf(adm.DescribeTopicConfigs(ctx, t.name))
 		switch {
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
 			denied++
 		case err != nil:
 			c.add(partTopics, fmt.Sprintf("configuration of topic %s: %v", t.name, err), "look at the brokers")
 		default:
-			c.configured(t, valuesOf(configs), d.Partitions.NumReplicas())
+			c.configured(t, have, d.Partitions.NumReplicas())
 		}
 	}
 	if denied > 0 {
@@ -54,15 +54,22 @@ func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicD
 	}
 }
 
-// valuesOf returns the configuration of one resource.
-func valuesOf(resources kadm.ResourceConfigs) map[string]string {
+// valuesOf returns the configuration of one resource, or why there is none: kadm's own error
+// holds only what the cluster refused, the rest stands with the resource.
+func valuesOf(resources kadm.ResourceConfigs, err error) (map[string]string, error) {
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]string{}
 	for _, r := range resources {
+		if r.Err != nil {
+			return nil, r.Err
+		}
 		for _, c := range r.Configs {
 			out[c.Key] = c.MaybeValue()
 		}
 	}
-	return out
+	return out, nil
 }
 
 // copies are how many every topic should have: what the settings say, or what is safe.
@@ -99,7 +106,7 @@ func (c *checker) layout(t topic, d kadm.TopicDetail) {
 // configured looks at a topic's configuration. What an input topic keeps is its producers'
 // matter, but not that it keeps all events of an order.
 func (c *checker) configured(t topic, have map[string]string, copies int) {
-	if policy := have["cleanup.policy"]; policy != "delete" {
+	if policy, ok := have["cleanup.policy"]; ok && policy != "delete" {
 		c.misconfigured(t, "cleanup.policy", policy, "delete", "older records of a key would vanish before anybody reads them")
 	}
 	c.inSync(t, have, copies)
@@ -153,7 +160,7 @@ func (c *checker) misconfigured(t topic, key, is, want, why string) {
 // brokers looks at what holds for the whole cluster.
 func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.BrokerDetails) {
 	for _, b := range list {
-		configs, err := adm.DescribeBrokerConfigs(ctx, b.NodeID)
+		have, err := valuesOf(adm.DescribeBrokerConfigs(ctx, b.NodeID))
 		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
 			c.note("offset.metadata.max.bytes was not looked at: this principal may not DescribeConfigs of the cluster (Kafka's default, %d, is enough)", consume.MaxText)
 			return
@@ -162,7 +169,7 @@ func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.Broke
 			c.add(partKafka, fmt.Sprintf("configuration of broker %d: %v", b.NodeID, err), "look at the brokers")
 			continue
 		}
-		text := valuesOf(configs)["offset.metadata.max.bytes"]
+		text := have["offset.metadata.max.bytes"]
 		if n, err := strconv.Atoi(text); err == nil && n < consume.MaxText {
 			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, the bridge commits up to %d", b.NodeID, text, consume.MaxText),
 				"set it to 4096 or more in the brokers' configuration")
