@@ -72,7 +72,11 @@ func (o checkOptions) run(ctx context.Context, out io.Writer) error {
 	case o.acls:
 		return printACLs(safeWriter(out), cfg, o.principal, o.output == "json")
 	}
-	return checkAll(ctx, cfg, o).print(safeWriter(out), o.output == "json")
+	found := checkAll(ctx, cfg, o)
+	if ctx.Err() != nil { // what was found since says nothing about the bridge
+		return context.Cause(ctx)
+	}
+	return found.print(safeWriter(out), o.output == "json")
 }
 
 // checker looks at one part after the other.
@@ -83,6 +87,7 @@ type checker struct {
 	now       time.Time
 }
 
+// checkAll ends after the part during which the context ended.
 func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
 	c := &checker{cfg: cfg, principal: o.principal, now: time.Now()}
 	c.keys(ctx, o.offline)
@@ -94,6 +99,9 @@ func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
 		asking, cancel := context.WithTimeout(ctx, checkTimeout)
 		part(asking)
 		cancel()
+		if ctx.Err() != nil {
+			return c.findings
+		}
 	}
 	c.gateways(ctx)
 	return c.findings

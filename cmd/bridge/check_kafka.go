@@ -30,6 +30,7 @@ func (c *checker) kafka(ctx context.Context) {
 		return
 	}
 	defer cl.Close()
+	defer context.AfterFunc(ctx, cl.Close)() // kgo's first read of a connection knows no context
 	adm := kadm.NewClient(cl)
 	meta, err := adm.BrokerMetadata(ctx)
 	if err != nil {
