@@ -19,7 +19,8 @@ const (
 	// tokenLeeway is how long before its end a token is used no more: a broker ends the
 	// session with the token.
 	tokenLeeway = time.Minute
-	// tokenTimeout bounds one request for a token.
+	// tokenTimeout bounds one question for a token, with both ways of sending the secret that
+	// may have to be tried.
 	tokenTimeout = 10 * time.Second
 )
 
@@ -41,38 +42,52 @@ func tokenOf(s config.SASL, log *slog.Logger) (func(context.Context) (string, er
 	if err != nil {
 		return nil, err
 	}
-	source := oauth2.ReuseTokenSourceWithExpiry(nil, &tokenEndpoint{s, secret, &http.Client{
+	return newTokenEndpoint(s, secret, &http.Client{
 		Transport:     &http.Transport{DialTLSContext: dial}, // no proxy from the environment (security G1)
-		Timeout:       tokenTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, tokenLeeway)
-	return func(context.Context) (string, error) {
-		t, err := source.Token()
-		if err != nil {
-			return "", fmt.Errorf("kafka.sasl: ask %s for a token: %w", s.TokenURL, answered(err))
-		}
-		return t.AccessToken, nil
-	}, nil
+	}).token, nil
 }
 
-// tokenEndpoint asks for tokens by client credentials (RFC 6749, 4.4).
+// tokenEndpoint asks for tokens by client credentials (RFC 6749, 4.4), one question at a time.
 type tokenEndpoint struct {
-	s      config.SASL
-	secret *fresh[config.Secret]
 	client *http.Client
+	secret *fresh[config.Secret]
+
+	turn   chan struct{}            // full while somebody uses the fields below
+	config clientcredentials.Config // kept: it remembers how the endpoint wants the secret
+	last   oauth2.Token
 }
 
-// Token asks with the secret as its file has it now.
-func (e *tokenEndpoint) Token() (*oauth2.Token, error) {
-	c := clientcredentials.Config{ClientID: e.s.ClientID, ClientSecret: e.secret.get().Reveal(), TokenURL: e.s.TokenURL}
-	if e.s.Scope != "" {
-		c.Scopes = []string{e.s.Scope}
+func newTokenEndpoint(s config.SASL, secret *fresh[config.Secret], client *http.Client) *tokenEndpoint {
+	e := &tokenEndpoint{client: client, secret: secret, turn: make(chan struct{}, 1)}
+	e.config.ClientID, e.config.TokenURL = s.ClientID, s.TokenURL
+	if s.Scope != "" {
+		e.config.Scopes = []string{s.Scope}
 	}
-	t, err := c.Token(context.WithValue(context.Background(), oauth2.HTTPClient, e.client))
-	if err == nil && t.Expiry.IsZero() {
-		t.Expiry = time.Now() // nobody says how long it lives: the next session gets its own
+	return e
+}
+
+// token returns the last token, or a new one when that ends or nobody said how long it lives.
+// It waits no longer than ctx for whoever is asking now.
+func (e *tokenEndpoint) token(ctx context.Context) (string, error) {
+	select {
+	case e.turn <- struct{}{}:
+		defer func() { <-e.turn }()
+	case <-ctx.Done():
+		return "", fmt.Errorf("kafka.sasl: wait for a token of %s: %w", e.config.TokenURL, context.Cause(ctx))
 	}
-	return t, err
+	if time.Until(e.last.Expiry) > tokenLeeway {
+		return e.last.AccessToken, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	e.config.ClientSecret = e.secret.get().Reveal()
+	t, err := e.config.Token(context.WithValue(ctx, oauth2.HTTPClient, e.client))
+	if err != nil {
+		return "", fmt.Errorf("kafka.sasl: ask %s for a token: %w", e.config.TokenURL, answered(err))
+	}
+	e.last = *t
+	return t.AccessToken, nil
 }
 
 // answered keeps the code of a refusal and nothing of its text, which is foreign and may
