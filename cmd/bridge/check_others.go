@@ -38,6 +38,31 @@ func (c *checker) others(ctx context.Context, adm *kadm.Client) {
 		return
 	}
 	c.granted(described)
+	c.unguarded(ctx, adm, described)
+}
+
+// unguarded tells the outputs that we may write though no ACL is about them. Whether everybody
+// may is a setting of the brokers that they show nobody; that we are a super user is the other
+// reading.
+func (c *checker) unguarded(ctx context.Context, adm *kadm.Client, described kadm.DescribeACLsResults) {
+	var open []string
+	for _, d := range described {
+		if d.Type == kmsg.ACLResourceTypeTopic && len(d.Described) == 0 {
+			open = append(open, *d.Name)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	have := c.describe(ctx, adm)
+	open = slices.DeleteFunc(open, func(name string) bool { return !mayUse(have[name], aclWrite) })
+	switch what := strings.Join(open, ", ") + ": guarded by no ACL: open to everybody if allow.everyone.if.no.acl.found is true"; {
+	case len(open) == 0:
+	case c.production():
+		c.add(partACLs, what, "allow what bridge check --acls prints")
+	default:
+		c.note("%s", what)
+	}
 }
 
 // granted tells each grant once: a prefix or a wildcard matches many of our names.
@@ -80,7 +105,7 @@ func operationName(op kadm.ACLOperation) string {
 	return b.String()
 }
 
-// ours selects every ACL that allows something on what is the bridge's alone.
+// ours selects every ACL on what is the bridge's alone, also those that deny: any ACL guards.
 func (c *checker) ours() *kadm.ACLBuilder {
 	names := map[string][]string{}
 	for _, a := range neededACLs(c.cfg) {
@@ -89,11 +114,14 @@ func (c *checker) ours() *kadm.ACLBuilder {
 		}
 	}
 	return kadm.NewACLs().Topics(names[aclTopic]...).Groups(names[aclGroup]...).TransactionalIDs(names[aclTransaction]...).
-		ResourcePatternType(kadm.ACLPatternMatch).Allow().AllowHosts().Operations(kadm.OpAny)
+		ResourcePatternType(kadm.ACLPatternMatch).Allow().AllowHosts().Deny().DenyHosts().Operations(kadm.OpAny)
 }
 
 // powerful says whether an ACL lets somebody do what the bridge alone should do.
 func powerful(a kadm.DescribedACL) bool {
+	if a.Permission != kmsg.ACLPermissionTypeAllow {
+		return false
+	}
 	switch a.Operation {
 	case kadm.OpAll, kadm.OpWrite, kadm.OpDelete, kadm.OpAlter, kadm.OpAlterConfigs:
 		return true

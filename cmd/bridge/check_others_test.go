@@ -76,3 +76,34 @@ everybody is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*'
 		t.Errorf("notes = %s", notes)
 	}
 }
+
+// TestC1_NoACL: an authorizer without any ACL for an output may let everybody write it. One that
+// denies or allows guards it, whomever it is about.
+func TestC1_NoACL(t *testing.T) {
+	const says = "guarded by no ACL: open to everybody if allow.everyone.if.no.acl.found is true"
+	deny := topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpWrite)
+	deny.Permission = kmsg.ACLPermissionTypeDeny
+	for _, tt := range []struct {
+		name        string
+		environment config.Environment
+		acls        []kadm.DescribedACL
+		found, note string
+	}{
+		{"production", config.Production, nil, "alipay-results, alipay-snapshots, bridge-journal, order-events.dlq, trade-observations: " + says + "; allow", ""},
+		{"elsewhere", config.Simulator, nil, "", "trade-observations: " + says},
+		{"one is guarded", config.Production, []kadm.DescribedACL{topicACL("User:shop", "alipay-results", kadm.ACLPatternLiteral, kadm.OpRead)}, "alipay-snapshots, bridge-journal", ""},
+		{"all are allowed to somebody", config.Production, []kadm.DescribedACL{topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpRead)}, "", ""},
+		{"all are denied to somebody", config.Production, []kadm.DescribedACL{deny}, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := checkWithACLs(t, tt.environment, tt.acls...)
+			found, notes := strings.Join(f.texts(), "\n"), strings.Join(f.Notes, "\n")
+			if strings.Contains(found, says) != (tt.found != "") || !strings.Contains(found, tt.found) {
+				t.Errorf("want %q, found:\n%s", tt.found, found)
+			}
+			if strings.Contains(notes, says) != (tt.note != "") || !strings.Contains(notes, tt.note) {
+				t.Errorf("want %q, notes:\n%s", tt.note, notes)
+			}
+		})
+	}
+}
