@@ -25,6 +25,7 @@ type checkOptions struct {
 	file      string
 	output    string
 	principal string
+	slot      string
 	offline   bool
 	printing  bool
 	acls      bool
@@ -56,6 +57,7 @@ bridge needs with these settings, as commands, and checks nothing.`,
 	c.Flags().BoolVar(&o.printing, "print", false, "print the effective settings; secrets stay in their files")
 	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs")
 	c.Flags().StringVar(&o.principal, "principal", "", "whom the ACLs are for, such as User:bridge (default: who the settings say we are)")
+	c.Flags().StringVar(&o.slot, "slot", "", "of which instance (default: kafka.slot, or the host's name)")
 	return c
 }
 
@@ -64,9 +66,13 @@ func (o checkOptions) run(ctx context.Context, out io.Writer) error {
 	if f, ok := faults(err); ok {
 		return f.print(safeWriter(out), o.output == "json")
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	if err := cfg.Kafka.UseSlot(o.slot); err != nil {
+		return usageError{err}
+	}
+	switch {
 	case o.printing:
 		return cfg.Print(out)
 	case o.acls:

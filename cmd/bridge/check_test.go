@@ -222,3 +222,14 @@ func TestCheckPrints(t *testing.T) {
 		t.Errorf("%v, %q", err, text.String())
 	}
 }
+
+// Each instance has transactional ids of its own, and whoever gives the rights sits elsewhere.
+func TestACLsOfAnotherSlot(t *testing.T) {
+	dir, err := simulated()
+	mustDo(t, err)
+	var out bytes.Buffer
+	o := checkOptions{file: filepath.Join(dir, "bridge.yaml"), output: "text", acls: true, slot: "b"}
+	if err := o.run(t.Context(), &out); err != nil || !strings.Contains(out.String(), "alipay-kafka-bridge-b") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}

@@ -16,8 +16,13 @@ const exitFound = 3
 // foundError says that a check found something.
 type foundError struct{ n int }
 
-func (e foundError) Error() string { return fmt.Sprintf("%d findings", e.n) }
-func (foundError) ExitCode() int   { return exitFound }
+func (e foundError) Error() string {
+	if e.n == 1 {
+		return "1 finding"
+	}
+	return fmt.Sprintf("%d findings", e.n)
+}
+func (foundError) ExitCode() int { return exitFound }
 
 // Parts of a check, in their order.
 const (

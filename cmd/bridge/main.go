@@ -37,7 +37,7 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
+	if bare := new(usageError); !errors.As(err, bare) && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
 		err = usageError{err}
 	}
 	fmt.Fprintln(safeWriter(os.Stderr), "bridge: "+err.Error())

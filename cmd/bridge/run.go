@@ -41,8 +41,8 @@ named in the log. Files of keys, certificates and tokens are read again by thems
 			if err != nil {
 				return err
 			}
-			if slot != "" {
-				cfg.Kafka.Slot = slot
+			if err := cfg.Kafka.UseSlot(slot); err != nil {
+				return usageError{err}
 			}
 			return serve(c.Context(), loaded{file, slot, src, cfg}, c.ErrOrStderr(), func(o *consume.Options) {
 				o.AcceptPosition, o.AcceptLoss = accepted, acceptLoss

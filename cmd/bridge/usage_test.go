@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -63,6 +64,10 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 }
 
 func TestExitCodes(t *testing.T) {
+	dir, err := simulated()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		args []string
 		want int
@@ -73,6 +78,8 @@ func TestExitCodes(t *testing.T) {
 		"missing topic":   {[]string{"tail"}, 2},
 		"no settings":     {[]string{"run", "-c", "testdata/nowhere.yaml"}, 1},
 		"bad position":    {[]string{"run", "-c", "../../internal/config/testdata/minimal.yaml", "--accept-position", "x"}, 2},
+		"bad slot":        {[]string{"run", "-c", filepath.Join(dir, "bridge.yaml"), "--slot", "a b"}, 2},
+		"check of a slot": {[]string{"check", "-c", filepath.Join(dir, "bridge.yaml"), "--slot", "a b"}, 2},
 		"bad settings":    {[]string{"check", "-c", "../../internal/config/testdata/bad/unknown_key.yaml"}, 3},
 		"bad faults":      {[]string{"demo", "--faults", "fire"}, 2},
 	} {

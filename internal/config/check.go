@@ -13,6 +13,8 @@ import (
 )
 
 // Forms of names.
+const wantGroup = "up to 200 letters, digits, dots, dashes and underscores"
+
 var (
 	nameForm    = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)        // apps and accounts: they appear in keys and addresses
 	topicForm   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)  // Kafka's rule for topics
@@ -55,7 +57,7 @@ func (k Kafka) check(fs *findings) {
 	}
 	for path, name := range map[string]string{"kafka.group": k.Group, "kafka.slot": k.Slot} {
 		if !groupForm.MatchString(name) {
-			fs.add(path, "is %s; want up to 200 letters, digits, dots, dashes and underscores", fs.text(path))
+			fs.add(path, "is %s; want "+wantGroup, fs.text(path))
 		}
 	}
 	k.checkStart(fs)

@@ -227,3 +227,15 @@ func (c Config) Print(w io.Writer) error {
 	}
 	return e.Close()
 }
+
+// UseSlot replaces kafka.slot by what a command line says; empty leaves it.
+func (k *Kafka) UseSlot(slot string) error {
+	if slot == "" {
+		return nil
+	}
+	if !groupForm.MatchString(slot) {
+		return fmt.Errorf("slot %q: want %s", slot, wantGroup)
+	}
+	k.Slot = slot
+	return nil
+}
