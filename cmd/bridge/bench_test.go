@@ -71,10 +71,8 @@ type servers struct {
 	pid int
 }
 
-// benchServers serves until standard input ends. Its memory is nobody's concern, but the
-// processors that it collects garbage with are those that are measured.
+// benchServers serves until standard input ends.
 func benchServers() error {
-	debug.SetGCPercent(400)
 	kafka, err := localkafka.Start(localkafka.Options{})
 	if err != nil {
 		return err
@@ -218,8 +216,18 @@ func benchTopics(prefix string) config.Topics {
 
 func startServers(b *testing.B) *servers {
 	b.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkServers$")
-	cmd.Env = append(os.Environ(), serversEnv+"=1")
+	s := &servers{}
+	s.pid = startChild(b, "BenchmarkServers", serversEnv, s)
+	return s
+}
+
+// startChild runs a benchmark in a child that serves until the end of this one, reads what it
+// says of itself into s, and returns its process id. The child's memory is nobody's concern,
+// but the processors that it collects garbage with are those that are measured.
+func startChild(b *testing.B, name, env string, s any) int {
+	b.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^"+name+"$")
+	cmd.Env = append(os.Environ(), env+"=1", "GOGC=400")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	check(b, err)
@@ -229,15 +237,13 @@ func startServers(b *testing.B) *servers {
 	b.Cleanup(func() { _ = stdin.Close(); _ = cmd.Wait() })
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() { // the testing package talks before
-		s := &servers{}
 		if json.Unmarshal(lines.Bytes(), s) == nil {
 			go func() { _, _ = io.Copy(io.Discard, stdout) }()
-			s.pid = cmd.Process.Pid
-			return s
+			return cmd.Process.Pid
 		}
 	}
-	b.Fatal("the servers did not start")
-	return nil
+	b.Fatal(name + " did not start")
+	return 0
 }
 
 func check(b *testing.B, err error) {

@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/config"
 )
 
 // kafkaPatience is how long one question to the brokers is repeated.
@@ -38,12 +40,12 @@ func (c *checker) kafka(ctx context.Context) {
 		return
 	}
 	if want := c.cfg.Kafka.ClusterID; want != "" && meta.Cluster != want {
-		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, kafka.cluster_id says %q", meta.Cluster, want), "mend brokers or cluster_id under kafka; nothing else was asked")
+		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, kafka.cluster_id says %q", meta.Cluster, want), "mend brokers or cluster_id under kafka; the brokers were asked nothing else")
 		return
 	}
 	topics := c.describe(ctx, adm)
 	c.acls(ctx, cl, topics)
-	c.others(ctx, adm)
+	c.others(ctx, adm, topics)
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
 	c.start(ctx, adm)
@@ -141,19 +143,38 @@ func judged(err, denied error, allowed ...error) (bool, error) {
 	return false, err
 }
 
-// start warns before run refuses: a group without offsets needs a start.
+// start warns before run refuses: a group that has committed nothing of a topic needs a start.
 func (c *checker) start(ctx context.Context, adm *kadm.Client) {
 	if c.cfg.Kafka.Start != "" {
 		return
 	}
-	groups := []string{c.cfg.Kafka.Group}
-	if len(c.cfg.Topics.Queries) > 0 {
-		groups = append(groups, c.cfg.Kafka.QueriesGroup())
+	c.begun(ctx, adm, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
+	c.begun(ctx, adm, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
+}
+
+func (c *checker) begun(ctx context.Context, adm *kadm.Client, group string, inputs []config.Input) {
+	if len(inputs) == 0 {
+		return
 	}
-	for _, group := range groups {
-		had, err := adm.FetchOffsets(ctx, group)
-		if err == nil && len(had) == 0 || errors.Is(err, kerr.GroupIDNotFound) {
-			c.add(partKafka, "group "+group+" has no committed offsets", "set kafka.start to earliest, latest or a time")
+	had, err := adm.FetchOffsets(ctx, group)
+	switch {
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return // told with the ACLs
+	case err != nil && !errors.Is(err, kerr.GroupIDNotFound):
+		c.add(partKafka, fmt.Sprintf("committed offsets of group %s: %v", group, err), "look at the brokers")
+		return
+	}
+	var without []string
+	for _, in := range inputs {
+		if len(had[in.Name]) == 0 {
+			without = append(without, in.Name)
 		}
+	}
+	what := "group " + group + " has no committed offsets"
+	if len(without) < len(inputs) {
+		what += " of " + strings.Join(without, ", ")
+	}
+	if len(without) > 0 {
+		c.add(partKafka, what, "set kafka.start to earliest, latest or a time")
 	}
 }

@@ -294,6 +294,16 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 			t.Errorf("no finding says %q:\n%s", want, got.text())
 		}
 	}
+	// One of two inputs was added after the group began.
+	cfg.Topics.Inputs = append(cfg.Topics.Inputs, config.Input{Name: "alipay-results", DeadLetters: cfg.Topics.Inputs[0].DeadLetters})
+	var begun kadm.Offsets
+	begun.Add(kadm.Offset{Topic: cfg.Topics.Inputs[0].Name, At: 1})
+	if _, err := adm.CommitOffsets(t.Context(), cfg.Kafka.Group, begun); err != nil {
+		t.Fatal(err)
+	}
+	if got := check(); !strings.Contains(got.text(), "group alipay-kafka-bridge has no committed offsets of alipay-results; set kafka.start") {
+		t.Errorf("found:\n%s", got.text())
+	}
 }
 
 // TestCheckFindsSmallMetadata: a broker that cannot take our positions would stop everything.

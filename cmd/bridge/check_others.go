@@ -19,7 +19,7 @@ const everybody = "User:*"
 // others tells who else may write our outputs, or use our groups and transactional ids: one
 // grant too wide forges results (security C1). That everybody may is a finding; whom the
 // operator named is a note.
-func (c *checker) others(ctx context.Context, adm *kadm.Client) {
+func (c *checker) others(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
 	described, err := adm.DescribeACLs(ctx, c.ours())
 	for _, d := range described {
 		err = errors.Join(err, d.Err)
@@ -38,24 +38,20 @@ func (c *checker) others(ctx context.Context, adm *kadm.Client) {
 		return
 	}
 	c.granted(described)
-	c.unguarded(ctx, adm, described)
+	c.unguarded(topics, described)
 }
 
 // unguarded tells the outputs that we may write though no ACL is about them. Whether everybody
 // may is a setting of the brokers that they show nobody; that we are a super user is the other
 // reading.
-func (c *checker) unguarded(ctx context.Context, adm *kadm.Client, described kadm.DescribeACLsResults) {
+func (c *checker) unguarded(topics kadm.TopicDetails, described kadm.DescribeACLsResults) {
 	var open []string
 	for _, d := range described {
 		if d.Type == kmsg.ACLResourceTypeTopic && len(d.Described) == 0 {
 			open = append(open, *d.Name)
 		}
 	}
-	if len(open) == 0 {
-		return
-	}
-	have := c.describe(ctx, adm)
-	open = slices.DeleteFunc(open, func(name string) bool { return !mayUse(have[name], aclWrite) })
+	open = slices.DeleteFunc(open, func(name string) bool { return !mayUse(topics[name], aclWrite) })
 	switch what := strings.Join(open, ", ") + ": guarded by no ACL: open to everybody if allow.everyone.if.no.acl.found is true"; {
 	case len(open) == 0:
 	case c.production():

@@ -26,12 +26,10 @@ const (
 	textSum     = textCount + 4
 	textHead    = textSum + textHash
 
-	// maxText is the broker's default offset.metadata.max.bytes.
-	maxText = 4096
+	// MaxText is how many bytes of metadata the engine commits with an offset at most: the
+	// broker's default offset.metadata.max.bytes.
+	MaxText = 4096
 )
-
-// MaxText is how many bytes of metadata the engine commits with an offset at most.
-const MaxText = maxText
 
 // errForeignText says that committed metadata was not written by us for this very place.
 var errForeignText = errors.New("window text is not ours for this place")
@@ -45,7 +43,7 @@ type place struct {
 	count     int32 // partitions of the topic; not part of the place, but written down with it
 }
 
-// text writes a position in at most maxText bytes, provided that the window admitted by
+// text writes a position in at most MaxText bytes, provided that the window admitted by
 // [window.admits].
 func (at place) text(p position) (string, error) {
 	kind, payload := byte(kindRuns), runPayload(p)
@@ -55,7 +53,7 @@ func (at place) text(p position) (string, error) {
 	raw := binary.BigEndian.AppendUint32([]byte{textVersion, kind}, uint32(at.count))
 	raw = append(raw, at.hash(p.next, raw, payload)...)
 	s := base64.RawStdEncoding.EncodeToString(append(raw, payload...))
-	if len(s) > maxText {
+	if len(s) > MaxText {
 		return "", fmt.Errorf("window text of %d bytes for partition %d at %d", len(s), at.partition, p.next)
 	}
 	return s, nil
