@@ -126,7 +126,7 @@ func (s *service) newPipeline(name string, pp pipelineParts, options func(appPar
 			log.Warn("breaker "+to, "app", app, "method", m, "from", from)
 		}
 		pl.guards[app] = breaker.New(bo)
-		o.Started[app] = 4 * bo.InFlight
+		o.Started[app] = 2 * bo.InFlight
 	}
 	pl.handler = consume.NewHandler(consume.HandlerOptions{
 		Group: pp.group, Inputs: pp.inputs, Accounts: s.accounts(pl, s.parts.accounts), Codec: s.codec, Encoder: s.encoder,

@@ -29,7 +29,7 @@ type wire interface {
 // It prints as <hidden>.
 type App struct {
 	spoken  atomic.Pointer[wire] // replaced as a whole by UseKeys
-	http    *http.Client
+	http    *http.Transport
 	timeout time.Duration
 	tracer  trace.Tracer
 	host    string // for spans
@@ -43,7 +43,7 @@ func newApp(w wire, u *url.URL, t transport) *App {
 	if t.tracer == nil {
 		t.tracer = noop.NewTracerProvider().Tracer("")
 	}
-	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer}
+	a := &App{http: t.build(), timeout: t.timeout, tracer: t.tracer}
 	a.spoken.Store(&w)
 	a.host, a.port = hostPort(u)
 	return a
@@ -120,16 +120,37 @@ func (c *Client) MarshalText() ([]byte, error) { return c.merchant.Load().Marsha
 // Do makes one attempt of one call: validate, seal, send, open. It returns nil only when
 // Alipay provably did or answered it; any other outcome is an [*Error], whose class says what
 // to do. The reply is filled as far as the answer could be read, also beside an error.
-func (c *Client) Do(ctx context.Context, r Request) (Reply, error) {
-	w, m := c.app.wire(), *c.merchant.Load()
-	content, err := prepare(w, m, r)
-	if err != nil {
-		return Reply{Method: r.Method()}, err
+func (c *Client) Do(ctx context.Context, r Request) (Reply, error) { return c.Seal(ctx, r)(ctx)() }
+
+// Send makes the exchange of a sealed request, once. It returns what opens the answer; that
+// must be called, once.
+type Send func(ctx context.Context) (open func() (Reply, error))
+
+// Seal is [Client.Do] in three steps, of which only the second one is Alipay's time. Seal
+// validates and signs; what is wrong with the request is told at the end, and nothing is sent.
+// A sealed request is to be sent soon: its timestamp is signed.
+func (c *Client) Seal(ctx context.Context, r Request) Send {
+	by := speaker{c.app.wire(), *c.merchant.Load()}
+	s, sealErr := c.app.seal(ctx, by, r)
+	return func(ctx context.Context) func() (Reply, error) {
+		ctx, span := c.app.startSpan(ctx, r.Method())
+		ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
+		var ans *answer
+		err := sealErr
+		if err == nil {
+			ans, err = c.app.send(ctx, r, s)
+		}
+		return func() (rep Reply, _ error) {
+			defer cancel()
+			rep.Method = r.Method()
+			if err == nil {
+				spanStatus(span, ans.status)
+				rep, err = by.open(ctx, r, s, ans)
+			}
+			endSpan(span, rep, err)
+			return rep, err
+		}
 	}
-	ctx, span := c.app.startSpan(ctx, r.Method())
-	rep, err := c.attempt(ctx, span, speaker{w, m}, r, content)
-	endSpan(span, rep, err)
-	return rep, err
 }
 
 // speaker is who speaks in one attempt, and in which language.
@@ -159,21 +180,17 @@ func prepare(w wire, m Merchant, r Request) ([]byte, error) {
 // errTimeout is the cause of an attempt's own deadline.
 var errTimeout = errors.New("the attempt took too long")
 
-func (c *Client) attempt(ctx context.Context, span trace.Span, by speaker, r Request, content []byte) (Reply, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
+// seal writes and signs one request.
+func (a *App) seal(ctx context.Context, by speaker, r Request) (*sealed, error) {
+	content, err := prepare(by.wire, by.merchant, r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, errTimeout)
 	defer cancel()
 	s, err := by.seal(ctx, by.merchant, r, content)
-	if err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			e = &Error{Method: r.Method(), Class: Transient, Message: "not signed, nothing was sent", Err: err}
-		}
-		return Reply{Method: r.Method()}, e
+	if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
+		return nil, &Error{Method: r.Method(), Class: Transient, Message: "not signed, nothing was sent", Err: err}
 	}
-	a, err := c.app.send(ctx, r, s)
-	if err != nil {
-		return Reply{Method: r.Method()}, err
-	}
-	spanStatus(span, a.status)
-	return by.open(ctx, r, s, a)
+	return s, err
 }

@@ -18,7 +18,7 @@ type object struct {
 
 // writeObject returns the JSON text that write makes.
 func writeObject(write func(o *object)) ([]byte, error) {
-	o := object{b: make([]byte, 1, 1024), typed: make([]string, 0, 32)}
+	o := object{b: make([]byte, 1, 1536), typed: make([]string, 0, 32)}
 	o.b[0] = '{'
 	write(&o)
 	if o.err != nil {

@@ -25,6 +25,9 @@ func CanonicalText(params map[string]string) string {
 	return string(canonical(list))
 }
 
+// FormText returns the form of one parameter.
+func FormText(name, value string) string { return string(encode([]param{{name, value}})) }
+
 // CutAnswer returns the signed bytes and the signature of an answer.
 func CutAnswer(body []byte, m Method, c Charset) (node []byte, sign string, err error) {
 	env, err := cutEnvelope(body, m, c)

@@ -32,7 +32,8 @@ type gate struct {
 
 // pass is the right to make one attempt. done must be called with its error, always.
 type pass struct {
-	probe bool // of a half-open breaker: costs no budget
+	probe bool   // of a half-open breaker: costs no budget
+	leave func() // gives the slot back, once; done does it otherwise
 	done  func(error)
 }
 
@@ -70,10 +71,11 @@ func healthy(c alipay.Class) bool {
 // neutral: neither says anything of Alipay's health.
 func neutral(c alipay.Class) bool { return c == alipay.Misconfigured || c == alipay.Untrusted }
 
-// enter waits until an attempt may be made. The error is the context's.
-func (g *gate) enter(ctx context.Context) (pass, error) {
+// enter waits until an attempt may be made; when little is left to wait for, it calls seal. The
+// error is the context's.
+func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
 	if g.breaker.State() == gobreaker.StateClosed && g.ramped() {
-		if p, ok, err := g.try(ctx); ok || err != nil {
+		if p, ok, err := g.try(ctx, seal); ok || err != nil {
 			return p, err
 		}
 	}
@@ -87,7 +89,7 @@ func (g *gate) enter(ctx context.Context) (pass, error) {
 	defer tick.Stop()
 	for {
 		if g.breaker.State() != gobreaker.StateOpen && g.ramped() {
-			if p, ok, err := g.try(ctx); ok || err != nil {
+			if p, ok, err := g.try(ctx, seal); ok || err != nil {
 				return p, err
 			}
 		}
@@ -100,8 +102,8 @@ func (g *gate) enter(ctx context.Context) (pass, error) {
 }
 
 // try takes rate and slot and asks the breaker; refused, it gives the slot back.
-func (g *gate) try(ctx context.Context) (pass, bool, error) {
-	if err := g.limits.take(ctx); err != nil {
+func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
+	if err := g.limits.take(ctx, seal); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -114,9 +116,12 @@ func (g *gate) try(ctx context.Context) (pass, bool, error) {
 		return pass{}, false, nil
 	}
 	g.inFlight.Add(1)
-	return pass{probe: probe, done: func(err error) {
+	leave := sync.OnceFunc(func() {
 		g.inFlight.Add(-1)
 		g.limits.give()
+	})
+	return pass{probe: probe, leave: leave, done: func(err error) {
+		leave()
 		report(err)
 	}}, true, nil
 }

@@ -23,7 +23,14 @@ type server struct {
 	answer  func(call int) error
 }
 
-func (s *server) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
+func (s *server) Seal(context.Context, alipay.Request) alipay.Send {
+	return func(ctx context.Context) func() (alipay.Reply, error) {
+		rep, err := s.send(ctx)
+		return func() (alipay.Reply, error) { return rep, err }
+	}
+}
+
+func (s *server) send(ctx context.Context) (alipay.Reply, error) {
 	s.mu.Lock()
 	s.calls++
 	n := s.calls
@@ -318,7 +325,9 @@ func TestUntrustedAndMisconfiguredAreNeutral(t *testing.T) {
 
 type panicking struct{}
 
-func (panicking) Do(context.Context, alipay.Request) (alipay.Reply, error) { panic("bug") }
+func (panicking) Seal(context.Context, alipay.Request) alipay.Send {
+	return func(context.Context) func() (alipay.Reply, error) { panic("bug") }
+}
 
 // A panic gives slot and breaker pass back.
 func TestPanicGivesBack(t *testing.T) {

@@ -11,25 +11,51 @@ import (
 // A slot is held for one attempt and never across a wait.
 type limits struct {
 	rate  *rate.Limiter // nil: no limit
+	ready *semaphore.Weighted
 	slots *semaphore.Weighted
 }
 
+// aheadShare is the part of the slots for which requests are made ready before one is free.
+const aheadShare = 2
+
 func newLimits(o Options) *limits {
-	l := &limits{slots: semaphore.NewWeighted(int64(o.InFlight))}
+	l := &limits{
+		ready: semaphore.NewWeighted(int64(o.InFlight + (o.InFlight+aheadShare-1)/aheadShare)),
+		slots: semaphore.NewWeighted(int64(o.InFlight)),
+	}
 	if o.Rate > 0 {
 		l.rate = rate.NewLimiter(rate.Limit(o.Rate), max(1, o.Burst))
 	}
 	return l
 }
 
-// take waits for the rate first and then for a slot.
-func (l *limits) take(ctx context.Context) error {
+// take waits for the rate first and then for a slot. In between it calls seal: signing takes
+// about a thousandth of a second of processor, and Alipay's time is not for that. Only so many
+// are ahead that a free slot finds a signed request.
+func (l *limits) take(ctx context.Context, seal func()) error {
 	if l.rate != nil {
 		if err := l.rate.Wait(ctx); err != nil {
 			return err
 		}
 	}
-	return l.slots.Acquire(ctx, 1)
+	if err := l.ready.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	taken := false
+	defer func() { // also when seal panics
+		if !taken {
+			l.ready.Release(1)
+		}
+	}()
+	seal()
+	if err := l.slots.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	taken = true
+	return nil
 }
 
-func (l *limits) give() { l.slots.Release(1) }
+func (l *limits) give() {
+	l.slots.Release(1)
+	l.ready.Release(1)
+}

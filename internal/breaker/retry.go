@@ -3,18 +3,12 @@ package breaker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
-
-// doer is one account's client.
-type doer interface {
-	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
-}
 
 // maxRetryAfter bounds what an answer may ask for.
 const maxRetryAfter = 10 * time.Minute
@@ -23,7 +17,7 @@ const maxRetryAfter = 10 * time.Minute
 // by one goroutine.
 type Call struct {
 	guard  *Guard
-	client doer
+	client sealer
 
 	attempts int           // exchanges in all, for people
 	spent    int           // of the budget: without probes
@@ -81,7 +75,8 @@ func (c *Call) Exhausted() bool {
 // context's, or ErrLate.
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
-	p, err := g.enter(ctx)
+	sealed := envelope{client: c.client, request: r}
+	p, err := g.enter(ctx, func() { sealed.seal(ctx) })
 	if c.attempts > 0 {
 		c.waited += time.Since(asked)
 	}
@@ -101,7 +96,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	}
 	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
 	defer cancel()
-	rep, err = c.exchange(actx, p, r)
+	rep, err = sealed.exchange(actx, p)
 	if p.probe {
 		c.waited += time.Since(start)
 	} else {
@@ -111,21 +106,6 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 }
 
 var errAttempt = errors.New("attempt deadline passed")
-
-// exchange reports to the breaker also when the client panics: a pass that is never given
-// back would leave it half open for ever.
-func (c *Call) exchange(ctx context.Context, p pass, r alipay.Request) (rep alipay.Reply, err error) {
-	reported := false
-	defer func() {
-		if !reported {
-			p.done(fmt.Errorf("panic in %s", r.Method()))
-		}
-	}()
-	rep, err = c.client.Do(ctx, r)
-	reported = true
-	p.done(err)
-	return rep, err
-}
 
 // rest pauses before the next attempt: full jitter, longer when throttled, and at least as
 // long as the answer asked for.

@@ -1,0 +1,55 @@
+package breaker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// sealer is one account's client.
+type sealer interface {
+	Seal(ctx context.Context, r alipay.Request) alipay.Send
+}
+
+// sealLife is how long a sealed request may wait for its slot. Then it is sealed anew: its
+// timestamp is signed. [inferred: gateways allow minutes]
+const sealLife = 10 * time.Second
+
+// envelope is one request on its way to a slot.
+type envelope struct {
+	client  sealer
+	request alipay.Request
+
+	send alipay.Send // nil: not sealed
+	at   time.Time
+}
+
+// seal does nothing if the request is sealed and fresh. What is wrong with the request is told
+// when it is sent: only an attempt has an error. A signature that has begun is not given up
+// when ctx ends: there would be an error that says nothing of the signer.
+func (e *envelope) seal(ctx context.Context) {
+	if e.send == nil || time.Since(e.at) >= sealLife {
+		e.at = time.Now()
+		e.send = e.client.Seal(context.WithoutCancel(ctx), e.request)
+	}
+}
+
+// exchange gives the slot back as soon as the answer is there. It reports to the breaker also
+// when the client panics: a pass that is never given back would leave it half open for ever.
+func (e *envelope) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
+	reported := false
+	defer func() {
+		if !reported {
+			p.done(fmt.Errorf("panic in %s", e.request.Method()))
+		}
+	}()
+	e.seal(ctx)
+	open := e.send(ctx)
+	p.leave()
+	rep, err = open()
+	reported = true
+	p.done(err)
+	return rep, err
+}

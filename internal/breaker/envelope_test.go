@@ -1,0 +1,107 @@
+package breaker_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
+)
+
+// post is a client whose three steps take their time.
+type post struct {
+	seals, sends           atomic.Int32
+	sealing, away, opening time.Duration
+}
+
+func (p *post) Seal(context.Context, alipay.Request) alipay.Send {
+	time.Sleep(p.sealing)
+	p.seals.Add(1)
+	return func(context.Context) func() (alipay.Reply, error) {
+		p.sends.Add(1)
+		time.Sleep(p.away)
+		return func() (alipay.Reply, error) {
+			time.Sleep(p.opening)
+			return alipay.Reply{}, nil
+		}
+	}
+}
+
+// calls makes n calls at once and returns how long they took together.
+func (p *post) calls(t *testing.T, g *breaker.Guard, n int) time.Duration {
+	t.Helper()
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			if _, err := g.Call(p).Do(context.Background(), query); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(start)
+}
+
+// A slot is Alipay's time alone: neither a signature nor the opening of an answer takes it.
+func TestSlotsAreForExchangesAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := &post{sealing: time.Second, away: 2 * time.Second, opening: time.Second}
+		g := breaker.New(breaker.Options{InFlight: 2})
+		if took := p.calls(t, g, 3); took != 6*time.Second {
+			t.Errorf("three calls took %s, want a signature, two exchanges and an opening: 6 s", took)
+		}
+	})
+}
+
+func TestFewAreSealedAhead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := &post{away: 5 * time.Second}
+		go p.calls(t, breaker.New(breaker.Options{InFlight: 4}), 20)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if p.seals.Load() != 6 || p.sends.Load() != 4 {
+			t.Errorf("%d sealed, %d of them sent, want 6 and 4", p.seals.Load(), p.sends.Load())
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// A timestamp is signed, and gateways refuse old ones.
+func TestASealGrowsOld(t *testing.T) {
+	for away, want := range map[time.Duration]int32{9 * time.Second: 2, 11 * time.Second: 3} {
+		bubble(t, func(t *testing.T) {
+			p := &post{away: away}
+			p.calls(t, breaker.New(breaker.Options{InFlight: 1}), 2)
+			if got := p.seals.Load(); got != want {
+				t.Errorf("two requests, the second %s after its seal, were sealed %d times, want %d", away, got, want)
+			}
+		})
+	}
+}
+
+// A signer that panics keeps nobody else from a slot.
+func TestPanicOfASeal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := breaker.New(breaker.Options{InFlight: 2})
+		for range 10 {
+			func() {
+				defer func() { _ = recover() }()
+				_, _ = g.Call(sealPanics{}).Do(t.Context(), query)
+			}()
+		}
+		p := &post{}
+		p.calls(t, g, 5)
+		if s := g.Stats(); p.sends.Load() != 5 || s.InFlight != 0 {
+			t.Errorf("%d of 5 sent, %d in flight", p.sends.Load(), s.InFlight)
+		}
+	})
+}
+
+type sealPanics struct{}
+
+func (sealPanics) Seal(context.Context, alipay.Request) alipay.Send { panic("bug") }
