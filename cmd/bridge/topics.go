@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"alipay-kafka-bridge/internal/avro"
@@ -87,6 +89,9 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 			return err
 		}
 	}
+	if err := awaitTopics(ctx, cl, missing); err != nil {
+		return err
+	}
 	if cfg.Registry.URL != "" {
 		if err := registerSchemas(ctx, cfg, all); err != nil {
 			return err
@@ -127,6 +132,39 @@ func createTopic(ctx context.Context, adm *kadm.Client, m topic, t config.Topics
 		return fmt.Errorf("create topic %s: %w", m.name, err)
 	}
 	return nil
+}
+
+// awaitTopics returns when a broker shows new topics and their leaders: it learns of them after
+// the controller has answered, and who looked at once would find them missing.
+func awaitTopics(ctx context.Context, cl *kgo.Client, made []topic) error {
+	if len(made) == 0 {
+		return nil
+	}
+	req := kmsg.NewPtrMetadataRequest() // by hand: kadm may answer from what it asked before
+	for _, m := range made {
+		asked := kmsg.NewMetadataRequestTopic()
+		asked.Topic = kmsg.StringPtr(m.name)
+		req.Topics = append(req.Topics, asked)
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		resp, err := req.RequestWith(ctx, cl)
+		if err != nil {
+			return fmt.Errorf("ask for the new topics: %w", err)
+		}
+		hidden := slices.IndexFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool {
+			return t.ErrorCode != 0 || slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 })
+		})
+		if hidden < 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("topic %s was created, but the brokers do not show it: %w", *resp.Topics[hidden].Topic, context.Cause(ctx))
+		}
+	}
 }
 
 func registerSchemas(ctx context.Context, cfg config.Config, all []topic) error {
