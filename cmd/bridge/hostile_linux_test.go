@@ -106,8 +106,7 @@ func (b *besieged) prepare(gateway string, app simulator.GeneratedApp, hk simula
 	} {
 		try(b.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	// A test binary has C's threads, whose stacks of 8 MB would count as memory taken.
-	b.child = exec.Command("/bin/sh", "-c", `ulimit -s 256 && exec "$0" "$@"`, os.Args[0], "-test.run=^TestHostileChild$")
+	b.child = smallStacks(context.Background(), "TestHostileChild")
 	b.child.Env = append(os.Environ(), hostileRun+"="+filepath.Join(dir, bridgeFile), "GOMAXPROCS=2")
 	b.child.Stdout, b.child.Stderr = &b.said, &b.said
 }

@@ -106,7 +106,7 @@ func TestK6_CompressedBatches(t *testing.T) {
 			records += produceRaw(t, c, 1, zeros(1), 1)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestK6Child$")
+			child := smallStacks(ctx, "TestK6Child")
 			child.Env = append(os.Environ(), fetchFrom+"="+strings.Join(c.Addrs(), ","), fetchUpTo+"="+strconv.Itoa(records), "GOMAXPROCS=2")
 			out, err := child.CombinedOutput()
 			var read, resident int
@@ -209,6 +209,12 @@ func pollAll(ctx context.Context, cl *kgo.Client, want int) (read int, stopped b
 		})
 	}
 	return read, stopped
+}
+
+// smallStacks is a test of this binary as a process of its own. Of its memory limit each thread's
+// stack would take 8 MiB that nothing is ever written to, and a busy machine makes more threads.
+func smallStacks(ctx context.Context, test string) *exec.Cmd {
+	return exec.CommandContext(ctx, "/bin/sh", "-c", `ulimit -s 256 && exec "$0" "$@"`, os.Args[0], "-test.run=^"+test+"$")
 }
 
 // limitChild bounds the memory that the kernel gives this process.
