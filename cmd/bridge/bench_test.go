@@ -102,6 +102,9 @@ func benchServers() error {
 	control.HandleFunc("GET /connections", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, gateway.connections.Swap(0))
 	})
+	control.HandleFunc("GET /calls", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, gateway.calls.Load())
+	})
 	if s.Control, err = serveBench(control); err != nil {
 		return err
 	}
@@ -137,6 +140,7 @@ type benchGateway struct {
 	key         *rsa.PrivateKey
 	answers     atomic.Pointer[map[string][]byte]
 	connections atomic.Int64
+	calls       atomic.Int64 // answered
 }
 
 // outTradeNo begins the number in a form body. It is looked for as it stands there, so that
@@ -153,6 +157,7 @@ func (g *benchGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write((*g.answers.Load())[string(no)])
+	g.calls.Add(1)
 }
 
 func (g *benchGateway) sign(orders []string) error {
@@ -271,9 +276,21 @@ func (s *servers) load(b *testing.B, n int) config.Topics {
 	return benchTopics(prefix)
 }
 
+// connections is how many were opened since the last call.
 func (s *servers) connections(b *testing.B) int {
 	b.Helper()
-	resp, err := http.Get(s.Control + "/connections")
+	return s.ask(b, "/connections")
+}
+
+// calls is how many the gateway has answered.
+func (s *servers) calls(b *testing.B) int {
+	b.Helper()
+	return s.ask(b, "/calls")
+}
+
+func (s *servers) ask(b *testing.B, path string) int {
+	b.Helper()
+	resp, err := http.Get(s.Control + path)
 	check(b, err)
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
@@ -310,7 +327,7 @@ func (s *servers) kafka(b *testing.B) []kgo.Opt {
 	return append(opts, limits...)
 }
 
-// bridge handles n events and returns events per second.
+// bridge handles n events and returns calls per second, 0 where the gateway is another's.
 func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) float64 {
 	b.Helper()
 	topics := s.load(b, n)
@@ -340,38 +357,38 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 	return rate
 }
 
-// await waits until the group has committed n events: their results are readable then.
-// (Offsets of the results themselves would count the markers of transactions, too.) It returns
-// the events per second between a tenth and nine tenths of them: joining the group and the last
-// events of each order, when there is less to do than may be in flight, are no part of a rate.
-func (s *servers) await(b *testing.B, group string, n int) float64 {
+// await waits until the group has committed n events: their results are readable then. (Offsets
+// of the results themselves would count the markers of transactions, too.) It returns the calls
+// per second between a tenth and nine tenths of them: joining the group and the last events of
+// each order, when there is less to do than may be in flight, are no part of a rate.
+func (s *servers) await(b *testing.B, group string, n int) (rate float64) {
 	b.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...))
 	check(b, err)
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
+	before := s.calls(b)
+	var from time.Time
+	first := 0
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	var from, to struct {
-		at   time.Time
-		done int64
-	}
 	for range tick.C {
+		switch now, done := time.Now(), s.calls(b)-before; {
+		case rate > 0 || done < n/10:
+		case from.IsZero():
+			from, first = now, done
+		case done >= n*9/10:
+			rate = float64(done-first) / now.Sub(from).Seconds()
+		}
 		offsets, err := adm.FetchOffsets(b.Context(), group)
 		check(b, err)
-		var done int64
-		offsets.Each(func(o kadm.OffsetResponse) { done += o.At })
-		switch now := time.Now(); {
-		case done >= int64(n):
-			return float64(to.done-from.done) / to.at.Sub(from.at).Seconds()
-		case done < int64(n)/10 || done > int64(n)*9/10:
-		case from.at.IsZero():
-			from.at, from.done = now, done
-		default:
-			to.at, to.done = now, done
+		var committed int64
+		offsets.Each(func(o kadm.OffsetResponse) { committed += o.At })
+		if committed >= int64(n) {
+			break
 		}
 	}
-	return 0
+	return rate
 }
 
 // naive is the loop that one would write first: poll, call, produce, commit, one by one.
@@ -384,9 +401,12 @@ func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
 	cl, err := kgo.NewClient(append(s.kafka(b), kgo.ConsumerGroup(topics.Results), kgo.ConsumeTopics(topics.Inputs[0].Name), kgo.DisableAutoCommit())...)
 	check(b, err)
 	defer cl.Close()
-	start := time.Now()
+	var start time.Time // of the first event: joining the group is no part of a rate
 	for done := 0; done < n; {
 		for _, r := range cl.PollFetches(b.Context()).Records() {
+			if done == 0 {
+				start = time.Now()
+			}
 			ev, err := codec.DecodeEvent(b.Context(), r.Topic, r.Value)
 			check(b, err)
 			req, err := planner.Plan(ev)

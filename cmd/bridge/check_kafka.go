@@ -48,7 +48,7 @@ func (c *checker) kafka(ctx context.Context) {
 	c.others(ctx, adm, topics)
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
-	c.start(ctx, adm)
+	c.start(ctx, adm, topics)
 }
 
 // describe asks for each topic by itself: kadm drops the answers for all when one is refused.
@@ -144,15 +144,15 @@ func judged(err, denied error, allowed ...error) (bool, error) {
 }
 
 // start warns before run refuses: a group that has committed nothing of a topic needs a start.
-func (c *checker) start(ctx context.Context, adm *kadm.Client) {
+func (c *checker) start(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
 	if c.cfg.Kafka.Start != "" {
 		return
 	}
-	c.begun(ctx, adm, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
-	c.begun(ctx, adm, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
+	c.begun(ctx, adm, topics, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
+	c.begun(ctx, adm, topics, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
 }
 
-func (c *checker) begun(ctx context.Context, adm *kadm.Client, group string, inputs []config.Input) {
+func (c *checker) begun(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, group string, inputs []config.Input) {
 	if len(inputs) == 0 {
 		return
 	}
@@ -166,7 +166,7 @@ func (c *checker) begun(ctx context.Context, adm *kadm.Client, group string, inp
 	}
 	var without []string
 	for _, in := range inputs {
-		if len(had[in.Name]) == 0 {
+		if len(had[in.Name]) == 0 && mayUse(topics[in.Name], aclRead) { // or it is told with the ACLs
 			without = append(without, in.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -137,8 +138,25 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 	mustDo(t, err)
 	g.takeEach(t)
 	wantFound(t, g.check(t))
+	g.restarts(t)
+	g.takeEach(t)
 	g.cfg.Kafka.ClusterID = "other"
 	wantFound(t, g.check(t), `belong to cluster "right", kafka.cluster_id says "other"`)
+}
+
+// restarts leaves committed offsets, as a bridge that ran before, and takes kafka.start away.
+func (g *guarded) restarts(t *testing.T) {
+	t.Helper()
+	for group, inputs := range map[string][]config.Input{g.cfg.Kafka.Group: g.cfg.Topics.Inputs, g.cfg.Kafka.QueriesGroup(): g.cfg.Topics.Queries} {
+		var begun kadm.Offsets
+		for _, in := range inputs {
+			begun.Add(kadm.Offset{Topic: in.Name, At: 1})
+		}
+		got, err := g.admin.CommitOffsets(t.Context(), group, begun)
+		mustDo(t, errors.Join(err, got.Error()))
+	}
+	g.cfg.Kafka.Start = ""
+	wantFound(t, g.check(t))
 }
 
 // takeEach takes each ACL away, wants it found, and gives it back.

@@ -8,7 +8,7 @@ import (
 // Shares of the soft memory limit.
 const (
 	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch counts though it is hardly touched
-	memoryPerCall = 128 << 10 // one call in flight and the handling that waits for its slot
+	memoryPerCall = 128 << 10 // one call in flight and the two handlings that wait for its slot
 )
 
 // limitMemory makes the garbage collector work harder rather than let the process grow past

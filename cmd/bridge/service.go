@@ -113,6 +113,10 @@ func newService(p parts) (*service, error) {
 	return s, nil
 }
 
+// fewWaiting is how many handlings may wait beside those whose calls are in flight, however few
+// those are: one that is asleep before another attempt must not hold up others.
+const fewWaiting = 64
+
 func (s *service) newPipeline(name string, pp pipelineParts, options func(appParts) breaker.Options) (*pipeline, error) {
 	log := s.parts.log.With("pipeline", name)
 	pl := &pipeline{name: name, guards: map[string]*breaker.Guard{}}
@@ -126,7 +130,7 @@ func (s *service) newPipeline(name string, pp pipelineParts, options func(appPar
 			log.Warn("breaker "+to, "app", app, "method", m, "from", from)
 		}
 		pl.guards[app] = breaker.New(bo)
-		o.Started[app] = 2 * bo.InFlight
+		o.Started[app] = bo.InFlight + max(2*bo.InFlight, fewWaiting)
 	}
 	pl.handler = consume.NewHandler(consume.HandlerOptions{
 		Group: pp.group, Inputs: pp.inputs, Accounts: s.accounts(pl, s.parts.accounts), Codec: s.codec, Encoder: s.encoder,

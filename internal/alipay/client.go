@@ -29,7 +29,7 @@ type wire interface {
 // It prints as <hidden>.
 type App struct {
 	spoken  atomic.Pointer[wire] // replaced as a whole by UseKeys
-	http    *http.Transport
+	http    *http.Client
 	timeout time.Duration
 	tracer  trace.Tracer
 	host    string // for spans
@@ -43,7 +43,7 @@ func newApp(w wire, u *url.URL, t transport) *App {
 	if t.tracer == nil {
 		t.tracer = noop.NewTracerProvider().Tracer("")
 	}
-	a := &App{http: t.build(), timeout: t.timeout, tracer: t.tracer}
+	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer}
 	a.spoken.Store(&w)
 	a.host, a.port = hostPort(u)
 	return a
@@ -108,7 +108,7 @@ func (a *App) Client(m Merchant) *Client {
 	return c
 }
 
-// SetMerchant replaces tokens and address. Attempts that have begun keep theirs; the next one
+// SetMerchant replaces tokens and address. Requests that are sealed keep theirs; the next one
 // of a call that is tried again has the new ones.
 func (c *Client) SetMerchant(m Merchant) { c.merchant.Store(&m) }
 
@@ -133,16 +133,15 @@ func (c *Client) Seal(ctx context.Context, r Request) Send {
 	by := speaker{c.app.wire(), *c.merchant.Load()}
 	s, sealErr := c.app.seal(ctx, by, r)
 	return func(ctx context.Context) func() (Reply, error) {
+		if sealErr != nil {
+			return func() (Reply, error) { return Reply{Method: r.Method()}, sealErr }
+		}
 		ctx, span := c.app.startSpan(ctx, r.Method())
 		ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
-		var ans *answer
-		err := sealErr
-		if err == nil {
-			ans, err = c.app.send(ctx, r, s)
-		}
-		return func() (rep Reply, _ error) {
+		ans, err := c.app.send(ctx, r, s)
+		return func() (Reply, error) {
 			defer cancel()
-			rep.Method = r.Method()
+			rep := Reply{Method: r.Method()}
 			if err == nil {
 				spanStatus(span, ans.status)
 				rep, err = by.open(ctx, r, s, ans)

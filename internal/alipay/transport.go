@@ -48,11 +48,10 @@ type transport struct {
 	idle     time.Duration
 }
 
-// build returns the app's own HTTP transport: as many idle connections as calls in flight (with
+// client builds the app's own HTTP client: as many idle connections as calls in flight (with
 // the default of two nearly every call opens a new one), HTTP/1.1 unless 2 is asked for, no
-// proxy from the environment, no compression, TLS 1.2 or newer. There is no [http.Client] before
-// it, which would follow redirects and keep cookies.
-func (t transport) build() *http.Transport {
+// proxy from the environment, no redirect followed, no cookies, no compression, TLS 1.2 or newer.
+func (t transport) client() *http.Client {
 	inFlight := cmp.Or(max(t.inFlight, 0), defaultInFlight)
 	connect := cmp.Or(max(t.connect, 0), defaultConnectTimeout)
 	dial := t.dial
@@ -62,21 +61,24 @@ func (t transport) build() *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(t.http2)
-	return &http.Transport{
-		Proxy: nil,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeoutCause(ctx, connect, errConnect)
-			defer cancel()
-			return dial(ctx, network, addr)
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy: nil,
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				ctx, cancel := context.WithTimeoutCause(ctx, connect, errConnect)
+				defer cancel()
+				return dial(ctx, network, addr)
+			},
+			TLSClientConfig:        &tls.Config{RootCAs: t.roots, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    connect,
+			MaxIdleConnsPerHost:    inFlight,
+			MaxConnsPerHost:        inFlight,
+			IdleConnTimeout:        cmp.Or(max(t.idle, 0), idleTimeout),
+			MaxResponseHeaderBytes: maxAnswerHeader,
+			DisableCompression:     true,
+			Protocols:              &protocols,
 		},
-		TLSClientConfig:        &tls.Config{RootCAs: t.roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    connect,
-		MaxIdleConnsPerHost:    inFlight,
-		MaxConnsPerHost:        inFlight,
-		IdleConnTimeout:        cmp.Or(max(t.idle, 0), idleTimeout),
-		MaxResponseHeaderBytes: maxAnswerHeader,
-		DisableCompression:     true,
-		Protocols:              &protocols,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
@@ -95,14 +97,14 @@ func (a *App) send(ctx context.Context, r Request, s *sealed) (*answer, error) {
 		GetConn: func(string) { mayHaveArrived.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { mayHaveArrived.Store(true) },
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "", bytes.NewReader(s.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url.String(), bytes.NewReader(s.body))
 	if err != nil {
 		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeApp, Message: "not sent", Err: s.bare(err)}
 	}
-	req.URL, req.Header = s.url, s.header
+	req.Header = s.header
 	req.Header.Set("Accept-Encoding", "identity")
 	req.Header.Set("User-Agent", "alipay-kafka-bridge")
-	res, err := a.http.RoundTrip(req)
+	res, err := a.http.Do(req)
 	if err != nil {
 		return nil, lostError(ctx, r, mayHaveArrived.Load(), s.bare(err))
 	}

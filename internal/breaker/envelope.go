@@ -22,18 +22,22 @@ type envelope struct {
 	client  sealer
 	request alipay.Request
 
-	send alipay.Send // nil: not sealed
-	at   time.Time
+	send  alipay.Send // nil: not sealed
+	at    time.Time   // when it was
+	spent time.Duration
 }
 
 // seal does nothing if the request is sealed and fresh. What is wrong with the request is told
 // when it is sent: only an attempt has an error. A signature that has begun is not given up
 // when ctx ends: there would be an error that says nothing of the signer.
 func (e *envelope) seal(ctx context.Context) {
-	if e.send == nil || time.Since(e.at) >= sealLife {
-		e.at = time.Now()
-		e.send = e.client.Seal(context.WithoutCancel(ctx), e.request)
+	if e.send != nil && time.Since(e.at) < sealLife {
+		return
 	}
+	began := time.Now()
+	e.send = e.client.Seal(context.WithoutCancel(ctx), e.request)
+	e.at = time.Now()
+	e.spent += e.at.Sub(began)
 }
 
 // exchange gives the slot back as soon as the answer is there. It reports to the breaker also
@@ -45,7 +49,6 @@ func (e *envelope) exchange(ctx context.Context, p pass) (rep alipay.Reply, err 
 			p.done(fmt.Errorf("panic in %s", e.request.Method()))
 		}
 	}()
-	e.seal(ctx)
 	open := e.send(ctx)
 	p.leave()
 	rep, err = open()

@@ -2,6 +2,7 @@ package breaker_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 type post struct {
 	seals, sends           atomic.Int32
 	sealing, away, opening time.Duration
+	err                    error // of every call
 }
 
 func (p *post) Seal(context.Context, alipay.Request) alipay.Send {
@@ -26,7 +28,7 @@ func (p *post) Seal(context.Context, alipay.Request) alipay.Send {
 		time.Sleep(p.away)
 		return func() (alipay.Reply, error) {
 			time.Sleep(p.opening)
-			return alipay.Reply{}, nil
+			return alipay.Reply{}, p.err
 		}
 	}
 }
@@ -82,6 +84,34 @@ func TestASealGrowsOld(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A signer that is slow is not asked twice, and its time is no wait at a breaker or a limiter: it
+// counts as trying.
+func TestASlowSignerCosts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := &post{sealing: 20 * time.Second, err: fail(alipay.Transient)}
+		g := breaker.New(breaker.Options{MinAttempts: 2, MaxTrying: time.Minute, BackOff: time.Millisecond, BackOffMax: time.Millisecond})
+		rep, _ := g.Call(p).Do(t.Context(), query)
+		if rep.Attempts != 4 || p.seals.Load() != 4 {
+			t.Errorf("%d attempts with %d seals, want 4 of each: 20 s apart, for a minute from the first", rep.Attempts, p.seals.Load())
+		}
+	})
+}
+
+// A request that is sealed anew is not sent if its life ends meanwhile.
+func TestLifeEndsDuringASeal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := &post{sealing: 3 * time.Second, away: 12 * time.Second}
+		g := breaker.New(breaker.Options{InFlight: 1})
+		go p.calls(t, g, 1)
+		time.Sleep(time.Second)
+		c := g.Call(p)
+		c.Until(time.Now().Add(16 * time.Second)) // its turn comes after 14 s, its second seal is there after 17
+		if _, err := c.Do(t.Context(), create); !errors.Is(err, alipay.ErrLate) || p.sends.Load() != 1 {
+			t.Errorf("%v, and %d sent, want the other one alone", err, p.sends.Load())
+		}
+	})
 }
 
 // A signer that panics keeps nobody else from a slot.

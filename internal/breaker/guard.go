@@ -11,7 +11,7 @@ const defaultHalfOpen = 3
 
 // Options configure a [Guard]; the zero value of each means the default in brackets.
 type Options struct {
-	InFlight int     // attempts at a time [256]
+	InFlight int     // exchanges at a time [256]
 	Rate     float64 // attempts per second; 0: no limit
 	Burst    int     // attempts that may begin at once under Rate [1]
 

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limits are one app's: how many attempts run at a time, and how many begin per second.
-// A slot is held for one attempt and never across a wait.
+// limits are one app's: how many exchanges run at a time, and how many begin per second.
+// A slot is held for one exchange and never across a wait.
 type limits struct {
 	rate  *rate.Limiter // nil: no limit
 	ready *semaphore.Weighted
@@ -41,17 +41,15 @@ func (l *limits) take(ctx context.Context, seal func()) error {
 	if err := l.ready.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	taken := false
-	defer func() { // also when seal panics
-		if !taken {
-			l.ready.Release(1)
-		}
-	}()
+	undo := func() { l.ready.Release(1) }
+	defer func() { undo() }() // also when seal panics
 	seal()
 	if err := l.slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	taken = true
+	undo = l.give
+	seal() // anew, if it waited for long
+	undo = func() {}
 	return nil
 }
 

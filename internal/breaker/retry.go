@@ -78,7 +78,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	sealed := envelope{client: c.client, request: r}
 	p, err := g.enter(ctx, func() { sealed.seal(ctx) })
 	if c.attempts > 0 {
-		c.waited += time.Since(asked)
+		c.waited += time.Since(asked) - sealed.spent
 	}
 	if err != nil {
 		return alipay.Reply{}, false, err

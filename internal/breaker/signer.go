@@ -40,7 +40,7 @@ func NewSigner(s alipay.Signer, onState func(from, to string)) alipay.Signer {
 	}
 	return &guardedSigner{remote, gobreaker.NewCircuitBreaker[[]byte](gobreaker.Settings{
 		Name:          "signer",
-		MaxRequests:   defaultHalfOpen, // as many as the gateway's breaker lets through to here
+		MaxRequests:   defaultHalfOpen, // as many as the gateway's breaker probes with
 		Timeout:       signerOpen,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= signerConsecutive },
 		OnStateChange: func(_ string, from, to gobreaker.State) { onState(from.String(), to.String()) },

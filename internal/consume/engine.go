@@ -70,7 +70,7 @@ type Options struct {
 	// Journal writes skipped offsets down.
 	Journal func([]Skipped) ([]*kgo.Record, error)
 
-	Started      map[string]int // handlings started at a time, by pool [512]
+	Started      map[string]int // handlings started at a time, by pool [768]
 	SettleEvery  time.Duration  // [100 ms]
 	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
 	MaxBytes     int            // records held, in bytes of keys, values and headers [16 MiB]
@@ -104,9 +104,9 @@ func (o *Options) started(pool string) int {
 	return defaultStarted
 }
 
-// defaultStarted is twice the default of calls in flight: enough that a free slot finds a
-// signed request, and some that wait for another attempt.
-const defaultStarted = 512
+// defaultStarted is three times the default of calls in flight: enough that a free slot finds a
+// signed request, and that many may wait for another attempt.
+const defaultStarted = 768
 
 func setDefault[T comparable](v *T, d T) {
 	var zero T

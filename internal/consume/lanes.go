@@ -7,9 +7,7 @@ type item struct {
 	rec  *kgo.Record
 	part *partition // the assignment that it was read under
 	task Task
-
-	number uint64 // in the order of admission
-	held   int    // how often its handling ended without an outcome
+	held int // how often its handling ended without an outcome
 }
 
 // lanes keeps one queue per key and lets at most one record per key be handled, and at
@@ -17,10 +15,9 @@ type item struct {
 // also when the partition is gone by then: two flights of one key never overlap in a
 // process, not even over a revoke and a reassignment. Engine.mu guards it.
 type lanes struct {
-	limit    func(pool string) int
-	byKey    map[string]*lane
-	pools    map[string]*pool
-	admitted uint64 // items that were ever pushed
+	limit func(pool string) int
+	byKey map[string]*lane
+	pools map[string]*pool
 }
 
 type lane struct {
@@ -52,8 +49,6 @@ func newLanes(limit func(pool string) int) *lanes {
 
 // push appends an item to the lane of its key.
 func (l *lanes) push(it *item) {
-	l.admitted++
-	it.number = l.admitted
 	ln := l.byKey[it.task.Key]
 	if ln == nil {
 		ln = &lane{key: it.task.Key}

@@ -22,15 +22,6 @@ func TestK10_TopicsTakeTurns(t *testing.T) {
 	}
 }
 
-// An order's next event does not queue up behind the first ones of all others: the committed
-// position would lie a whole window behind the work.
-func TestTheOldestStartsFirst(t *testing.T) {
-	want := []string{"in-a", "in-a", "in-a", "in-b", "in-b", "in-c"}
-	if got := consume.StartOrder(want); !slices.Equal(got, want) {
-		t.Errorf("started %q, want %q", got, want)
-	}
-}
-
 // TestK10_ATopicHasItsShare: handlings that wait stay started. One topic's may fill a pool; what
 // another topic has to start does not wait for their end.
 func TestK10_ATopicHasItsShare(t *testing.T) {
