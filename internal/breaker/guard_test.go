@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -158,6 +159,33 @@ func TestOutageSpendsNoBudget(t *testing.T) {
 			t.Errorf("%d calls into the outage, want at most %d", n, most)
 		}
 	})
+}
+
+// Orders so few that they have made their attempts before the breaker opens go on as long as it
+// is open: a pause after a probe is no trying either, since nothing else could be done.
+func TestOutageOfFewOrdersSpendsNoBudget(t *testing.T) {
+	for _, orders := range []int{1, 2, 3, 20} {
+		bubble(t, func(t *testing.T) {
+			up := time.Now().Add(2 * time.Hour)
+			s := &server{answer: func(int) error {
+				if time.Now().Before(up) {
+					return fail(alipay.Transient)
+				}
+				return nil
+			}}
+			g := breaker.New(breaker.Options{})
+			var wg sync.WaitGroup
+			for i := range orders {
+				wg.Go(func() {
+					q := &alipay.TradeQuery{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i))}
+					if _, err := g.Call(s).Do(t.Context(), q); err != nil {
+						t.Errorf("one of %d orders given up after %s", orders, time.Since(up)+2*time.Hour)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
 }
 
 // Half open admits its probes and nobody else; then the number at a time ramps up.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/sony/gobreaker/v2"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
@@ -23,7 +24,7 @@ type Call struct {
 	spent    int           // of the budget: without probes
 	first    time.Time     // start of the first exchange
 	last     time.Time     // start of the last one
-	waited   time.Duration // at breaker, rate and slots since then; not part of the budget
+	waited   time.Duration // for breaker, rate and slots since then; not part of the budget
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
 
 	until time.Time // no attempt of a request that is not repeatable begins later; zero: any time
@@ -48,7 +49,7 @@ func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 		if !made || !again(class, r) || c.Exhausted() {
 			return rep, err
 		}
-		if err := c.rest(ctx, class, err); err != nil {
+		if err := c.rest(ctx, g, class, err); err != nil {
 			return rep, err
 		}
 	}
@@ -108,8 +109,9 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 var errAttempt = errors.New("attempt deadline passed")
 
 // rest pauses before the next attempt: full jitter, longer when throttled, and at least as
-// long as the answer asked for.
-func (c *Call) rest(ctx context.Context, class alipay.Class, err error) error {
+// long as the answer asked for. A pause that ends before a breaker that is not closed is one of
+// the waits at it.
+func (c *Call) rest(ctx context.Context, g *gate, class alipay.Class, err error) error {
 	d := c.backOff(class).NextBackOff()
 	var ae *alipay.Error
 	if errors.As(err, &ae) {
@@ -119,6 +121,9 @@ func (c *Call) rest(ctx context.Context, class alipay.Class, err error) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
+		if g.breaker.State() != gobreaker.StateClosed {
+			c.waited += d
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
