@@ -131,7 +131,11 @@ func TestSecuredBroker(t *testing.T) {
 	// them is told with the ACLs.
 	text, err := os.ReadFile(tw.settings)
 	must(t, err)
-	must(t, os.WriteFile(tw.settings, bytes.Replace(text, []byte(" start: earliest,"), nil, 1), 0o600))
+	before, after, found := bytes.Cut(text, []byte(" start: earliest,"))
+	if !found {
+		t.Fatal("the settings have no start")
+	}
+	must(t, os.WriteFile(tw.settings, append(slices.Clone(before), after...), 0o600))
 	for _, a := range acls {
 		tw.takeAway(adm, a)
 	}

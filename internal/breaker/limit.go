@@ -10,17 +10,14 @@ import (
 // limits are one app's: how many exchanges run at a time, and how many begin per second.
 // A slot is held for one exchange and never across a wait.
 type limits struct {
-	rate  *rate.Limiter // nil: no limit
-	ready *semaphore.Weighted
+	rate  *rate.Limiter       // nil: no limit
+	ready *semaphore.Weighted // half as many more than slots: who is signing, or waits with a signature
 	slots *semaphore.Weighted
 }
 
-// aheadShare is the part of the slots for which requests are made ready before one is free.
-const aheadShare = 2
-
 func newLimits(o Options) *limits {
 	l := &limits{
-		ready: semaphore.NewWeighted(int64(o.InFlight + (o.InFlight+aheadShare-1)/aheadShare)),
+		ready: semaphore.NewWeighted(int64(o.InFlight + (o.InFlight+1)/2)),
 		slots: semaphore.NewWeighted(int64(o.InFlight)),
 	}
 	if o.Rate > 0 {
