@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	"internal/produce":    {"internal/order", "internal/alipay", "internal/telemetry"},
 	"internal/consume":    {"internal/produce", "internal/order", "internal/alipay", "internal/telemetry"},
 	"integration":         nil,
+	"scripts/structure":   nil,
 }
 
 // alone says which package alone may import a module.
@@ -181,14 +182,57 @@ func TestReadmeCommands(t *testing.T) {
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	docs, _ := filepath.Glob("docs/*.md")
-	adrs, _ := filepath.Glob("docs/adr/*.md")
-	for _, f := range slices.Concat([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}, docs, adrs) {
+	deeper, _ := filepath.Glob("docs/*/*.md")
+	for _, f := range slices.Concat([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}, docs, deeper) {
 		for _, m := range link.FindAllStringSubmatch(string(read(t, f)), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(f), m[1])); err != nil {
 				t.Errorf("%s links to %s, which is not there", f, m[1])
 			}
 		}
 	}
+}
+
+// A comment that cites a section of a document (`docs/alipay.md, "Time"`) cites one that exists.
+func TestCitedSectionsExist(t *testing.T) {
+	citation := regexp.MustCompile(`([\w/-]+\.md), "([^"\n]+)"`)
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path == "repo_test.go" || !slices.Contains([]string{".go", ".md", ".sh", ".yaml", ".avsc", ".tmpl"}, filepath.Ext(path)) {
+			return err
+		}
+		text := joinComments(string(read(t, path)))
+		for _, m := range citation.FindAllStringSubmatch(text, -1) {
+			if !hasSection(t, m[1], m[2]) {
+				t.Errorf("%s cites %s, %q: no such section", path, m[1], m[2])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// joinComments joins the lines of comments, so that a citation may span two.
+func joinComments(text string) string {
+	return regexp.MustCompile(`\n\s*(//|#)\s?`).ReplaceAllString(text, " ")
+}
+
+func TestJoinComments(t *testing.T) {
+	if got, want := joinComments("\t// see docs/alipay.md,\n\t// \"Time\""), "\t// see docs/alipay.md, \"Time\""; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// hasSection finds a heading in a document at the top of the repository or in docs.
+func hasSection(t *testing.T, doc, section string) bool {
+	t.Helper()
+	heading := regexp.MustCompile(`(?m)^#+ ` + regexp.QuoteMeta(section) + `$`)
+	for _, path := range []string{doc, filepath.Join("docs", doc)} {
+		if _, err := os.Stat(path); err == nil && heading.Match(read(t, path)) {
+			return true
+		}
+	}
+	return false
 }
 
 // docs/DESIGN.md and docs/security.md name code and tests; all of them exist.

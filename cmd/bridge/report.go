@@ -213,6 +213,6 @@ Everything stays up until Ctrl-C. In another terminal:
 Next:
   bridge demo --serve           the same, and stay up for bridge tail and bridge send
   bridge demo --faults all      requests and answers are lost, too
-  README.md, "On a real Kafka"  the same with your own broker
+  README.md, "Run it on a real Kafka"  the same with your own broker
 `)
 }

@@ -100,7 +100,7 @@ type Input struct {
 	DeadLetters    string   `yaml:"dead_letters"`              // default: <name>.dlq
 }
 
-// Delivery are the engine's figures (DESIGN.md, "Figures").
+// Delivery sets the limits and intervals of the engine.
 type Delivery struct {
 	SettleEvery time.Duration `yaml:"settle_every"` // between two transactions of outcomes
 	SettleCount int           `yaml:"settle_count"` // outcomes of one transaction at most

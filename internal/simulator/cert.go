@@ -99,7 +99,7 @@ func readChain(text string) (chain, error) {
 	return chain{sn: sn, leaf: leaf, text: string(first) + string(behind)}, err
 }
 
-// check compares the two SNs of a request (docs/alipay.md, "Request and answer").
+// check compares the two SNs of a request (docs/alipay.md, "Certificate mode").
 func (c *certified) check(p params, now time.Time) *reply {
 	switch {
 	case p["app_cert_sn"] == "":

@@ -13,7 +13,7 @@ import (
 )
 
 // repeats are the pauses between the deliveries of one notification that nobody acknowledges:
-// eight deliveries in about a day (docs/alipay.md, "Repeats").
+// eight deliveries in about a day (docs/alipay.md, "Repeats of a notification").
 var repeats = []time.Duration{
 	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
 }
@@ -70,8 +70,8 @@ func (s *Simulator) announce(t *trade, at time.Time) {
 	})
 }
 
-// notice writes the parameters of a trade_status_sync (docs/alipay.md, "Parameters of
-// trade_status_sync"). The caller holds mu.
+// notice writes the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
+// caller holds mu.
 func (s *Simulator) notice(t *trade) map[string]string {
 	when := func(at time.Time) string {
 		if at.IsZero() {
@@ -173,7 +173,7 @@ func (s *Simulator) nextMail() (*Notification, time.Time) {
 }
 
 // deliver sends one notification as Alipay does, malformed Content-Type included
-// (docs/alipay.md, "Notifications", "Transport").
+// (docs/alipay.md, "Notifications").
 func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) Delivery {
 	out := Delivery{At: at}
 	ctx, cancel := context.WithTimeout(ctx, notifyWait)
