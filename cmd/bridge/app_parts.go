@@ -89,10 +89,10 @@ func topicsOf(t config.Topics) produce.Topics {
 	return out
 }
 
-func inputsOf(inputs []config.Input) map[string]consume.Input {
-	out := map[string]consume.Input{}
+func inputsOf(inputs []config.Input) map[string]consume.TopicAccounts {
+	out := map[string]consume.TopicAccounts{}
 	for _, in := range inputs {
-		o := consume.Input{Default: order.Account(in.DefaultAccount)}
+		o := consume.TopicAccounts{Default: order.Account(in.DefaultAccount)}
 		for _, a := range in.Accounts {
 			o.Accounts = append(o.Accounts, order.Account(a))
 		}

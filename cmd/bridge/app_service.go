@@ -41,7 +41,7 @@ type parts struct {
 // pipelineParts are the group and the inputs of a pipeline.
 type pipelineParts struct {
 	group  string
-	inputs map[string]consume.Input // by topic
+	inputs map[string]consume.TopicAccounts // by topic
 }
 
 // appParts are an Alipay app with the limits of both pipelines.
@@ -177,7 +177,7 @@ func (s *service) client(name order.Account, a accountParts) *alipay.Client {
 }
 
 // setAccounts replaces accounts, and which of them the input topics may name.
-func (s *service) setAccounts(accounts map[order.Account]accountParts, calls, queries map[string]consume.Input) {
+func (s *service) setAccounts(accounts map[order.Account]accountParts, calls, queries map[string]consume.TopicAccounts) {
 	for name, a := range accounts {
 		s.client(name, a) // has its tokens from here on
 	}

@@ -334,10 +334,10 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 	guard := breaker.Options{InFlight: inFlight}
 	limitMemory(16<<20, inFlight+inFlight/8)
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
-	input := consume.Input{Accounts: []order.Account{"shop"}, Default: "shop"}
+	input := consume.TopicAccounts{Accounts: []order.Account{"shop"}, Default: "shop"}
 	service, err := newService(parts{
 		kafka: s.kafka(b), slot: "bench", registry: s.registry(b), topics: topicsOf(topics),
-		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.Input{topics.Inputs[0].Name: input}},
+		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.TopicAccounts{topics.Inputs[0].Name: input}},
 		apps:     map[string]appParts{"main": {app: s.app(b, inFlight, signer), calls: guard, queries: guard}},
 		accounts: map[order.Account]accountParts{"shop": {app: "main", environment: "simulator", planner: planner}},
 		options:  consume.Options{Start: consume.Start{Earliest: true}},

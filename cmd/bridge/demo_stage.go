@@ -157,11 +157,11 @@ func (s *stage) parts(registry *avro.Registry, classic simulator.GeneratedApp, h
 		accounts[name] = a
 		names = append(names, name)
 	}
-	input := consume.Input{Accounts: names, Default: "shop-trade"}
+	input := consume.TopicAccounts{Accounts: names, Default: "shop-trade"}
 	return parts{
 		kafka: s.kafka.ClientOptions(), slot: "demo", registry: registry, topics: topicsOf(s.topics),
-		calls:   pipelineParts{group: "bridge", inputs: map[string]consume.Input{demoInput: input}},
-		queries: pipelineParts{group: "bridge-queries", inputs: map[string]consume.Input{"alipay-queries": input}},
+		calls:   pipelineParts{group: "bridge", inputs: map[string]consume.TopicAccounts{demoInput: input}},
+		queries: pipelineParts{group: "bridge-queries", inputs: map[string]consume.TopicAccounts{"alipay-queries": input}},
 		apps: map[string]appParts{
 			"main": {app: main, calls: guard, queries: guard},
 			"hk":   {app: hkApp, calls: guard, queries: guard},
