@@ -19,19 +19,26 @@ type certificate struct {
 // so PSS is among them (official Java SDK, AntCertificationUtil).
 const rsaSigned = "1.2.840.113549.1.1."
 
+// Bounds of a text in PEM, and of the key of a certificate in it.
+const (
+	maxBundleText   = 64 << 10
+	maxBundleBlocks = 16
+	minCertKeyBits  = 2048
+)
+
 // parseBundle reads the certificates of a text in PEM, in their order. The text is bounded
 // before it is decoded (CVE-2024-12401).
 func parseBundle(text []byte) ([]certificate, error) {
-	if len(text) > maxKeyText {
+	if len(text) > maxBundleText {
 		return nil, certError("the text is longer than 64 KiB")
 	}
-	if n := strings.Count(string(text), "-----BEGIN "); n == 0 || n > maxKeyBlocks {
-		return nil, certError("%d PEM blocks, not 1 to %d", n, maxKeyBlocks)
+	if n := strings.Count(string(text), "-----BEGIN "); n == 0 || n > maxBundleBlocks {
+		return nil, certError("%d PEM blocks, not 1 to %d", n, maxBundleBlocks)
 	}
 	var list []certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			return nil, certError("a block is a %s", foreign(block.Type, 32))
+			return nil, certError("a block is a %.32q", block.Type)
 		}
 		c := certificate{}
 		var err error
@@ -121,7 +128,7 @@ func (b rootBundle) verifyChain(list []certificate, leaf certificate, at time.Ti
 // rsaKey returns the key of a certificate, which must be RSA and strong enough.
 func (c certificate) rsaKey() (*rsa.PublicKey, error) {
 	k, ok := c.parsed.PublicKey.(*rsa.PublicKey)
-	if !ok || k.N.BitLen() < strongKeyBits {
+	if !ok || k.N.BitLen() < minCertKeyBits {
 		return nil, certError("its key is not RSA of 2048 bits or more")
 	}
 	return k, nil

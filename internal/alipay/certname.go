@@ -148,15 +148,7 @@ func escape2253(text string) string {
 
 // validSN says whether a text has the form of an SN.
 func validSN(sn string) bool {
-	if len(sn) != certSNLength {
-		return false
-	}
-	for i := range len(sn) {
-		if !isHex(sn[i]) || sn[i] >= 'A' && sn[i] <= 'F' {
-			return false
-		}
-	}
-	return true
+	return len(sn) == certSNLength && strings.Trim(sn, "0123456789abcdef") == ""
 }
 
 func certError(format string, args ...any) error {

@@ -15,7 +15,7 @@ type CertificateOptions struct {
 	Root   []byte // Alipay's root bundle
 
 	// Accepted hears of each chain that was downloaded and is trusted, so that it can be given
-	// to the receivers of notifications, which never download. nil: nobody wants to know. It is
+	// to the receivers of notifications, which never download. nil: not called. It is
 	// called without a lock held.
 	Accepted func(chain []byte)
 	Now      func() time.Time // nil is time.Now
@@ -55,7 +55,10 @@ var errTooMany = certError("more than %d certificates of Alipay", maxCertificate
 // taken on the operator's word, since its file may lack the intermediate; when its time is
 // over it signs nothing any more, but its successor can still be downloaded.
 func NewCertificates(o CertificateOptions) (*Certificates, error) {
-	c := &Certificates{accepted: o.Accepted, now: orNow(o.Now), byID: map[string]trusted{}}
+	c := &Certificates{accepted: o.Accepted, now: o.Now, byID: map[string]trusted{}}
+	if c.now == nil {
+		c.now = time.Now
+	}
 	var err error
 	if c.roots, err = parseRoots(o.Root); err != nil {
 		return nil, fmt.Errorf("alipay: the root bundle: %w", err)
@@ -100,6 +103,9 @@ func (c *Certificates) readApp(text []byte) error {
 
 // AppSN returns app_cert_sn, the SN of the application certificate.
 func (c *Certificates) AppSN() string { return c.appSN }
+
+// AppKey returns the key of the application certificate, which is the signer's.
+func (c *Certificates) AppKey() *rsa.PublicKey { return c.appKey }
 
 // RootSN returns alipay_root_cert_sn, the SNs of the RSA roots joined by _.
 func (c *Certificates) RootSN() string { return c.rootSN }
@@ -187,8 +193,8 @@ func (c *Certificates) dropEnded() bool {
 	return dropped
 }
 
-// keys returns the key of a certificate; of the installed one where none is named.
-func (c *Certificates) keys(sn string) ([]*rsa.PublicKey, error) {
+// Keys returns the key of a certificate; of the installed one where none is named.
+func (c *Certificates) Keys(sn string) ([]*rsa.PublicKey, error) {
 	if sn == "" {
 		sn = c.installed
 	}
@@ -204,5 +210,20 @@ func (c *Certificates) keys(sn string) ([]*rsa.PublicKey, error) {
 	return []*rsa.PublicKey{t.key}, nil
 }
 
-// errUntrustedCert says that an answer is signed by a certificate that nobody vouches for.
+// errUnknownCert says that no certificate with the SN is here; it may be asked for.
+var errUnknownCert = errors.New("the certificate that signed is not known")
+
+// errUntrustedCert says that an answer is signed by a certificate that is not trusted.
 var errUntrustedCert = errors.New("the certificate is not trusted")
+
+// Inherit trusts what was downloaded before, after the same checks. What they refuse is asked for
+// again when an answer names it.
+func (c *Certificates) Inherit(old *Certificates) {
+	old.mu.RLock()
+	defer old.mu.RUnlock()
+	for _, t := range old.byID {
+		if t.chain != nil {
+			_ = c.Add(t.chain)
+		}
+	}
+}

@@ -124,8 +124,8 @@ func (o *object) more(m Members) {
 		return
 	}
 	for _, e := range m.list {
-		o.key(e.name)
-		o.b = append(o.b, e.raw...)
+		o.key(e.Name)
+		o.b = append(o.b, e.Raw...)
 	}
 }
 

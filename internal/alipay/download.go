@@ -2,10 +2,7 @@ package alipay
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"net/http"
-	"strings"
 	"sync"
 	"time"
 )
@@ -22,17 +19,6 @@ const (
 // methodCertDownload fetches the certificate that signed an answer (Alipay open platform,
 // certificate mode, "alipay.open.app.alipaycert.download").
 const methodCertDownload Method = "alipay.open.app.alipaycert.download"
-
-// certDownload asks for one certificate of Alipay's.
-type certDownload struct{ sn string }
-
-func (*certDownload) Method() Method   { return methodCertDownload }
-func (*certDownload) Validate() error  { return nil }
-func (*certDownload) check() error     { return nil }
-func (*certDownload) Repeatable() bool { return true }
-func (d *certDownload) content() ([]byte, error) {
-	return []byte(`{"alipay_cert_sn":"` + d.sn + `"}`), nil // hexadecimal, nothing to escape
-}
 
 // downloads lets one caller at a time fetch a certificate and remembers what is not to be
 // asked for again.
@@ -57,9 +43,9 @@ type refusal struct {
 
 var errManyDownloads = errors.New("more than 6 certificates in an hour were asked for")
 
-// fetch makes a certificate of Alipay's known, or says why not. Of several callers one asks,
+// Fetch makes a certificate of Alipay's known, or says why not. Of several callers one asks,
 // the others wait for it.
-func (c *Certificates) fetch(ctx context.Context, sn string, load func(context.Context, string) ([]byte, error)) error {
+func (c *Certificates) Fetch(ctx context.Context, sn string, load func(context.Context, string) ([]byte, error)) error {
 	if !validSN(sn) {
 		return errors.Join(errUntrustedCert, certError("alipay_cert_sn is no SN"))
 	}
@@ -134,45 +120,4 @@ func (d *downloads) end(sn string, f *flight, err error, now time.Time) {
 	}
 	f.err = err
 	close(f.done)
-}
-
-// downloadChain asks the gateway for a certificate. The answer's own signature is not looked
-// at, as in the official SDKs: the chain says whether it is trusted. An *Error says that there
-// was no answer.
-func (g *gateway) downloadChain(ctx context.Context, sn string) ([]byte, error) {
-	r := &certDownload{sn: sn}
-	content, _ := r.content()
-	s, err := g.seal(ctx, Merchant{}, r, content)
-	if err != nil {
-		return nil, &Error{Method: r.Method(), Class: Transient, Message: "not signed, nothing was sent", Err: err}
-	}
-	a, err := g.send(ctx, r, s)
-	if err != nil {
-		return nil, err
-	}
-	return g.readChain(r, a)
-}
-
-// readChain takes the chain out of the answer to a download.
-func (g *gateway) readChain(r *certDownload, a *answer) ([]byte, error) {
-	if a.status != http.StatusOK {
-		return nil, httpError(r, a)
-	}
-	env, err := cutEnvelope(a.body, r.Method(), g.charset)
-	if err != nil {
-		return nil, unusable(r, a, err)
-	}
-	list, err := members(env.charset.decode(env.node))
-	if err != nil {
-		return nil, unusable(r, a, err)
-	}
-	f := newFields(list)
-	if code, sub := f.text("code"), f.text("sub_code"); code != "10000" {
-		return nil, &Error{Method: r.Method(), Class: judgeUnsigned(r.Method(), code, sub).class, Code: foreign(code, maxCode), SubCode: foreign(sub, maxCode)}
-	}
-	chain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(f.text("alipay_cert_content")), ""))
-	if err != nil {
-		return nil, errors.Join(errUntrustedCert, certError("alipay_cert_content is no Base64"))
-	}
-	return chain, nil
 }

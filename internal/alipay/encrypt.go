@@ -14,9 +14,12 @@ import (
 // Base64: 16 bytes; 24 and 32 work mechanically. It prints as <hidden>.
 type AESKey struct{ block cipher.Block }
 
+// maxAESKeyText bounds the text of a key, which has 44 characters at most.
+const maxAESKeyText = 64 << 10
+
 // ParseAESKey reads the key as the console shows it.
 func ParseAESKey(text []byte) (*AESKey, error) {
-	if len(text) > maxKeyText {
+	if len(text) > maxAESKeyText {
 		return nil, fmt.Errorf("longer than 64 KiB: %w", ErrKey)
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(text)), ""))

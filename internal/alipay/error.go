@@ -105,3 +105,13 @@ func ClassOf(err error) Class {
 	}
 	return Ambiguous
 }
+
+// ErrLate says that a request was not sent, because its event's life ended while it waited.
+var ErrLate = errors.New("not sent: the event's life has ended")
+
+// IsTradeNotFound reports whether a query was answered that no such trade exists under this
+// account (alipay.trade.query, error codes). The class alone does not say that.
+func IsTradeNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Class == Rejected && e.SubCode == "ACQ.TRADE_NOT_EXIST"
+}

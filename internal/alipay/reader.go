@@ -2,15 +2,14 @@ package alipay
 
 import (
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // fields reads the members of an answer by name. A member that cannot be read exactly becomes
-// absent and goes to unparsed with its literal; it never fails the others. What nobody asked
-// for goes to more.
+// absent and goes to unparsed with its literal; it never fails the others. What was not
+// asked for goes to more.
 type fields struct {
 	byName   map[string][]byte
 	path     string // where the object stands: "fund_bill_list[0].", "" for the node
@@ -18,10 +17,10 @@ type fields struct {
 	unparsed map[string]string
 }
 
-func newFields(list []member) *fields {
+func newFields(list Object) *fields {
 	f := &fields{byName: make(map[string][]byte, len(list))}
 	for _, e := range list {
-		f.byName[e.name] = e.raw
+		f.byName[e.Name] = e.Raw
 	}
 	return f
 }
@@ -49,11 +48,8 @@ func (f *fields) literal(name string) (text string, raw []byte) {
 	if raw == nil {
 		return "", nil
 	}
-	switch c := raw[0]; {
-	case c == '"':
-		return unquote(raw), raw
-	case c == '-' || c >= '0' && c <= '9':
-		return string(raw), raw
+	if text, ok := TextOf(raw); ok {
+		return text, raw
 	}
 	f.unread(name, raw)
 	return "", nil
@@ -149,7 +145,7 @@ func (f *fields) list(name string, read func(in *fields)) {
 	}
 	for i, e := range elements {
 		path := name + "[" + strconv.Itoa(i) + "]"
-		list, err := members(e)
+		list, err := ParseObject(e)
 		if err != nil {
 			f.unread(path, e)
 			continue
@@ -191,22 +187,18 @@ func (f *fields) adopt(in *fields) {
 // elementsOf returns the elements of a list in any of its three forms.
 func elementsOf(raw []byte) ([][]byte, bool) {
 	if raw[0] == '{' {
-		list, err := members(raw)
+		list, err := ParseObject(raw)
 		if err != nil {
 			return nil, false
 		}
-		if len(list) != 1 || list[0].raw[0] != '[' {
+		if len(list) != 1 || list[0].Raw[0] != '[' {
 			return [][]byte{raw}, true
 		}
-		raw = list[0].raw
+		raw = list[0].Raw
 	}
 	if raw[0] != '[' {
 		return nil, false
 	}
-	var elements [][]byte
-	s := scanner{b: raw}
-	if err := s.array(func(from, to int) { elements = append(elements, raw[from:to]) }); err != nil {
-		return nil, false
-	}
-	return slices.Clip(elements), true
+	elements, err := Elements(raw)
+	return elements, err == nil
 }

@@ -1,7 +1,6 @@
 package alipay
 
 import (
-	"context"
 	"crypto/rsa"
 	"sync"
 	"time"
@@ -90,13 +89,4 @@ func (r *rotation) refused(generation int, now time.Time) (again, switched bool)
 	r.generation++
 	r.proven, r.fallback, r.changed = false, r.proven, now
 	return true, true
-}
-
-// CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
-// signer that is elsewhere shows its faults at start. The error wraps [ErrSigner].
-func (a *App) CheckSigner(ctx context.Context) error { return a.wire().checkSigner(ctx) }
-
-func (g *gateway) checkSigner(ctx context.Context) error {
-	s, _ := g.keys.signer()
-	return checkSigner(ctx, s, g.signType.hash())
 }

@@ -82,24 +82,24 @@ func publicOf(s Signer) crypto.PublicKey {
 	return nil
 }
 
-// proven returns a signer whose every signature has been verified before anyone sees it: keys
+// Verifying returns a signer whose every signature has been verified before anyone sees it: keys
 // of the standard library as they are, all others wrapped.
-func proven(s Signer) (Signer, error) {
+func Verifying(s Signer) (Signer, error) {
 	if k, ok := s.(*keySigner); ok && k.own {
 		return s, nil
 	}
 	if publicOf(s) == nil {
-		return nil, errors.New("alipay: a signer that is not of this package must tell its public key")
+		return nil, errors.New("alipay: a signer that is not of this package must have a Public method")
 	}
-	return &provenSigner{s}, nil
+	return &verifyingSigner{s}, nil
 }
 
-// provenSigner verifies what another signer signs.
-type provenSigner struct{ Signer }
+// verifyingSigner verifies what another signer signs.
+type verifyingSigner struct{ Signer }
 
 var errFaulty = errors.New("the signature does not verify under the signer's own public key")
 
-func (s *provenSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
+func (s *verifyingSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
 	sig, err := s.Signer.Sign(ctx, digest)
 	if err != nil {
 		return nil, err
@@ -111,12 +111,12 @@ func (s *provenSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) 
 }
 
 // Public returns the public half of the key.
-func (s *provenSigner) Public() crypto.PublicKey { return publicOf(s.Signer) }
+func (s *verifyingSigner) Public() crypto.PublicKey { return publicOf(s.Signer) }
 
 // Format, LogValue and MarshalText hide the key.
-func (s *provenSigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
-func (s *provenSigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
-func (s *provenSigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (s *verifyingSigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
+func (s *verifyingSigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (s *verifyingSigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // checkSigner lets a signer sign a fixed digest and verifies the signature.
 func checkSigner(ctx context.Context, s Signer, h crypto.Hash) error {

@@ -268,5 +268,8 @@ func classicTimeText(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return t.In(beijing).Format(classicTime)
+	return FormatTime(*t)
 }
+
+// FormatTime writes an instant as the classic gateway reads it: Beijing time without a zone.
+func FormatTime(t time.Time) string { return t.In(beijing).Format(classicTime) }

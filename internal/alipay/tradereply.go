@@ -162,7 +162,7 @@ func (r Reply) fields(method Method) (*fields, error) {
 	if r.Method != method || !r.Verified || r.Code != "10000" {
 		return nil, ErrNoBody
 	}
-	list, err := members(r.Body)
+	list, err := ParseObject(r.Body)
 	if err != nil {
 		return nil, errors.Join(ErrNoBody, err)
 	}

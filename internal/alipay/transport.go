@@ -90,7 +90,7 @@ var (
 
 // send makes the HTTP exchange. An error is an [*Error] that tells what was certainly not
 // sent from what may have arrived.
-func (a *App) send(ctx context.Context, r Request, s *sealed) (*answer, error) {
+func (a *App) send(ctx context.Context, r call, s *sealed) (*answer, error) {
 	var mayHaveArrived atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		// The transport asks for a second connection only if nothing was written on the first.
@@ -135,7 +135,7 @@ func readAnswer(res *http.Response) (*answer, error) {
 }
 
 // lostError classifies a call without an answer.
-func lostError(ctx context.Context, r Request, mayHaveArrived bool, err error) *Error {
+func lostError(ctx context.Context, r call, mayHaveArrived bool, err error) *Error {
 	e := &Error{Method: r.Method(), Class: Transient, Message: "not sent", Err: err}
 	if mayHaveArrived {
 		e.Class, e.Message = lost(r), "sent, but no answer came"
@@ -210,7 +210,7 @@ func (a *App) startSpan(ctx context.Context, m Method) (context.Context, trace.S
 }
 
 // exchange is send with a span of its own, for what a call needs besides: a certificate.
-func (a *App) exchange(ctx context.Context, r Request, s *sealed) (*answer, error) {
+func (a *App) exchange(ctx context.Context, r call, s *sealed) (*answer, error) {
 	ctx, span := a.startSpan(ctx, r.Method())
 	ans, err := a.send(ctx, r, s)
 	if err == nil {
