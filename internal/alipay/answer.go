@@ -25,7 +25,7 @@ type sealed struct {
 	at     time.Time // when it was signed
 	signed []byte    // classic: the text that was signed, to compare with what the gateway computed
 	signer int       // classic: generation of the signer that signed
-	steps  *steps    // nil but where somebody asks why
+	steps  *steps    // nil except in Explain
 }
 
 // answer is what came back over HTTP, read to its end.
@@ -101,7 +101,7 @@ func unsafeRune(c rune) bool {
 	return false
 }
 
-// Bounds of foreign texts in a reply, in characters.
+// Bounds of untrusted texts in a reply, in characters.
 const (
 	maxMessage = 256
 	maxCode    = 128
@@ -129,7 +129,7 @@ func (s *sealed) echoes(body []byte) bool {
 	return s.secret != "" && bytes.Contains(body, []byte(s.secret))
 }
 
-// foreign is [foreign] for texts that could echo the token of the request.
+// foreign is the function of that name for texts that could echo the token of the request.
 func (s *sealed) foreign(text string, limit int) string {
 	if s.echoes([]byte(text)) {
 		return withheld

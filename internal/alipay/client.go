@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// wire is the language of one gateway.
+// wire is what one gateway demands: how requests are sealed and answers opened.
 type wire interface {
 	speaks(Method) bool
 	write(Request) ([]byte, error) // the content, in plain
@@ -48,7 +48,7 @@ func newApp(w wire, u *url.URL, t transport) *App {
 	return a
 }
 
-// wire is the language with the keys that are in use. A call keeps to one from its first byte
+// wire is the protocol with the keys that are in use. A call keeps to one from its first byte
 // to the last.
 func (a *App) wire() wire { return *a.spoken.Load() }
 
@@ -83,12 +83,12 @@ func (c *Client) LogValue() slog.Value         { return c.merchant.Load().LogVal
 func (c *Client) MarshalText() ([]byte, error) { return c.merchant.Load().MarshalText() }
 
 // Do makes one attempt of one call: validate, seal, send, open. It returns nil only when
-// Alipay provably did or answered it; any other outcome is an [*Error], whose class says what
-// to do. The reply is filled as far as the answer could be read, also beside an error.
+// Alipay provably did or answered it; any other outcome is an [*alipay.Error], whose class says what
+// to do. The reply is filled as far as the answer could be read, even with an error.
 func (c *Client) Do(ctx context.Context, r Request) (Reply, error) { return c.Seal(ctx, r)(ctx)() }
 
 // Seal is [Client.Do] in three steps, of which only the second one is Alipay's time. Seal
-// validates and signs; what is wrong with the request is told at the end, and nothing is sent.
+// validates and signs; what is wrong with the request is returned at the end, and nothing is sent.
 // A sealed request is to be sent soon: its timestamp is signed.
 func (c *Client) Seal(ctx context.Context, r Request) Send {
 	by := speaker{c.app.wire(), *c.merchant.Load()}
@@ -113,7 +113,7 @@ func (c *Client) Seal(ctx context.Context, r Request) Send {
 	}
 }
 
-// speaker is who speaks in one attempt, and in which language.
+// speaker is the merchant and the protocol of one attempt.
 type speaker struct {
 	wire
 	merchant Merchant
@@ -156,14 +156,14 @@ func (a *App) seal(ctx context.Context, by speaker, r Request) (*sealed, error) 
 }
 
 // CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
-// signer that is elsewhere shows its faults at start. The error wraps [ErrSigner].
+// signer that is elsewhere shows its faults at start. The error wraps [keys.ErrSigner].
 func (a *App) CheckSigner(ctx context.Context) error { return a.wire().checkSigner(ctx) }
 
 // UseKeys puts the keys of another app in use, one that was built of the same settings after
 // their files changed: our own keys, Alipay's, certificates and the key of encryption. Calls
 // that run keep the old ones to their end. What the app has learned stays: which of two own keys
 // Alipay accepts, and the certificates that were downloaded, if the new root bundle vouches for
-// them. The other app must not be used besides. After an error nothing has changed. (security, Y3)
+// them. The other app must not be used after that. After an error nothing has changed. (security, Y3)
 func (a *App) UseKeys(from *App) error {
 	next := from.wire()
 	if err := next.follow(a.wire()); err != nil {

@@ -32,7 +32,7 @@ var (
 	// An attack is suspected where a value holds Alipay's key names: this event, never the
 	// app, unless orders of every content get it.
 	suspected = Classification{Class: Rejected, Scope: ScopeApp, Proof: ProofCanary}
-	// A business refusal that no table knows is final for this order, but somebody should look.
+	// A business refusal that no table knows is final for this order, but a person should look.
 	unknownRefusal = Classification{Class: Rejected, Alert: true}
 	unknownGateway = Classification{Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary, Alert: true}
 	unknownCreate  = Classification{Class: Ambiguous, Alert: true}
@@ -264,7 +264,7 @@ func ClassifyUnsigned(m Method, code, subCode string) Classification {
 
 // hkCodes classifies resultCode of AlipayHK (Synchronize Order, result codes, and the family's
 // table of AlipayHK codeConsult). The status decides first; these are the ones that the status
-// does not tell apart.
+// does not separate.
 var hkCodes = codeTable{
 	"REQUEST_TRAFFIC_EXCEED_LIMIT": throttled,
 	// F that says we were not recognised, or may not do this at all

@@ -75,7 +75,7 @@ func (c *captured) Method() Method   { return c.method }
 func (c *captured) Repeatable() bool { return c.method != MethodTradeCreate }
 
 // Explain reads an answer of the classic gateway that was captured, as an app with these options
-// would, and says why. Signer and AppID may be absent; with a Signer that tells its public half
+// would, and says why. Signer and AppID may be absent; with a Signer whose public half is known
 // it also knows our own key where it should be Alipay's. signed is the text that the request
 // signed, see [SignedText], to compare with the one in a refusal of its signature; nil if it is
 // not known. Whether the answer belongs to its request is not judged.

@@ -68,7 +68,7 @@ func hkUnreadable(r call, a *answer, err error) error {
 	return unusable(r, a, err)
 }
 
-// refusal classifies an answer by its HTTP status. A signed success beside a failure contradicts
+// refusal classifies an answer by its HTTP status. A signed success with a failure status contradicts
 // itself.
 func (h *hk) refusal(r call, verified bool, a *answer) error {
 	e := httpError(r, a)

@@ -30,7 +30,7 @@ type Members struct {
 
 // ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
 // text is longer than 64 KiB, nested deeper than 16, not UTF-8, or has a name that is not
-// [A-Za-z][A-Za-z0-9_]{0,63} or stands twice in one object in any spelling (see [FoldName]).
+// [A-Za-z][A-Za-z0-9_]{0,63} or stands twice in one object in any spelling (see [jsonscan.FoldName]).
 // Values keep their literals and lose only white space. An empty text has no members.
 func ParseMembers(text string) (Members, error) {
 	if text == "" {

@@ -6,7 +6,7 @@ import (
 )
 
 // nameSet knows which names an object has had: a small table while they are few, then a map,
-// so that a foreign object with very many members does not cost their square.
+// so that an untrusted object with very many members does not cost their square.
 type nameSet struct {
 	n     int
 	names [48][]byte
@@ -34,7 +34,7 @@ func (t *nameSet) add(name []byte, fold bool) bool {
 	return true
 }
 
-// mark spreads names over the slots. Names that share one are compared as a whole, so nobody
+// mark spreads names over the slots. Names that share one are compared as a whole, so no one
 // gains more by choosing them than 48 comparisons a name.
 func mark(name []byte) int {
 	n := len(name)

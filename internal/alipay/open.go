@@ -14,7 +14,7 @@ import (
 )
 
 // open verifies an answer and says what it means. The reply is filled as far as the answer
-// could be read, also beside an error.
+// could be read, even with an error.
 func (g *gateway) open(ctx context.Context, r call, s *sealed, a *answer) (Reply, error) {
 	rep := Reply{Method: r.Method(), TraceID: foreign(a.header.Get("trace_id"), maxTraceID)}
 	if a.status != http.StatusOK {
@@ -251,7 +251,7 @@ type envelope struct {
 	charset Charset // in which the bytes are
 }
 
-// encrypted says whether the node is a ciphertext. What was asked does not tell: a gateway that
+// encrypted says whether the node is a ciphertext. The request does not decide it: a gateway that
 // could not decrypt answers in plain.
 func (e envelope) encrypted() bool { return e.node[0] == '"' }
 

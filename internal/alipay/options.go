@@ -46,7 +46,7 @@ type OpenAPIOptions struct {
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
-	HTTP2          bool             // offers HTTP/2 beside HTTP/1.1
+	HTTP2          bool             // offers HTTP/2 as well as HTTP/1.1
 	IdleTimeout    time.Duration    // of a connection; 0 is 30 s, below the time after which gateways reset
 }
 

@@ -52,7 +52,7 @@ const (
 	SignRSA  SignType = "RSA"  // SHA1withRSA, only with AllowWeak
 )
 
-// hash returns the hash of the sign type, 0 for one that nobody knows.
+// hash returns the hash of the sign type, 0 for an unknown one.
 func (t SignType) hash() crypto.Hash {
 	switch t {
 	case SignRSA2:

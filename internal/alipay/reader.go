@@ -1,6 +1,7 @@
 package alipay
 
 import (
+	"errors"
 	"maps"
 	"strconv"
 	"strings"
@@ -202,3 +203,143 @@ func elementsOf(raw []byte) ([][]byte, bool) {
 	elements, err := Elements(raw)
 	return elements, err == nil
 }
+
+// fields opens the verified node of a successful answer to method, without what every node has.
+func (r Reply) fields(method Method) (*fields, error) {
+	if r.Method != method || !r.Verified || r.Code != "10000" {
+		return nil, ErrNoBody
+	}
+	list, err := ParseObject(r.Body)
+	if err != nil {
+		return nil, errors.Join(ErrNoBody, err)
+	}
+	f := newFields(list)
+	for _, name := range []string{"code", "msg", "sub_code", "sub_msg"} {
+		f.take(name)
+	}
+	return f, nil
+}
+
+// Trade reads the answer of alipay.trade.query. A member that cannot be read exactly is
+// absent and stands in Unparsed; only a reply without a verified body is an error.
+func (r Reply) Trade() (Trade, error) {
+	f, err := r.fields(MethodTradeQuery)
+	if err != nil {
+		return Trade{}, err
+	}
+	t := Trade{
+		TradeNo:          TradeNo(f.text("trade_no")),
+		OutTradeNo:       OutTradeNo(f.text("out_trade_no")),
+		Status:           TradeStatus(f.text("trade_status")),
+		SendPayDate:      f.time("send_pay_date"),
+		StoreID:          f.text("store_id"),
+		StoreName:        f.text("store_name"),
+		TerminalID:       f.text("terminal_id"),
+		BuyerLogonID:     f.text("buyer_logon_id"),
+		BuyerUserID:      f.text("buyer_user_id"),
+		BuyerUserName:    f.text("buyer_user_name"),
+		BuyerUserType:    f.text("buyer_user_type"),
+		ChargeFlags:      f.text("charge_flags"),
+		SettlementID:     f.text("settlement_id"),
+		AuthTradePayMode: f.text("auth_trade_pay_mode"),
+	}
+	t.readAmounts(f)
+	t.readNewer(f)
+	f.list("fund_bill_list", func(in *fields) {
+		t.FundBills = append(t.FundBills, FundBill{
+			FundChannel: in.text("fund_channel"),
+			Amount:      in.money("amount", CNY),
+			RealAmount:  in.money("real_amount", CNY),
+		})
+	})
+	f.rest()
+	t.More, t.Unparsed = f.more, f.unparsed
+	return t, nil
+}
+
+// readAmounts reads each amount in its currency. An amount whose currency is missing or not
+// known cannot be read exactly.
+func (t *Trade) readAmounts(f *fields) {
+	t.TransCurrency = f.currency("trans_currency")
+	t.SettleCurrency = f.currency("settle_currency")
+	t.PayCurrency = f.currency("pay_currency")
+	total := t.TransCurrency
+	if _, unread := f.unparsed["trans_currency"]; total == "" && !unread {
+		total = CNY
+	}
+	t.TotalAmount = f.money("total_amount", total)
+	t.SettleAmount = f.money("settle_amount", t.SettleCurrency)
+	t.PayAmount = f.money("pay_amount", t.PayCurrency)
+	t.SettleTransRate = f.rate("settle_trans_rate")
+	t.TransPayRate = f.rate("trans_pay_rate")
+	t.BuyerPayAmount = f.money("buyer_pay_amount", CNY)
+	t.PointAmount = f.money("point_amount", CNY)
+	t.InvoiceAmount = f.money("invoice_amount", CNY)
+	t.ReceiptAmount = f.money("receipt_amount", CNY)
+	t.ChargeAmount = f.money("charge_amount", CNY)
+	t.MDiscountAmount = f.money("mdiscount_amount", CNY)
+	t.DiscountAmount = f.money("discount_amount", CNY)
+	t.PreAuthPayAmount = f.money("pre_auth_pay_amount", CNY)
+}
+
+func (t *Trade) readNewer(f *fields) {
+	t.BuyerOpenID = f.text("buyer_open_id")
+	t.AlipayStoreID = f.text("alipay_store_id")
+	t.CreditPayMode = f.text("credit_pay_mode")
+	t.CreditBizOrderID = f.text("credit_biz_order_id")
+	t.AdditionalStatus = f.text("additional_status")
+	t.AsyncPayApplyStatus = f.text("async_pay_apply_status")
+	t.BizSettleMode = f.text("biz_settle_mode")
+	t.ReceiptCurrencyType = f.text("receipt_currency_type")
+	t.PassbackParams = f.text("passback_params")
+	t.Subject = f.text("subject")
+	t.Body = f.text("body")
+}
+
+// ItemOrder reads the answer of koubei.trade.itemorder.query, by the rules of [Reply.Trade].
+func (r Reply) ItemOrder() (ItemOrder, error) {
+	f, err := r.fields(MethodItemOrderQuery)
+	if err != nil {
+		return ItemOrder{}, err
+	}
+	o := ItemOrder{
+		OrderNo:                 KoubeiOrderNo(f.text("order_no")),
+		OutOrderNo:              OutTradeNo(f.text("out_order_no")),
+		TradeNo:                 TradeNo(f.text("trade_no")),
+		Status:                  f.text("status"),
+		PartnerID:               f.text("partner_id"),
+		SellerID:                f.text("seller_id"),
+		BuyerID:                 f.text("buyer_id"),
+		BizProduct:              f.text("biz_product"),
+		GmtCreate:               f.time("gmt_create"),
+		GmtPayment:              f.time("gmt_payment"),
+		GmtModified:             f.time("gmt_modified"),
+		TotalAmount:             f.money("total_amount", CNY),
+		RealPayAmount:           f.money("real_pay_amount", CNY),
+		DiscountAmount:          f.money("discount_amount", CNY),
+		DeliverSellerRealAmount: f.money("deliver_seller_real_amount", CNY),
+	}
+	// A wrapped list is called item_order_v_o (official Java SDK).
+	for _, name := range []string{"item_order_vo", "item_order_v_o"} {
+		f.list(name, func(in *fields) { o.Items = append(o.Items, readLine(in)) })
+	}
+	f.rest()
+	o.More, o.Unparsed = f.more, f.unparsed
+	return o, nil
+}
+
+func readLine(in *fields) ItemOrderLine {
+	return ItemOrderLine{
+		ItemOrderNo:  in.text("item_order_no"),
+		SKUID:        in.text("sku_id"),
+		Quantity:     in.whole("quantity"),
+		Price:        in.money("price", CNY),
+		ExtInfo:      in.text("ext_info"),
+		Status:       in.text("status"),
+		MerchantFund: in.money("merchant_fund", CNY),
+		PlatformFund: in.money("platform_fund", CNY),
+	}
+}
+
+// ErrNoBody says that a reply has no verified answer node of the method that was asked for.
+var ErrNoBody = errors.New("the reply has no verified answer of this method")

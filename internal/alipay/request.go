@@ -47,7 +47,7 @@ type Request interface {
 // writes it next.
 func Check(r Request) error { return r.check() }
 
-// Reply is what Alipay answered. [Client.Do] fills it as far as the answer could be read,
+// Reply is what Alipay answered. A client fills it as far as the answer could be read,
 // also when it returns an error.
 type Reply struct {
 	Method       Method

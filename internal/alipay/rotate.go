@@ -12,7 +12,7 @@ const rotationPause = 10 * time.Minute
 
 // rotation holds the app's signing keys: the current one and, while a change of keys is being
 // prepared, the next. The classic gateway knows no key versions, so the first signed
-// invalid-signature after a success is what tells that Alipay has changed over.
+// invalid-signature after a success shows that Alipay has changed over.
 type rotation struct {
 	mu         sync.Mutex
 	current    Signer
@@ -25,7 +25,7 @@ type rotation struct {
 
 func newRotation(current, next Signer) *rotation { return &rotation{current: current, next: next} }
 
-// signer returns the signer to use and its generation, by which a late answer is told from one
+// signer returns the signer to use and its generation, which separates a late answer from one
 // to the signer in use.
 func (r *rotation) signer() (Signer, int) {
 	r.mu.Lock()
@@ -49,7 +49,7 @@ func (r *rotation) renewed(current, next Signer) *rotation {
 	}
 }
 
-// sameKey says whether two signers have the same key, as far as they tell.
+// sameKey says whether two signers have the same key, as far as is known.
 func sameKey(a, b Signer) bool {
 	if a == nil || b == nil {
 		return false

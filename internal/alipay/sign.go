@@ -14,7 +14,7 @@ import (
 	"log/slog"
 )
 
-// Signer makes the signatures of one app. The length of the digest tells the hash: 32 bytes
+// Signer makes the signatures of one app. The length of the digest gives the hash: 32 bytes
 // are SHA-256 (RSA2, RSA256), 20 are SHA-1 (RSA, for apps with AllowWeak), 28 are SHA-224
 // (ECC224). RSA keys sign by PKCS#1 v1.5, elliptic ones give ASN.1 DER. A Signer may gather
 // several calls into one batch.
@@ -74,7 +74,7 @@ func (s *keySigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
 func (s *keySigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
 func (s *keySigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// publicOf returns the public half of a signer, nil if it does not tell.
+// publicOf returns the public half of a signer, nil if it is not known.
 func publicOf(s Signer) crypto.PublicKey {
 	if p, ok := s.(interface{ Public() crypto.PublicKey }); ok {
 		return p.Public()

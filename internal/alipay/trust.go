@@ -141,7 +141,7 @@ func recoded(h crypto.Hash, keys []*rsa.PublicKey, text, sig []byte) bool {
 	return err == nil && verifyAny(h, keys, gbk, sig)
 }
 
-// whichKey tells a changed text from another key: under the right key the signature opens to a
+// whichKey separates a changed text from another key: under the right key the signature opens to a
 // well-formed block, whatever text it is compared with.
 func whichKey(h crypto.Hash, keys []*rsa.PublicKey, sig []byte) string {
 	for _, k := range keys {

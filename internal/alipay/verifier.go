@@ -53,7 +53,7 @@ var (
 	ErrForged = errors.New("not a genuine notification")
 	// ErrNotOurs: of another app, seller or authorised app.
 	ErrNotOurs = errors.New("a notification of another app or seller")
-	// ErrUnknownCertificate: signed with a certificate that is not known here. Somebody should
+	// ErrUnknownCertificate: signed with a certificate that is not known here. A person should
 	// look: the app learns new certificates from answers, and hands them to its receivers.
 	ErrUnknownCertificate = errUnknownCert
 )
@@ -208,7 +208,7 @@ func (f formParams) values() [][]byte {
 	return list
 }
 
-// plausible checks what costs nothing before a signature is verified: anybody can send to the
+// plausible checks what costs nothing before a signature is verified: anyone can send to the
 // address. What is absent is looked at afterwards.
 func (v *Verifier) plausible(f formParams) error {
 	if id, ok := f["app_id"]; ok && string(id) != v.appID {

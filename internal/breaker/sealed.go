@@ -27,8 +27,8 @@ type sealedRequest struct {
 	spent time.Duration
 }
 
-// seal does nothing if the request is sealed and fresh. What is wrong with the request is told
-// when it is sent: only an attempt has an error. A signature that has begun is not given up
+// seal does nothing if the request is sealed and fresh. What is wrong with the request is
+// returned when it is sent: only an attempt has an error. A signature that has begun is not given up
 // when ctx ends: there would be an error that says nothing of the signer.
 func (s *sealedRequest) seal(ctx context.Context) {
 	if s.send != nil && time.Since(s.at) < sealLife {
