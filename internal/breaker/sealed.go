@@ -17,8 +17,8 @@ type sealer interface {
 // timestamp is signed. [inferred: gateways allow minutes]
 const sealLife = 10 * time.Second
 
-// envelope is one request on its way to a slot.
-type envelope struct {
+// sealedRequest is one request on its way to a slot.
+type sealedRequest struct {
 	client  sealer
 	request alipay.Request
 
@@ -27,29 +27,29 @@ type envelope struct {
 	spent time.Duration
 }
 
-// seal does nothing if the request is sealed and fresh. What is wrong with the request is told
-// when it is sent: only an attempt has an error. A signature that has begun is not given up
+// seal does nothing if the request is sealed and fresh. What is wrong with the request is
+// returned when it is sent: only an attempt has an error. A signature that has begun is not given up
 // when ctx ends: there would be an error that says nothing of the signer.
-func (e *envelope) seal(ctx context.Context) {
-	if e.send != nil && time.Since(e.at) < sealLife {
+func (s *sealedRequest) seal(ctx context.Context) {
+	if s.send != nil && time.Since(s.at) < sealLife {
 		return
 	}
 	began := time.Now()
-	e.send = e.client.Seal(context.WithoutCancel(ctx), e.request)
-	e.at = time.Now()
-	e.spent += e.at.Sub(began)
+	s.send = s.client.Seal(context.WithoutCancel(ctx), s.request)
+	s.at = time.Now()
+	s.spent += s.at.Sub(began)
 }
 
 // exchange gives the slot back as soon as the answer is there. It reports to the breaker also
 // when the client panics: a pass that is never given back would leave it half open for ever.
-func (e *envelope) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
+func (s *sealedRequest) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
 	reported := false
 	defer func() {
 		if !reported {
-			p.done(fmt.Errorf("panic in %s", e.request.Method()))
+			p.done(fmt.Errorf("panic in %s", s.request.Method()))
 		}
 	}()
-	open := e.send(ctx)
+	open := s.send(ctx)
 	p.leave()
 	rep, err = open()
 	reported = true

@@ -1,14 +1,101 @@
 package alipay
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// Validate checks what can be known before sending, after the page's lengths, ranges and
-// rules between fields (alipay.trade.create, request parameters). The first fault comes back
-// as a [*FieldError].
-func (r *TradeCreate) Validate() error { return validate(r) }
+// checks collects the first fault of a request; later checks cost nothing then.
+type checks struct {
+	path string
+	err  error
+}
+
+func (c *checks) fail(field, reason, format string, args ...any) {
+	if c.err == nil {
+		c.err = &FieldError{Field: c.path + field, Reason: reason, Text: fmt.Sprintf(format, args...)}
+	}
+}
+
+// at runs check with field names below path.
+func (c *checks) at(path string, check func()) {
+	old := c.path
+	c.path += path + "."
+	check()
+	c.path = old
+}
+
+// text checks an optional text: UTF-8 and at most limit characters; limit 0 is none.
+func (c *checks) text(field, v string, limit int) {
+	if !utf8.ValidString(v) {
+		c.fail(field, "form", "is not UTF-8")
+		return
+	}
+	if n := characters(v); limit > 0 && n > limit {
+		c.fail(field, "length", "has %d characters, more than %d", n, limit)
+	}
+}
+
+// need checks a text that must be there.
+func (c *checks) need(field, v string, limit int) {
+	if strings.TrimSpace(v) == "" {
+		c.fail(field, "missing", "is missing")
+		return
+	}
+	c.text(field, v, limit)
+}
+
+// word checks an optional text against the words that are allowed.
+func (c *checks) word(field, v string, words ...string) {
+	if v != "" && !slices.Contains(words, v) {
+		c.fail(field, "word", "is none of %s", strings.Join(words, ", "))
+	}
+}
+
+// yuan checks an optional amount: CNY, least to 100000000 yuan.
+func (c *checks) yuan(field string, m *Money, least int64) {
+	switch {
+	case m == nil:
+	case m.Currency != CNY:
+		c.fail(field, "currency", "is not in CNY")
+	case m.Minor < least || m.Minor > maxFen:
+		c.fail(field, "range", "is not in %s to 100000000 yuan", decimal(least, 2))
+	}
+}
+
+// json checks an optional JSON object text and returns its members.
+func (c *checks) json(field, v string, limit int) Members {
+	c.text(field, v, limit)
+	m, err := ParseMembers(v)
+	if err != nil {
+		c.fail(field, "json", "is no JSON object text that may be sent: %v", err)
+	}
+	return m
+}
+
+// httpURL checks an optional absolute http or https address.
+func (c *checks) httpURL(field, v string, limit int) {
+	if v == "" {
+		return
+	}
+	c.text(field, v, limit)
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		c.fail(field, "form", "is no absolute http or https address")
+	}
+}
+
+// validate returns the first fault of a request, else whatever writing its content finds.
+func validate(r Request) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	_, err := r.content()
+	return err
+}
 
 func (r *TradeCreate) check() error {
 	var c checks
@@ -214,10 +301,6 @@ func (a *ReceiverAddressInfo) check(c *checks) {
 	c.text("division_code", a.DivisionCode, 16)
 }
 
-// Validate checks lengths and that one of the two numbers is given
-// (alipay.trade.query, "out_trade_no").
-func (r *TradeQuery) Validate() error { return validate(r) }
-
 func (r *TradeQuery) check() error {
 	var c checks
 	if strings.TrimSpace(string(r.OutTradeNo)) == "" && strings.TrimSpace(string(r.TradeNo)) == "" {
@@ -228,4 +311,80 @@ func (r *TradeQuery) check() error {
 	c.text("org_pid", r.OrgPID, 16)
 	checkWords(&c, "query_options", r.QueryOptions)
 	return c.err
+}
+
+func (r *OrderInfoSync) check() error {
+	var c checks
+	c.need("trade_no", string(r.TradeNo), 64)
+	c.need("out_request_no", string(r.OutRequestNo), 64)
+	c.need("biz_type", r.BizType, 64)
+	c.word("biz_type", r.BizType, "CREDIT_AUTH", "CREDIT_DEDUCT")
+	info := c.json("order_biz_info", r.OrderBizInfo, 2018)
+	if !r.AllowViolated && (info.Mentions("VIOLATED") || r.Extra.Mentions("VIOLATED")) {
+		c.fail("order_biz_info", "forbidden", "says VIOLATED, which this account does not allow")
+	}
+	c.text("orig_request_no", string(r.OrigRequestNo), 64)
+	return c.err
+}
+
+func (r *ItemOrderQuery) check() error {
+	var c checks
+	c.need("order_no", string(r.OrderNo), 64)
+	return c.err
+}
+
+func (r *HKOrderSync) check() error {
+	var c checks
+	c.need("requestId", string(r.RequestID), 36)
+	c.text("merchantId", r.MerchantID, 64)
+	c.need("tradeNo", string(r.TradeNo), 64)
+	c.need("merchantBizNo", string(r.MerchantBizNo), 64)
+	c.need("merchantBizType", r.MerchantBizType, 64)
+	c.need("orderStatus", r.OrderStatus, 64)
+	checkMinor(&c, "amount", r.Amount)
+	checkMinor(&c, "payAmount", r.PayAmount)
+	checkMinor(&c, "discountAmount", r.DiscountAmount)
+	if r.CreateTime.UnixMilli() <= 0 {
+		c.fail("orderCreateTime", "missing", "is missing")
+	}
+	if r.ModifyTime.UnixMilli() <= 0 {
+		c.fail("orderModifyTime", "missing", "is missing")
+	}
+	if strings.TrimSpace(r.UserID) == "" && strings.TrimSpace(r.OpenID) == "" {
+		c.fail("userId", "missing", "and openId are missing")
+	}
+	c.text("userId", r.UserID, 64)
+	c.text("openId", r.OpenID, 128)
+	c.json("extInfo", r.ExtInfo, 0)
+	return c.err
+}
+
+// checkMinor checks an optional amount in minor units. Zero is an amount: a discount of
+// nothing is a fact.
+func checkMinor(c *checks, field string, m *Money) {
+	switch {
+	case m == nil:
+	case len(m.Currency) != 3 || strings.Trim(m.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
+		c.fail(field+".currency", "currency", "is not three capitals (ISO 4217)")
+	case m.Minor < 0:
+		c.fail(field+".value", "range", "is negative")
+	}
+}
+
+// isUserID says whether v is the number of a mainland Alipay user: 16 digits beginning with
+// 2088 (alipay.trade.create, "buyer_id").
+func isUserID(v string) bool {
+	return len(v) == 16 && strings.HasPrefix(v, "2088") && allDigits(v)
+}
+
+// fits says whether v is a whole number from 1 to limit followed by unit, without a leading zero.
+func fits(v string, unit byte, limit int) bool {
+	if len(v) < 2 || v[len(v)-1] != unit || v[0] == '0' || len(v) > 6 || !allDigits(v[:len(v)-1]) {
+		return false
+	}
+	n := 0
+	for _, c := range []byte(v[:len(v)-1]) {
+		n = n*10 + int(c-'0')
+	}
+	return n >= 1 && n <= limit
 }

@@ -1,14 +1,13 @@
-package alipay_test
+package alipaytest
 
 import (
+	"alipay-kafka-bridge/internal/alipay"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"alipay-kafka-bridge/internal/alipay"
 )
 
 // bizContent is what the vectors put into biz_content, of all classic methods.
@@ -71,9 +70,9 @@ func (y *yuanText) pointer() *alipay.Money {
 	return &y.money
 }
 
-// requestOf turns the content of a vector into a request; an error means that our types
+// RequestOf turns the content of a vector into a request; an error means that our types
 // cannot even say it.
-func requestOf(m alipay.Method, content json.RawMessage) (alipay.Request, error) {
+func RequestOf(m alipay.Method, content json.RawMessage) (alipay.Request, error) {
 	var b bizContent
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
@@ -182,7 +181,7 @@ func (m *hkMillis) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-func hkRequestOf(body json.RawMessage) (*alipay.HKOrderSync, error) {
+func HKRequestOf(body json.RawMessage) (*alipay.HKOrderSync, error) {
 	var b hkBody
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
