@@ -167,7 +167,7 @@ func TestPrivacySettings(t *testing.T) {
 func TestHeadersSetting(t *testing.T) {
 	s := serviceOf(t, "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s, headers: [tenant]}\n")
 	in := &kgo.Record{Headers: []kgo.RecordHeader{{Key: "tenant", Value: []byte("a")}, {Key: "other", Value: []byte("b")}}}
-	out, err := s.encoder.Snapshot(t.Context(), in, order.Snapshot{ObservedAt: time.Now()})
+	out, err := s.encoder.Snapshot(t.Context(), produce.Input{Record: in}, order.Snapshot{ObservedAt: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package consume
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -42,7 +41,6 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 	for absent := 0; ; {
 		asked := h.o.Now()
 		reply, err := e.call.Do(ctx, query)
-		var ae *alipay.Error
 		switch class := alipay.ClassOf(err); {
 		case err != nil && !answered(err):
 			return Outcome{}, false, err // the context ended
@@ -51,7 +49,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 		case class == alipay.Done:
 			out, err := h.found(ctx, e, create, reply)
 			return out, true, err
-		case class == alipay.Rejected && errors.As(err, &ae) && ae.SubCode == tradeNotExist:
+		case alipay.IsTradeNotFound(err):
 			if !asked.Before(settled) {
 				absent++
 			}
