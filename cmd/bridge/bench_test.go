@@ -58,7 +58,7 @@ func BenchmarkServers(b *testing.B) {
 	if os.Getenv(serversEnv) == "" {
 		b.Skip("serves BenchmarkBridge")
 	}
-	check(b, benchServers())
+	noError(b, benchServers())
 }
 
 // servers is what the child tells the benchmark, and what it does for it.
@@ -176,19 +176,19 @@ func (g *benchGateway) sign(orders []string) error {
 }
 
 // load makes topics and fills the input with n events of 1 KB, in bursts per order.
-func load(ctx context.Context, kafka *localkafka.Cluster, g *benchGateway, prefix string, n int) error {
+func load(ctx context.Context, cluster *localkafka.Cluster, g *benchGateway, prefix string, n int) error {
 	topics := benchTopics(prefix)
 	for _, t := range contract(topics) {
-		if err := kafka.CreateTopic(localkafka.Topic{Name: t.name, Partitions: benchPartitions, Schema: t.schema}); err != nil {
+		if err := cluster.CreateTopic(localkafka.Topic{Name: t.name, Partitions: benchPartitions, Schema: t.schema}); err != nil {
 			return err
 		}
 	}
-	registry, err := avro.NewRegistry(kafka.RegistryOptions())
+	registry, err := avro.NewRegistry(cluster.RegistryOptions())
 	if err != nil {
 		return err
 	}
 	defer registry.Close()
-	cl, err := kgo.NewClient(kafka.ClientOptions()...)
+	cl, err := kgo.NewClient(cluster.ClientOptions()...)
 	if err != nil {
 		return err
 	}
@@ -236,10 +236,10 @@ func startChild(b *testing.B, name, env string, s any) int {
 	cmd.Env = append(os.Environ(), env+"=1", "GOGC=400")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
-	check(b, err)
+	noError(b, err)
 	stdout, err := cmd.StdoutPipe()
-	check(b, err)
-	check(b, cmd.Start())
+	noError(b, err)
+	noError(b, cmd.Start())
 	b.Cleanup(func() { _ = stdin.Close(); _ = cmd.Wait() })
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() { // the testing package talks before
@@ -252,7 +252,7 @@ func startChild(b *testing.B, name, env string, s any) int {
 	return 0
 }
 
-func check(b *testing.B, err error) {
+func noError(b *testing.B, err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
@@ -266,7 +266,7 @@ func (s *servers) load(b *testing.B, n int) config.Topics {
 	b.Helper()
 	prefix := fmt.Sprintf("b%d-", benchRuns.Add(1))
 	resp, err := http.PostForm(s.Control+"/load", url.Values{"prefix": {prefix}, "n": {strconv.Itoa(n)}})
-	check(b, err)
+	noError(b, err)
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(resp.Body)
@@ -291,7 +291,7 @@ func (s *servers) calls(b *testing.B) int {
 func (s *servers) ask(b *testing.B, path string) int {
 	b.Helper()
 	resp, err := http.Get(s.Control + path)
-	check(b, err)
+	noError(b, err)
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(resp.Body)
 	n, _ := strconv.Atoi(string(text))
@@ -301,16 +301,16 @@ func (s *servers) ask(b *testing.B, path string) int {
 func (s *servers) app(b *testing.B, inFlight int, signer alipay.Signer) *alipay.App {
 	b.Helper()
 	theirs, err := alipay.ParsePublicKey(s.Alipay)
-	check(b, err)
+	noError(b, err)
 	app, err := alipay.NewOpenAPI(alipay.OpenAPIOptions{URL: s.Gateway, AppID: "2021000000000001", Signer: signer, AlipayKey: theirs, InFlight: inFlight})
-	check(b, err)
+	noError(b, err)
 	return app
 }
 
 func (s *servers) registry(b *testing.B) *avro.Registry {
 	b.Helper()
 	r, err := avro.NewRegistry(avro.RegistryOptions{URL: s.Registry})
-	check(b, err)
+	noError(b, err)
 	return r
 }
 
@@ -321,9 +321,9 @@ var benchLimits = sync.OnceValues(fetchLimits)
 func (s *servers) kafka(b *testing.B) []kgo.Opt {
 	b.Helper()
 	limits, err := benchLimits()
-	check(b, err)
+	noError(b, err)
 	opts, err := kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}, slog.New(slog.DiscardHandler))
-	check(b, err)
+	noError(b, err)
 	return append(opts, limits...)
 }
 
@@ -334,26 +334,26 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 	guard := breaker.Options{InFlight: inFlight}
 	limitMemory(16<<20, inFlight+inFlight/8)
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
-	input := consume.Input{Accounts: []order.Account{"shop"}, Default: "shop"}
+	input := consume.TopicAccounts{Accounts: []order.Account{"shop"}, Default: "shop"}
 	service, err := newService(parts{
 		kafka: s.kafka(b), slot: "bench", registry: s.registry(b), topics: topicsOf(topics),
-		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.Input{topics.Inputs[0].Name: input}},
+		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.TopicAccounts{topics.Inputs[0].Name: input}},
 		apps:     map[string]appParts{"main": {app: s.app(b, inFlight, signer), calls: guard, queries: guard}},
 		accounts: map[order.Account]accountParts{"shop": {app: "main", environment: "simulator", planner: planner}},
 		options:  consume.Options{Start: consume.Start{Earliest: true}},
 		tracer:   noop.Tracer{}, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	check(b, err)
-	defer service.close()
+	noError(b, err)
+	defer service.Close()
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	ours, theirs := cpu(b, os.Getpid()), cpu(b, s.pid)
-	go func() { ended <- service.run(ctx, func() {}) }()
+	go func() { ended <- service.Run(ctx, func() {}) }()
 	rate := s.await(b, topics.Results, n)
 	b.ReportMetric(float64((cpu(b, os.Getpid())-ours).Microseconds())/float64(n), "cpu-us/event")
 	b.ReportMetric(float64((cpu(b, s.pid)-theirs).Microseconds())/float64(n), "servers-cpu-us/event")
 	stop()
-	check(b, <-ended)
+	noError(b, <-ended)
 	return rate
 }
 
@@ -364,7 +364,7 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) fl
 func (s *servers) await(b *testing.B, group string, n int) (rate float64) {
 	b.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...))
-	check(b, err)
+	noError(b, err)
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
 	before := s.calls(b)
@@ -381,7 +381,7 @@ func (s *servers) await(b *testing.B, group string, n int) (rate float64) {
 			rate = float64(done-first) / now.Sub(from).Seconds()
 		}
 		offsets, err := adm.FetchOffsets(b.Context(), group)
-		check(b, err)
+		noError(b, err)
 		var committed int64
 		offsets.Each(func(o kadm.OffsetResponse) { committed += o.At })
 		if committed >= int64(n) {
@@ -399,7 +399,7 @@ func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
 	codec := order.NewCodec(s.registry(b))
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
 	cl, err := kgo.NewClient(append(s.kafka(b), kgo.ConsumerGroup(topics.Results), kgo.ConsumeTopics(topics.Inputs[0].Name), kgo.DisableAutoCommit())...)
-	check(b, err)
+	noError(b, err)
 	defer cl.Close()
 	var start time.Time // of the first event: joining the group is no part of a rate
 	for done := 0; done < n; {
@@ -408,15 +408,15 @@ func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
 				start = time.Now()
 			}
 			ev, err := codec.DecodeEvent(b.Context(), r.Topic, r.Value)
-			check(b, err)
+			noError(b, err)
 			req, err := planner.Plan(ev)
-			check(b, err)
+			noError(b, err)
 			reply, err := client.Do(b.Context(), req)
-			check(b, err)
+			noError(b, err)
 			value, err := codec.EncodeResult(b.Context(), topics.Results, order.ResultOf(order.Handling{Event: ev, Request: req}, reply, nil, time.Now()))
-			check(b, err)
-			check(b, cl.ProduceSync(b.Context(), &kgo.Record{Topic: topics.Results, Key: r.Key, Value: value}).FirstErr())
-			check(b, cl.CommitRecords(b.Context(), r))
+			noError(b, err)
+			noError(b, cl.ProduceSync(b.Context(), &kgo.Record{Topic: topics.Results, Key: r.Key, Value: value}).FirstErr())
+			noError(b, cl.CommitRecords(b.Context(), r))
 			done++
 		}
 	}
@@ -428,7 +428,7 @@ func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
 func BenchmarkBridge(b *testing.B) {
 	s := startServers(b)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	check(b, err)
+	noError(b, err)
 	var naive float64
 	b.Run("naive", func(b *testing.B) {
 		for b.Loop() {
@@ -468,7 +468,7 @@ func BenchmarkBridge(b *testing.B) {
 func cpu(b *testing.B, pid int) time.Duration {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	check(b, err)
+	noError(b, err)
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])

@@ -29,7 +29,7 @@ func (c *checker) certificates() {
 // chain wants every certificate of a chain to count.
 func (c *checker) chain(setting, text string) {
 	for _, cert := range certificatesIn(text) {
-		c.dates(fmt.Sprintf("%s: certificate %q", setting, cert.Subject.CommonName), cert)
+		c.checkDates(fmt.Sprintf("%s: certificate %q", setting, cert.Subject.CommonName), cert)
 	}
 }
 
@@ -40,10 +40,10 @@ func (c *checker) roots(setting, text string) {
 		return
 	}
 	last := slices.MaxFunc(all, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
-	c.dates(fmt.Sprintf("%s: root %q", setting, last.Subject.CommonName), last)
+	c.checkDates(fmt.Sprintf("%s: root %q", setting, last.Subject.CommonName), last)
 }
 
-func (c *checker) dates(what string, cert *x509.Certificate) {
+func (c *checker) checkDates(what string, cert *x509.Certificate) {
 	if cert.NotBefore.After(c.now) {
 		c.add(partCertificates, fmt.Sprintf("%s counts only from %s on", what, day(cert.NotBefore)), "wait, or look at this machine's clock")
 	}

@@ -50,7 +50,7 @@ func (c *checker) clock(app string, ahead time.Duration) {
 // askGateway returns the gateway's time; zero when it tells none. Whatever it answers, it was
 // there.
 func askGateway(ctx context.Context, a config.App) (time.Time, error) {
-	roots, err := rootsOf(a.CAFile)
+	roots, err := a.CAFile.CertPool()
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -17,16 +17,16 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// kafkaPatience is how long one question to the brokers is repeated.
-const kafkaPatience = 10 * time.Second
+// kafkaRetryTimeout is how long one question to the brokers is repeated.
+const kafkaRetryTimeout = 10 * time.Second
 
 // kafka looks at the cluster, at what we may do there, at the topics and at the groups.
 func (c *checker) kafka(ctx context.Context) {
-	opts, err := kafkaOptions(c.cfg.Kafka, nowhere())
+	opts, err := kafkaOptions(c.cfg.Kafka, discardLog())
 	if err != nil {
 		return // told already
 	}
-	cl, err := kgo.NewClient(append(opts, kgo.RetryTimeout(kafkaPatience))...)
+	cl, err := kgo.NewClient(append(opts, kgo.RetryTimeout(kafkaRetryTimeout))...)
 	if err != nil {
 		c.add(partKafka, "kafka client: "+err.Error(), "mend the settings under kafka")
 		return
@@ -45,10 +45,10 @@ func (c *checker) kafka(ctx context.Context) {
 	}
 	topics := c.describe(ctx, adm)
 	c.acls(ctx, cl, topics)
-	c.others(ctx, adm, topics)
+	c.otherPrincipals(ctx, adm, topics)
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
-	c.start(ctx, adm, topics)
+	c.startPosition(ctx, adm, topics)
 }
 
 // describe asks for each topic by itself: kadm drops the answers for all when one is refused.
@@ -100,40 +100,40 @@ func mayUse(t kadm.TopicDetail, operation string) bool {
 	return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationWrite)
 }
 
-// nobody is a member and a producer that no broker knows: it answers whether we may ask, and
+// No broker knows this member and this producer: it answers whether we may ask, and
 // nothing happens.
 const (
-	noMember   = "bridge-check"
-	noProducer = math.MaxInt64
+	unknownMember   = "bridge-check"
+	unknownProducer = math.MaxInt64
 )
 
 // mayJoin sends a heartbeat of a member that does not exist, which wants the same right as
 // joining.
 func mayJoin(ctx context.Context, cl *kgo.Client, group string) (bool, error) {
 	req := kmsg.NewPtrHeartbeatRequest()
-	req.Group, req.MemberID, req.Generation = group, noMember, -1
+	req.Group, req.MemberID, req.Generation = group, unknownMember, -1
 	resp, err := req.RequestWith(ctx, cl)
 	if err == nil {
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
-	return judged(err, kerr.GroupAuthorizationFailed, kerr.UnknownMemberID, kerr.GroupIDNotFound, kerr.IllegalGeneration, kerr.RebalanceInProgress)
+	return allowedUnless(err, kerr.GroupAuthorizationFailed, kerr.UnknownMemberID, kerr.GroupIDNotFound, kerr.IllegalGeneration, kerr.RebalanceInProgress)
 }
 
 // mayTransact adds offsets for a producer that does not exist. InitProducerID would end the
 // producer of a bridge that runs.
 func mayTransact(ctx context.Context, cl *kgo.Client, id string) (bool, error) {
 	req := kmsg.NewPtrAddOffsetsToTxnRequest()
-	req.TransactionalID, req.ProducerID, req.Group = id, noProducer, noMember
+	req.TransactionalID, req.ProducerID, req.Group = id, unknownProducer, unknownMember
 	resp, err := req.RequestWith(ctx, cl)
 	if err == nil {
 		err = kerr.ErrorForCode(resp.ErrorCode)
 	}
-	return judged(err, kerr.TransactionalIDAuthorizationFailed,
+	return allowedUnless(err, kerr.TransactionalIDAuthorizationFailed,
 		kerr.InvalidProducerIDMapping, kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.GroupAuthorizationFailed)
 }
 
-// judged tells a refusal from the answer to a member or producer that does not exist.
-func judged(err, denied error, allowed ...error) (bool, error) {
+// allowedUnless tells a refusal from the answer to a member or producer that does not exist.
+func allowedUnless(err, denied error, allowed ...error) (bool, error) {
 	if errors.Is(err, denied) {
 		return false, nil
 	}
@@ -143,16 +143,16 @@ func judged(err, denied error, allowed ...error) (bool, error) {
 	return false, err
 }
 
-// start warns before run refuses: a group that has committed nothing of a topic needs a start.
-func (c *checker) start(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
+// startPosition warns before run refuses: a group that has committed nothing of a topic needs a start.
+func (c *checker) startPosition(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
 	if c.cfg.Kafka.Start != "" {
 		return
 	}
-	c.begun(ctx, adm, topics, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
-	c.begun(ctx, adm, topics, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
+	c.committedOffsets(ctx, adm, topics, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
+	c.committedOffsets(ctx, adm, topics, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
 }
 
-func (c *checker) begun(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, group string, inputs []config.Input) {
+func (c *checker) committedOffsets(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, group string, inputs []config.Input) {
 	if len(inputs) == 0 {
 		return
 	}

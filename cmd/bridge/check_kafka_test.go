@@ -15,50 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 )
-
-// TestNeededACLs: exactly what run uses, once each.
-func TestNeededACLs(t *testing.T) {
-	c := config.Default()
-	c.Kafka.Slot = "s"
-	c.Topics.Queries[0].DeadLetters = c.Topics.Inputs[0].DeadLetters
-	var got []string
-	for _, a := range neededACLs(c) {
-		got = append(got, a.String())
-	}
-	want := `Read on group alipay-kafka-bridge
-Read on group alipay-kafka-bridge-queries
-Read on topic alipay-queries
-Read on topic order-events
-Write on topic alipay-results
-Write on topic alipay-snapshots
-Write on topic bridge-journal
-Write on topic order-events.dlq
-Write on topic trade-observations
-Write on transactional-id alipay-kafka-bridge-queries-s
-Write on transactional-id alipay-kafka-bridge-s`
-	if strings.Join(got, "\n") != want {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
-	}
-	shared := c
-	shared.Topics.Inputs = []config.Input{{Name: "a", DeadLetters: "x"}, {Name: "b", DeadLetters: "y"}, {Name: "c", DeadLetters: "x"}}
-	once := map[acl]bool{}
-	for _, a := range neededACLs(shared) {
-		if once[a] {
-			t.Errorf("twice: %s", a)
-		}
-		once[a] = true
-	}
-	c.Topics.Queries = nil
-	if n := len(neededACLs(c)); n != 8 {
-		t.Errorf("without queries %d, want 8", n)
-	}
-	c.Kafka.Brokers, c.Kafka.SASL.User = []string{"kafka:9092"}, "bri'dge"
-	if got := neededACLs(c)[0].command(c, ""); got != `kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties --add --allow-principal 'User:bri'\''dge' --operation Read --group alipay-kafka-bridge` {
-		t.Error(got)
-	}
-}
 
 // guarded is a Kafka with an authorizer, where the bridge has what the settings need.
 type guarded struct {
@@ -70,28 +29,28 @@ func newGuarded(t *testing.T) *guarded {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.EnableACLs(), kfake.ClusterID("right"),
 		kfake.Superuser(config.Scram256, "admin", "admin"), kfake.User(config.Scram256, "bridge", "bridge"))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	dir := t.TempDir()
-	put(t, dir, "password", "bridge")
-	kafka := fmt.Sprintf("kafka: {brokers: ['%s'], slot: s, start: earliest, cluster_id: right, sasl: {mechanism: SCRAM-SHA-256, user: bridge, password_file: %s/password}}\n",
+	apptest.WriteSecret(t, dir, "password", "bridge")
+	settings := fmt.Sprintf("kafka: {brokers: ['%s'], slot: s, start: earliest, cluster_id: right, sasl: {mechanism: SCRAM-SHA-256, user: bridge, password_file: %s/password}}\n",
 		cluster.ListenAddrs()[0], dir)
-	g := &guarded{cfg: loadSettings(t, nowhereApp, kafka)}
-	put(t, dir, "password-of-admin", "admin")
+	g := &guarded{cfg: apptest.LoadSettings(t, apptest.ClosedPortApp, settings)}
+	apptest.WriteSecret(t, dir, "password-of-admin", "admin")
 	admin := g.cfg.Kafka
 	admin.SASL.User, admin.SASL.PasswordFile.Path = "admin", dir+"/password-of-admin"
 	opts, err := kafkaOptions(admin, slog.New(slog.DiscardHandler))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	cl, err := kgo.NewClient(opts...)
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	t.Cleanup(cl.Close)
 	g.admin = kadm.NewClient(cl)
 	for _, topic := range contract(g.cfg.Topics) {
-		mustDo(t, createTopic(t.Context(), g.admin, topic, g.cfg.Topics))
+		apptest.NoError(t, createTopic(t.Context(), g.admin, topic, g.cfg.Topics))
 	}
 	for _, a := range neededACLs(g.cfg) {
 		_, err := g.admin.CreateACLs(t.Context(), builder(a))
-		mustDo(t, err)
+		apptest.NoError(t, err)
 	}
 	return g
 }
@@ -135,7 +94,7 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 	// for rights only where a group exists.
 	describe := kadm.NewACLs().Allow("User:bridge").AllowHosts().ResourcePatternType(kadm.ACLPatternPrefixed).Operations(kadm.OpDescribe)
 	_, err := g.admin.CreateACLs(t.Context(), describe.Topics("order", "alipay", "trade", "bridge").TransactionalIDs("alipay"))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	g.takeEach(t)
 	wantFound(t, g.check(t))
 	g.restarts(t)
@@ -153,7 +112,7 @@ func (g *guarded) restarts(t *testing.T) {
 			begun.Add(kadm.Offset{Topic: in.Name, At: 1})
 		}
 		got, err := g.admin.CommitOffsets(t.Context(), group, begun)
-		mustDo(t, errors.Join(err, got.Error()))
+		apptest.NoError(t, errors.Join(err, got.Error()))
 	}
 	g.cfg.Kafka.Start = ""
 	wantFound(t, g.check(t))
@@ -164,13 +123,13 @@ func (g *guarded) takeEach(t *testing.T) {
 	t.Helper()
 	for _, a := range neededACLs(g.cfg) {
 		deleted, err := g.admin.DeleteACLs(t.Context(), builder(a))
-		mustDo(t, err)
+		apptest.NoError(t, err)
 		if len(deleted) != 1 || len(deleted[0].Deleted) != 1 {
 			t.Fatalf("deleted %+v", deleted)
 		}
 		wantFound(t, g.check(t), a.String()+" is not allowed; "+a.command(g.cfg, ""))
 		_, err = g.admin.CreateACLs(t.Context(), builder(a))
-		mustDo(t, err)
+		apptest.NoError(t, err)
 	}
 }
 
@@ -183,7 +142,7 @@ func TestC1_WhoElseMayWrite(t *testing.T) {
 		return kadm.NewACLs().Allow(principal).AllowHosts().ResourcePatternType(pattern).Operations(op)
 	}
 	_, err := g.admin.CreateACLs(t.Context(), allow("User:bridge", kadm.ACLPatternLiteral, kadm.OpDescribe).Clusters())
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	quiet := g.check(t)
 	wantFound(t, quiet)
 	for _, tt := range []struct {
@@ -198,18 +157,18 @@ func TestC1_WhoElseMayWrite(t *testing.T) {
 		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).TransactionalIDs("alipay-kafka-bridge-s"), "everybody is allowed WRITE on transactional-id alipay-kafka-bridge-s;", ""},
 	} {
 		_, err := g.admin.CreateACLs(t.Context(), tt.acl)
-		mustDo(t, err)
+		apptest.NoError(t, err)
 		f := g.check(t)
 		if tt.found == "" {
 			wantFound(t, f)
-		} else if !strings.Contains(f.text(), tt.found) {
-			t.Errorf("no finding says %q:\n%s", tt.found, f.text())
+		} else if !strings.Contains(f.Text(), tt.found) {
+			t.Errorf("no finding says %q:\n%s", tt.found, f.Text())
 		}
 		if notes := strings.Join(f.Notes, "\n"); tt.note == "" && notes != strings.Join(quiet.Notes, "\n") || !strings.Contains(notes, tt.note) {
 			t.Errorf("notes = %s, want %q", notes, tt.note)
 		}
 		_, err = g.admin.DeleteACLs(t.Context(), tt.acl)
-		mustDo(t, err)
+		apptest.NoError(t, err)
 	}
 }
 
@@ -217,7 +176,7 @@ func TestC1_WhoElseMayWrite(t *testing.T) {
 // is a finding.
 func TestC1_NoAuthorizer(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cluster.Close()
 	cluster.ControlKey(int16(kmsg.DescribeACLs), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -225,15 +184,15 @@ func TestC1_NoAuthorizer(t *testing.T) {
 		resp.ErrorCode = kerr.SecurityDisabled.Code
 		return resp, nil, true
 	})
-	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
 	for environment, want := range map[config.Environment]bool{config.Production: true, config.Simulator: false} {
 		app := cfg.Apps["main"]
 		app.Environment = environment
 		cfg.Apps["main"] = app
 		c := &checker{cfg: cfg}
 		c.kafka(t.Context())
-		if got := strings.Contains(c.text(), "the cluster has no authorizer: whoever reaches it may write results; set"); got != want {
-			t.Errorf("%s: found = %v, want %v:\n%s", environment, got, want, c.text())
+		if got := strings.Contains(c.Text(), "the cluster has no authorizer: whoever reaches it may write results; set"); got != want {
+			t.Errorf("%s: found = %v, want %v:\n%s", environment, got, want, c.Text())
 		}
 	}
 }
@@ -242,16 +201,16 @@ func TestC1_NoAuthorizer(t *testing.T) {
 // right.
 func TestCheckFindsTopicConfigs(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cluster.Close()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
 	cfg.Topics.Partitions, cfg.Topics.Replication = 3, 2
 	for _, m := range contract(cfg.Topics) {
-		mustDo(t, createTopic(t.Context(), adm, m, cfg.Topics))
+		apptest.NoError(t, createTopic(t.Context(), adm, m, cfg.Topics))
 	}
 	check := func() findings {
 		c := &checker{cfg: cfg, now: time.Now()}
@@ -275,7 +234,7 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 	} {
 		set := func(op kadm.IncrementalOp, value *string) {
 			_, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: op, Name: tt.key, Value: value}}, tt.topic)
-			mustDo(t, err)
+			apptest.NoError(t, err)
 		}
 		was := ""
 		for _, c := range contract(cfg.Topics) {
@@ -297,19 +256,19 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 		}
 	}
 	cfg.Topics.Partitions, cfg.Topics.Replication = 4, 0
-	if got := check(); len(got.Findings) != 6 || !strings.Contains(got.text(), "topic bridge-journal has 3 partitions, topics.partitions says 4") {
-		t.Errorf("found:\n%s", got.text())
+	if got := check(); len(got.Findings) != 6 || !strings.Contains(got.Text(), "topic bridge-journal has 3 partitions, topics.partitions says 4") {
+		t.Errorf("found:\n%s", got.Text())
 	}
 	cfg.Topics.Partitions, cfg.Kafka.Start = 3, ""
 	_, err = adm.DeleteTopic(t.Context(), "alipay-snapshots")
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	app := cfg.Apps["main"]
 	app.Environment = config.Production
 	cfg.Apps["main"] = app
 	got := check()
 	for _, want := range []string{"topic alipay-snapshots is missing; bridge topics create", "topic alipay-results has 2 copies, want 3", "min.insync.replicas=1: what one broker alone", "group alipay-kafka-bridge has no committed offsets; set kafka.start"} {
-		if !strings.Contains(got.text(), want) {
-			t.Errorf("no finding says %q:\n%s", want, got.text())
+		if !strings.Contains(got.Text(), want) {
+			t.Errorf("no finding says %q:\n%s", want, got.Text())
 		}
 	}
 	// One of two inputs was added after the group began.
@@ -319,15 +278,15 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 	if _, err := adm.CommitOffsets(t.Context(), cfg.Kafka.Group, begun); err != nil {
 		t.Fatal(err)
 	}
-	if got := check(); !strings.Contains(got.text(), "group alipay-kafka-bridge has no committed offsets of alipay-results; set kafka.start") {
-		t.Errorf("found:\n%s", got.text())
+	if got := check(); !strings.Contains(got.Text(), "group alipay-kafka-bridge has no committed offsets of alipay-results; set kafka.start") {
+		t.Errorf("found:\n%s", got.Text())
 	}
 }
 
 // TestCheckFindsSmallMetadata: a broker that cannot take our positions would stop everything.
 func TestCheckFindsSmallMetadata(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cluster.Close()
 	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -344,9 +303,9 @@ func TestCheckFindsSmallMetadata(t *testing.T) {
 		resp.Resources = append(resp.Resources, answer)
 		return resp, nil, true
 	})
-	c := &checker{cfg: loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")}
+	c := &checker{cfg: apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")}
 	c.kafka(t.Context())
-	if text := c.text(); !strings.Contains(text, "has offset.metadata.max.bytes=1024, the bridge commits up to 4096; set it") {
+	if text := c.Text(); !strings.Contains(text, "has offset.metadata.max.bytes=1024, the bridge commits up to 4096; set it") {
 		t.Error(text)
 	}
 }

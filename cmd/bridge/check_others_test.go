@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 )
 
@@ -16,7 +17,7 @@ import (
 func checkWithACLs(t *testing.T, environment config.Environment, acls ...kadm.DescribedACL) findings {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cluster.Close()
 	cluster.ControlKey(int16(kmsg.DescribeACLs), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -32,7 +33,7 @@ func checkWithACLs(t *testing.T, environment config.Environment, acls ...kadm.De
 		}
 		return resp, nil, true
 	})
-	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
 	app := cfg.Apps["main"]
 	app.Environment = environment
 	cfg.Apps["main"] = app
@@ -54,11 +55,11 @@ func topicACL(principal, name string, pattern kadm.ACLPattern, op kadm.ACLOperat
 // TestC1_EachGrantIsToldOnce: one grant matches many of our topics, and is taken away once, by a
 // command that kafka-acls.sh understands.
 func TestC1_EachGrantIsToldOnce(t *testing.T) {
-	here := topicACL(everybody, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs)
+	here := topicACL(anyPrincipal, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs)
 	here.Host = "10.0.0.1"
 	f := checkWithACLs(t, config.Simulator, here,
-		topicACL(everybody, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs),
-		topicACL(everybody, "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite),
+		topicACL(anyPrincipal, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs),
+		topicACL(anyPrincipal, "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite),
 		topicACL("User:shop", "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite))
 	var got []string
 	for _, text := range f.texts() {

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	// leastMessage is what the bridge writes at most in one batch: kgo's own bound.
-	leastMessage = 1_000_012
-	// safeCopies and safeInSync are what a topic has in production: one broker may fail while
+	// maxWrittenBatch is what the bridge writes at most in one batch: kgo's own bound.
+	maxWrittenBatch = 1_000_012
+	// safeReplicas and safeInSync are what a topic has in production: one broker may fail while
 	// another is down for maintenance, and nothing acknowledged is lost.
-	safeCopies = 3
-	safeInSync = 2
+	safeReplicas = 3
+	safeInSync   = 2
 )
 
 // topics looks at each topic's partitions, copies and configuration.
@@ -72,13 +72,13 @@ func valuesOf(resources kadm.ResourceConfigs, err error) (map[string]string, err
 	return out, nil
 }
 
-// copies are how many every topic should have: what the settings say, or what is safe.
-func (c *checker) copies() int {
+// wantedReplicas are how many every topic should have: what the settings say, or what is safe.
+func (c *checker) wantedReplicas() int {
 	switch {
 	case c.cfg.Topics.Replication > 0:
 		return c.cfg.Topics.Replication
 	case c.production():
-		return safeCopies
+		return safeReplicas
 	}
 	return 1
 }
@@ -98,7 +98,7 @@ func (c *checker) layout(t topic, d kadm.TopicDetail) {
 		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, topics.partitions says %d", t.name, n, want),
 			"mend topics.partitions, or add partitions while no event of the topic waits: orders move to others")
 	}
-	if n, want := d.Partitions.NumReplicas(), c.copies(); n < want {
+	if n, want := d.Partitions.NumReplicas(), c.wantedReplicas(); n < want {
 		c.add(partTopics, fmt.Sprintf("topic %s has %d copies, want %d", t.name, n, want), "kafka-reassign-partitions.sh with more replicas, or set topics.replication")
 	}
 }
@@ -115,8 +115,8 @@ func (c *checker) configured(t topic, have map[string]string, copies int) {
 	case err != nil:
 	case t.input() && most > brokerRead:
 		c.misconfigured(t, "max.message.bytes", have["max.message.bytes"], strconv.Itoa(1<<20), fmt.Sprintf("a batch above %d bytes stops its partition", brokerRead))
-	case !t.input() && most < leastMessage:
-		c.misconfigured(t, "max.message.bytes", have["max.message.bytes"], strconv.Itoa(1<<20), "the bridge writes batches up to "+strconv.Itoa(leastMessage))
+	case !t.input() && most < maxWrittenBatch:
+		c.misconfigured(t, "max.message.bytes", have["max.message.bytes"], strconv.Itoa(1<<20), "the bridge writes batches up to "+strconv.Itoa(maxWrittenBatch))
 	}
 	if !t.input() {
 		c.retention(t, have["retention.ms"])

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"alipay-kafka-bridge/internal/app/apptest"
+
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -15,14 +17,14 @@ import (
 // nothing is concluded from keys that it left out.
 func TestCheckTellsConfigsItCannotRead(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cluster.Close()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cl.Close()
-	cfg := loadSettings(t, nowhereApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
 	for _, m := range contract(cfg.Topics) {
-		mustDo(t, createTopic(t.Context(), kadm.NewClient(cl), m, cfg.Topics))
+		apptest.NoError(t, createTopic(t.Context(), kadm.NewClient(cl), m, cfg.Topics))
 	}
 	code := kerr.InvalidRequest.Code
 	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -35,7 +37,7 @@ func TestCheckTellsConfigsItCannotRead(t *testing.T) {
 	})
 	c := &checker{cfg: cfg}
 	c.kafka(t.Context())
-	text := c.text()
+	text := c.Text()
 	if strings.Contains(text, "cleanup.policy") || !strings.Contains(text, "configuration of topic alipay-results: INVALID_REQUEST") || !strings.Contains(text, "configuration of broker 0: INVALID_REQUEST") {
 		t.Error(text)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/localkafka"
@@ -38,7 +39,7 @@ func TestHostileChild(t *testing.T) {
 	if file == "" {
 		return
 	}
-	limitChild(t)
+	apptest.LimitMemory(t)
 	c := rootCommand()
 	c.SetArgs([]string{"run", "-c", file})
 	t.Fatal("run ended: ", c.ExecuteContext(context.Background()))
@@ -62,25 +63,25 @@ func besiege(t *testing.T, latency time.Duration) *besieged {
 	t.Helper()
 	b := &besieged{t: t, topics: config.Default().Topics, dead: make(chan error, 1)}
 	b.topics.Partitions = 1
-	app, err := jobApp()
-	try(t, err)
-	hk, err := jobHK()
-	try(t, err)
-	b.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(b.topics)})
-	try(t, err)
+	app, err := simulator.GenerateApp(testApp)
+	apptest.NoError(t, err)
+	hk, err := simulator.GenerateHKApp(testHKApp)
+	apptest.NoError(t, err)
+	b.kafka, err = localkafka.Start(localkafka.Options{Topics: topicsOfSettings(b.topics)})
+	apptest.NoError(t, err)
 	t.Cleanup(b.kafka.Close)
 	registry, err := avro.NewRegistry(b.kafka.RegistryOptions())
-	try(t, err)
+	apptest.NoError(t, err)
 	b.codec = order.NewCodec(registry)
 	b.sim, err = simulator.New(simulator.Options{Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App}, Latency: simulator.Latency{Fixed: latency}})
-	try(t, err)
+	apptest.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	try(t, err)
+	apptest.NoError(t, err)
 	server := &http.Server{Handler: b.sim, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
 	b.client, err = kgo.NewClient(append(b.kafka.ClientOptions(), kgo.ProducerBatchMaxBytes(4<<20))...)
-	try(t, err)
+	apptest.NoError(t, err)
 	t.Cleanup(b.client.Close)
 	b.prepare(l.Addr().String(), app, hk)
 	return b
@@ -100,21 +101,21 @@ func (b *besieged) prepare(gateway string, app simulator.GeneratedApp, hk simula
 		"accounts": map[string]any{"shop": map[string]any{"app": "main", "channel": "TRADE"}, "kong": map[string]any{"app": "hk"}},
 		"admin":    map[string]any{"listen": ""},
 	})
-	try(b.t, err)
+	apptest.NoError(b.t, err)
 	for name, text := range map[string]string{
-		"ours": app.MerchantPrivate, "theirs": app.AlipayPublic, "hk": hk.MerchantPrivate, "kong": hk.PlatformPublic, bridgeFile: string(settings),
+		"ours": app.MerchantPrivate, "theirs": app.AlipayPublic, "hk": hk.MerchantPrivate, "kong": hk.PlatformPublic, "bridge.yaml": string(settings),
 	} {
-		try(b.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		apptest.NoError(b.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	b.child = smallStacks(context.Background(), "TestHostileChild")
-	b.child.Env = append(os.Environ(), hostileRun+"="+filepath.Join(dir, bridgeFile), "GOMAXPROCS=2")
+	b.child = apptest.ChildCommand(context.Background(), "TestHostileChild")
+	b.child.Env = append(os.Environ(), hostileRun+"="+filepath.Join(dir, "bridge.yaml"), "GOMAXPROCS=2")
 	b.child.Stdout, b.child.Stderr = &b.said, &b.said
 }
 
 // run starts the child; the test ends it.
 func (b *besieged) run() {
 	b.t.Helper()
-	try(b.t, b.child.Start())
+	apptest.NoError(b.t, b.child.Start())
 	go func() { b.dead <- b.child.Wait() }()
 	b.t.Cleanup(func() {
 		_ = b.child.Process.Kill()
@@ -126,13 +127,13 @@ func (b *besieged) run() {
 func (b *besieged) record(ev order.Event) *kgo.Record {
 	b.t.Helper()
 	value, err := b.codec.EncodeEvent(b.t.Context(), inputTopic, ev)
-	try(b.t, err)
+	apptest.NoError(b.t, err)
 	return &kgo.Record{Topic: inputTopic, Key: []byte(ev.OrderNo), Value: value}
 }
 
 func (b *besieged) send(records ...*kgo.Record) {
 	b.t.Helper()
-	try(b.t, b.client.ProduceSync(b.t.Context(), records...).FirstErr())
+	apptest.NoError(b.t, b.client.ProduceSync(b.t.Context(), records...).FirstErr())
 }
 
 // created is a sound event.
@@ -149,7 +150,7 @@ func (b *besieged) outcomes(n int) map[order.EventID]string {
 	out := map[order.EventID]string{}
 	for _, r := range b.read(b.topics.Results, n) {
 		res, err := b.codec.DecodeResult(b.t.Context(), r.Topic, r.Value)
-		try(b.t, err)
+		apptest.NoError(b.t, err)
 		out[res.EventID] = strings.TrimSpace(string(res.Outcome) + " " + res.Reason)
 	}
 	return out
@@ -159,7 +160,7 @@ func (b *besieged) outcomes(n int) map[order.EventID]string {
 func (b *besieged) read(topic string, n int) (out []*kgo.Record) {
 	b.t.Helper()
 	cl, err := kgo.NewClient(append(b.kafka.ClientOptions(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
-	try(b.t, err)
+	apptest.NoError(b.t, err)
 	defer cl.Close()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
@@ -188,9 +189,9 @@ func (b *besieged) alive() {
 func (b *besieged) resident() {
 	b.t.Helper()
 	b.alive()
-	n := residentPeak(b.t, strconv.Itoa(b.child.Process.Pid))
-	if n > childResident || n == 0 {
-		b.t.Errorf("%d MiB resident, want at most %d", n>>10, childResident>>10)
+	n := apptest.PeakResident(b.t, strconv.Itoa(b.child.Process.Pid))
+	if n > apptest.MaxResident || n == 0 {
+		b.t.Errorf("%d MiB resident, want at most %d", n>>10, apptest.MaxResident>>10)
 	}
 	b.t.Logf("%d MiB resident", n>>10)
 }

@@ -99,7 +99,7 @@ func harmless(t *testing.T, name, out string) {
 		t.Errorf("%s: the text is not in it: %q", name, out)
 	}
 	for i, r := range out {
-		if r != '\n' && r != '\t' && unicode.In(r, obeyed...) {
+		if r != '\n' && r != '\t' && unicode.In(r, unsafeCharacters...) {
 			t.Errorf("%s: %U at %d: %q", name, r, i, out)
 			return
 		}

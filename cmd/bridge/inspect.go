@@ -1,15 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/config"
 )
 
 // maxCapture bounds a captured file: the bridge itself reads at most 1 MiB of an answer.
@@ -32,20 +34,6 @@ It exits with 3 when what it read is not believed.`,
 	return c
 }
 
-// output is how an inspection is printed.
-type output string
-
-func (o *output) flag(c *cobra.Command) {
-	c.Flags().StringVarP((*string)(o), "output", "o", "text", "text or json")
-}
-
-func (o output) check() error {
-	if o != "text" && o != "json" {
-		return usageError{fmt.Errorf("-o %s: want text or json", string(o))}
-	}
-	return nil
-}
-
 // explain prints an explanation; the error says whether anything is wrong.
 func (o output) explain(w io.Writer, e alipay.Explanation) error {
 	w = safeWriter(w)
@@ -53,7 +41,7 @@ func (o output) explain(w io.Writer, e alipay.Explanation) error {
 		if err := printJSON(w, e); err != nil {
 			return err
 		}
-		return believed(e)
+		return verifiedError(e)
 	}
 	lines := [][2]string{{"verified", yesNo(e.Verified)}, {"class", e.Class.String()}, {"code", dash(e.Code)}, {"sub_code", dash(e.SubCode)}, {"reason", e.Reason}}
 	for i, s := range e.Steps {
@@ -68,35 +56,23 @@ func (o output) explain(w io.Writer, e alipay.Explanation) error {
 			return err
 		}
 	}
-	return believed(e)
+	return verifiedError(e)
 }
 
-// believed is the error of an inspection that found something not to be believed.
-func believed(e alipay.Explanation) error {
+// verifiedError is the error of an inspection that found something not to be believed.
+func verifiedError(e alipay.Explanation) error {
 	if e.Verified {
 		return nil
 	}
-	return notBelieved{}
+	return notVerified{}
 }
 
-// notBelieved is the error of an inspection whose answer is no.
-type notBelieved struct{}
+// notVerified is the error of an inspection whose answer is no.
+type notVerified struct{}
 
-func (notBelieved) Error() string { return "not believed" }
-func (notBelieved) ExitCode() int { return exitFound }
+func (notVerified) Error() string { return "not believed" }
 
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
+func (notVerified) ExitCode() int { return exitFound }
 
 // readFile reads a file of the command line, - for standard input.
 func readFile(c *cobra.Command, name string) ([]byte, error) {
@@ -148,4 +124,44 @@ func parseVersioned[T any](c *cobra.Command, flags []string, parse func([]byte) 
 		keys[version] = k
 	}
 	return keys, nil
+}
+
+// accountFlags name an account of a settings file, whose keys are used instead of key flags.
+type accountFlags struct{ file, name string }
+
+func (f *accountFlags) flags(c *cobra.Command) {
+	c.Flags().StringVarP(&f.file, "config", "c", "bridge.yaml", "settings `file`, with --account")
+	c.Flags().StringVar(&f.name, "account", "", "account of the settings file whose keys, charset and mapping are used")
+}
+
+// load reads the settings. flags of the command line that would say the same are refused.
+func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...string) (inspectedAccount, error) {
+	for _, name := range instead {
+		if c.Flags().Changed(name) {
+			return inspectedAccount{}, usageError{fmt.Errorf("--%s and --account exclude each other", name)}
+		}
+	}
+	cfg, err := config.Load(f.file, os.LookupEnv)
+	if err != nil {
+		return inspectedAccount{}, err
+	}
+	a, ok := cfg.Accounts[f.name]
+	if !ok {
+		return inspectedAccount{}, usageError{fmt.Errorf("--account %s: the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
+	}
+	in := inspectedAccount{account: a, app: cfg.Apps[a.App]}
+	if kind != "" && in.app.Kind != kind {
+		return inspectedAccount{}, usageError{fmt.Errorf("--account %s is under an app of kind %s, want %s", f.name, in.app.Kind, kind)}
+	}
+	return in, nil
+}
+
+// owner fills in whose notifications are the account's, where flags do not say.
+func (f *accountFlags) owner(c *cobra.Command, v *alipay.VerifierOptions) error {
+	in, err := f.load(c, config.OpenAPI)
+	if err != nil {
+		return err
+	}
+	in.setOwner(v)
+	return nil
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"cmp"
 	"crypto"
-	"crypto/rsa"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,22 +35,6 @@ func (k *classicKeys) flags(c *cobra.Command) {
 	f.BoolVar(&k.weak, "allow-weak", false, "permit RSA (SHA-1) and keys below 2048 bits")
 }
 
-// ownPublic reads our own key in either half.
-func ownPublic(text []byte) (*rsa.PublicKey, error) {
-	if k, err := alipay.ParsePrivateKey(text); err == nil {
-		return &k.PublicKey, nil
-	}
-	return alipay.ParsePublicKey(text)
-}
-
-// verifyOnly is a signer that signs nothing and tells its public half.
-type verifyOnly struct {
-	alipay.Signer
-	key *rsa.PublicKey
-}
-
-func (v verifyOnly) Public() crypto.PublicKey { return v.key }
-
 // options reads the files, or those of the account. The steps are those of chains that are not
 // trusted.
 func (k *classicKeys) options(c *cobra.Command) (o alipay.OpenAPIOptions, failed []alipay.Step, err error) {
@@ -81,12 +63,12 @@ func (k *classicKeys) ofFlags(c *cobra.Command) (o alipay.OpenAPIOptions, failed
 	if o.AES, err = parseFile(c, k.aesKey, alipay.ParseAESKey); err != nil {
 		return o, nil, err
 	}
-	own, err := parseFile(c, k.ownKey, ownPublic)
+	own, err := parseFile(c, k.ownKey, parseOwnKey)
 	if err != nil {
 		return o, nil, err
 	}
 	if own != nil {
-		o.Signer = verifyOnly{key: own}
+		o.Signer = publicOnly(own)
 	}
 	if k.alipayCert == "" && o.AlipayKey == nil {
 		return o, nil, usageError{errors.New("--alipay-key, or --app-cert, --alipay-cert and --root-cert, are needed")}
@@ -130,17 +112,6 @@ func (k *classicKeys) judgeChains(c *cobra.Command, certs *alipay.Certificates) 
 		}
 	}
 	return failed, nil
-}
-
-// before puts failed steps first.
-func before(failed []alipay.Step, e alipay.Explanation) alipay.Explanation {
-	if len(failed) > 0 {
-		e.Steps = append(failed, e.Steps...)
-		if !e.Verified {
-			e.Reason = failed[0].Name + ": " + failed[0].Detail
-		}
-	}
-	return e
 }
 
 // responseFlags are those of inspect response.
@@ -196,24 +167,14 @@ func (k *responseFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	return k.out.explain(c.OutOrStdout(), before(failed, e))
-}
-
-// signedText is the text that a captured request signed.
-func signedText(b []byte) ([]byte, error) {
-	request, err := readCapture(b)
-	if err != nil {
-		return nil, err
-	}
-	_, query, _ := strings.Cut(request.path(), "?")
-	return alipay.SignedText([]byte(query), request.body)
+	return k.out.explain(c.OutOrStdout(), prependFailures(failed, e))
 }
 
 func inspectNotificationCommand() *cobra.Command {
 	var (
-		keys classicKeys
-		out  output
-		v    alipay.VerifierOptions
+		flags classicKeys
+		out   output
+		v     alipay.VerifierOptions
 	)
 	c := &cobra.Command{
 		Use:   "notification FILE",
@@ -225,13 +186,13 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 			if err := out.check(); err != nil {
 				return err
 			}
-			o, failed, err := keys.options(c)
+			o, failed, err := flags.options(c)
 			if err != nil {
 				return err
 			}
 			v.AlipayKey, v.MoreKeys, v.Certificates, v.SignType, v.AllowWeak = o.AlipayKey, o.MoreKeys, o.Certificates, o.SignType, o.AllowWeak
-			if keys.from.name != "" {
-				if err := keys.from.owner(c, &v); err != nil {
+			if flags.from.name != "" {
+				if err := flags.from.owner(c, &v); err != nil {
 					return err
 				}
 			}
@@ -243,14 +204,10 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 			if err != nil {
 				return err
 			}
-			var own *rsa.PublicKey
-			if s, ok := o.Signer.(interface{ Public() crypto.PublicKey }); ok {
-				own, _ = s.Public().(*rsa.PublicKey)
-			}
-			return out.explain(c.OutOrStdout(), before(failed, verifier.Explain(captured.body, own)))
+			return out.explain(c.OutOrStdout(), prependFailures(failed, verifier.Explain(captured.body, publicHalf(o.Signer))))
 		},
 	}
-	keys.flags(c)
+	flags.flags(c)
 	out.flag(c)
 	c.Flags().StringVar(&v.AppID, "app-id", "", "our app id")
 	c.Flags().StringArrayVar(&v.SellerIDs, "seller-id", nil, "seller id that is ours")
@@ -361,12 +318,12 @@ func (k *hkFlags) ofFlags(c *cobra.Command) (o alipay.HKOptions, err error) {
 			o.Encrypt.OurKeys[v] = key
 		}
 	}
-	own, err := parseFile(c, k.ownKey, ownPublic)
+	own, err := parseFile(c, k.ownKey, parseOwnKey)
 	if err != nil {
 		return o, err
 	}
 	if own != nil {
-		o.Signer = verifyOnly{key: own}
+		o.Signer = publicOnly(own)
 	}
 	return o, nil
 }

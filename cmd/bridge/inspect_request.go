@@ -1,30 +1,21 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
-	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/order"
 )
 
 // requestFlags say how an event is planned and signed.
 type requestFlags struct {
-	from                                   accountFlags
-	channel, key, appID, clientID, gateway string
-	charset, signType, keyVersion          string
-	showSignature                          bool
-	out                                    output
+	requestOptions
+	from accountFlags
+	key  string
+	out  output
 }
 
 func inspectRequestCommand() *cobra.Command {
@@ -64,28 +55,15 @@ With --account it plans and signs as the bridge does with those settings.`,
 	return c
 }
 
-// loopback says whether an address is on this machine.
-func loopback(gateway string) bool {
-	u, err := url.Parse(gateway)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// planned is what inspect request prints.
-type planned struct {
-	Method    alipay.Method   `json:"method,omitempty"`
-	Skipped   string          `json:"skipped,omitempty"` // the reason why nothing is called
-	Content   json.RawMessage `json:"content,omitempty"`
-	ToSign    string          `json:"to_sign,omitempty"`
-	SHA256    string          `json:"signed_request_sha256,omitempty"`
-	Signature string          `json:"signature,omitempty"`
-}
-
 func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error {
-	p, err := k.plan(c, ev)
+	plan, err := k.plan(c)
+	if errors.Is(err, errNotShown) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	p, err := plan.request(c.Context(), ev)
 	if err != nil {
 		return err
 	}
@@ -107,111 +85,25 @@ func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error
 	return nil
 }
 
-func (k *requestFlags) plan(c *cobra.Command, ev order.Event) (planned, error) {
-	by, err := k.signing(c)
-	if err != nil {
-		return planned{}, err
-	}
-	r, err := by.planner.Plan(ev)
-	var skip *order.SkipError
-	if errors.As(err, &skip) {
-		return planned{Skipped: skip.Reason}, nil
-	}
-	if err != nil {
-		return planned{}, err
-	}
-	content, err := alipay.Content(r)
-	if err != nil {
-		return planned{}, err
-	}
-	p := planned{Method: r.Method(), Content: content}
-	if by.app == nil {
-		return p, nil
-	}
-	return k.sign(c.Context(), p, r, by)
-}
-
-// signing is how an event is planned and signed; app is nil where nothing is signed.
-type signing struct {
-	planner  *order.Planner
-	app      func(alipay.Method) (*alipay.App, error)
-	merchant alipay.Merchant
-}
-
-// signing comes from the account, or from flags and the default mapping.
-func (k *requestFlags) signing(c *cobra.Command) (signing, error) {
+// plan comes from the account, or from flags and the default mapping.
+func (k *requestFlags) plan(c *cobra.Command) (requestPlan, error) {
 	if k.from.name != "" {
-		return k.ofAccount(c)
+		in, err := k.from.load(c, "", "channel", "key", "app-id", "client-id", "key-version", "gateway", "charset", "sign-type")
+		if err != nil {
+			return requestPlan{}, err
+		}
+		return in.planRequest(k.showSignature)
 	}
-	s := signing{planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.Channel(k.channel)})}
 	if k.key == "" {
-		return s, nil
+		return k.planOnly(), nil
 	}
 	text, err := readFile(c, k.key)
 	if err != nil {
-		return s, err
+		return requestPlan{}, err
 	}
-	key, err := alipay.ParsePrivateKey(text)
-	if err != nil {
-		return s, fmt.Errorf("%s: %w", k.key, err)
+	p, err := k.planWithKey(text)
+	if err != nil && !errors.Is(err, errNotShown) {
+		err = fmt.Errorf("%s: %w", k.key, err)
 	}
-	if k.showSignature && !showable(string(text), k.gateway) {
-		return s, errNotShown
-	}
-	s.app = func(m alipay.Method) (*alipay.App, error) { return k.app(m, key) }
-	return s, nil
-}
-
-func (k *requestFlags) ofAccount(c *cobra.Command) (signing, error) {
-	in, err := k.from.load(c, "", "channel", "key", "app-id", "client-id", "key-version", "gateway", "charset", "sign-type")
-	if err != nil {
-		return signing{}, err
-	}
-	planner, err := plannerOf(in.account)
-	if err != nil || in.app.PrivateKeyURI != "" { // Vault is not asked to sign what is not sent
-		return signing{planner: planner}, err
-	}
-	if k.showSignature && !showable(in.app.PrivateKeyFile.Text.Reveal(), in.app.URL) {
-		return signing{}, errNotShown
-	}
-	return signing{planner: planner, merchant: merchantOf(in.account), app: func(alipay.Method) (*alipay.App, error) {
-		return appOf(in.quiet())
-	}}, nil
-}
-
-// sign adds what signing gives.
-func (k *requestFlags) sign(ctx context.Context, p planned, r alipay.Request, by signing) (planned, error) {
-	app, err := by.app(r.Method())
-	if err != nil {
-		return planned{}, err
-	}
-	defer app.Close()
-	preview, err := app.Client(by.merchant).Preview(ctx, r)
-	if err != nil {
-		return planned{}, err
-	}
-	p.Content, p.ToSign, p.SHA256 = preview.Content, string(preview.ToSign), preview.SHA256
-	if k.showSignature {
-		p.Signature = preview.Sign
-	}
-	return p, nil
-}
-
-// app signs only. What it would verify answers with is a key that is thrown away.
-func (k *requestFlags) app(m alipay.Method, key *rsa.PrivateKey) (*alipay.App, error) {
-	unused, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, err
-	}
-	nobody := &unused.PublicKey
-	if m == alipay.MethodHKOrderSync {
-		return alipay.NewHK(alipay.HKOptions{
-			URL: cmp.Or(k.gateway, "https://open.alipay.hk"), ClientID: k.clientID, Signer: alipay.NewRSASigner(key), KeyVersion: k.keyVersion,
-			PlatformKeys: map[string]*rsa.PublicKey{"1": nobody},
-		})
-	}
-	return alipay.NewOpenAPI(alipay.OpenAPIOptions{
-		URL: cmp.Or(k.gateway, "https://openapi.alipay.com/gateway.do"), AppID: k.appID, Signer: alipay.NewRSASigner(key), AlipayKey: nobody,
-		Charset: alipay.Charset(k.charset), SignType: alipay.SignType(k.signType), AllowWeak: k.signType == "RSA",
-	})
+	return p, err
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,7 +92,7 @@ func (v vectors) write(t *testing.T, name string, b []byte) string {
 func (v vectors) file(name string) string { return filepath.Join(v.dir, name) }
 
 // inspect runs the command and returns what it printed and its exit code.
-func inspect(t *testing.T, stdin []byte, args ...string) (string, int) {
+func runInspect(t *testing.T, stdin []byte, args ...string) (string, int) {
 	t.Helper()
 	c := inspectCommand()
 	checkArgs(c)
@@ -135,7 +134,7 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 			method = methodOf(v.answers[tt.answer])
 		}
 		args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
-		if got, code := inspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
+		if got, code := runInspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
 			t.Errorf("%s: code %d, want %d\n%s", tt.name, code, tt.code, got)
 		}
 	}
@@ -214,7 +213,7 @@ func TestInspectHK(t *testing.T) {
 	key := v.write(t, "hk.pub", []byte(keys.Keys["platform_rsa_v1"].SPKI))
 	request, answer := hkCapture(t, v)
 	for version, want := range map[string]string{"1": "verified\tyes", "2": "names key version 1; configured are [2]"} {
-		got, code := inspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
+		got, code := runInspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
 		if !strings.Contains(got, want) || (code == 0) != (version == "1") {
 			t.Errorf("version %s: code %d\n%s", version, code, got)
 		}
@@ -226,7 +225,7 @@ func TestInspectNotification(t *testing.T) {
 	v := newVectors(t)
 	want := map[string]string{"success_gbk": "DONE", "tampered_amount": "UNTRUSTED", "other_seller": "REJECTED"}
 	for id, class := range want {
-		got, code := inspect(t, notification(t, id), "notification", "-o", "json", "--alipay-key", v.file("alipay.pub"), "--app-id", "2021000000000001", "--seller-id", "2088102146225135", "-")
+		got, code := runInspect(t, notification(t, id), "notification", "-o", "json", "--alipay-key", v.file("alipay.pub"), "--app-id", "2021000000000001", "--seller-id", "2088102146225135", "-")
 		var e struct {
 			Verified      bool
 			Class, Reason string
@@ -251,7 +250,7 @@ func TestInspectRequest(t *testing.T) {
 	}
 	keyFile := v.write(t, "ours.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	event := []byte(`{"event_id":"e1","event_type":"CREATED","occurred_at":"2026-11-01T09:17:00Z","order_no":"T1","total":{"minor":8800,"currency":"CNY"},"subject":"Longjing","buyer_user_id":"2088102146225135"}`)
-	got, code := inspect(t, event, "request", "--key", keyFile, "-")
+	got, code := runInspect(t, event, "request", "--key", keyFile, "-")
 	for _, want := range []string{"method\talipay.trade.create", `"total_amount":"88.00"`, "to_sign\tapp_id=2021000000000001&biz_content=", "signed_request_sha256\t"} {
 		if !strings.Contains(got, want) || code != 0 {
 			t.Errorf("code %d, no %q in\n%s", code, want, got)
@@ -262,46 +261,19 @@ func TestInspectRequest(t *testing.T) {
 	}
 	marked := v.write(t, "simulator.key", []byte(config.SimulatorMark+"\n"+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))))
 	for _, args := range [][]string{{"--key", keyFile}, {"--key", marked}, {"--key", keyFile, "--gateway", "http://127.0.0.1:1/gateway.do"}} {
-		if got, code := inspect(t, event, append([]string{"request", "--show-signature", "-"}, args...)...); code != exitUsage || !strings.Contains(got, "simulate") {
+		if got, code := runInspect(t, event, append([]string{"request", "--show-signature", "-"}, args...)...); code != exitUsage || !strings.Contains(got, "simulate") {
 			t.Errorf("%v: code %d\n%s", args, code, got)
 		}
 	}
-	if got, code := inspect(t, event, "request", "--key", marked, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "json", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
+	if got, code := runInspect(t, event, "request", "--key", marked, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "json", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
 		t.Errorf("code %d\n%s", code, got)
 	}
 	hk := []byte(`{"event_id":"e2","event_type":"PAID","channel":"HK","occurred_at":"2026-11-01T09:17:00Z","order_created_at":"2026-11-01T09:00:00Z","order_no":"T1","trade_no":"2","buyer_user_id":"2160120051483575"}`)
-	if got, code := inspect(t, hk, "request", "--key", keyFile, "-"); code != 0 || !strings.Contains(got, "to_sign\tPOST /api/open/alipay/v1/merchant/order/sync") {
+	if got, code := runInspect(t, hk, "request", "--key", keyFile, "-"); code != 0 || !strings.Contains(got, "to_sign\tPOST /api/open/alipay/v1/merchant/order/sync") {
 		t.Errorf("code %d\n%s", code, got)
 	}
 	skipped := bytes.Replace(event, []byte("CREATED"), []byte("SHIPPED"), 1)
-	if got, code := inspect(t, skipped, "request", "-"); code != 0 || !strings.Contains(got, "skipped\t") {
+	if got, code := runInspect(t, skipped, "request", "-"); code != 0 || !strings.Contains(got, "skipped\t") {
 		t.Errorf("code %d\n%s", code, got)
-	}
-}
-
-// TestCaptures: bare bodies and whole messages, with either line end; the body is exact.
-func TestCaptures(t *testing.T) {
-	for name, tt := range map[string]struct {
-		in, body, path string
-		status         int
-		header         http.Header
-	}{
-		"bare":          {"{\"a\":1}\n\n", "{\"a\":1}\n\n", "", 0, nil},
-		"answer":        {"HTTP/1.1 502 Bad Gateway\r\nA: b\r\n\r\nx\r\n\r\ny", "x\r\n\r\ny", "", 502, http.Header{"A": {"b"}}},
-		"line feeds":    {"HTTP/2 200\nA: b\n\nx\r\n\r\n", "x\r\n\r\n", "", 200, http.Header{"A": {"b"}}},
-		"no headers":    {"HTTP/1.1 200 OK\r\n\r\nx", "x", "", 200, nil},
-		"request":       {"POST /p?q HTTP/1.1\r\nA: b\r\n\r\nx", "x", "/p?q", 0, http.Header{"A": {"b"}}},
-		"absolute form": {"POST https://h/p HTTP/1.1\r\n\r\n", "", "/p", 0, nil},
-	} {
-		c, err := readCapture([]byte(tt.in))
-		if err != nil || string(c.body) != tt.body || c.path() != tt.path || c.header.Get("A") != tt.header.Get("A") {
-			t.Errorf("%s: %+v, %v", name, c, err)
-		}
-		if n, err := c.status(); n != tt.status || (err != nil) != (tt.path != "") {
-			t.Errorf("%s: status %d, %v", name, n, err)
-		}
-	}
-	if _, err := readCapture([]byte("HTTP/1.1 200 OK\r\nA: b")); err == nil {
-		t.Error("a message without its end was read")
 	}
 }

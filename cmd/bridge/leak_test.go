@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/order"
 )
@@ -57,7 +58,7 @@ func TestNothingLeaks(t *testing.T) {
 			bridge := w.start(nil, "run", "-c", "bridge.yaml")
 			w.untilDone(bridge)
 			w.breakFiles(bridge)
-			outputs := map[string]string{"log": bridge.end(), "spans": w.spans.take()}
+			outputs := map[string]string{"log": bridge.end(), "spans": w.spans.Take()}
 			for _, topic := range []string{"alipay-results", "alipay-snapshots", "trade-observations", "bridge-journal", "order-events.dlq", "alipay-queries.dlq"} {
 				_, outputs[topic] = w.records(topic)
 			}
@@ -78,16 +79,16 @@ func TestNothingLeaks(t *testing.T) {
 func (w *world) send(lines string) {
 	w.t.Helper()
 	registry, err := avro.NewRegistry(w.kafka.RegistryOptions())
-	try(w.t, err)
+	apptest.NoError(w.t, err)
 	defer registry.Close()
-	events, err := parseOrders([]byte(lines), order.NewCodec(registry))
-	try(w.t, err)
+	events, err := readEvents("lines", strings.NewReader(lines), order.NewCodec(registry))
+	apptest.NoError(w.t, err)
 	cl, err := kgo.NewClient(w.kafka.ClientOptions()...)
-	try(w.t, err)
+	apptest.NoError(w.t, err)
 	defer cl.Close()
-	try(w.t, sendEvents(w.t.Context(), cl, order.NewCodec(registry), inputTopic, events))
+	apptest.NoError(w.t, sendEvents(w.t.Context(), cl, order.NewCodec(registry), inputTopic, events))
 	junk := &kgo.Record{Topic: inputTopic, Key: []byte("junk"), Value: []byte("\x00\x00\x00\x00\x01 " + canaryBuyer)}
-	try(w.t, cl.ProduceSync(w.t.Context(), junk, &kgo.Record{Topic: inputTopic, Key: []byte("text"), Value: []byte(canaryBuyer)}).FirstErr())
+	apptest.NoError(w.t, cl.ProduceSync(w.t.Context(), junk, &kgo.Record{Topic: inputTopic, Key: []byte("text"), Value: []byte(canaryBuyer)}).FirstErr())
 }
 
 // untilDone waits until every event that can end has ended and the others have failed for a while.
@@ -115,26 +116,26 @@ func (w *world) untilDone(bridge *child) {
 // breakFiles spoils keys and settings while the bridge runs.
 func (w *world) breakFiles(bridge *child) {
 	w.t.Helper()
-	put(w.t, w.dir, "own.pem", "-----BEGIN PRIVATE KEY-----\n"+w.secrets[len(w.secrets)-5]+"\n-----END PRIVATE KEY-----\n")
-	put(w.t, w.dir, "token", canaryToken+"\r\n"+canaryToken)
+	apptest.WriteSecret(w.t, w.dir, "own.pem", "-----BEGIN PRIVATE KEY-----\n"+w.secrets[len(w.secrets)-5]+"\n-----END PRIVATE KEY-----\n")
+	apptest.WriteSecret(w.t, w.dir, "token", canaryToken+"\r\n"+canaryToken)
 	bridge.signal(syscall.SIGHUP)
 	bridge.until("the former keys stay in force")
 	text := w.settings("debug", "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", "")
-	put(w.t, w.dir, "bridge.yaml", strings.Replace(text, "app_auth_token_file: token", "app_auth_token: "+canaryToken, 1)+"secret: "+canarySASL+"\n")
+	apptest.WriteSecret(w.t, w.dir, "bridge.yaml", strings.Replace(text, "app_auth_token_file: token", "app_auth_token: "+canaryToken, 1)+"secret: "+canarySASL+"\n")
 	bridge.signal(syscall.SIGHUP)
 	bridge.until("the former settings stay in force")
-	put(w.t, w.dir, "own.pem", privatePEM(ownKey()))
-	put(w.t, w.dir, "token", canaryToken)
-	put(w.t, w.dir, "bridge.yaml", text)
+	apptest.WriteSecret(w.t, w.dir, "own.pem", apptest.PrivatePEM(apptest.OwnKey()))
+	apptest.WriteSecret(w.t, w.dir, "token", canaryToken)
+	apptest.WriteSecret(w.t, w.dir, "bridge.yaml", text)
 }
 
 // commands runs what people run, on good and bad settings.
 func (w *world) commands(outputs map[string]string) {
 	text := w.settings("debug", "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", "")
-	put(w.t, w.dir, "inline.yaml", strings.Replace(text, "private_key_file: own.pem", "private_key_file: '"+strings.Join(w.secrets[12:20], "")+"'", 1))
-	put(w.t, w.dir, "open.yaml", strings.ReplaceAll(text, "token_file: token", "token_file: "+canaryToken))
-	put(w.t, w.dir, "sasl.yaml", strings.Replace(text, "slot: s", "slot: s, tls: {enabled: true}, sasl: {mechanism: PLAIN, user: bridge, password_file: sasl}", 1))
-	put(w.t, w.dir, "event.json", strings.SplitN(leakEvents(time.Now()), "\n", 2)[0])
+	apptest.WriteSecret(w.t, w.dir, "inline.yaml", strings.Replace(text, "private_key_file: own.pem", "private_key_file: '"+strings.Join(w.secrets[12:20], "")+"'", 1))
+	apptest.WriteSecret(w.t, w.dir, "open.yaml", strings.ReplaceAll(text, "token_file: token", "token_file: "+canaryToken))
+	apptest.WriteSecret(w.t, w.dir, "sasl.yaml", strings.Replace(text, "slot: s", "slot: s, tls: {enabled: true}, sasl: {mechanism: PLAIN, user: bridge, password_file: sasl}", 1))
+	apptest.WriteSecret(w.t, w.dir, "event.json", strings.SplitN(leakEvents(time.Now()), "\n", 2)[0])
 	for name, args := range map[string]string{
 		"print": "check --print -c bridge.yaml", "check": "check -c bridge.yaml", "check inline": "check -c inline.yaml", "check open": "check -c open.yaml",
 		"run inline": "run -c inline.yaml", "tail results": "tail results --brokers " + w.kafka.Addrs()[0] + " --registry " + w.kafka.RegistryURL() + " --to-end",

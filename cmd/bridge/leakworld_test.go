@@ -25,6 +25,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/simulator"
@@ -57,7 +58,7 @@ type world struct {
 	dir     string
 	kafka   *localkafka.Cluster
 	sim     *simulator.Simulator
-	spans   syncBuffer
+	spans   apptest.Buffer
 	echoes  atomic.Int64 // requests at the gateway that gives everything back
 	secrets []string
 }
@@ -75,10 +76,10 @@ func leakFaults() map[string]simulator.Fault {
 func newWorld(t *testing.T, level string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
-	own, later := privatePEM(ownKey()), privatePEM(laterKey())
+	own, later := apptest.PrivatePEM(apptest.OwnKey()), apptest.PrivatePEM(apptest.LaterKey())
 	w.secrets = []string{
 		canaryToken, canaryAgent, canaryRegistry, canarySASL, canaryMask, canaryAES, "canaryAesKey0006",
-		ownKey().D.String(), ownKey().D.Text(16), ownKey().Primes[0].String(), ownKey().Primes[0].Text(16),
+		apptest.OwnKey().D.String(), apptest.OwnKey().D.Text(16), apptest.OwnKey().Primes[0].String(), apptest.OwnKey().Primes[0].Text(16),
 	}
 	for _, text := range []string{own, later} {
 		w.secrets = append(w.secrets, strings.Split(text, "\n")[1:25]...)
@@ -89,22 +90,22 @@ func newWorld(t *testing.T, level string) *world {
 	}
 	var err error
 	w.sim, err = simulator.New(simulator.Options{Faults: faults,
-		Apps: []simulator.App{{ID: demoApp, SellerID: "2088000000000000", PublicKey: &ownKey().PublicKey, SigningKey: platformKey(), AESKey: []byte("canaryAesKey0006"),
+		Apps: []simulator.App{{ID: testApp, SellerID: "2088000000000000", PublicKey: &apptest.OwnKey().PublicKey, SigningKey: apptest.PlatformKey(), AESKey: []byte("canaryAesKey0006"),
 			Merchants: []simulator.Merchant{{Name: "shop", SellerID: "2088000000000001", AppAuthToken: canaryToken}}}},
-		HKApps: []simulator.HKApp{{ClientID: demoHKApp, MerchantKeys: map[string]*rsa.PublicKey{"1": &ownKey().PublicKey}, PlatformKey: platformKey(), PlatformKeyVersion: "1"}},
+		HKApps: []simulator.HKApp{{ClientID: testHKApp, MerchantKeys: map[string]*rsa.PublicKey{"1": &apptest.OwnKey().PublicKey}, PlatformKey: apptest.PlatformKey(), PlatformKeyVersion: "1"}},
 	})
-	try(t, err)
+	apptest.NoError(t, err)
 	sim, echo, collector := w.serve(w.sim), w.serve(http.HandlerFunc(w.echo)), w.serve(http.HandlerFunc(w.collect))
-	w.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(config.Default().Topics)})
-	try(t, err)
+	w.kafka, err = localkafka.Start(localkafka.Options{Topics: topicsOfSettings(config.Default().Topics)})
+	apptest.NoError(t, err)
 	t.Cleanup(w.kafka.Close)
 
 	for name, text := range map[string]string{
-		"own.pem": own, "later.pem": later, "alipay.pub": publicPEM(&platformKey().PublicKey), "token": canaryToken, "agent": canaryAgent,
+		"own.pem": own, "later.pem": later, "alipay.pub": apptest.PublicPEM(&apptest.PlatformKey().PublicKey), "token": canaryToken, "agent": canaryAgent,
 		"password": canaryRegistry, "sasl": canarySASL, "mask": canaryMask, "aes": canaryAES,
 		"bridge.yaml": w.settings(level, sim, echo, collector, ""),
 	} {
-		put(t, w.dir, name, text)
+		apptest.WriteSecret(t, w.dir, name, text)
 	}
 	return w
 }
@@ -118,9 +119,9 @@ func (w *world) serve(h http.Handler) string {
 // settings has an app for each way in which a gateway can fail.
 func (w *world) settings(level, sim, echo, collector, more string) string {
 	brokers, err := json.Marshal(w.kafka.Addrs())
-	try(w.t, err)
+	apptest.NoError(w.t, err)
 	app := func(name, url, key, more string) string {
-		return fmt.Sprintf("  %s: {kind: openapi, environment: simulator, url: '%s', app_id: '%s', private_key_file: %s, alipay_public_key_file: alipay.pub, timeout: 1s, breaker: {open: 200ms}, retry: {back_off: 10ms, back_off_max: 100ms, not_found_pause: 100ms, min_attempts: 3, max_trying: 500ms}%s}\n", name, url, demoApp, key, more)
+		return fmt.Sprintf("  %s: {kind: openapi, environment: simulator, url: '%s', app_id: '%s', private_key_file: %s, alipay_public_key_file: alipay.pub, timeout: 1s, breaker: {open: 200ms}, retry: {back_off: 10ms, back_off_max: 100ms, not_found_pause: 100ms, min_attempts: 3, max_trying: 500ms}%s}\n", name, url, testApp, key, more)
 	}
 	const hk = "  %s: {kind: alipayhk, environment: simulator, url: '%s', client_id: hk-client, private_key_file: own.pem, platform_keys: {'1': alipay.pub}, timeout: 1s, breaker: {open: 200ms}, retry: {back_off: 10ms, back_off_max: 100ms, min_attempts: 3, max_trying: 500ms}}\n"
 	text := "kafka: {brokers: " + string(brokers) + ", start: earliest, slot: s" + more + "}\n" +
@@ -140,7 +141,7 @@ func (w *world) settings(level, sim, echo, collector, more string) string {
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	try(t, err)
+	apptest.NoError(t, err)
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
@@ -153,7 +154,7 @@ func (w *world) echo(res http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("app_id") && !strings.Contains(all, canaryToken) {
 		node := fmt.Sprintf(`{"code":"40002","sub_code":"isv.invalid-parameter","msg":"Invalid Arguments","sub_msg":%s}`, text)
 		digest := sha256.Sum256([]byte(node))
-		sign, _ := rsa.SignPKCS1v15(nil, platformKey(), crypto.SHA256, digest[:])
+		sign, _ := rsa.SignPKCS1v15(nil, apptest.PlatformKey(), crypto.SHA256, digest[:])
 		fmt.Fprintf(res, `{"%s_response":%s,"sign":"%s"}`, strings.ReplaceAll(r.URL.Query().Get("method"), ".", "_"), node, base64.StdEncoding.EncodeToString(sign))
 		return
 	}
@@ -215,7 +216,7 @@ func TestBridgeChild(t *testing.T) {
 type child struct {
 	t   *testing.T
 	cmd *exec.Cmd
-	out syncBuffer
+	out apptest.Buffer
 	all bytes.Buffer
 }
 
@@ -224,7 +225,7 @@ func (w *world) start(stdin io.Reader, args ...string) *child {
 	c := &child{t: w.t, cmd: exec.CommandContext(w.t.Context(), os.Args[0], "-test.run=^TestBridgeChild$")}
 	c.cmd.Dir, c.cmd.Env, c.cmd.Stdin = w.dir, append(os.Environ(), childArgs+"="+strings.Join(args, "\n")), stdin
 	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.out
-	try(w.t, c.cmd.Start())
+	apptest.NoError(w.t, c.cmd.Start())
 	return c
 }
 
@@ -243,7 +244,7 @@ func (c *child) until(words string) {
 }
 
 func (c *child) text() string {
-	c.all.WriteString(c.out.take())
+	c.all.WriteString(c.out.Take())
 	return c.all.String()
 }
 
@@ -256,14 +257,14 @@ func (c *child) end() string {
 
 func (c *child) signal(s os.Signal) {
 	c.t.Helper()
-	try(c.t, c.cmd.Process.Signal(s))
+	apptest.NoError(c.t, c.cmd.Process.Signal(s))
 }
 
 // records reads every record of a topic: keys, values and headers as bytes.
 func (w *world) records(topic string) (n int, text string) {
 	w.t.Helper()
 	cl, err := kgo.NewClient(append(w.kafka.ClientOptions(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
-	try(w.t, err)
+	apptest.NoError(w.t, err)
 	defer cl.Close()
 	var b strings.Builder
 	for {

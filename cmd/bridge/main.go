@@ -10,6 +10,9 @@ import (
 	"strings"
 	"syscall"
 
+	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/config"
+
 	"github.com/spf13/cobra"
 )
 
@@ -20,7 +23,7 @@ const (
 )
 
 func main() {
-	if err := keepMemory(); err != nil {
+	if err := app.ForbidMemoryDumps(); err != nil {
 		fmt.Fprintln(os.Stderr, "bridge: warning: "+err.Error())
 	}
 	os.Exit(run(os.Args[1:]))
@@ -57,7 +60,9 @@ func exitCode(err error) int {
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() + "\nsee bridge --help" }
+
 func (e usageError) Unwrap() error { return e.err }
+
 func (e usageError) ExitCode() int { return exitUsage }
 
 func rootCommand() *cobra.Command {
@@ -93,4 +98,34 @@ func checkArgs(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		checkArgs(sub)
 	}
+}
+
+// Where make kafka starts its servers.
+const (
+	localBroker   = "127.0.0.1:9092"
+	localRegistry = "http://127.0.0.1:8081/apis/ccompat/v7"
+)
+
+// target is where commands that call nobody at Alipay find Kafka, registry and topics: a
+// settings file, or the servers of make kafka and the default topics.
+type target struct {
+	file     string
+	brokers  []string
+	registry string
+}
+
+func (t *target) flags(c *cobra.Command) {
+	c.Flags().StringVarP(&t.file, "config", "c", "", "settings `file` that names brokers, registry and topics")
+	c.Flags().StringSliceVar(&t.brokers, "brokers", []string{localBroker}, "Kafka, without a settings file")
+	c.Flags().StringVar(&t.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
+}
+
+// load returns settings of which only Kafka, Registry and Topics are meant.
+func (t *target) load() (config.Config, error) {
+	if t.file != "" {
+		return config.LoadPublic(t.file, os.LookupEnv)
+	}
+	c := config.Default()
+	c.Kafka.Brokers, c.Registry.URL = t.brokers, t.registry
+	return c, nil
 }

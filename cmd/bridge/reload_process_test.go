@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"alipay-kafka-bridge/internal/app/apptest"
 )
 
 // A bridge that runs, on SIGHUP: an event that waited for a token goes on with the new one, the
@@ -14,8 +16,8 @@ import (
 func TestReloadOfARunningBridge(t *testing.T) {
 	w := newWorld(t, "info")
 	settings := w.settings("info", w.serve(w.sim), "http://127.0.0.1:2", "http://127.0.0.1:3", "")
-	put(t, w.dir, "bridge.yaml", settings)
-	put(t, w.dir, "token", "expired")
+	apptest.WriteSecret(t, w.dir, "bridge.yaml", settings)
+	apptest.WriteSecret(t, w.dir, "token", "expired")
 	send := func(no string) {
 		t.Helper()
 		w.send(fmt.Sprintf(`{"event_id":"%s","event_type":"CREATED","occurred_at":%q,"order_no":"%s","account":"shop","total":{"minor":100,"currency":"CNY"},"subject":"tea","buyer_user_id":"2088777766660007"}`,
@@ -25,17 +27,17 @@ func TestReloadOfARunningBridge(t *testing.T) {
 	send("waits")
 	bridge.until("event waits without an outcome")
 
-	put(t, w.dir, "token", canaryToken)
+	apptest.WriteSecret(t, w.dir, "token", canaryToken)
 	bridge.signal(syscall.SIGHUP)
 	w.await("alipay-results", "shop/waits")
 
-	put(t, w.dir, "bridge.yaml", strings.Replace(settings, "shop: {app: main, channel: TRADE,", "shop: {app: main, channel: TRADE, mapping: [{events: [CREATED], skip: not_wanted}],", 1))
+	apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.Replace(settings, "shop: {app: main, channel: TRADE,", "shop: {app: main, channel: TRADE, mapping: [{events: [CREATED], skip: not_wanted}],", 1))
 	bridge.signal(syscall.SIGHUP)
 	bridge.until("accounts.shop.mapping")
 	send("skipped")
 	w.await("bridge-journal", "not_wanted")
 
-	put(t, w.dir, "bridge.yaml", strings.NewReplacer("[shop, aes,", "[aes,", "default_account: shop", "default_account: aes", "log_level: info", "log_level: debug").Replace(settings))
+	apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.NewReplacer("[shop, aes,", "[aes,", "default_account: shop", "default_account: aes", "log_level: info", "log_level: debug").Replace(settings))
 	bridge.signal(syscall.SIGHUP)
 	bridge.until(`settings="[telemetry.log_level topics.inputs[0].default_account]"`)
 	send("refused")

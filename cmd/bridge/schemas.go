@@ -38,23 +38,12 @@ shop-orders=OrderEvent.`,
 type schemasOptions struct {
 	target
 	folder string
-	output string
+	output output
 }
 
 func (o *schemasOptions) sharedFlags(c *cobra.Command) {
 	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` that names registry and topics")
 	c.Flags().StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
-}
-
-func (o *schemasOptions) outputFlag(c *cobra.Command) {
-	c.Flags().StringVarP(&o.output, "output", "o", "text", "text or json")
-}
-
-func (o *schemasOptions) checkOutput() error {
-	if o.output != "text" && o.output != "json" {
-		return usageError{fmt.Errorf("-o %s: want text or json", o.output)}
-	}
-	return nil
 }
 
 // listed is one schema of the contract and where it is used.
@@ -74,7 +63,7 @@ func schemasListCommand() *cobra.Command {
 		Long:  "List prints topic, role, record and file. With -o json each line has the schema too.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.checkOutput(); err != nil {
+			if err := o.output.check(); err != nil {
 				return err
 			}
 			topics, _, err := o.topics(nil)
@@ -85,7 +74,7 @@ func schemasListCommand() *cobra.Command {
 		},
 	}
 	o.sharedFlags(c)
-	o.outputFlag(c)
+	o.output.flag(c)
 	return c
 }
 
@@ -107,12 +96,6 @@ func listSchemas(out io.Writer, topics []topic, asJSON bool) error {
 	return nil
 }
 
-// schemaOf returns the contract's schema with this text.
-func schemaOf(text string) schemas.Schema {
-	all := schemas.All()
-	return all[slices.IndexFunc(all, func(s schemas.Schema) bool { return s.Text == text })]
-}
-
 // topics returns the topics that hold records of ours, or those that the arguments name, and
 // how to open their registry.
 func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry, error), error) {
@@ -127,7 +110,7 @@ func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry,
 	}
 	var chosen []topic
 	for _, arg := range args {
-		t, err := choose(known, arg)
+		t, err := findTopic(known, arg)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -136,8 +119,8 @@ func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry,
 	return chosen, open, nil
 }
 
-// choose finds a topic by name or role, or reads TOPIC=RECORD.
-func choose(known []topic, arg string) (topic, error) {
+// findTopic finds a topic by name or role, or reads TOPIC=RECORD.
+func findTopic(known []topic, arg string) (topic, error) {
 	name, record, given := strings.Cut(arg, "=")
 	for _, s := range schemas.All() {
 		if given && s.Name == record {
@@ -164,18 +147,18 @@ lose their value, and exits with 3 when there are any.`,
 		Example: `  bridge schemas check --registry https://registry.example.com
   bridge schemas check --folder ./avro      # in a producer's CI`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.checkOutput(); err != nil {
+			if err := o.output.check(); err != nil {
 				return err
 			}
 			found, err := o.check(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			return found.print(safeWriter(c.OutOrStdout()), o.output == "json")
+			return o.output.printReport(c.OutOrStdout(), found)
 		},
 	}
 	o.sharedFlags(c)
-	o.outputFlag(c)
+	o.output.flag(c)
 	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files under this `folder` instead, offline")
 	return c
 }

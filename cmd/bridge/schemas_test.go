@@ -162,7 +162,7 @@ func TestSchemasRegistry(t *testing.T) {
 		t.Errorf("refused: exit %d:\n%s", code, out)
 	}
 	var found foundError
-	if err := (schemaFindings{Findings: []schemaFinding{{}}}).print(&bytes.Buffer{}, true); !errors.As(err, &found) {
+	if err := output("json").printReport(&bytes.Buffer{}, schemaFindings{Findings: []schemaFinding{{}}}); !errors.As(err, &found) {
 		t.Errorf("got %v, want an error with exit code %d", err, exitFound)
 	}
 }

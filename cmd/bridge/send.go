@@ -1,24 +1,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/order"
 )
-
-// maxLine bounds one event as JSON.
-const maxLine = 1 << 20
 
 func sendCommand() *cobra.Command {
 	var t target
@@ -47,7 +39,7 @@ lines are checked before the first one is sent.`,
 			if err != nil {
 				return err
 			}
-			cl, err := t.client(c.Context(), cfg, kgo.MaxBufferedRecords(10_000))
+			cl, err := newClient(c.Context(), cfg.Kafka, slog.Default(), kgo.MaxBufferedRecords(10_000))
 			if err != nil {
 				return err
 			}
@@ -82,53 +74,4 @@ func readFiles(stdin io.Reader, files []string, codec *order.Codec) ([]order.Eve
 		all = append(all, events...)
 	}
 	return all, nil
-}
-
-// readEvents reads JSON lines; every bad line is named, not the first alone.
-func readEvents(name string, r io.Reader, codec *order.Codec) ([]order.Event, error) {
-	var events []order.Event
-	var faults []error
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		ev, err := codec.EventFromJSON(line)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s:%d: %w", name, n, err))
-			continue
-		}
-		events = append(events, ev)
-	}
-	if err := lines.Err(); err != nil {
-		faults = append(faults, fmt.Errorf("%s: %w", name, err))
-	}
-	return events, errors.Join(faults...)
-}
-
-// sendEvents produces events in their order and waits until all are acknowledged.
-func sendEvents(ctx context.Context, cl *kgo.Client, codec *order.Codec, topic string, events []order.Event) error {
-	var mu sync.Mutex
-	var first error
-	for _, ev := range events {
-		value, err := codec.EncodeEvent(ctx, topic, ev)
-		if err != nil {
-			return fmt.Errorf("event %s: %w", ev.ID, err)
-		}
-		cl.Produce(ctx, &kgo.Record{Topic: topic, Key: []byte(ev.OrderNo), Value: value}, func(_ *kgo.Record, err error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && first == nil {
-				first = fmt.Errorf("event %s: %w", ev.ID, err)
-			}
-		})
-	}
-	if err := cl.Flush(ctx); err != nil {
-		return fmt.Errorf("send: %w", err)
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	return first
 }

@@ -29,7 +29,7 @@ func BenchmarkSimulatorChild(b *testing.B) {
 	if os.Getenv(simulatorEnv) == "" {
 		b.Skip("serves BenchmarkSimulator")
 	}
-	check(b, benchSimulator())
+	noError(b, benchSimulator())
 }
 
 // simulatedServer is what the child tells the benchmark.
@@ -96,16 +96,16 @@ func startSimulator(b *testing.B) simulatedServer {
 func (s simulatedServer) spent(b *testing.B) (out spent) {
 	b.Helper()
 	resp, err := http.Get(s.Control + "/spent")
-	check(b, err)
+	noError(b, err)
 	defer resp.Body.Close()
-	check(b, json.NewDecoder(resp.Body).Decode(&out))
+	noError(b, json.NewDecoder(resp.Body).Decode(&out))
 	return out
 }
 
 func (s simulatedServer) reset(b *testing.B) {
 	b.Helper()
 	resp, err := http.Post(s.Control+"/reset", "", nil)
-	check(b, err)
+	noError(b, err)
 	_ = resp.Body.Close()
 }
 
@@ -116,7 +116,7 @@ func BenchmarkSimulator(b *testing.B) {
 	const events, inFlight = 6000, 64
 	kafka, sim := startServers(b), startSimulator(b)
 	key, err := alipay.ParsePrivateKey([]byte(sim.Merchant))
-	check(b, err)
+	noError(b, err)
 	s := *kafka
 	s.Gateway, s.Alipay = sim.Gateway, []byte(sim.Alipay)
 	s.bridge(b, events, inFlight, alipay.NewRSASigner(key)) // signs the answers

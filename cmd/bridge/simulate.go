@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -10,29 +11,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/examples"
+	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
 )
 
 // simulateOptions are the flags of simulate.
 type simulateOptions struct {
-	file     string
-	dir      string
-	force    bool
-	noServe  bool
-	listen   string
-	admin    string
-	brokers  []string
-	registry string
-	orders   string
-	seed     uint64
-	latency  time.Duration
-	jitter   time.Duration
-	quirks   string
-	faults   string
-	state    string
-	tls      bool
-	tlsCert  string
-	tlsKey   string
+	folder  folder
+	server  server
+	file    string
+	noServe bool
+	listen  string
+	orders  string
+	seed    uint64
+	latency time.Duration
+	jitter  time.Duration
+	quirks  string
+	faults  string
 }
 
 func simulateCommand() *cobra.Command {
@@ -56,10 +52,10 @@ simulator.yaml, DELETE /faults ends them; POST /outage/start and /outage/stop; P
 forgets trades, orders and journal.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if (o.file == "") == (o.dir == "") {
+			if (o.file == "") == (o.folder.dir == "") {
 				return usageError{errors.New("simulate wants --out DIR or -c FILE")}
 			}
-			if o.noServe && o.dir == "" {
+			if o.noServe && o.folder.dir == "" {
 				return usageError{errors.New("--no-serve wants --out DIR: there is nothing to do")}
 			}
 			return o.run(c)
@@ -67,39 +63,40 @@ forgets trades, orders and journal.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&o.file, "config", "c", "", "settings `file` of the simulator")
-	f.StringVar(&o.dir, "out", "", "`folder` for keys, simulator.yaml and bridge.yaml")
-	f.BoolVar(&o.force, "force", false, "write all of it anew, also over other files")
+	f.StringVar(&o.folder.dir, "out", "", "`folder` for keys, simulator.yaml and bridge.yaml")
+	f.BoolVar(&o.folder.force, "force", false, "write all of it anew, also over other files")
 	f.BoolVar(&o.noServe, "no-serve", false, "end after writing")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8090", "`address` of the gateways")
-	f.StringVar(&o.admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: none")
-	f.StringSliceVar(&o.brokers, "brokers", []string{localBroker}, "Kafka, for bridge.yaml")
-	f.StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, for bridge.yaml")
+	f.StringVar(&o.server.admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: none")
+	f.StringSliceVar(&o.folder.brokers, "brokers", []string{localBroker}, "Kafka, for bridge.yaml")
+	f.StringVar(&o.folder.registry, "registry", localRegistry, "schema registry `URL`, for bridge.yaml")
 	f.StringVar(&o.orders, "orders", "", "order events as JSON lines in a `file`: the credit trades and Koubei orders that they are about are made, but for order numbers that begin with R (default with --out: examples/orders.jsonl)")
 	f.Uint64Var(&o.seed, "seed", 0, "of everything random but keys")
 	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "of each answer, half before and half after its effect")
 	f.DurationVar(&o.jitter, "jitter", 0, "spread evenly on top of latency")
 	f.StringVar(&o.quirks, "quirks", "", "liberties that answers take: default, all, none, or `names` with commas between and minus before those not wanted: "+quirkNames())
 	f.StringVar(&o.faults, "faults", "", "list of faults in a `file`, as in simulator.yaml, added to those there")
-	f.StringVar(&o.state, "state", "", "`file` that keeps trades, orders, notifications and the clock over a restart")
-	f.BoolVar(&o.tls, "tls", false, "serve https with keys/tls.crt and keys/tls.key beside the settings file")
-	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate `file` instead of keys/tls.crt")
-	f.StringVar(&o.tlsKey, "tls-key", "", "key `file` instead of keys/tls.key")
+	f.StringVar(&o.server.state, "state", "", "`file` that keeps trades, orders, notifications and the clock over a restart")
+	f.BoolVar(&o.server.tls, "tls", false, "serve https with keys/tls.crt and keys/tls.key beside the settings file")
+	f.StringVar(&o.server.tlsCert, "tls-cert", "", "certificate `file` instead of keys/tls.crt")
+	f.StringVar(&o.server.tlsKey, "tls-key", "", "key `file` instead of keys/tls.key")
 	return c
 }
 
 func (o simulateOptions) run(c *cobra.Command) error {
+	o.folder.tls, o.folder.tlsCert = o.server.tls, o.server.tlsCert
 	if o.noServe {
-		return o.write(c.OutOrStdout(), o.listen)
+		return o.folder.Write(c.OutOrStdout(), o.listen)
 	}
-	gateway, err := listen(c, o.listen)
+	gateway, err := listen(c.Context(), o.listen, c.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer gateway.Close() //nolint:errcheck // closed already when it served
 	file := o.file
-	if o.dir != "" {
-		file = filepath.Join(o.dir, simulatorFile)
-		if err := o.write(c.OutOrStdout(), gateway.Addr().String()); err != nil {
+	if o.folder.dir != "" {
+		file = filepath.Join(o.folder.dir, simulatorFile)
+		if err := o.folder.Write(c.OutOrStdout(), gateway.Addr().String()); err != nil {
 			return err
 		}
 	}
@@ -107,7 +104,8 @@ func (o simulateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return o.serve(c, sim, gateway, filepath.Dir(file))
+	o.server.dir = filepath.Dir(file)
+	return o.server.Serve(c.Context(), sim, gateway, c.OutOrStdout(), c.ErrOrStderr())
 }
 
 func quirkNames() string {
@@ -140,21 +138,30 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 	if len(made.Apps)+len(made.HKApps) > 0 {
 		return nil, fmt.Errorf("%s: an app has no keys; name them, or let bridge simulate --out DIR make them", file)
 	}
-	if o.orders != "" || o.dir != "" {
-		n, err := preload(&options, o.orders)
+	if o.orders != "" || o.folder.dir != "" {
+		events, err := o.events()
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", n)
+		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", preload(&options, events))
 	}
-	if err := o.choose(c, &options); err != nil {
+	if err := o.applyFlags(c, &options); err != nil {
 		return nil, err
 	}
 	return simulator.New(options)
 }
 
-// choose applies the flags that are no settings of the file.
-func (o simulateOptions) choose(c *cobra.Command, options *simulator.Options) error {
+// events are those of --orders, or of examples/orders.jsonl.
+func (o simulateOptions) events() ([]order.Event, error) {
+	codec := order.NewCodec(nil) // JSON needs no registry
+	if o.orders == "" {
+		return readEvents("examples", bytes.NewReader(examples.Orders), codec)
+	}
+	return readFiles(nil, []string{o.orders}, codec)
+}
+
+// applyFlags applies the flags that are no settings of the file.
+func (o simulateOptions) applyFlags(c *cobra.Command, options *simulator.Options) error {
 	if c.Flags().Changed("quirks") {
 		var err error
 		if options.Quirks, err = simulator.ParseQuirks(o.quirks); err != nil {

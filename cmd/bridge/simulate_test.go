@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,11 +14,8 @@ import (
 	"sync"
 	"testing"
 
-	"go.opentelemetry.io/otel/trace/noop"
-
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/order"
 )
 
 // simulated fills a folder once for all tests that only read it.
@@ -66,12 +62,12 @@ func TestWrittenSettingsFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := partsOf(t.Context(), cfg, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)); err != nil {
-		t.Error(err)
+	if code := run([]string{"check", "--offline", "-c", filepath.Join(outFolder(t), bridgeFile)}); code != 0 {
+		t.Errorf("check --offline: exit %d", code)
 	}
-	for _, a := range simulatedAccounts() {
-		if got := cfg.Accounts[a.name]; got.Channel != string(a.channel) {
-			t.Errorf("account %s = %+v", a.name, got)
+	for name, channel := range map[string]string{"shop-trade": "TRADE", "shop-credit": "CREDIT", "shop-koubei": "KOUBEI", "shop-hk": "HK"} {
+		if got := cfg.Accounts[name]; got.Channel != channel {
+			t.Errorf("account %s = %+v", name, got)
 		}
 	}
 }
@@ -179,11 +175,11 @@ func TestSimulateServes(t *testing.T) {
 	}
 	main := cfg.Apps["main"]
 	main.URL = gateway
-	app, err := appOf(t.Context(), main, telling{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	app, err := appOf(t.Context(), main, noInstrumentation())
 	if err != nil {
 		t.Fatal(err)
 	}
-	credit := app.Client(alipay.Merchant{AppAuthToken: cfg.Accounts[creditAccount].AppAuthTokenFile.Text.Reveal()})
+	credit := app.Client(alipay.Merchant{AppAuthToken: cfg.Accounts["shop-credit"].AppAuthTokenFile.Text.Reveal()})
 	reply, err := credit.Do(t.Context(), &alipay.TradeQuery{TradeNo: "2026110122001400000000000006"})
 	if err != nil || reply.OutTradeNo != "C20261101006" {
 		t.Errorf("a trade of examples/orders.jsonl: %+v, %v", reply, err)
@@ -236,35 +232,5 @@ func checkJournal(t *testing.T, admin string) {
 	want := []string{"request 10000", "request 40004 ACQ.ACCESS_FORBIDDEN"}
 	if !slices.Equal(got, want) {
 		t.Errorf("journal = %q, want %q", got, want)
-	}
-}
-
-// TestSettingsKnowWhatOrderKnows: config imports nothing of ours, so its lists of words are
-// copies of order's; here they are held together.
-func TestSettingsKnowWhatOrderKnows(t *testing.T) {
-	var types []string
-	for _, e := range order.EventTypes() {
-		if e != order.TypeUnknown {
-			types = append(types, string(e))
-		}
-	}
-	if !slices.Equal(config.EventTypes(), types) {
-		t.Errorf("event types = %q, want %q", config.EventTypes(), types)
-	}
-	if !slices.Equal(config.PayeeFields(), order.PayeeFields()) {
-		t.Errorf("payee fields = %q, want %q", config.PayeeFields(), order.PayeeFields())
-	}
-	for call, channels := range config.Calls() {
-		for _, channel := range channels {
-			for _, status := range []string{"", "CLOSED"} {
-				if status != "" && call != config.CallSync && call != config.CallHKSync {
-					continue
-				}
-				row := config.Row{Channel: channel, Call: call, Status: status, If: config.Conditions(), Events: config.EventTypes()}
-				if _, err := plannerOf(config.Account{Channel: channel, Mapping: []config.Row{row}}); err != nil {
-					t.Errorf("%+v: %v", row, err)
-				}
-			}
-		}
 	}
 }

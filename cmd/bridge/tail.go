@@ -14,10 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/produce"
 )
@@ -27,7 +25,7 @@ type tailOptions struct {
 	from   string
 	count  int
 	toEnd  bool
-	output string
+	output output
 }
 
 func tailCommand() *cobra.Command {
@@ -44,8 +42,8 @@ or sub code, trade number, attempts. Other topics: time, key, record as JSON wit
 empty; dead letters have reason and error before it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if o.output != "text" && o.output != "json" {
-				return usageError{fmt.Errorf("-o %s: want text or json", o.output)}
+			if err := o.output.check(); err != nil {
+				return err
 			}
 			if o.from != "earliest" && o.from != "latest" {
 				return usageError{fmt.Errorf("--from %s: want earliest or latest", o.from)}
@@ -57,7 +55,7 @@ empty; dead letters have reason and error before it.`,
 	c.Flags().StringVar(&o.from, "from", "earliest", "where to begin: earliest or latest")
 	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this many records")
 	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the end of what is there now")
-	c.Flags().StringVarP(&o.output, "output", "o", "text", "text or json (one object a line)")
+	o.output.flagFor(c, "text or json (one object a line)")
 	return c
 }
 
@@ -81,7 +79,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	if o.from == "latest" {
 		from = kgo.NewOffset().AtEnd()
 	}
-	cl, err := o.client(ctx, cfg, kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := newClient(ctx, cfg.Kafka, slog.Default(), kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		return err
 	}
@@ -91,20 +89,6 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	}
 	p := printer{out: safeWriter(out), codec: order.NewCodec(registry), json: o.output == "json", results: name == cfg.Topics.Results}
 	return p.follow(ctx, cl, name, o)
-}
-
-// exists tells a wrong name, or a broker that is down, before waiting for records for ever.
-func exists(ctx context.Context, cl *kgo.Client, cfg config.Config, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	topics, err := kadm.NewClient(cl).ListTopics(ctx, name)
-	if err != nil {
-		return fmt.Errorf("ask %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
-	}
-	if t, ok := topics[name]; !ok || t.Err != nil {
-		return fmt.Errorf("no topic %s (bridge topics create makes the bridge's own)", name)
-	}
-	return nil
 }
 
 // printer writes decoded records.
@@ -148,10 +132,10 @@ func (p *printer) follow(ctx context.Context, cl *kgo.Client, name string, o tai
 func (p *printer) print(ctx context.Context, r *kgo.Record) error {
 	name, text, err := p.decode(ctx, r)
 	if p.json {
-		return p.object(r, name, text, err)
+		return p.printObject(r, name, text, err)
 	}
 	if err != nil {
-		_, err = fmt.Fprintf(p.out, "%s\t%s\t%s\tnot decoded: %s\n", stamp(r.Timestamp), escapeLine(string(r.Key)), place(r), escapeLine(err.Error()))
+		_, err = fmt.Fprintf(p.out, "%s\t%s\t%s\tnot decoded: %s\n", formatTime(r.Timestamp), escapeLine(string(r.Key)), position(r), escapeLine(err.Error()))
 		return err
 	}
 	if p.results {
@@ -159,12 +143,12 @@ func (p *printer) print(ctx context.Context, r *kgo.Record) error {
 			return p.result(r, res)
 		}
 	}
-	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", stamp(r.Timestamp), escapeLine(string(r.Key)), why(r), brief(text))
+	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", formatTime(r.Timestamp), escapeLine(string(r.Key)), deadLetterColumns(r), omitEmpty(text))
 	return err
 }
 
-// brief leaves out members that say nothing. A text that is no object stays as it is.
-func brief(text []byte) string {
+// omitEmpty leaves out members that say nothing. A text that is no object stays as it is.
+func omitEmpty(text []byte) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil {
 		return string(text)
@@ -197,7 +181,7 @@ func (p *printer) result(r *kgo.Record, res order.Result) error {
 		reason += ": " + res.Message
 	}
 	columns := []string{
-		stamp(res.FinishedAt), string(r.Key), string(res.EventType), string(res.Outcome), string(res.CallClass),
+		formatTime(res.FinishedAt), string(r.Key), string(res.EventType), string(res.Outcome), string(res.CallClass),
 		dash(res.Code), dash(reason), dash(string(res.TradeNo)), fmt.Sprint(res.Attempts),
 	}
 	for i, c := range columns {
@@ -207,9 +191,9 @@ func (p *printer) result(r *kgo.Record, res order.Result) error {
 	return err
 }
 
-// object prints everything of a record as one JSON object. A value that cannot be decoded
+// printObject prints everything of a record as one JSON object. A value that cannot be decoded
 // is printed as base64.
-func (p *printer) object(r *kgo.Record, name string, text []byte, decodeErr error) error {
+func (p *printer) printObject(r *kgo.Record, name string, text []byte, decodeErr error) error {
 	o := struct {
 		Topic     string            `json:"topic"`
 		Partition int32             `json:"partition"`
@@ -221,7 +205,7 @@ func (p *printer) object(r *kgo.Record, name string, text []byte, decodeErr erro
 		Record    json.RawMessage   `json:"record,omitempty"`
 		Error     string            `json:"error,omitempty"`
 		Value     []byte            `json:"value,omitempty"`
-	}{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Key: valid(r.Key), Schema: name, Record: text}
+	}{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UTC(), Key: printable(r.Key), Schema: name, Record: text}
 	if decodeErr != nil {
 		o.Error, o.Value, o.Record = decodeErr.Error(), r.Value, nil
 	}
@@ -229,13 +213,13 @@ func (p *printer) object(r *kgo.Record, name string, text []byte, decodeErr erro
 		if o.Headers == nil {
 			o.Headers = map[string]string{}
 		}
-		o.Headers[h.Key] = valid(h.Value)
+		o.Headers[h.Key] = printable(h.Value)
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(o); err != nil {
-		return fmt.Errorf("print %s: %w", place(r), err)
+		return fmt.Errorf("print %s: %w", position(r), err)
 	}
 	_, err := p.out.Write(b.Bytes())
 	return err
@@ -250,26 +234,19 @@ func header(r *kgo.Record, key string) string {
 	return ""
 }
 
-// why is a dead letter's reason and error, as columns of their own.
-func why(r *kgo.Record) string {
+// deadLetterColumns is a dead letter's reason and error, as columns of their own.
+func deadLetterColumns(r *kgo.Record) string {
 	if reason := header(r, produce.HeaderDeadReason); reason != "" {
 		return escapeLine(reason) + "\t" + escapeLine(dash(header(r, produce.HeaderDeadError))) + "\t"
 	}
 	return ""
 }
 
-func place(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
+func position(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
-func valid(b []byte) string {
+func printable(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}

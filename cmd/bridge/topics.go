@@ -7,15 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
@@ -61,7 +57,7 @@ are registered under <topic>-value, with compatibility FULL_TRANSITIVE.`,
 func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) error {
 	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 	defer cancel()
-	cl, err := t.client(ctx, cfg)
+	cl, err := newClient(ctx, cfg.Kafka, slog.Default())
 	if err != nil {
 		return err
 	}
@@ -99,72 +95,6 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 	}
 	_, _ = fmt.Fprintf(talk, "%d topics created, %d were there\n", len(missing), len(all)-len(missing))
 	return nil
-}
-
-func missingTopics(ctx context.Context, adm *kadm.Client, all []topic) ([]topic, error) {
-	have, err := adm.ListTopics(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var missing []topic
-	for _, m := range all {
-		if !have.Has(m.name) {
-			missing = append(missing, m)
-		}
-	}
-	return missing, nil
-}
-
-func createTopic(ctx context.Context, adm *kadm.Client, m topic, t config.Topics) error {
-	configs := map[string]*string{}
-	for k, v := range m.configs() {
-		configs[k] = kmsg.StringPtr(v)
-	}
-	replication := int16(t.Replication)
-	if replication == 0 {
-		replication = -1
-	}
-	got, err := adm.CreateTopic(ctx, int32(t.Partitions), replication, configs, m.name)
-	if err == nil {
-		err = got.Err
-	}
-	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("create topic %s: %w", m.name, err)
-	}
-	return nil
-}
-
-// awaitTopics returns when a broker shows new topics and their leaders: it learns of them after
-// the controller has answered, and who looked at once would find them missing.
-func awaitTopics(ctx context.Context, cl *kgo.Client, made []topic) error {
-	if len(made) == 0 {
-		return nil
-	}
-	req := kmsg.NewPtrMetadataRequest() // by hand: kadm may answer from what it asked before
-	for _, m := range made {
-		asked := kmsg.NewMetadataRequestTopic()
-		asked.Topic = kmsg.StringPtr(m.name)
-		req.Topics = append(req.Topics, asked)
-	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		resp, err := req.RequestWith(ctx, cl)
-		if err != nil {
-			return fmt.Errorf("ask for the new topics: %w", err)
-		}
-		hidden := slices.IndexFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool {
-			return t.ErrorCode != 0 || slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 })
-		})
-		if hidden < 0 {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("topic %s was created, but the brokers do not show it: %w", *resp.Topics[hidden].Topic, context.Cause(ctx))
-		}
-	}
 }
 
 func registerSchemas(ctx context.Context, cfg config.Config, all []topic) error {

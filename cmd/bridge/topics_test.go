@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"alipay-kafka-bridge/internal/app/apptest"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,7 +16,7 @@ import (
 // answered. A check right after `topics create` must not find topics missing.
 func TestTopicsCreateWaitsUntilTheyShow(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	mustDo(t, err)
+	apptest.NoError(t, err)
 	defer cluster.Close()
 	asked := 0
 	cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -36,7 +38,7 @@ func TestTopicsCreateWaitsUntilTheyShow(t *testing.T) {
 	c := rootCommand()
 	c.SetArgs([]string{"topics", "create", "--yes", "--brokers", cluster.ListenAddrs()[0], "--registry", ""})
 	c.SetErr(&said)
-	mustDo(t, c.ExecuteContext(t.Context()))
+	apptest.NoError(t, c.ExecuteContext(t.Context()))
 	if asked != 3 || !strings.HasSuffix(said.String(), "topics created, 0 were there\n") {
 		t.Errorf("asked %d times for new topics, want until they showed, the third time; said:\n%s", asked, said.String())
 	}

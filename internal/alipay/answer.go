@@ -1,7 +1,7 @@
 package alipay
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +9,12 @@ import (
 	"time"
 	"unicode/utf8"
 )
+
+// call is what an exchange needs to know of a request.
+type call interface {
+	Method() Method
+	Repeatable() bool
+}
 
 // sealed is a signed request. It is a credential: whoever holds it can send it.
 type sealed struct {
@@ -19,7 +25,7 @@ type sealed struct {
 	at     time.Time // when it was signed
 	signed []byte    // classic: the text that was signed, to compare with what the gateway computed
 	signer int       // classic: generation of the signer that signed
-	steps  *steps    // nil but where somebody asks why
+	steps  *steps    // nil except in Explain
 }
 
 // answer is what came back over HTTP, read to its end.
@@ -30,88 +36,9 @@ type answer struct {
 	retryAfter time.Duration
 }
 
-// envelope is an answer of the classic gateway cut into its parts, by the exact bytes.
-type envelope struct {
-	node    []byte  // the value of the node: what is signed
-	sign    string  // empty: the answer is not signed
-	certSN  string  // of the certificate whose key signed; not signed itself
-	charset Charset // in which the bytes are
-}
-
-// encrypted says whether the node is a ciphertext. What was asked does not tell: a gateway that
-// could not decrypt answers in plain.
-func (e envelope) encrypted() bool { return e.node[0] == '"' }
-
-var (
-	errNoNode   = errors.New("no node for this method")
-	errTwoNodes = errors.New("a node for this method and an error_response")
-	errSign     = errors.New("sign is not a text")
-)
-
-// cutEnvelope finds the node of an answer without parsing and writing it again: a signature
-// covers the bytes as sent. The members of the answer come in any order. It returns an error
-// wrapping errSyntax when the bytes are no JSON object (a page of a proxy, a body cut short),
-// and another one when they are an answer that must not be believed.
-func cutEnvelope(body []byte, m Method, c Charset) (envelope, error) {
-	err := fmt.Errorf("bytes of no charset: %w", errSyntax)
-	for _, c := range c.candidates(body) {
-		var list []member
-		s := scanner{b: body, wide: c.wide()}
-		if list, err = s.document(); err == nil {
-			return pickEnvelope(list, m, c)
-		}
-		if !errors.Is(err, errSyntax) {
-			break
-		}
-	}
-	return envelope{}, err
-}
-
-func pickEnvelope(list []member, m Method, c Charset) (envelope, error) {
-	var (
-		env   = envelope{charset: c}
-		node  = strings.ReplaceAll(string(m), ".", "_") + "_response"
-		nodes int
-		err   error
-	)
-	for _, e := range list {
-		switch e.name {
-		case node, "error_response":
-			env.node = e.raw
-			nodes++
-		case "sign":
-			env.sign, err = signText(e.raw)
-		case "alipay_cert_sn":
-			env.certSN, err = signText(e.raw)
-		}
-		if err != nil {
-			return envelope{}, err
-		}
-	}
-	switch nodes {
-	case 0:
-		return envelope{}, errNoNode
-	case 1:
-		return env, nil
-	}
-	return envelope{}, errTwoNodes
-}
-
-// signText reads the members sign and alipay_cert_sn. Gateways leave them out, empty or null
-// where they do not sign.
-func signText(raw []byte) (string, error) {
-	if string(raw) == "null" {
-		return "", nil
-	}
-	if raw[0] != '"' || !ascii(raw) {
-		return "", errSign
-	}
-	return unquote(raw), nil
-}
-
 // httpError classifies an answer whose HTTP status is not 200. Business errors come with 200,
 // so whatever else it holds is not Alipay's word on the call.
-func httpError(r Request, a *answer) *Error {
+func httpError(r call, a *answer) *Error {
 	e := &Error{Method: r.Method(), HTTPStatus: a.status, RetryAfter: a.retryAfter}
 	e.Message = fmt.Sprintf("HTTP status %d", a.status)
 	switch {
@@ -129,7 +56,7 @@ func httpError(r Request, a *answer) *Error {
 
 // lost is the class of a call that may have arrived but whose answer is not known: to be
 // repeated if that is harmless, else to be asked for.
-func lost(r Request) Class {
+func lost(r call) Class {
 	if r.Repeatable() {
 		return Transient
 	}
@@ -172,4 +99,48 @@ func unsafeRune(c rune) bool {
 		return true
 	}
 	return false
+}
+
+// Bounds of untrusted texts in a reply, in characters.
+const (
+	maxMessage = 256
+	maxCode    = 128
+	maxTraceID = 128
+)
+
+// subMessage keeps what Alipay says about a refusal, but for the gateway's own checks (codes
+// 40001 to 40003): about a bad signature it echoes the whole text that was signed, with
+// app_auth_token in it, and about a bad parameter its value.
+func (s *sealed) subMessage(code, text string) string {
+	switch code {
+	case "40001", "40002", "40003":
+		if text != "" {
+			return withheld
+		}
+	}
+	return s.foreign(text, maxMessage)
+}
+
+// withheld stands in place of a text that may hold a secret.
+const withheld = "withheld"
+
+// echoes says whether an answer holds the token of its request.
+func (s *sealed) echoes(body []byte) bool {
+	return s.secret != "" && bytes.Contains(body, []byte(s.secret))
+}
+
+// foreign is the function of that name for texts that could echo the token of the request.
+func (s *sealed) foreign(text string, limit int) string {
+	if s.echoes([]byte(text)) {
+		return withheld
+	}
+	return foreign(text, limit)
+}
+
+func untrusted(r call, why string) *Error {
+	return &Error{Method: r.Method(), Class: Untrusted, Message: why}
+}
+
+func unusable(r call, a *answer, err error) *Error {
+	return &Error{Method: r.Method(), Class: Ambiguous, HTTPStatus: a.status, Message: "no usable answer", Err: err}
 }

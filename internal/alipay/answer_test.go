@@ -2,7 +2,6 @@ package alipay_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // responses is testdata/openapi/responses.json.
@@ -70,16 +70,16 @@ func (c responseCase) request(t *testing.T) (r alipay.Request, bound bool) {
 	}
 	switch c.Method {
 	case alipay.MethodTradeCreate:
-		r := aCreate()
+		r := alipaytest.Create()
 		r.OutTradeNo = node.Out
 		if r.Validate() != nil {
-			return aCreate(), false
+			return alipaytest.Create(), false
 		}
 		return r, true
 	case alipay.MethodTradeQuery:
 		return &alipay.TradeQuery{OutTradeNo: node.Out}, true
 	case alipay.MethodOrderInfoSync:
-		r := aSync()
+		r := alipaytest.OrderInfoSync()
 		r.TradeNo = node.Trade
 		return r, true
 	}
@@ -88,8 +88,8 @@ func (c responseCase) request(t *testing.T) (r alipay.Request, bound bool) {
 
 // TestResponseVectors: each answer is cut, verified and classed as its row says.
 func TestResponseVectors(t *testing.T) {
-	v := load[responses](t, "openapi/responses.json")
-	keys := load[openapiKeys](t, "openapi/keys.json")
+	v := alipaytest.Load[responses](t, "openapi/responses.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	modes := map[string]int{}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) { c.run(t, keys, v.AESKey) })
@@ -99,15 +99,15 @@ func TestResponseVectors(t *testing.T) {
 }
 
 // options are those of the client that asked.
-func (c responseCase) options(t testing.TB, keys openapiKeys, aesKey string) alipay.OpenAPIOptions {
+func (c responseCase) options(t testing.TB, keys alipaytest.OpenAPIKeys, aesKey string) alipay.OpenAPIOptions {
 	o := alipay.OpenAPIOptions{
-		AppID: "2021000000000001", Signer: vectorSigner(t, keys, "app"),
+		AppID: "2021000000000001", Signer: alipaytest.Signer(t, keys, "app"),
 		Charset: c.Request.Charset, SignType: c.Request.SignType, AllowWeak: c.Request.SignType == alipay.SignRSA,
 	}
 	if c.Request.Mode == "cert" {
-		o.Certificates = vectorCertificates(t)
+		o.Certificates = alipaytest.Certificates(t)
 	} else {
-		o.AlipayKey = vectorKey(t, keys, c.VerifyWith)
+		o.AlipayKey = alipaytest.PublicKey(t, keys, c.VerifyWith)
 	}
 	if c.Request.EncryptType != nil {
 		var err error
@@ -118,7 +118,7 @@ func (c responseCase) options(t testing.TB, keys openapiKeys, aesKey string) ali
 	return o
 }
 
-func (c responseCase) run(t *testing.T, keys openapiKeys, aesKey string) {
+func (c responseCase) run(t *testing.T, keys alipaytest.OpenAPIKeys, aesKey string) {
 	if node, _, err := alipay.CutAnswer(c.HTTP.Body, c.Method, c.Request.Charset); c.Expect.SignContent != nil && c.ID != "duplicate_key_in_node" {
 		if err != nil || !bytes.Equal(node, c.Expect.SignContent) {
 			t.Errorf("cut %q (%v), want %q", node, err, c.Expect.SignText)
@@ -176,7 +176,7 @@ func (c responseCase) checkVerified(t *testing.T, rep alipay.Reply, class alipay
 		if rep.Body != nil || rep.SubMessage != "withheld" {
 			t.Errorf("body %s, sub_msg %q", rep.Body, rep.SubMessage)
 		}
-	case !sameJSON(t, rep.Body, c.Expect.Node):
+	case !alipaytest.SameJSON(t, rep.Body, c.Expect.Node):
 		t.Errorf("body = %s, want %s", rep.Body, c.Expect.Node)
 	}
 	if rep.Code == "10000" && bound && class != alipay.Done {
@@ -220,7 +220,7 @@ func checkAmounts(t *testing.T, rep alipay.Reply, want map[string]string) {
 
 // TestOnlySignedAnswersCount: an answer without signature is never final, for all methods.
 func TestOnlySignedAnswersCount(t *testing.T) {
-	for _, r := range classic() {
+	for _, r := range alipaytest.Classic() {
 		for _, tt := range []struct {
 			node string
 			want alipay.Class
@@ -253,7 +253,7 @@ func TestOnlySignedAnswersCount(t *testing.T) {
 
 // TestAnswerOfAnotherRequest: a genuine answer to another order counts for nothing.
 func TestAnswerOfAnotherRequest(t *testing.T) {
-	for _, r := range classic() {
+	for _, r := range alipaytest.Classic() {
 		for name, node := range map[string]string{
 			"another order": `{"code":"10000","out_trade_no":"ORD_2","trade_no":"2","order_no":"3"}`,
 			"no number":     `{"code":"10000","msg":"Success"}`,
@@ -271,7 +271,7 @@ func TestAnswerOfAnotherRequest(t *testing.T) {
 		}
 	}
 	// Both numbers asked for, one of them another's.
-	q := aQuery()
+	q := alipaytest.Query()
 	q.TradeNo = "2"
 	node := `{"code":"10000","out_trade_no":"ORD_1","trade_no":"3"}`
 	if _, err := call(t, answering(200, signedAnswer(t, q.Method(), node)), q); alipay.ClassOf(err) != alipay.Untrusted {
@@ -283,7 +283,7 @@ func TestAnswerOfAnotherRequest(t *testing.T) {
 		`{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST","out_trade_no":"ORD_1","total_amount":"0.00"}`,
 		`{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST","out_trade_no":null,"trade_no":""}`,
 	} {
-		rep, err := call(t, answering(200, signedAnswer(t, aQuery().Method(), node)), aQuery())
+		rep, err := call(t, answering(200, signedAnswer(t, alipaytest.Query().Method(), node)), alipaytest.Query())
 		if alipay.ClassOf(err) != alipay.Rejected || !rep.Verified || rep.OutTradeNo != "" {
 			t.Errorf("%s: %v, %+v", node, err, rep)
 		}
@@ -292,7 +292,7 @@ func TestAnswerOfAnotherRequest(t *testing.T) {
 
 // TestReplyIsFilled: what a success says of the numbers and the buyer.
 func TestReplyIsFilled(t *testing.T) {
-	for _, r := range classic() {
+	for _, r := range alipaytest.Classic() {
 		h := func(w http.ResponseWriter, req *http.Request) {
 			w.Header().Set("trace_id", "0a1b\u202e")
 			answering(200, signedAnswer(t, r.Method(), `{"code":10000,"msg":"Success",`+numbers(r.Method())+`}`))(w, req)
@@ -309,8 +309,8 @@ func TestReplyIsFilled(t *testing.T) {
 
 // FuzzAnswer: whatever is done to a genuine answer, nothing verifies but the signed bytes.
 func FuzzAnswer(f *testing.F) {
-	v := load[responses](f, "openapi/responses.json")
-	keys := load[openapiKeys](f, "openapi/keys.json")
+	v := alipaytest.Load[responses](f, "openapi/responses.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](f, "openapi/keys.json")
 	key, err := alipay.ParsePublicKey([]byte(keys.Keys["alipay"].SPKIBase64))
 	if err != nil {
 		f.Fatal(err)
@@ -322,30 +322,12 @@ func FuzzAnswer(f *testing.F) {
 	}
 	o := alipay.OpenAPIOptions{AppID: "1", Signer: alipay.NewRSASigner(ourKey()), AlipayKey: key}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		rep, err := alipay.OpenAnswer(o, aCreate(), body)
+		rep, err := alipay.OpenAnswer(o, alipaytest.Create(), body)
 		if rep.Verified && rep.Body != nil && !genuine[strings.ReplaceAll(string(rep.Body), `\/`, "/")] {
 			t.Errorf("verified: %q", body)
 		}
 		if err == nil {
 			t.Errorf("a success for an order that no vector names: %q", body)
-		}
-	})
-}
-
-// FuzzScanner holds the scanner against encoding/json.
-func FuzzScanner(f *testing.F) {
-	for _, s := range []string{`{"a":[1,-2.5e+3,true,null,"x\u0041\/"],"b":{}}`, `{}`, `[1]`, `{"a":1,"a":2}`, ` {"a" : "b" } `, `{"a":1,}`, base64.StdEncoding.EncodeToString([]byte("x"))} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		err := alipay.ScanObject(b)
-		valid := json.Valid(b)
-		if err == nil && !valid {
-			t.Errorf("the scanner takes %q", b)
-		}
-		object := bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{"))
-		if errors.Is(err, alipay.ErrSyntax) && valid && object && bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) < 60 {
-			t.Errorf("the scanner refuses %q: %v", b, err)
 		}
 	})
 }

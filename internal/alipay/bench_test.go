@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // compare runs two ways in turn and reports the least time of each: what a busy machine does
@@ -35,7 +36,7 @@ func speed(ours, theirs float64) float64 { return theirs / ours }
 // BenchmarkScanner compares the scanner with encoding/json.Valid on the same answer: at least
 // twice its speed.
 func BenchmarkScanner(b *testing.B) {
-	v := load[responses](b, "openapi/responses.json")
+	v := alipaytest.Load[responses](b, "openapi/responses.json")
 	bodies := map[string][]byte{}
 	for _, c := range v.Cases {
 		bodies[c.ID] = c.HTTP.Body
@@ -47,7 +48,7 @@ func BenchmarkScanner(b *testing.B) {
 			compare(b, "times-json.Valid", speed,
 				func() {
 					for range 100 {
-						if alipay.ScanObject(body) != nil {
+						if _, err := alipay.ParseObject(body); err != nil {
 							b.Fatal("refused")
 						}
 					}
@@ -65,7 +66,7 @@ func BenchmarkScanner(b *testing.B) {
 
 // benchCall is all of a create but the network.
 func benchCall(b *testing.B, change func(*alipay.OpenAPIOptions)) func() {
-	r := aCreate()
+	r := alipaytest.Create()
 	body := []byte(signedAnswer(b, r.Method(), `{"code":"10000","msg":"Success",`+numbers(r.Method())+`}`))
 	o := alipay.OpenAPIOptions{AppID: "1", Signer: alipay.NewRSASigner(ourKey()), AlipayKey: &theirKey().PublicKey}
 	if change != nil {
@@ -121,8 +122,8 @@ func BenchmarkSealOpen(b *testing.B) {
 
 // BenchmarkNotification is what the receiver pays for a genuine notification and for a forged one.
 func BenchmarkNotification(b *testing.B) {
-	v := load[notificationVectors](b, "openapi/notifications.json")
-	ver := v.verifier(b, load[openapiKeys](b, "openapi/keys.json"), "alipay")
+	v := alipaytest.Load[notificationVectors](b, "openapi/notifications.json")
+	ver := v.verifier(b, alipaytest.Load[alipaytest.OpenAPIKeys](b, "openapi/keys.json"), "alipay")
 	for _, c := range v.Cases {
 		if c.ID != "success_utf8" && c.ID != "tampered_amount" && c.ID != "success_gbk" {
 			continue

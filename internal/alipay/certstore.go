@@ -1,6 +1,7 @@
 package alipay
 
 import (
+	"context"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -14,16 +15,16 @@ type CertificateOptions struct {
 	Alipay []byte // the Alipay certificate, perhaps with its intermediate
 	Root   []byte // Alipay's root bundle
 
-	// Accepted hears of each chain that was downloaded and is trusted, so that it can be given
-	// to the receivers of notifications, which never download. nil: nobody wants to know. It is
+	// Accepted is called with each chain that was downloaded and is trusted, so that it can be given
+	// to the receivers of notifications, which never download. nil: not called. It is
 	// called without a lock held.
 	Accepted func(chain []byte)
 	Now      func() time.Time // nil is time.Now
 }
 
-// Certificates are the certificates of one app: its own, whose SN stands in every request, and
+// Certificates holds the certificates of one app: its own, whose SN stands in every request, and
 // those of Alipay that are trusted to sign answers and notifications. An app and the verifier
-// of its notifications may share them. They are safe for concurrent use.
+// of its notifications may share them. It is safe for concurrent use.
 type Certificates struct {
 	appSN, rootSN string
 	appKey        *rsa.PublicKey
@@ -55,7 +56,10 @@ var errTooMany = certError("more than %d certificates of Alipay", maxCertificate
 // taken on the operator's word, since its file may lack the intermediate; when its time is
 // over it signs nothing any more, but its successor can still be downloaded.
 func NewCertificates(o CertificateOptions) (*Certificates, error) {
-	c := &Certificates{accepted: o.Accepted, now: orNow(o.Now), byID: map[string]trusted{}}
+	c := &Certificates{accepted: o.Accepted, now: o.Now, byID: map[string]trusted{}}
+	if c.now == nil {
+		c.now = time.Now
+	}
 	var err error
 	if c.roots, err = parseRoots(o.Root); err != nil {
 		return nil, fmt.Errorf("alipay: the root bundle: %w", err)
@@ -101,6 +105,9 @@ func (c *Certificates) readApp(text []byte) error {
 // AppSN returns app_cert_sn, the SN of the application certificate.
 func (c *Certificates) AppSN() string { return c.appSN }
 
+// AppKey returns the key of the application certificate, which is the signer's.
+func (c *Certificates) AppKey() *rsa.PublicKey { return c.appKey }
+
 // RootSN returns alipay_root_cert_sn, the SNs of the RSA roots joined by _.
 func (c *Certificates) RootSN() string { return c.rootSN }
 
@@ -132,7 +139,7 @@ func (c *Certificates) Add(chain []byte) error {
 // certificate that was asked for, it has the issuer of the installed Alipay certificate, it is
 // valid now, and it leads to an RSA root of the bundle. The chain alone is not enough:
 // certificates of merchants lead to the same root, and the signature of a download is not
-// checked by anybody.
+// checked.
 func (c *Certificates) trustChain(sn string, chain []byte) error {
 	list, err := parseBundle(chain)
 	if err != nil {
@@ -187,8 +194,8 @@ func (c *Certificates) dropEnded() bool {
 	return dropped
 }
 
-// keys returns the key of a certificate; of the installed one where none is named.
-func (c *Certificates) keys(sn string) ([]*rsa.PublicKey, error) {
+// Keys returns the key of a certificate; of the installed one where none is named.
+func (c *Certificates) Keys(sn string) ([]*rsa.PublicKey, error) {
 	if sn == "" {
 		sn = c.installed
 	}
@@ -204,5 +211,135 @@ func (c *Certificates) keys(sn string) ([]*rsa.PublicKey, error) {
 	return []*rsa.PublicKey{t.key}, nil
 }
 
-// errUntrustedCert says that an answer is signed by a certificate that nobody vouches for.
+// errUnknownCert says that no certificate with the SN is here; it may be asked for.
+var errUnknownCert = errors.New("the certificate that signed is not known")
+
+// errUntrustedCert says that an answer is signed by a certificate that is not trusted.
 var errUntrustedCert = errors.New("the certificate is not trusted")
+
+// Inherit trusts what was downloaded before, after the same checks. What they refuse is asked for
+// again when an answer names it.
+func (c *Certificates) Inherit(old *Certificates) {
+	old.mu.RLock()
+	defer old.mu.RUnlock()
+	for _, t := range old.byID {
+		if t.chain != nil {
+			_ = c.Add(t.chain)
+		}
+	}
+}
+
+// Bounds of certificate downloads: the SN of an answer is not signed, so anyone on the way
+// could make us ask, and every question costs a signature and a piece of the app's rate.
+const (
+	maxDownloads    = 6 // an hour
+	downloadsWindow = time.Hour
+	refusalLife     = 10 * time.Minute // how long a certificate that is not trusted is not asked for again
+	failureLife     = time.Minute      // the same after a download that brought no answer
+)
+
+// methodCertDownload fetches the certificate that signed an answer (Alipay open platform,
+// certificate mode, "alipay.open.app.alipaycert.download").
+const methodCertDownload Method = "alipay.open.app.alipaycert.download"
+
+// downloads lets one caller at a time fetch a certificate and remembers what is not to be
+// asked for again.
+type downloads struct {
+	mu      sync.Mutex
+	flights map[string]*flight // by SN
+	refused map[string]refusal // by SN
+	recent  []time.Time        // of the last hour
+}
+
+// flight is a download that runs; done is closed by the caller that runs it.
+type flight struct {
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// refusal is why a certificate is not asked for until a time.
+type refusal struct {
+	until time.Time
+	err   error
+}
+
+var errManyDownloads = errors.New("more than 6 certificates in an hour were asked for")
+
+// Fetch makes a certificate of Alipay's known, or says why not. Of several callers one asks,
+// the others wait for it.
+func (c *Certificates) Fetch(ctx context.Context, sn string, load func(context.Context, string) ([]byte, error)) error {
+	if !validSN(sn) {
+		return errors.Join(errUntrustedCert, certError("alipay_cert_sn is no SN"))
+	}
+	f, ours, err := c.loading.begin(sn, c.now())
+	if err != nil {
+		return err
+	}
+	if !ours {
+		select {
+		case <-f.done:
+			return f.err
+		case <-ctx.Done():
+			return &Error{Method: methodCertDownload, Class: Transient, Message: "not awaited", Err: context.Cause(ctx)}
+		}
+	}
+	chain, err := load(ctx, sn)
+	if err == nil {
+		if err = c.trustChain(sn, chain); err != nil {
+			err = errors.Join(errUntrustedCert, err)
+		}
+	}
+	c.loading.end(sn, f, err, c.now())
+	if err == nil && c.accepted != nil {
+		c.accepted(chain)
+	}
+	return err
+}
+
+// begin joins the download of a certificate or starts it; ours says which.
+func (d *downloads) begin(sn string, now time.Time) (f *flight, ours bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.refused[sn]; ok && now.Before(r.until) {
+		return nil, false, r.err
+	}
+	if f, ok := d.flights[sn]; ok {
+		return f, false, nil
+	}
+	kept := d.recent[:0]
+	for _, t := range d.recent {
+		if now.Sub(t) < downloadsWindow {
+			kept = append(kept, t)
+		}
+	}
+	if d.recent = kept; len(kept) >= maxDownloads {
+		return nil, false, errors.Join(errUntrustedCert, errManyDownloads)
+	}
+	d.recent = append(d.recent, now)
+	if d.flights == nil {
+		d.flights, d.refused = map[string]*flight{}, map[string]refusal{}
+	}
+	f = &flight{done: make(chan struct{})}
+	d.flights[sn] = f
+	return f, true, nil
+}
+
+func (d *downloads) end(sn string, f *flight, err error, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.flights, sn)
+	for old, r := range d.refused {
+		if !now.Before(r.until) {
+			delete(d.refused, old)
+		}
+	}
+	if err != nil {
+		life := refusalLife
+		if !errors.Is(err, errUntrustedCert) {
+			life = failureLife
+		}
+		d.refused[sn] = refusal{until: now.Add(life), err: err}
+	}
+	f.err = err
+	close(f.done)
+}

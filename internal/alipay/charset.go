@@ -21,16 +21,16 @@ const (
 	CharsetGB2312 Charset = "gb2312" // EUC-CN, a part of GBK
 )
 
-// known says whether the charset is one of the three.
-func (c Charset) known() bool { return c == CharsetUTF8 || c.wide() }
+// Known reports whether the charset is one of the three.
+func (c Charset) Known() bool { return c == CharsetUTF8 || c.Wide() }
 
-// wide says whether the charset has two-byte characters whose second byte may look like ASCII.
-func (c Charset) wide() bool { return c == CharsetGBK || c == CharsetGB2312 }
+// Wide reports whether the charset has two-byte characters whose second byte may look like ASCII.
+func (c Charset) Wide() bool { return c == CharsetGBK || c == CharsetGB2312 }
 
-// encode writes a UTF-8 text in the charset. It refuses what the charset lacks, where the
+// Encode writes a UTF-8 text in the charset. It refuses what the charset lacks, where the
 // official Java SDK silently sends a question mark.
-func (c Charset) encode(text []byte) ([]byte, error) {
-	if !c.wide() || ascii(text) {
+func (c Charset) Encode(text []byte) ([]byte, error) {
+	if !c.Wide() || isASCII(text) {
 		return text, nil
 	}
 	if !utf8.Valid(text) {
@@ -54,9 +54,9 @@ func (c Charset) encode(text []byte) ([]byte, error) {
 	return coded, nil
 }
 
-// decode returns a text of the charset in UTF-8. Bytes that are no character become U+FFFD.
-func (c Charset) decode(text []byte) []byte {
-	if !c.wide() || ascii(text) {
+// Decode returns a text of the charset in UTF-8. Bytes that are no character become U+FFFD.
+func (c Charset) Decode(text []byte) []byte {
+	if !c.Wide() || isASCII(text) {
 		return text
 	}
 	out, err := simplifiedchinese.GBK.NewDecoder().Bytes(text)
@@ -66,28 +66,28 @@ func (c Charset) decode(text []byte) []byte {
 	return out
 }
 
-// holds says whether the bytes are a text of the charset.
-func (c Charset) holds(text []byte) bool {
-	if !c.wide() {
+// Holds reports whether the bytes are a text of the charset.
+func (c Charset) Holds(text []byte) bool {
+	if !c.Wide() {
 		return utf8.Valid(text)
 	}
-	return !bytes.ContainsRune(c.decode(text), utf8.RuneError)
+	return !bytes.ContainsRune(c.Decode(text), utf8.RuneError)
 }
 
-// candidates are the charsets in which an answer to a request in c may have come, the likelier
+// Candidates are the charsets in which an answer to a request in c may have come, the likelier
 // first. An error text may come in GBK whatever was asked (seen with 20000 aop.unknow-error).
-func (c Charset) candidates(body []byte) []Charset {
-	if ascii(body) {
+func (c Charset) Candidates(body []byte) []Charset {
+	if isASCII(body) {
 		return []Charset{CharsetUTF8}
 	}
 	order := []Charset{CharsetUTF8, CharsetGBK}
-	if c.wide() {
+	if c.Wide() {
 		order = []Charset{CharsetGBK, CharsetUTF8}
 	}
-	return slices.DeleteFunc(order, func(c Charset) bool { return !c.holds(body) })
+	return slices.DeleteFunc(order, func(c Charset) bool { return !c.Holds(body) })
 }
 
-func ascii(b []byte) bool {
+func isASCII(b []byte) bool {
 	for _, c := range b {
 		if c >= utf8.RuneSelf {
 			return false

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,12 +14,12 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// wire is the language of one gateway.
+// wire is what one gateway demands: how requests are sealed and answers opened.
 type wire interface {
 	speaks(Method) bool
 	write(Request) ([]byte, error) // the content, in plain
-	seal(ctx context.Context, m Merchant, r Request, content []byte) (*sealed, error)
-	open(ctx context.Context, r Request, s *sealed, a *answer) (Reply, error)
+	seal(ctx context.Context, m Merchant, r call, content []byte) (*sealed, error)
+	open(ctx context.Context, r call, s *sealed, a *answer) (Reply, error)
 	checkSigner(ctx context.Context) error
 	follow(old wire) error // takes over what the old one has learned, or says why it cannot
 }
@@ -49,7 +48,7 @@ func newApp(w wire, u *url.URL, t transport) *App {
 	return a
 }
 
-// wire is the language with the keys that are in use. A call keeps to one from its first byte
+// wire is the protocol with the keys that are in use. A call keeps to one from its first byte
 // to the last.
 func (a *App) wire() wire { return *a.spoken.Load() }
 
@@ -60,40 +59,6 @@ func (a *App) Close() { a.http.CloseIdleConnections() }
 func (a *App) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
 func (a *App) LogValue() slog.Value         { return slog.StringValue(hidden) }
 func (a *App) MarshalText() ([]byte, error) { return []byte(hidden), nil }
-
-// Merchant is the account on whose behalf calls are made. It prints without its tokens.
-type Merchant struct {
-	AppAuthToken string // classic: up to 40, when the app acts for another merchant
-	NotifyURL    string // classic create: up to 256, absolute http or https
-	AgentToken   string // HK: when an agent acts for a merchant
-}
-
-// Validate checks what the common parameters say of the token and the address.
-func (m Merchant) Validate() error {
-	var c checks
-	c.text("app_auth_token", m.AppAuthToken, 40)
-	c.httpURL("notify_url", m.NotifyURL, 256)
-	if strings.ContainsAny(m.AgentToken, "\r\n") {
-		c.fail("Agent-Token", "form", "has a line end")
-	}
-	return c.err
-}
-
-// String says which tokens are set and hides them.
-func (m Merchant) String() string {
-	show := func(s string) string {
-		if s == "" {
-			return "none"
-		}
-		return hidden
-	}
-	return "app_auth_token " + show(m.AppAuthToken) + ", notify_url " + m.NotifyURL + ", agent token " + show(m.AgentToken)
-}
-
-// Format, LogValue and MarshalText print as String does.
-func (m Merchant) Format(f fmt.State, _ rune)   { fmt.Fprint(f, m.String()) }
-func (m Merchant) LogValue() slog.Value         { return slog.StringValue(m.String()) }
-func (m Merchant) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // Client makes calls for one merchant of an app. It is safe for concurrent use.
 type Client struct {
@@ -118,16 +83,12 @@ func (c *Client) LogValue() slog.Value         { return c.merchant.Load().LogVal
 func (c *Client) MarshalText() ([]byte, error) { return c.merchant.Load().MarshalText() }
 
 // Do makes one attempt of one call: validate, seal, send, open. It returns nil only when
-// Alipay provably did or answered it; any other outcome is an [*Error], whose class says what
-// to do. The reply is filled as far as the answer could be read, also beside an error.
+// Alipay provably did or answered it; any other outcome is an [*alipay.Error], whose class says what
+// to do. The reply is filled as far as the answer could be read, even with an error.
 func (c *Client) Do(ctx context.Context, r Request) (Reply, error) { return c.Seal(ctx, r)(ctx)() }
 
-// Send makes the exchange of a sealed request, once. It returns what opens the answer; that
-// must be called, once.
-type Send func(ctx context.Context) (open func() (Reply, error))
-
 // Seal is [Client.Do] in three steps, of which only the second one is Alipay's time. Seal
-// validates and signs; what is wrong with the request is told at the end, and nothing is sent.
+// validates and signs; what is wrong with the request is returned at the end, and nothing is sent.
 // A sealed request is to be sent soon: its timestamp is signed.
 func (c *Client) Seal(ctx context.Context, r Request) Send {
 	by := speaker{c.app.wire(), *c.merchant.Load()}
@@ -152,7 +113,7 @@ func (c *Client) Seal(ctx context.Context, r Request) Send {
 	}
 }
 
-// speaker is who speaks in one attempt, and in which language.
+// speaker is the merchant and the protocol of one attempt.
 type speaker struct {
 	wire
 	merchant Merchant
@@ -166,7 +127,7 @@ func prepare(w wire, m Merchant, r Request) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, &Error{Method: r.Method(), Class: Misconfigured, Scope: ScopeAccount, Message: "the account's settings", Err: err}
 	}
-	err := r.check()
+	err := Check(r)
 	if err == nil {
 		var content []byte
 		if content, err = w.write(r); err == nil {
@@ -193,3 +154,42 @@ func (a *App) seal(ctx context.Context, by speaker, r Request) (*sealed, error) 
 	}
 	return s, err
 }
+
+// CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
+// signer that is elsewhere shows its faults at start. The error wraps [keys.ErrSigner].
+func (a *App) CheckSigner(ctx context.Context) error { return a.wire().checkSigner(ctx) }
+
+// UseKeys puts the keys of another app in use, one that was built of the same settings after
+// their files changed: our own keys, Alipay's, certificates and the key of encryption. Calls
+// that run keep the old ones to their end. What the app has learned stays: which of two own keys
+// Alipay accepts, and the certificates that were downloaded, if the new root bundle vouches for
+// them. The other app must not be used after that. After an error nothing has changed. (security, Y3)
+func (a *App) UseKeys(from *App) error {
+	next := from.wire()
+	if err := next.follow(a.wire()); err != nil {
+		return err
+	}
+	a.spoken.Store(&next)
+	return nil
+}
+
+// Ends returns the time at which each certificate, or each key of Alipay's with an end, stops
+// counting, by the name that an operator knows it by.
+func (a *App) Ends() map[string]time.Time {
+	g, ok := a.wire().(*gateway)
+	switch {
+	case !ok:
+		return nil
+	case g.trust.certs != nil:
+		return g.trust.certs.Ends()
+	}
+	ends := map[string]time.Time{}
+	for i, k := range g.trust.keys {
+		if !k.Until.IsZero() {
+			ends[fmt.Sprintf("more_alipay_keys[%d]", i-1)] = k.Until
+		}
+	}
+	return ends
+}
+
+var errOtherApp = errors.New("alipay: another app, gateway or mode; keys alone are replaced")

@@ -2,45 +2,45 @@ package alipay
 
 import "strings"
 
-// verdict is what one code means for the bridge.
-type verdict struct {
-	class Class
-	scope Scope
-	proof Proof
-	alert bool
+// Classification is what one code means for the bridge.
+type Classification struct {
+	Class Class
+	Scope Scope
+	Proof Proof
+	Alert bool
 }
 
-// The verdicts of the tables below. The words after each are the reactions of Alipay's own
-// advice ("solution" beside each error code).
+// The classifications of the tables below. The words after each are the reactions of Alipay's own
+// advice ("solution" of each error code).
 var (
-	done       = verdict{class: Done}
-	accepted   = verdict{class: Accepted}
-	rejected   = verdict{class: Rejected}  // change the order, or: the buyer's matter
-	transient  = verdict{class: Transient} // try again later
-	throttled  = verdict{class: Throttled} // slow down
-	askFirst   = verdict{class: Ambiguous} // query at once, then decide
-	fixApp     = verdict{class: Misconfigured, scope: ScopeApp}
-	fixAccount = verdict{class: Misconfigured, scope: ScopeAccount}
-	fixMethod  = verdict{class: Misconfigured, scope: ScopeMethod}
+	done       = Classification{Class: Done}
+	accepted   = Classification{Class: Accepted}
+	rejected   = Classification{Class: Rejected}  // change the order, or: the buyer's matter
+	transient  = Classification{Class: Transient} // try again later
+	throttled  = Classification{Class: Throttled} // slow down
+	askFirst   = Classification{Class: Ambiguous} // query at once, then decide
+	fixApp     = Classification{Class: Misconfigured, Scope: ScopeApp}
+	fixAccount = Classification{Class: Misconfigured, Scope: ScopeAccount}
+	fixMethod  = Classification{Class: Misconfigured, Scope: ScopeMethod}
 
 	// Refusals of the contract that a field of an event can provoke too: seller, second
 	// merchant, product.
-	maybeAccount = verdict{class: Misconfigured, scope: ScopeAccount, proof: ProofOrders}
-	maybeMethod  = verdict{class: Misconfigured, scope: ScopeMethod, proof: ProofOrders}
+	maybeAccount = Classification{Class: Misconfigured, Scope: ScopeAccount, Proof: ProofOrders}
+	maybeMethod  = Classification{Class: Misconfigured, Scope: ScopeMethod, Proof: ProofOrders}
 	// Refusals of the gateway that an odd character in a field can provoke too.
-	maybeApp = verdict{class: Misconfigured, scope: ScopeApp, proof: ProofCanary}
+	maybeApp = Classification{Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary}
 	// An attack is suspected where a value holds Alipay's key names: this event, never the
 	// app, unless orders of every content get it.
-	suspected = verdict{class: Rejected, scope: ScopeApp, proof: ProofCanary}
-	// A business refusal that no table knows is final for this order, but somebody should look.
-	unknownRefusal = verdict{class: Rejected, alert: true}
-	unknownGateway = verdict{class: Misconfigured, scope: ScopeApp, proof: ProofCanary, alert: true}
-	unknownCreate  = verdict{class: Ambiguous, alert: true}
+	suspected = Classification{Class: Rejected, Scope: ScopeApp, Proof: ProofCanary}
+	// A business refusal that no table knows is final for this order, but a person should look.
+	unknownRefusal = Classification{Class: Rejected, Alert: true}
+	unknownGateway = Classification{Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary, Alert: true}
+	unknownCreate  = Classification{Class: Ambiguous, Alert: true}
 )
 
 // codeTable classifies by sub_code. Each block names its source: "page" is the API page's table
 // of error codes, "2026" the official models and v3 schemas of May 2026.
-type codeTable map[string]verdict
+type codeTable map[string]Classification
 
 // methodCodes are the business refusals (code 40004) of each method.
 var methodCodes = map[Method]codeTable{
@@ -207,9 +207,9 @@ var gatewayCodes = codeTable{
 	"openid-error":                     rejected,
 }
 
-// judge classifies a gateway answer by its sub_code, and by its code where the sub_code is
+// Classify returns what a signed gateway answer means: by its sub_code, and by its code where the sub_code is
 // not known; never by its texts (public error codes). The spelling "unknow" is genuine.
-func judge(m Method, code, subCode string) verdict {
+func Classify(m Method, code, subCode string) Classification {
 	switch code {
 	case "10000":
 		return done
@@ -235,7 +235,7 @@ func judge(m Method, code, subCode string) verdict {
 		return throttled
 	case "20001":
 		v := unknownGateway
-		v.scope = ScopeAccount
+		v.Scope = ScopeAccount
 		return v
 	case "40001", "40002", "40003", "40006":
 		return unknownGateway
@@ -246,18 +246,67 @@ func judge(m Method, code, subCode string) verdict {
 	return unknownGateway
 }
 
-// judgeUnsigned classifies an answer that carries no signature, as some errors genuinely do.
+// ClassifyUnsigned is [Classify] for an answer that carries no signature, as some errors genuinely do.
 // Nothing in it is final: a refusal is Ambiguous, a success is not believed, and what would
 // stop an app needs the canary first.
-func judgeUnsigned(m Method, code, subCode string) verdict {
-	v := judge(m, code, subCode)
+func ClassifyUnsigned(m Method, code, subCode string) Classification {
+	v := Classify(m, code, subCode)
 	switch {
-	case v.class == Done || v.class == Accepted:
-		return verdict{class: Untrusted}
-	case v.class == Rejected || code == "40004":
-		return verdict{class: Ambiguous, alert: v.alert}
-	case v.class == Misconfigured:
-		v.proof = ProofCanary
+	case v.Class == Done || v.Class == Accepted:
+		return Classification{Class: Untrusted}
+	case v.Class == Rejected || code == "40004":
+		return Classification{Class: Ambiguous, Alert: v.Alert}
+	case v.Class == Misconfigured:
+		v.Proof = ProofCanary
+	}
+	return v
+}
+
+// hkCodes classifies resultCode of AlipayHK (Synchronize Order, result codes, and the family's
+// table of AlipayHK codeConsult). The status decides first; these are the ones that the status
+// does not separate.
+var hkCodes = codeTable{
+	"REQUEST_TRAFFIC_EXCEED_LIMIT": throttled,
+	// F that says we were not recognised, or may not do this at all
+	"INVALID_SIGNATURE":         {Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary},
+	"KEY_NOT_FOUND":             fixApp,
+	"INVALID_CLIENT":            fixApp,
+	"ACCESS_DENIED":             maybeAccount, // merchantId is an event's
+	"INVALID_CONTRACT":          maybeAccount,
+	"INVALID_API":               fixApp,
+	"METHOD_NOT_SUPPORTED":      fixApp,
+	"MEDIA_TYPE_NOT_ACCEPTABLE": fixApp,
+}
+
+// hkUnsigned are the failures that HK cannot sign, because it did not recognise us: the only
+// unsigned F that is believed.
+var hkUnsigned = map[string]bool{
+	"INVALID_CLIENT": true, "KEY_NOT_FOUND": true, "INVALID_SIGNATURE": true,
+	"INVALID_API": true, "METHOD_NOT_SUPPORTED": true, "MEDIA_TYPE_NOT_ACCEPTABLE": true,
+}
+
+// ClassifyHK returns what an HK answer means: resultStatus decides, resultCode explains. Any U may be
+// repeated, unsigned or not, since a repeat is harmless.
+func ClassifyHK(status, code string, verified bool) Classification {
+	v, known := hkCodes[code]
+	switch {
+	case !verified && (status == "S" || status == "A" || status == "F" && !hkUnsigned[code]):
+		return Classification{Class: Untrusted}
+	case status == "S":
+		return done
+	case status == "A":
+		return accepted
+	case status == "U" && known && v.Class == Throttled:
+		return v
+	case status == "U":
+		return transient
+	case status != "F":
+		return Classification{Class: Ambiguous, Alert: true}
+	case !known || v.Class != Misconfigured:
+		return rejected
+	}
+	if !verified {
+		v.Proof = ProofCanary
 	}
 	return v
 }

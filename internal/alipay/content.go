@@ -1,7 +1,10 @@
 package alipay
 
 import (
+	"net/url"
 	"strconv"
+	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -124,8 +127,8 @@ func (o *object) more(m Members) {
 		return
 	}
 	for _, e := range m.list {
-		o.key(e.name)
-		o.b = append(o.b, e.raw...)
+		o.key(e.Name)
+		o.b = append(o.b, e.Raw...)
 	}
 }
 
@@ -161,3 +164,208 @@ func appendString(b []byte, s string) []byte {
 // characters counts what Alipay's lengths count. The pages do not say characters or bytes;
 // characters [inferred].
 func characters(s string) int { return utf8.RuneCountInString(s) }
+
+func (r *TradeCreate) content() ([]byte, error) {
+	return writeObject(func(o *object) {
+		o.str("out_trade_no", string(r.OutTradeNo))
+		o.str("seller_id", r.SellerID)
+		o.yuan("total_amount", &r.TotalAmount)
+		o.yuan("discountable_amount", r.DiscountableAmount)
+		o.yuan("undiscountable_amount", r.UndiscountableAmount)
+		o.str("subject", r.Subject)
+		o.str("body", r.Body)
+		r.buyer(o)
+		o.list("goods_detail", len(r.GoodsDetail), func(o *object, i int) { r.GoodsDetail[i].write(o) })
+		o.str("operator_id", r.OperatorID)
+		o.str("store_id", r.StoreID)
+		o.str("alipay_store_id", r.AlipayStoreID)
+		o.str("terminal_id", r.TerminalID)
+		o.sub("extend_params", r.ExtendParams != nil, func(o *object) { r.ExtendParams.write(o) })
+		o.str("timeout_express", r.TimeoutExpress)
+		o.str("time_expire", classicTimeText(r.TimeExpire))
+		o.sub("settle_info", r.SettleInfo != nil, func(o *object) { r.SettleInfo.write(o) })
+		o.str("merchant_type", r.MerchantType)
+		o.sub("sub_merchant", r.SubMerchant != nil, func(o *object) {
+			o.str("merchant_id", r.SubMerchant.MerchantID)
+			o.str("merchant_type", r.SubMerchant.MerchantType)
+		})
+		o.sub("logistics_detail", r.LogisticsType != "", func(o *object) { o.str("logistics_type", r.LogisticsType) })
+		r.business(o)
+		o.sub("receiver_address_info", r.ReceiverAddressInfo != nil, func(o *object) { r.ReceiverAddressInfo.write(o) })
+		o.str("product_code", r.ProductCode)
+		o.str("merchant_order_no", r.MerchantOrderNo)
+		o.str("passback_params", url.QueryEscape(r.PassbackParams))
+		o.strs("query_options", r.QueryOptions)
+		o.str("enable_pay_channels", strings.Join(r.EnablePayChannels, ","))
+		o.str("disable_pay_channels", strings.Join(r.DisablePayChannels, ","))
+		o.more(r.Extra)
+	})
+}
+
+func (r *TradeCreate) buyer(o *object) {
+	o.str("buyer_id", r.BuyerID)
+	o.str("buyer_open_id", r.BuyerOpenID)
+	o.str("buyer_logon_id", r.BuyerLogonID)
+	o.str("op_app_id", r.OpAppID)
+	o.str("op_buyer_open_id", r.OpBuyerOpenID)
+}
+
+// business writes business_params, which the page has as a JSON text and the models of 2026
+// have as an object.
+func (r *TradeCreate) business(o *object) {
+	if !r.BusinessParamsObject || r.BusinessParams == "" {
+		o.str("business_params", r.BusinessParams)
+		return
+	}
+	m, err := ParseMembers(r.BusinessParams)
+	if err != nil {
+		o.err = err
+		return
+	}
+	o.raw("business_params", m.text())
+}
+
+func (g *GoodsDetail) write(o *object) {
+	o.str("goods_id", g.GoodsID)
+	o.str("goods_name", g.GoodsName)
+	o.num("quantity", g.Quantity)
+	o.yuan("price", g.Price)
+	o.str("goods_category", g.GoodsCategory)
+	o.str("categories_tree", g.CategoriesTree)
+	o.str("body", g.Body)
+	o.str("show_url", g.ShowURL)
+	o.str("alipay_goods_id", g.AlipayGoodsID)
+	o.str("out_item_id", g.OutItemID)
+	o.str("out_sku_id", g.OutSKUID)
+	o.str("goods_ean_id", g.GoodsEANID)
+	o.more(g.Extra)
+}
+
+func (p *ExtendParams) write(o *object) {
+	o.str("sys_service_provider_id", p.SysServiceProviderID)
+	o.str("industry_reflux_info", p.IndustryRefluxInfo)
+	o.str("card_type", p.CardType)
+	o.str("hb_fq_num", p.HbFqNum)
+	o.str("hb_fq_seller_percent", p.HbFqSellerPercent)
+	o.str("royalty_freeze", p.RoyaltyFreeze)
+	o.str("specified_seller_name", p.SpecifiedSellerName)
+	o.str("credit_ext_info", p.CreditExtInfo)
+	o.str("tc_installment_order_id", p.TcInstallmentOrderID)
+	o.str("trade_component_order_id", p.TradeComponentOrderID)
+	o.more(p.Extra)
+}
+
+func (s *SettleInfo) write(o *object) {
+	o.list("settle_detail_infos", len(s.Details), func(o *object, i int) {
+		d := &s.Details[i]
+		o.str("trans_in_type", d.TransInType)
+		o.str("trans_in", d.TransIn)
+		o.str("summary_dimension", d.SummaryDimension)
+		o.str("settle_entity_id", d.SettleEntityID)
+		o.str("settle_entity_type", d.SettleEntityType)
+		o.yuan("amount", d.Amount)
+		o.yuan("actual_amount", d.ActualAmount)
+		o.more(d.Extra)
+	})
+	o.str("settle_period_time", s.SettlePeriodTime)
+}
+
+func (a *ReceiverAddressInfo) write(o *object) {
+	o.str("name", a.Name)
+	o.str("address", a.Address)
+	o.str("mobile", a.Mobile)
+	o.str("zip", a.Zip)
+	o.str("division_code", a.DivisionCode)
+}
+
+func (r *TradeQuery) content() ([]byte, error) {
+	return writeObject(func(o *object) {
+		o.str("out_trade_no", string(r.OutTradeNo))
+		o.str("trade_no", string(r.TradeNo))
+		o.str("org_pid", r.OrgPID)
+		o.strs("query_options", r.QueryOptions)
+		o.more(r.Extra)
+	})
+}
+
+func (r *OrderInfoSync) content() ([]byte, error) {
+	return writeObject(func(o *object) {
+		o.str("trade_no", string(r.TradeNo))
+		o.str("out_request_no", string(r.OutRequestNo))
+		o.str("biz_type", r.BizType)
+		o.str("order_biz_info", r.OrderBizInfo)
+		o.str("orig_request_no", string(r.OrigRequestNo))
+		o.more(r.Extra)
+	})
+}
+
+func (r *ItemOrderQuery) content() ([]byte, error) {
+	return writeObject(func(o *object) {
+		o.str("order_no", string(r.OrderNo))
+		o.more(r.Extra)
+	})
+}
+
+func (r *HKOrderSync) content() ([]byte, error) {
+	return writeObject(func(o *object) {
+		o.str("requestId", string(r.RequestID))
+		o.str("merchantId", r.MerchantID)
+		o.str("tradeNo", string(r.TradeNo))
+		o.str("merchantBizNo", string(r.MerchantBizNo))
+		o.str("merchantBizType", r.MerchantBizType)
+		writeMinor(o, "amount", r.Amount)
+		writeMinor(o, "payAmount", r.PayAmount)
+		writeMinor(o, "discountAmount", r.DiscountAmount)
+		o.str("orderStatus", r.OrderStatus)
+		o.num("orderCreateTime", r.instant(r.CreateTime))
+		o.num("orderModifyTime", r.instant(r.ModifyTime))
+		o.str("userId", r.UserID)
+		o.str("openId", r.OpenID)
+		o.field("newFieldjrPOUb", false) // a placeholder left on the page: never sent
+		r.writeExtInfo(o)
+		o.more(r.Extra)
+	})
+}
+
+// instant is a time as a number. The sibling pages' samples are milliseconds. [inferred]
+func (r *HKOrderSync) instant(at time.Time) int64 {
+	if r.Seconds {
+		return at.Unix()
+	}
+	return at.UnixMilli()
+}
+
+// writeExtInfo writes extInfo, which the page requires although it lists no child.
+func (r *HKOrderSync) writeExtInfo(o *object) {
+	m, err := ParseMembers(r.ExtInfo)
+	if err != nil {
+		o.err = err
+		return
+	}
+	o.raw("extInfo", m.text())
+}
+
+func writeMinor(o *object, name string, m *Money) {
+	o.sub(name, m != nil, func(o *object) {
+		o.str("value", m.MinorText())
+		o.str("currency", m.Currency)
+	})
+}
+
+// classicTimeText writes an instant as the classic gateway reads it; nil is absent.
+func classicTimeText(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return FormatTime(*t)
+}
+
+// FormatTime writes an instant as the classic gateway reads it: Beijing time without a zone.
+func FormatTime(t time.Time) string { return t.In(beijing).Format(classicTime) }
+
+// beijing is the zone of every time without one on the classic gateway. A fixed offset: a
+// zone name fails in images without zone data.
+var beijing = time.FixedZone("+08:00", 8*60*60)
+
+// classicTime is the layout of times on the classic gateway (public parameter "timestamp").
+const classicTime = "2006-01-02 15:04:05"

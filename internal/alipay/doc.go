@@ -1,4 +1,4 @@
-// Package alipay is what Alipay says and hears, at both gateways: it validates, seals and
-// sends a request, verifies the answer and classifies it, and it verifies notifications. What
-// it does not believe it explains, step by step. It knows no Kafka and no Avro.
+// Package alipay is what Alipay's API says, at both gateways: requests with their field rules,
+// replies, notifications, amounts, and the class of each answer. It reads no clock, opens no
+// connection and holds no key.
 package alipay

@@ -2,6 +2,7 @@ package alipay_test
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 var caKey = sync.OnceValue(newKey) // of every authority in these tests
@@ -70,12 +72,15 @@ func newPKI(t testing.TB) pki {
 
 var nextKey = sync.OnceValue(newKey) // Alipay's, after a change of certificates
 
+// leafSN is the SN of the first certificate of a chain, of a name in which nothing is escaped.
 func leafSN(t testing.TB, chain []byte) string {
-	sns, err := alipay.BundleSNs(chain)
+	t.Helper()
+	block, _ := pem.Decode(chain)
+	c, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sns[0]
+	return fmt.Sprintf("%x", md5.Sum([]byte(c.Issuer.String()+c.SerialNumber.String())))
 }
 
 // rotated is a gateway that signs with a new certificate and hands it out.
@@ -127,7 +132,7 @@ func TestRotatedCertificate(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
-				if _, err := app.Client(alipay.Merchant{AppAuthToken: "t"}).Do(t.Context(), aQuery()); err != nil {
+				if _, err := app.Client(alipay.Merchant{AppAuthToken: "t"}).Do(t.Context(), alipaytest.Query()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -168,7 +173,7 @@ func TestUntrustedCertificate(t *testing.T) {
 			g.t, g.status = t, 200
 			c := certApp(t, p, g, nil).Client(alipay.Merchant{})
 			for range 3 {
-				if rep, err := c.Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Untrusted || rep.Verified {
+				if rep, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Untrusted || rep.Verified {
 					t.Errorf("%s: %v, verified %v", name, err, rep.Verified)
 				}
 			}
@@ -176,7 +181,7 @@ func TestUntrustedCertificate(t *testing.T) {
 				t.Errorf("%s: %d downloads, want 1", name, n)
 			}
 			time.Sleep(10*time.Minute + time.Second)
-			_, _ = c.Do(t.Context(), aQuery())
+			_, _ = c.Do(t.Context(), alipaytest.Query())
 			if n := g.downloads.Load(); n != 2 {
 				t.Errorf("%s: %d downloads after ten minutes, want 2", name, n)
 			}
@@ -192,12 +197,12 @@ func TestDownloadsAreFew(t *testing.T) {
 		c := certApp(t, p, g, nil).Client(alipay.Merchant{})
 		for i := range 50 {
 			g.sn = fmt.Sprintf("%032x", i)
-			if _, err := c.Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Untrusted {
+			if _, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Untrusted {
 				t.Errorf("%v", err)
 			}
 		}
 		g.sn = "../../etc/passwd"
-		if _, err := c.Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Untrusted {
+		if _, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Untrusted {
 			t.Errorf("%v", err)
 		}
 		if n := g.downloads.Load(); n != 6 {
@@ -205,7 +210,7 @@ func TestDownloadsAreFew(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		g.sn = leafSN(t, p.next)
-		if _, err := c.Do(t.Context(), aQuery()); err != nil {
+		if _, err := c.Do(t.Context(), alipaytest.Query()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -218,7 +223,7 @@ func TestDownloadWithoutAnswer(t *testing.T) {
 		g := &rotated{t: t, sn: leafSN(t, p.next), chain: p.next, status: 502}
 		c := certApp(t, p, g, nil).Client(alipay.Merchant{})
 		for range 2 {
-			if _, err := c.Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Transient {
+			if _, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Transient {
 				t.Errorf("%v", err)
 			}
 		}
@@ -227,7 +232,7 @@ func TestDownloadWithoutAnswer(t *testing.T) {
 		}
 		g.status = 200
 		time.Sleep(time.Minute)
-		if _, err := c.Do(t.Context(), aQuery()); err != nil {
+		if _, err := c.Do(t.Context(), alipaytest.Query()); err != nil {
 			t.Error(err)
 		}
 	})

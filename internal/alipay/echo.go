@@ -45,7 +45,7 @@ func (m *SignatureMismatch) Error() string {
 // refused adds to a refusal of our signature what differs, and switches to the next signing
 // key if the texts do not. Only a signed refusal counts.
 func (g *gateway) refused(s *sealed, e *Error, subMsg string, verified bool) {
-	m := compareEcho(string(g.charset.decode(s.signed)), subMsg)
+	m := compareEcho(string(g.charset.Decode(s.signed)), subMsg)
 	if m != nil {
 		e.Err = m
 		s.steps.bad("echo", "%v", m)

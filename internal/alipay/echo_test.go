@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // TestSignatureMismatchIsExplained: what the gateway computed otherwise, by name and place,
@@ -26,7 +27,7 @@ func TestSignatureMismatchIsExplained(t *testing.T) {
 		{"content garbled", func(s string) string { return strings.Replace(s, "ORD_1", "ORD_?&a=b", 1) }, nil, nil, []string{"biz_content"}, false},
 	} {
 		g := &keyedGateway{t: t, key: &nextKey().PublicKey, text: tt.text}
-		_, err := openAPI(t, g.ServeHTTP).Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), aQuery())
+		_, err := openAPI(t, g.ServeHTTP).Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), alipaytest.Query())
 		var m *alipay.SignatureMismatch
 		if !errors.As(err, &m) {
 			t.Fatalf("%s: %v", tt.name, err)
@@ -42,7 +43,7 @@ func TestSignatureMismatchIsExplained(t *testing.T) {
 	}
 	// A refusal without a text to compare has no detail.
 	node := `{"code":"40002","sub_code":"isv.invalid-signature","sub_msg":"x"}`
-	_, err := call(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, node)), aQuery())
+	_, err := call(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, node)), alipaytest.Query())
 	var m *alipay.SignatureMismatch
 	if errors.As(err, &m) || alipay.ClassOf(err) != alipay.Misconfigured {
 		t.Errorf("%v", err)

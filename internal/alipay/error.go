@@ -59,7 +59,7 @@ const (
 	ProofCanary              // the same, and a query of a number never used fails likewise (HK: the orders alone)
 )
 
-// Error is any outcome of a call but [Done]; [Accepted] is one too, so that nobody takes it for final.
+// Error is any outcome of a call but [Done]; [Accepted] is one too, so that no one takes it for final.
 type Error struct {
 	Method     Method
 	Class      Class
@@ -70,7 +70,7 @@ type Error struct {
 	RetryAfter time.Duration // zero unless the answer asked for a pause
 	Scope      Scope         // what the answer would stop, with Misconfigured
 	Proof      Proof         // what it takes to stop it
-	Alert      bool          // a person should look, though nothing stops: a code nobody knows
+	Alert      bool          // a person should look, though nothing stops: an unknown code
 	Err        error         // what went wrong below, without URL or parameters
 }
 
@@ -93,7 +93,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf returns the class of an error from [Client.Do]: Done for nil,
+// ClassOf returns the class of an error from a call: Done for nil,
 // Ambiguous for what it does not know, since a payment is never assumed undone.
 func ClassOf(err error) Class {
 	if err == nil {
@@ -105,3 +105,24 @@ func ClassOf(err error) Class {
 	}
 	return Ambiguous
 }
+
+// ErrLate says that a request was not sent, because its event's life ended while it waited.
+var ErrLate = errors.New("not sent: the event's life has ended")
+
+// IsTradeNotFound reports whether a query was answered that no such trade exists under this
+// account (alipay.trade.query, error codes). The class alone does not say that.
+func IsTradeNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Class == Rejected && e.SubCode == "ACQ.TRADE_NOT_EXIST"
+}
+
+// FieldError says why a request cannot be sent. It names the field as Alipay does and never
+// holds its value, which may be personal.
+type FieldError struct {
+	Field  string // "goods_detail.price"; of one-of rules the first name
+	Reason string // a word for machines: missing, length, form, range, word, currency, sum, conflict, json, typed, forbidden
+	Text   string // for people
+}
+
+// Error returns the field and what is wrong with it.
+func (e *FieldError) Error() string { return e.Field + " " + e.Text }

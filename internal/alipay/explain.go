@@ -1,10 +1,10 @@
 package alipay
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
@@ -71,14 +71,11 @@ func (s *steps) explanation(rep Reply, err error) Explanation {
 // captured is a request of which only the method is known: its answer was captured without it.
 type captured struct{ method Method }
 
-func (c *captured) Method() Method         { return c.method }
-func (*captured) Validate() error          { return nil }
-func (*captured) check() error             { return nil }
-func (c *captured) Repeatable() bool       { return c.method != MethodTradeCreate }
-func (*captured) content() ([]byte, error) { return nil, errors.New("captured without its content") }
+func (c *captured) Method() Method   { return c.method }
+func (c *captured) Repeatable() bool { return c.method != MethodTradeCreate }
 
 // Explain reads an answer of the classic gateway that was captured, as an app with these options
-// would, and says why. Signer and AppID may be absent; with a Signer that tells its public half
+// would, and says why. Signer and AppID may be absent; with a Signer whose public half is known
 // it also knows our own key where it should be Alipay's. signed is the text that the request
 // signed, see [SignedText], to compare with the one in a refusal of its signature; nil if it is
 // not known. Whether the answer belongs to its request is not judged.
@@ -143,15 +140,6 @@ func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
 	return st.explanation(rep, err)
 }
 
-// checkOwn notes the commonest fault of all integrations.
-func (t *trust) checkOwn(st *steps) {
-	for _, k := range t.keys {
-		if t.own != nil && k.Key.Equal(t.own) {
-			st.bad("key", "the configured Alipay key is the public half of our own private key; configure the one Alipay shows after the upload")
-		}
-	}
-}
-
 // SignedText returns the text that a captured request of the classic gateway signed: its query
 // and its form body without sign.
 func SignedText(query, body []byte) ([]byte, error) {
@@ -203,8 +191,7 @@ func (c *Client) Preview(ctx context.Context, r Request) (Preview, error) {
 	return p, nil
 }
 
-// ellipticOf returns the public half of a signer if it is elliptic.
-func ellipticOf(s Signer) *ecdsa.PublicKey {
-	k, _ := publicOf(s).(*ecdsa.PublicKey)
-	return k
+// hideToken hides a token in a text to sign.
+func hideToken(text []byte, token string) []byte {
+	return bytes.ReplaceAll(text, []byte("app_auth_token="+token), []byte("app_auth_token="+hidden))
 }

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // TestAnswersAreExplained: the usual mistakes in words that an integrator can act on.
 func TestAnswersAreExplained(t *testing.T) {
 	node := `{"code":"10000","msg":"` + "\u6d4b\u8bd5" + `",` + numbers(alipay.MethodTradeQuery) + `}`
 	good := signedAnswer(t, alipay.MethodTradeQuery, node)
-	gbk, err := alipay.EncodeCharset(alipay.CharsetGBK, []byte(good))
+	gbk, err := alipay.CharsetGBK.Encode([]byte(good))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,13 +59,13 @@ func TestAnswersAreExplained(t *testing.T) {
 
 // TestWeakSignaturesAreExplained: the other sign type.
 func TestWeakSignaturesAreExplained(t *testing.T) {
-	v := load[responses](t, "openapi/responses.json")
-	keys := load[openapiKeys](t, "openapi/keys.json")
+	v := alipaytest.Load[responses](t, "openapi/responses.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	for _, c := range v.Cases {
 		if c.ID != "rsa1_ok" {
 			continue
 		}
-		o := alipay.OpenAPIOptions{AlipayKey: vectorKey(t, keys, c.VerifyWith), AllowWeak: true}
+		o := alipay.OpenAPIOptions{AlipayKey: alipaytest.PublicKey(t, keys, c.VerifyWith), AllowWeak: true}
 		if e, err := o.Explain(c.Method, 200, c.HTTP.Body, nil); err != nil || !strings.Contains(e.Reason, "good under sign_type RSA (SHA-1)") {
 			t.Errorf("%q, %v", e.Reason, err)
 		}
@@ -120,7 +121,7 @@ func TestCertificatesAreExplained(t *testing.T) {
 func TestHKAnswersAreExplained(t *testing.T) {
 	one, two := &hkKey(t, "platform_rsa_v1").PublicKey, &hkKey(t, "platform_rsa_v2").PublicKey
 	own := alipay.NewRSASigner(hkKey(t, "merchant_rsa_v1"))
-	v := load[hkResponses](t, "alipayhk/response_signed_rsa256.json")
+	v := alipaytest.Load[hkResponses](t, "alipayhk/response_signed_rsa256.json")
 	c := v.Cases[0]
 	header := func(change func(http.Header)) http.Header {
 		h := http.Header{}
@@ -153,7 +154,7 @@ func TestHKAnswersAreExplained(t *testing.T) {
 			t.Errorf("%s: %v, %q, %v, want %v, %q", tt.name, e.Class, e.Reason, err, tt.class, tt.reason)
 		}
 	}
-	for _, c := range load[hkResponses](t, "alipayhk/response_negative.json").Cases {
+	for _, c := range alipaytest.Load[hkResponses](t, "alipayhk/response_negative.json").Cases {
 		h := http.Header{}
 		for name, value := range c.Headers {
 			h.Set(name, value)
@@ -167,15 +168,15 @@ func TestHKAnswersAreExplained(t *testing.T) {
 
 // TestNotificationsAreExplained: each case of the vectors that is refused says why.
 func TestNotificationsAreExplained(t *testing.T) {
-	v := load[notificationVectors](t, "openapi/notifications.json")
-	keys := load[openapiKeys](t, "openapi/keys.json")
+	v := alipaytest.Load[notificationVectors](t, "openapi/notifications.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	words := map[string]string{
 		"tampered_amount": "at least one byte was changed", "parameter_removed": "at least one byte was changed", "html_escaped": "a framework escaped",
 		"wrong_key": "made with our own private key", "no_sign": "sign is missing", "raw_plus_in_sign": "no Base64", "duplicate_parameter": "stands twice",
 		"bad_percent": "percent", "empty_body": "empty", "sha1_claimed_rsa2": "good under sign_type RSA (SHA-1)", "other_app_id": "app_id", "other_seller": "seller_id",
 	}
 	for _, c := range v.Cases {
-		e := v.verifier(t, keys, c.VerifyWith).Explain(c.Request.Body, vectorKey(t, keys, "app"))
+		e := v.verifier(t, keys, c.VerifyWith).Explain(c.Request.Body, alipaytest.PublicKey(t, keys, "app"))
 		want := alipay.Done
 		switch c.Expect.Verdict {
 		case "reject":
@@ -199,20 +200,20 @@ func TestNotificationsAreExplained(t *testing.T) {
 // TestPreview: a request as it would be sent, without its token.
 func TestPreview(t *testing.T) {
 	app := openAPI(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was made") }, func(o *alipay.OpenAPIOptions) {
-		o.Now = func() time.Time { return vectorTime }
+		o.Now = func() time.Time { return alipaytest.CertTime }
 	})
-	p, err := app.Client(alipay.Merchant{AppAuthToken: tokenCanary}).Preview(t.Context(), aCreate())
+	p, err := app.Client(alipay.Merchant{AppAuthToken: tokenCanary}).Preview(t.Context(), alipaytest.Create())
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, _ := alipay.Content(aCreate())
+	content, _ := alipay.Content(alipaytest.Create())
 	if !bytes.Equal(p.Content, content) || !strings.HasPrefix(string(p.ToSign), "app_auth_token=<hidden>&app_id=") || len(p.SHA256) != 64 || len(p.Sign) != 344 {
 		t.Errorf("%+v", p)
 	}
 	if strings.Contains(p.URL, "?") || strings.Contains(string(p.ToSign), tokenCanary) {
 		t.Errorf("%s, %s", p.URL, p.ToSign)
 	}
-	bad := aCreate()
+	bad := alipaytest.Create()
 	bad.Subject = ""
 	if _, err := app.Client(alipay.Merchant{}).Preview(t.Context(), bad); alipay.ClassOf(err) != alipay.Rejected {
 		t.Errorf("%v", err)

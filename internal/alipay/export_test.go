@@ -8,10 +8,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
-	"math/big"
 	"net/http"
 	"net/url"
-	"time"
 )
 
 // What the external tests need of the inside: pure functions that vectors speak of directly.
@@ -67,9 +65,6 @@ func SealedParams(o OpenAPIOptions, m Merchant, r Request, content []byte) (quer
 	return s.url.Query(), body, s.signed, err
 }
 
-// CertDownload asks for a certificate.
-func CertDownload(sn string) Request { return &certDownload{sn: sn} }
-
 // TrustDownload reads the answer to a download and trusts its chain if it may be.
 func TrustDownload(o OpenAPIOptions, sn string, body []byte) error {
 	g, err := gatewayOf(o)
@@ -80,42 +75,13 @@ func TrustDownload(o OpenAPIOptions, sn string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	return o.Certificates.trustChain(sn, chain)
+	return o.Certificates.Fetch(context.Background(), sn, func(context.Context, string) ([]byte, error) { return chain, nil })
 }
 
-// BundleSNs returns the SN of every certificate of a text.
-func BundleSNs(text []byte) ([]string, error) {
-	list, err := parseBundle(text)
-	var sns []string
-	for _, c := range list {
-		sns = append(sns, c.sn)
-	}
-	return sns, err
-}
-
-// RootSN returns the SN of a root bundle.
-func RootSN(text []byte) (string, error) {
-	b, err := parseRoots(text)
-	return b.sn, err
-}
-
-// TrustChain checks a chain as of a time under a root bundle and the issuer of Alipay's
-// certificates.
-func TrustChain(roots []byte, issuer string, chain []byte, at time.Time) error {
-	b, err := parseRoots(roots)
-	if err != nil {
-		return err
-	}
-	c := &Certificates{roots: b, issuer: issuer, now: func() time.Time { return at }, byID: map[string]trusted{}, appKey: &rsa.PublicKey{N: new(big.Int)}}
-	return c.Add(chain)
-}
-
-// The coding of contents.
+// Content encryption.
 var (
-	EncodeCharset = Charset.encode
-	DecodeCharset = Charset.decode
-	EncryptAES    = (*AESKey).encrypt
-	DecryptAES    = (*AESKey).decrypt
+	EncryptAES = (*AESKey).encrypt
+	DecryptAES = (*AESKey).decrypt
 )
 
 // SealAndOpen returns a function that does all of a call but the network.
@@ -128,7 +94,7 @@ func SealAndOpen(o OpenAPIOptions, r Request, body []byte) (func() error, error)
 		if err := r.Validate(); err != nil {
 			return err
 		}
-		content, err := r.content()
+		content, err := Content(r)
 		if err != nil {
 			return err
 		}
@@ -140,18 +106,6 @@ func SealAndOpen(o OpenAPIOptions, r Request, body []byte) (func() error, error)
 		return err
 	}, nil
 }
-
-// ScanObject validates one JSON object as answers are read.
-func ScanObject(b []byte) error {
-	_, err := members(b)
-	return err
-}
-
-// Errors of the scanner.
-var (
-	ErrSyntax    = errSyntax
-	ErrDuplicate = errDuplicate
-)
 
 // The parts of HK's signature.
 var (
@@ -223,7 +177,7 @@ func SignECC(o ECCOptions, key *ecdsa.PrivateKey, content []byte) []byte {
 	if err != nil {
 		panic(err)
 	}
-	if sig, err = o.wire(sig); err != nil {
+	if sig, err = o.encodeSignature(sig); err != nil {
 		panic(err)
 	}
 	return sig
@@ -253,29 +207,3 @@ func SignedTexts(body []byte) []string {
 
 // CompareEcho compares a text that was signed with the one in a refusal.
 var CompareEcho = compareEcho
-
-// SignerOf returns a signer as an app holds it.
-func SignerOf(t interface{ Fatal(...any) }, s Signer) Signer {
-	p, err := proven(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// KnownCodes are the codes of the tables: sub_codes by method, "" for the gateway's own, and
-// AlipayHK's result codes.
-func KnownCodes() map[Method][]string {
-	codes := map[Method][]string{}
-	add := func(m Method, t codeTable) {
-		for code := range t {
-			codes[m] = append(codes[m], code)
-		}
-	}
-	for m, t := range methodCodes {
-		add(m, t)
-	}
-	add("", gatewayCodes)
-	add(MethodHKOrderSync, hkCodes)
-	return codes
-}

@@ -1,45 +1,22 @@
 package alipay_test
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
-
-// load reads a vector file; a member that the type does not name fails the test.
-func load[T any](t testing.TB, file string) T {
-	t.Helper()
-	b, err := os.ReadFile("testdata/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var v T
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&v); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	return v
-}
-
-// armour puts back the five dashes that vectors leave out of PEM texts.
-func armour(text string) []byte { return []byte(strings.ReplaceAll(text, "<5d>", "-----")) }
 
 // newKey makes a key; ourKey and theirKey are made once per run.
 func newKey() *rsa.PrivateKey {
@@ -150,44 +127,9 @@ func call(t testing.TB, h http.HandlerFunc, r alipay.Request) (alipay.Reply, err
 	return openAPI(t, h).Client(alipay.Merchant{}).Do(t.Context(), r)
 }
 
-// The plainest request of each method.
-func aCreate() *alipay.TradeCreate {
-	return &alipay.TradeCreate{
-		OutTradeNo: "ORD_1", TotalAmount: alipay.Money{Minor: 8888, Currency: "CNY"},
-		Subject: "Iphone6 16G", BuyerID: "2088102146225135",
-	}
-}
-
-func aQuery() *alipay.TradeQuery { return &alipay.TradeQuery{OutTradeNo: "ORD_1"} }
-
-func aSync() *alipay.OrderInfoSync {
-	return &alipay.OrderInfoSync{
-		TradeNo: "2018061021001004680073956707", OutRequestNo: "HZ01RF001", BizType: "CREDIT_AUTH",
-		OrderBizInfo: `{"status":"COMPLETE"}`,
-	}
-}
-
-func anItemOrderQuery() *alipay.ItemOrderQuery {
-	return &alipay.ItemOrderQuery{OrderNo: "20170427000000001000000001"}
-}
-
-func anHKSync() *alipay.HKOrderSync {
-	return &alipay.HKOrderSync{
-		RequestID: "d1c221e159934162bdbff06f33389472", TradeNo: "2024052222001412345678901234",
-		MerchantBizNo: "20240522000001", MerchantBizType: "TRADE_ORDER", OrderStatus: "PAID",
-		CreateTime: time.UnixMilli(1716340300000), ModifyTime: time.UnixMilli(1716340341000),
-		UserID: "2160120051483575",
-	}
-}
-
-// classic are the four requests of the classic gateway.
-func classic() []alipay.Request {
-	return []alipay.Request{aCreate(), aQuery(), aSync(), anItemOrderQuery()}
-}
-
 func ofMethod(t testing.TB, m alipay.Method) alipay.Request {
 	t.Helper()
-	for _, r := range classic() {
+	for _, r := range alipaytest.Classic() {
 		if r.Method() == m {
 			return r
 		}
@@ -205,17 +147,4 @@ func numbers(m alipay.Method) string {
 		return `"out_trade_no":"ORD_1","trade_no":"2018061021001004680073956707","buyer_user_id":"2088101117955611"`
 	}
 	return `"order_no":"20170427000000001000000001","out_order_no":"ORD_1"`
-}
-
-// sameJSON compares two JSON texts by value.
-func sameJSON(t testing.TB, a, b []byte) bool {
-	t.Helper()
-	read := func(text []byte) any {
-		var v any
-		if err := json.Unmarshal(text, &v); err != nil {
-			t.Fatalf("%v in %s", err, text)
-		}
-		return v
-	}
-	return reflect.DeepEqual(read(a), read(b))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 const (
@@ -75,7 +76,7 @@ type hkResponses struct {
 // hkKey is one private key of the vectors.
 func hkKey(t testing.TB, name string) *rsa.PrivateKey {
 	t.Helper()
-	key, err := alipay.ParsePrivateKey(armour(load[hkKeys](t, "alipayhk/keys.json").Keys[name].PKCS8PEM))
+	key, err := alipay.ParsePrivateKey(alipaytest.Armour(alipaytest.Load[alipaytest.HKKeys](t, "alipayhk/keys.json").Keys[name].PKCS8PEM))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func hkApp(t testing.TB, h http.HandlerFunc, change ...func(*alipay.HKOptions)) 
 
 // TestHKSigningVectors: content to sign, signature and header of each request, exactly.
 func TestHKSigningVectors(t *testing.T) {
-	v := load[hkRequests](t, "alipayhk/request_signed_rsa256.json")
+	v := alipaytest.Load[hkRequests](t, "alipayhk/request_signed_rsa256.json")
 	for _, c := range v.Cases {
 		content := alipay.HKContent(c.Path, c.ClientID, c.Time, c.Body.Base64)
 		if !bytes.Equal(content, c.Content.Base64) {
@@ -128,9 +129,9 @@ func TestHKSigningVectors(t *testing.T) {
 
 // TestHKRequestOnTheWire: a whole request of the vectors, made by the client.
 func TestHKRequestOnTheWire(t *testing.T) {
-	v := load[hkRequests](t, "alipayhk/request_signed_rsa256.json")
+	v := alipaytest.Load[hkRequests](t, "alipayhk/request_signed_rsa256.json")
 	c := v.Cases[0] // full_unescaped_utf8: every documented field
-	r, err := hkRequestOf(c.Body.Base64)
+	r, err := alipaytest.HKRequestOf(c.Body.Base64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,9 +170,9 @@ func (c hkResponse) answer(w http.ResponseWriter, _ *http.Request) {
 
 // TestHKGoodAnswers: every signed answer of the vectors verifies.
 func TestHKGoodAnswers(t *testing.T) {
-	v := load[hkResponses](t, "alipayhk/response_signed_rsa256.json")
+	v := alipaytest.Load[hkResponses](t, "alipayhk/response_signed_rsa256.json")
 	for _, c := range v.Cases {
-		rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		if !rep.Verified || alipay.ClassOf(err) == alipay.Untrusted || !bytes.Equal(rep.Body, c.Body.Base64) {
 			t.Errorf("%s: verified %v, %v", c.ID, rep.Verified, err)
 		}
@@ -188,9 +189,9 @@ func TestHKGoodAnswers(t *testing.T) {
 
 // TestHKBadAnswers: no answer of the negative vectors is believed.
 func TestHKBadAnswers(t *testing.T) {
-	v := load[hkResponses](t, "alipayhk/response_negative.json")
+	v := alipaytest.Load[hkResponses](t, "alipayhk/response_negative.json")
 	for _, c := range v.Cases {
-		rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		want := alipay.Untrusted
 		if strings.HasPrefix(c.Expect.Outcome, "accept as an unauthenticated failure: retry") {
 			want = alipay.Transient
@@ -232,7 +233,7 @@ var hkPolicy = map[string]alipay.Class{
 
 // TestHKReactions: each answer of the vectors has the class of its row.
 func TestHKReactions(t *testing.T) {
-	v := load[struct {
+	v := alipaytest.Load[struct {
 		ID, What string
 		MadeBy   string `json:"made_by"`
 		Cases    []struct {
@@ -251,7 +252,7 @@ func TestHKReactions(t *testing.T) {
 		"transient": alipay.Transient, "throttled": alipay.Throttled, "ambiguous": alipay.Ambiguous, "untrusted": alipay.Untrusted,
 	}
 	for _, c := range v.Cases {
-		rep, err := hkApp(t, hkSigned(t, c.Status, c.Body, c.Signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		rep, err := hkApp(t, hkSigned(t, c.Status, c.Body, c.Signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		want, ok := classes[c.Expect.Class]
 		if !ok {
 			t.Fatalf("class %q is not known", c.Expect.Class)
@@ -279,7 +280,7 @@ func TestHKSuccessMustBeFresh(t *testing.T) {
 	for age, want := range map[time.Duration]alipay.Class{
 		4 * time.Minute: alipay.Done, -4 * time.Minute: alipay.Done, 6 * time.Minute: alipay.Untrusted, -6 * time.Minute: alipay.Untrusted,
 	} {
-		_, err := hkApp(t, hkSigned(t, 200, body, "valid", hkNow.Add(-age))).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		_, err := hkApp(t, hkSigned(t, 200, body, "valid", hkNow.Add(-age))).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		if got := alipay.ClassOf(err); got != want {
 			t.Errorf("%v old: class = %v, want %v", age, got, want)
 		}
@@ -310,7 +311,7 @@ func TestHKCodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = hkApp(t, hkSigned(t, 200, string(body), tt.signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		_, err = hkApp(t, hkSigned(t, 200, string(body), tt.signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		var e *alipay.Error
 		if errors.As(err, &e); e == nil || e.Class != tt.want {
 			t.Errorf("%s %s %s: %v, want %v", tt.status, tt.code, tt.signature, err, tt.want)

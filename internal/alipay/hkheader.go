@@ -74,7 +74,7 @@ func percentDecode(s string) (string, error) {
 			b = append(b, s[i])
 			continue
 		}
-		if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+		if i+2 >= len(s) || !isHexDigit(s[i+1]) || !isHexDigit(s[i+2]) {
 			return "", fmt.Errorf("malformed escape: %w", errHKHeader)
 		}
 		n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8)
@@ -83,6 +83,8 @@ func percentDecode(s string) (string, error) {
 	}
 	return string(b), nil
 }
+
+func isHexDigit(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
 
 // purpose returns the kind of key that the named algorithm verifies with; empty for one that is
 // not known: nothing falls back to RSA256. Names are not case-sensitive; older AlipayHK pages
@@ -125,7 +127,7 @@ var errHKTime = errors.New("not an ISO-8601 time with zone")
 // parseHKTime reads the instant of a time header. 13 digits are epoch milliseconds, which the
 // Go and Java SDKs of the family send. The signature covers the text, never the instant.
 func parseHKTime(text string) (time.Time, error) {
-	if len(text) == 13 && allDigits(text) {
+	if len(text) == 13 && strings.Trim(text, "0123456789") == "" {
 		ms, err := strconv.ParseInt(text, 10, 64)
 		return time.UnixMilli(ms), err
 	}

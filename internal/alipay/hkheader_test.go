@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // hkHeaders is testdata/alipayhk/signature_header_parsing.json.
@@ -38,7 +39,7 @@ func (v hkHeaders) content() []byte {
 }
 
 func TestHKSignatureHeader(t *testing.T) {
-	v := load[hkHeaders](t, "alipayhk/signature_header_parsing.json")
+	v := alipaytest.Load[hkHeaders](t, "alipayhk/signature_header_parsing.json")
 	keys := map[string]*rsa.PublicKey{"1": &hkKey(t, v.Signed.Key).PublicKey}
 	for _, c := range v.Cases {
 		if c.Level == "informative" { // the page's sample, with the blanks of its line ends
@@ -61,7 +62,7 @@ func TestHKSignatureHeader(t *testing.T) {
 
 // TestHKHeaderSpellings: forms that the vectors leave out.
 func TestHKHeaderSpellings(t *testing.T) {
-	v := load[hkHeaders](t, "alipayhk/signature_header_parsing.json")
+	v := alipaytest.Load[hkHeaders](t, "alipayhk/signature_header_parsing.json")
 	one := &hkKey(t, v.Signed.Key).PublicKey
 	two := &hkKey(t, "platform_rsa_v2").PublicKey
 	raw := base64.StdEncoding.EncodeToString(v.Signed.Signature)
@@ -86,7 +87,7 @@ func TestHKHeaderSpellings(t *testing.T) {
 }
 
 func FuzzHKHeader(f *testing.F) {
-	v := load[hkHeaders](f, "alipayhk/signature_header_parsing.json")
+	v := alipaytest.Load[hkHeaders](f, "alipayhk/signature_header_parsing.json")
 	for _, c := range v.Cases {
 		f.Add(c.Header)
 	}
@@ -103,7 +104,7 @@ func FuzzHKHeader(f *testing.F) {
 }
 
 func TestHKTimes(t *testing.T) {
-	v := load[struct {
+	v := alipaytest.Load[struct {
 		ID, What string
 		MadeBy   string `json:"made_by"`
 		Cases    []struct {

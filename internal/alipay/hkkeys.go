@@ -3,7 +3,6 @@ package alipay
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/rsa"
 	"encoding/asn1"
 	"math/big"
 	"slices"
@@ -121,8 +120,8 @@ func (o ECCOptions) hash() crypto.Hash {
 // p224Bytes is the length of r and of s.
 const p224Bytes = 28
 
-// wire turns a signature in ASN.1 DER, which Go's signers give, into the form that is sent.
-func (o ECCOptions) wire(sig []byte) ([]byte, error) {
+// encodeSignature turns a signature in ASN.1 DER, which Go's signers give, into the form that is sent.
+func (o ECCOptions) encodeSignature(sig []byte) ([]byte, error) {
 	if !o.P1363 {
 		return sig, nil
 	}
@@ -149,15 +148,4 @@ func (o ECCOptions) verify(key *ecdsa.PublicKey, content, sig []byte) bool {
 		}
 	}
 	return ecdsa.VerifyASN1(key, digestOf(o.hash(), content), sig)
-}
-
-// verifyUnder checks a signature over content under one key.
-func (h *hk) verifyUnder(key any, content, sig []byte) bool {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return verifyAny(crypto.SHA256, []*rsa.PublicKey{k}, content, sig)
-	case *ecdsa.PublicKey:
-		return h.ecc.verify(k, content, sig)
-	}
-	return false
 }

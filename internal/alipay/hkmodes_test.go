@@ -15,22 +15,23 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 func hkECKey(t testing.TB, name string) *ecdsa.PrivateKey {
 	t.Helper()
-	v := load[hkKeys](t, "alipayhk/keys.json").Keys[name]
-	key, err := alipay.ParseECPrivateKey(armour(v.PKCS8PEM))
+	v := alipaytest.Load[alipaytest.HKKeys](t, "alipayhk/keys.json").Keys[name]
+	key, err := alipay.ParseECPrivateKey(alipaytest.Armour(v.PKCS8PEM))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{v.SEC1PEM, v.PKCS8Base64} {
-		if k, err := alipay.ParseECPrivateKey(armour(text)); err != nil || !k.Equal(key) {
+		if k, err := alipay.ParseECPrivateKey(alipaytest.Armour(text)); err != nil || !k.Equal(key) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, text := range []string{v.SPKIPEM, v.SPKIBase64} {
-		if k, err := alipay.ParseECPublicKey(armour(text)); err != nil || !k.Equal(&key.PublicKey) {
+		if k, err := alipay.ParseECPublicKey(alipaytest.Armour(text)); err != nil || !k.Equal(&key.PublicKey) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -44,7 +45,7 @@ var eccSettings = map[string]alipay.ECCOptions{
 
 // TestECC224Vectors: each verifies under its own setting and under no other.
 func TestECC224Vectors(t *testing.T) {
-	v := load[struct {
+	v := alipaytest.Load[struct {
 		ID, What, Confidence string
 		MadeBy               string `json:"made_by"`
 		KeysFile             string `json:"keys_file"`
@@ -104,7 +105,7 @@ func TestECC224Calls(t *testing.T) {
 		app := hkApp(t, h, func(o *alipay.HKOptions) {
 			o.Signer, o.ECC, o.PlatformECKeys = signer, ecc, map[string]*ecdsa.PublicKey{"1": &theirs.PublicKey}
 		})
-		if rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), anHKSync()); err != nil || !rep.Verified {
+		if rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync()); err != nil || !rep.Verified {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := app.CheckSigner(t.Context()); err != nil {
@@ -143,7 +144,7 @@ type encryptedVectors struct {
 // TestEncryptedVectors: signature first, then the key, then the body; the blocks both ways.
 func TestEncryptedVectors(t *testing.T) {
 	for _, file := range []string{"request", "response"} {
-		v := load[encryptedVectors](t, "alipayhk/encrypted_"+file+"_rsa_aes.json")
+		v := alipaytest.Load[encryptedVectors](t, "alipayhk/encrypted_"+file+"_rsa_aes.json")
 		for _, c := range v.Cases {
 			timeHeader := c.Headers["Request-Time"] + c.Headers["Response-Time"]
 			content := alipay.HKContent(c.Path, c.Headers["Client-Id"], timeHeader, []byte(c.Body.Text))
@@ -191,7 +192,7 @@ func TestEncryptedHKCalls(t *testing.T) {
 		h := func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			plain, err := alipay.DecryptHK(platform, r.Header.Get("Encrypt"), body)
-			if want, _ := alipay.Content(anHKSync()); err != nil || !bytes.Equal(plain, want) || r.Header.Get("Content-Type") != "text/plain; charset=UTF-8" {
+			if want, _ := alipay.Content(alipaytest.HKOrderSync()); err != nil || !bytes.Equal(plain, want) || r.Header.Get("Content-Type") != "text/plain; charset=UTF-8" {
 				t.Errorf("%s: the request is %q, %v", tt.name, plain, err)
 			}
 			answer, encrypt := alipay.EncryptHK(tt.to, []byte(`{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`))
@@ -205,7 +206,7 @@ func TestEncryptedHKCalls(t *testing.T) {
 		app := hkApp(t, h, func(o *alipay.HKOptions) {
 			o.Encrypt = &alipay.HKEncryption{KeyVersion: "1", OurKeys: map[string]crypto.Decrypter{"1": ours}}
 		})
-		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		if alipay.ClassOf(err) != tt.want || rep.Verified != (err == nil) || (rep.HKOrderID == "1") != (err == nil) {
 			t.Errorf("%s: %v, %+v", tt.name, err, rep)
 		}
@@ -228,22 +229,22 @@ func TestHKSettings(t *testing.T) {
 		alipay.HKTimeMillis: "2024-05-22T01:12:21.000+00:00", alipay.HKTimeCompact: "2024-05-22T01:12:21+0000",
 		alipay.HKTimeEpoch: "1716340341000", "": "2024-05-22T01:12:21+00:00", time.RFC3339: "2024-05-22T01:12:21Z",
 	} {
-		req, _ := request(func(o *alipay.HKOptions) { o.TimeLayout, o.TimeZone = layout, time.UTC }, anHKSync())
+		req, _ := request(func(o *alipay.HKOptions) { o.TimeLayout, o.TimeZone = layout, time.UTC }, alipaytest.HKOrderSync())
 		if got := req.Header.Get("Request-Time"); got != want {
 			t.Errorf("layout %q: %s, want %s", layout, got, want)
 		}
 	}
-	req, body := request(func(o *alipay.HKOptions) { o.SigningPath, o.Algorithm = "/v1/merchant/order/sync", "sha256withrsa" }, anHKSync())
+	req, body := request(func(o *alipay.HKOptions) { o.SigningPath, o.Algorithm = "/v1/merchant/order/sync", "sha256withrsa" }, alipaytest.HKOrderSync())
 	content := alipay.HKContent("/v1/merchant/order/sync", hkClientID, req.Header.Get("Request-Time"), []byte(body))
 	header := req.Header.Get("Signature")
 	keys := map[string]*rsa.PublicKey{"1": &hkKey(t, "merchant_rsa_v1").PublicKey}
 	if err := alipay.VerifyHK(keys, header, content); err != nil || !strings.HasPrefix(header, "algorithm=sha256withrsa,") {
 		t.Errorf("signing path and alias: %v in %s", err, header)
 	}
-	if _, body := request(func(o *alipay.HKOptions) { o.Seconds = true }, anHKSync()); !strings.Contains(body, `"orderModifyTime":1716340341,`) {
+	if _, body := request(func(o *alipay.HKOptions) { o.Seconds = true }, alipaytest.HKOrderSync()); !strings.Contains(body, `"orderModifyTime":1716340341,`) {
 		t.Errorf("seconds: %s", body)
 	}
-	withID := anHKSync()
+	withID := alipaytest.HKOrderSync()
 	withID.RequestID = "0123456789abcdef0123456789abcdef"
 	if _, body := request(func(o *alipay.HKOptions) { o.DashedIDs = true }, withID); !strings.Contains(body, `"requestId":"01234567-89ab-cdef-0123-456789abcdef",`) {
 		t.Errorf("dashed: %s", body)
@@ -288,7 +289,7 @@ func TestHKAnswerSettings(t *testing.T) {
 		{"a class of our own", failed, "valid", 0, func(o *alipay.HKOptions) { o.Classes = map[string]alipay.Class{"PROCESS_FAIL": alipay.Transient} }, alipay.Transient},
 		{"a class of our own for what is not believed", failed, "absent", 0, func(o *alipay.HKOptions) { o.Classes = map[string]alipay.Class{"PROCESS_FAIL": alipay.Rejected} }, alipay.Untrusted},
 	} {
-		_, err := hkApp(t, hkSigned(t, 200, tt.body, tt.signature, hkNow.Add(-tt.age)), tt.change).Client(alipay.Merchant{}).Do(t.Context(), anHKSync())
+		_, err := hkApp(t, hkSigned(t, 200, tt.body, tt.signature, hkNow.Add(-tt.age)), tt.change).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
 		if alipay.ClassOf(err) != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}

@@ -6,8 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -44,7 +42,7 @@ type HKOptions struct {
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
-	HTTP2          bool             // offers HTTP/2 beside HTTP/1.1
+	HTTP2          bool             // offers HTTP/2 as well as HTTP/1.1
 	IdleTimeout    time.Duration    // of a connection; 0 is 30 s
 }
 
@@ -94,57 +92,4 @@ func NewHK(o HKOptions) (*App, error) {
 		inFlight: o.InFlight, connect: o.ConnectTimeout, timeout: o.Timeout, fallback: defaultHKTimeout,
 		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer, http2: o.HTTP2, idle: o.IdleTimeout,
 	}), nil
-}
-
-// newHK checks what the options say of keys and forms.
-func newHK(o HKOptions) (*hk, error) {
-	if o.ClientID == "" || o.Signer == nil {
-		return nil, errors.New("alipay: an HK client needs a client id and a signer")
-	}
-	h, err := newHKReader(o)
-	if err != nil {
-		return nil, err
-	}
-	if h.signer, err = proven(o.Signer); err != nil {
-		return nil, err
-	}
-	h.algorithm, h.hash = algRSA256, crypto.SHA256
-	if ellipticOf(o.Signer) != nil {
-		h.algorithm, h.hash = algECC224, o.ECC.hash()
-	}
-	if h.algorithm = cmp.Or(o.Algorithm, h.algorithm); strings.ContainsAny(h.algorithm, ",= \r\n") {
-		return nil, errors.New("alipay: the name of the algorithm has a comma, an equal sign or white space")
-	}
-	h.encryption, err = newHKEncryption(o.Encrypt, h.keys)
-	return h, err
-}
-
-// newHKReader returns a gateway that can open answers and seals nothing.
-func newHKReader(o HKOptions) (*hk, error) {
-	if len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
-		return nil, errors.New("alipay: an HK client needs a platform key")
-	}
-	h := &hk{
-		clientID: o.ClientID, keyVersion: cmp.Or(o.KeyVersion, "1"), ecc: o.ECC, path: cmp.Or(o.SigningPath, hkPath),
-		tryAll: o.TryAllKeys, refuseUnsigned: o.RefuseUnsigned, classes: o.Classes, now: orNow(o.Now),
-		layout: cmp.Or(o.TimeLayout, HKTimePage), zone: cmp.Or(o.TimeZone, beijing), skew: cmp.Or(o.Skew, hkSkew), seconds: o.Seconds, dashed: o.DashedIDs,
-		orders: &seenOrders{},
-	}
-	var err error
-	if h.keys, err = newHKKeys(o); err != nil {
-		return nil, err
-	}
-	return h, checkClasses(o.Classes)
-}
-
-// checkClasses permits the classes that a refusal of HK may have.
-func checkClasses(classes map[string]Class) error {
-	for code, c := range classes {
-		switch c {
-		case Rejected, Misconfigured, Transient, Throttled:
-		default:
-			return fmt.Errorf("alipay: result code %s cannot be %s", code, c)
-		}
-	}
-	return nil
 }

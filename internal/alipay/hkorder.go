@@ -1,7 +1,6 @@
 package alipay
 
 import (
-	"strings"
 	"time"
 )
 
@@ -37,87 +36,3 @@ func (*HKOrderSync) Repeatable() bool { return true }
 // numbers and words [inferred], 36 for a dashed UUID; the Order Service page of the same
 // path allows 32.
 func (r *HKOrderSync) Validate() error { return validate(r) }
-
-func (r *HKOrderSync) check() error {
-	var c checks
-	c.need("requestId", string(r.RequestID), 36)
-	c.text("merchantId", r.MerchantID, 64)
-	c.need("tradeNo", string(r.TradeNo), 64)
-	c.need("merchantBizNo", string(r.MerchantBizNo), 64)
-	c.need("merchantBizType", r.MerchantBizType, 64)
-	c.need("orderStatus", r.OrderStatus, 64)
-	checkMinor(&c, "amount", r.Amount)
-	checkMinor(&c, "payAmount", r.PayAmount)
-	checkMinor(&c, "discountAmount", r.DiscountAmount)
-	if r.CreateTime.UnixMilli() <= 0 {
-		c.fail("orderCreateTime", "missing", "is missing")
-	}
-	if r.ModifyTime.UnixMilli() <= 0 {
-		c.fail("orderModifyTime", "missing", "is missing")
-	}
-	if strings.TrimSpace(r.UserID) == "" && strings.TrimSpace(r.OpenID) == "" {
-		c.fail("userId", "missing", "and openId are missing")
-	}
-	c.text("userId", r.UserID, 64)
-	c.text("openId", r.OpenID, 128)
-	c.json("extInfo", r.ExtInfo, 0)
-	return c.err
-}
-
-// checkMinor checks an optional amount in minor units. Zero is an amount: a discount of
-// nothing is a fact.
-func checkMinor(c *checks, field string, m *Money) {
-	switch {
-	case m == nil:
-	case len(m.Currency) != 3 || strings.Trim(m.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "":
-		c.fail(field+".currency", "currency", "is not three capitals (ISO 4217)")
-	case m.Minor < 0:
-		c.fail(field+".value", "range", "is negative")
-	}
-}
-
-func (r *HKOrderSync) content() ([]byte, error) {
-	return writeObject(func(o *object) {
-		o.str("requestId", string(r.RequestID))
-		o.str("merchantId", r.MerchantID)
-		o.str("tradeNo", string(r.TradeNo))
-		o.str("merchantBizNo", string(r.MerchantBizNo))
-		o.str("merchantBizType", r.MerchantBizType)
-		writeMinor(o, "amount", r.Amount)
-		writeMinor(o, "payAmount", r.PayAmount)
-		writeMinor(o, "discountAmount", r.DiscountAmount)
-		o.str("orderStatus", r.OrderStatus)
-		o.num("orderCreateTime", r.instant(r.CreateTime))
-		o.num("orderModifyTime", r.instant(r.ModifyTime))
-		o.str("userId", r.UserID)
-		o.str("openId", r.OpenID)
-		o.field("newFieldjrPOUb", false) // a placeholder left on the page: never sent
-		r.writeExtInfo(o)
-		o.more(r.Extra)
-	})
-}
-
-// instant is a time as a number. The sibling pages' samples are milliseconds. [inferred]
-func (r *HKOrderSync) instant(at time.Time) int64 {
-	if r.Seconds {
-		return at.Unix()
-	}
-	return at.UnixMilli()
-}
-
-// writeExtInfo writes extInfo, which the page requires although it lists no child.
-func (r *HKOrderSync) writeExtInfo(o *object) {
-	m, err := ParseMembers(r.ExtInfo)
-	if err != nil {
-		o.err = err
-		return
-	}
-	o.raw("extInfo", m.text())
-}
-
-func writeMinor(o *object, name string, m *Money) {
-	o.sub(name, m != nil, func(o *object) {
-		o.str("value", m.MinorText())
-		o.str("currency", m.Currency)
-	})
-}

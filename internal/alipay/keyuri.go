@@ -24,19 +24,22 @@ func (o KeyOptions) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // ErrKeyURI marks an address of a key that cannot be used.
 var ErrKeyURI = errors.New("not a usable key URI")
 
+// errNoVault is the error of a binary without Vault.
+var errNoVault = fmt.Errorf("this binary was built without the tag vault: %w", ErrKeyURI)
+
 // OpenSigner opens the private key that a URI names:
 //
 //	file:/path/key.pem           a key in a file, in any form of ParsePrivateKey or ParseECPrivateKey
 //	vault://host:8200/mount/key  HashiCorp Vault's transit engine, in binaries built with the tag vault
 //
-// A key that is elsewhere may be asked for its public half now; [App.CheckSigner] lets it sign.
+// A key that is elsewhere may be asked for its public half now; [CheckSigner] lets it sign.
 func OpenSigner(ctx context.Context, uri string, o KeyOptions) (Signer, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
 	switch {
 	case ok && scheme == "file":
 		return openFileSigner(rest)
 	case ok && scheme == "vault":
-		return openVault(ctx, uri, o)
+		return openVault(ctx, uri, o.VaultToken)
 	case ok && isWord(scheme):
 		return nil, fmt.Errorf("no provider for %s: keys: %w", scheme, ErrKeyURI)
 	}

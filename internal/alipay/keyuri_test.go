@@ -1,6 +1,7 @@
 package alipay_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -8,12 +9,13 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // TestKeyURIs: what a URI opens, and that an error never holds a key that was given in its place.
 func TestKeyURIs(t *testing.T) {
-	keys := load[openapiKeys](t, "openapi/keys.json")
-	hk := load[hkKeys](t, "alipayhk/keys.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
+	hk := alipaytest.Load[alipaytest.HKKeys](t, "alipayhk/keys.json")
 	write := func(name string, text []byte) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -21,14 +23,14 @@ func TestKeyURIs(t *testing.T) {
 		}
 		return path
 	}
-	rsaFile := write("rsa", armour(keys.Keys["app"].PKCS1PEM))
-	ecFile := write("ec", armour(hk.Keys["merchant_ec_v1"].SEC1PEM))
+	rsaFile := write("rsa", alipaytest.Armour(keys.Keys["app"].PKCS1PEM))
+	ecFile := write("ec", alipaytest.Armour(hk.Keys["merchant_ec_v1"].SEC1PEM))
 	for _, uri := range []string{"file:" + rsaFile, "file://" + rsaFile, "file:" + ecFile} {
 		s, err := alipay.OpenSigner(t.Context(), uri, alipay.KeyOptions{})
 		if err != nil {
 			t.Fatalf("%s: %v", uri, err)
 		}
-		if _, err := s.Sign(t.Context(), alipay.DigestOf("RSA2", []byte("x"))); err != nil {
+		if _, err := s.Sign(t.Context(), make([]byte, sha256.Size)); err != nil {
 			t.Errorf("%s: %v", uri, err)
 		}
 	}
@@ -37,8 +39,8 @@ func TestKeyURIs(t *testing.T) {
 	}
 	secret := keys.Keys["app"].PKCS8Base64
 	for _, uri := range []string{
-		"", rsaFile, secret, string(armour(keys.Keys["app"].PKCS8PEM)), "pkcs11:token=x", "awskms:///arn", "file:/does/not/exist",
-		"file:" + write("public", armour(keys.Keys["app"].SPKIPEM)), "file:" + write("junk", []byte(secret[:100])), secret[:10] + ":" + secret,
+		"", rsaFile, secret, string(alipaytest.Armour(keys.Keys["app"].PKCS8PEM)), "pkcs11:token=x", "awskms:///arn", "file:/does/not/exist",
+		"file:" + write("public", alipaytest.Armour(keys.Keys["app"].SPKIPEM)), "file:" + write("junk", []byte(secret[:100])), secret[:10] + ":" + secret,
 	} {
 		_, err := alipay.OpenSigner(t.Context(), uri, alipay.KeyOptions{})
 		if err == nil || !errors.Is(err, alipay.ErrKeyURI) && !errors.Is(err, alipay.ErrKey) || strings.Contains(err.Error(), secret[20:60]) {

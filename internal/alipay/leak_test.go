@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // The tokens of these tests; nothing may ever show them.
@@ -68,6 +69,10 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := ourKey()
+	remote, err := alipay.Verifying(&remoteSigner{key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
 	secrets := []string{
 		tokenCanary, agentCanary, hex.EncodeToString([]byte(tokenCanary)),
 		key.D.String(), key.D.Text(16), key.Primes[0].String(), key.Primes[0].Text(16),
@@ -77,7 +82,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"Signer": signer, "App": app, "HK": hk, "Client": app.Client(m), "Merchant": m, "*Merchant": &m, "options": options, "*options": &options,
 		"HKOptions": alipay.HKOptions{Signer: signer, Encrypt: &encryption}, "HKEncryption": encryption, "*HKEncryption": &encryption,
 		"AESKey": aes, "AESKey value": *aes, "KeyOptions": keyOptions, "*KeyOptions": &keyOptions, "App with AES": coded,
-		"Verifier": verifier, "foreign signer": alipay.SignerOf(t, &foreignSigner{key: key}),
+		"Verifier": verifier, "remote signer": remote,
 	} {
 		text := printed(t, v)
 		for _, s := range secrets {
@@ -133,7 +138,7 @@ func TestCallsDoNotLeak(t *testing.T) {
 					broken(&net.OpError{Op: "dial", Err: errors.New("connection refused")})(o)
 				}
 			})
-			rep, err := app.Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), aCreate())
+			rep, err := app.Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), alipaytest.Create())
 			var b strings.Builder
 			fmt.Fprintf(&b, "%v\n%+v\n%s\n%s\n", err, rep, rep.Body, printed(t, rep))
 			for _, s := range spans.Ended() {
@@ -162,7 +167,7 @@ func TestSpanOfAnAttempt(t *testing.T) {
 		{`{"code":"20000","sub_code":"isp.unknow-error"}`, "TRANSIENT", codes.Error},
 	} {
 		app := openAPI(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, tt.node)), func(o *alipay.OpenAPIOptions) { o.Tracer = tracer })
-		_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		ended := spans.Ended()
 		s := ended[len(ended)-1]
 		got := map[string]string{}

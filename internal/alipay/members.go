@@ -23,14 +23,14 @@ const (
 // Members are further members of an object, in the order in which they were written: what
 // Alipay adds later and no field names yet. The zero Members has none.
 type Members struct {
-	list     []member
+	list     Object
 	deep     [][]byte // every name at every depth, folded
 	initials uint32   // of deep: one bit a letter
 }
 
 // ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
 // text is longer than 64 KiB, nested deeper than 16, not UTF-8, or has a name that is not
-// [A-Za-z][A-Za-z0-9_]{0,63} or stands twice in one object in any spelling (see [FoldName]).
+// [A-Za-z][A-Za-z0-9_]{0,63} or stands twice in one object in any spelling (see [jsonscan.FoldName]).
 // Values keep their literals and lose only white space. An empty text has no members.
 func ParseMembers(text string) (Members, error) {
 	if text == "" {
@@ -43,8 +43,8 @@ func ParseMembers(text string) (Members, error) {
 		return Members{}, fmt.Errorf("not UTF-8: %w", ErrMembers)
 	}
 	m := Members{deep: make([][]byte, 0, 8)}
-	s := scanner{b: []byte(text), fold: true, limit: maxMembersDepth}
-	s.named = func(name []byte) error {
+	scan := ScanOptions{FoldNames: true, MaxDepth: maxMembersDepth}
+	scan.OnName = func(name []byte) error {
 		if !validName(name) {
 			return fmt.Errorf("a name is not [A-Za-z][A-Za-z0-9_]{0,63}: %w", ErrMembers)
 		}
@@ -53,19 +53,19 @@ func ParseMembers(text string) (Members, error) {
 		m.initials |= 1 << (name[0] - 'a')
 		return nil
 	}
-	list, err := s.document()
+	list, err := scan.ParseObject([]byte(text))
 	if err != nil {
 		return Members{}, errors.Join(err, ErrMembers)
 	}
 	for i := range list {
-		if !spaced(list[i].raw) {
+		if !spaced(list[i].Raw) {
 			continue
 		}
 		var b bytes.Buffer
-		if err := json.Compact(&b, list[i].raw); err != nil {
+		if err := json.Compact(&b, list[i].Raw); err != nil {
 			return Members{}, errors.Join(err, ErrMembers)
 		}
-		list[i].raw = b.Bytes()
+		list[i].Raw = b.Bytes()
 	}
 	m.list = list
 	return m, nil
@@ -75,7 +75,7 @@ func ParseMembers(text string) (Members, error) {
 func (m Members) Names() []string {
 	names := make([]string, len(m.list))
 	for i := range m.list {
-		names[i] = m.list[i].name
+		names[i] = m.list[i].Name
 	}
 	return names
 }
@@ -84,8 +84,8 @@ func (m Members) Names() []string {
 func (m Members) Get(name string) (json.RawMessage, bool) {
 	folded := foldBytes([]byte(name))
 	for i := range m.list {
-		if folds(m.list[i].name, folded) {
-			return m.list[i].raw, true
+		if folds(m.list[i].Name, folded) {
+			return m.list[i].Raw, true
 		}
 	}
 	return nil, false
@@ -95,7 +95,7 @@ func (m Members) Get(name string) (json.RawMessage, bool) {
 // white space around it.
 func (m Members) Mentions(word string) bool {
 	for i := range m.list {
-		d := json.NewDecoder(bytes.NewReader(m.list[i].raw))
+		d := json.NewDecoder(bytes.NewReader(m.list[i].Raw))
 		for {
 			t, err := d.Token()
 			if err != nil {
@@ -142,61 +142,6 @@ func (m Members) NamesHold(words []string) bool {
 		}
 	}
 	return false
-}
-
-// FoldName returns the form in which names of JSON members are compared: lower case, without
-// _ and -. A reader at the far end may take totalAmount or TOTAL_AMOUNT for total_amount, as
-// fastjson did by default (alibaba/fastjson #1459, #2026).
-func FoldName(name string) string { return string(foldBytes([]byte(name))) }
-
-// foldBytes is FoldName. A name that is folded already is returned as it is.
-func foldBytes(name []byte) []byte {
-	for i, c := range name {
-		if c == '_' || c == '-' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf {
-			return foldFrom(name, i)
-		}
-	}
-	return name
-}
-
-// foldFrom copies a name whose first n bytes need no change.
-func foldFrom(name []byte, n int) []byte {
-	out := append(make([]byte, 0, len(name)), name[:n]...)
-	wide := false
-	for _, c := range name[n:] {
-		switch {
-		case c == '_' || c == '-':
-			continue
-		case c >= 'A' && c <= 'Z':
-			c |= 0x20
-		case c >= utf8.RuneSelf:
-			wide = true // some letters beyond ASCII have lower-case forms in it
-		}
-		out = append(out, c)
-	}
-	if wide {
-		return bytes.ToLower(out)
-	}
-	return out
-}
-
-// folds says whether FoldName(name) is folded.
-func folds(name string, folded []byte) bool {
-	n := 0
-	for i := range len(name) {
-		c := name[i]
-		if c == '_' || c == '-' {
-			continue
-		}
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if n == len(folded) || folded[n] != c {
-			return false
-		}
-		n++
-	}
-	return n == len(folded)
 }
 
 // spaced says whether a JSON value has white space outside its strings.

@@ -7,44 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
-
-// fullCreate has every field, so that its content names every typed member.
-func fullCreate() *alipay.TradeCreate {
-	money := func(fen int64) *alipay.Money { return &alipay.Money{Minor: fen, Currency: "CNY"} }
-	at := time.Unix(1800000000, 0)
-	r := aCreate()
-	r.SellerID, r.DiscountableAmount, r.UndiscountableAmount = "2088102146225136", money(888), money(8000)
-	r.Body, r.BuyerOpenID, r.BuyerLogonID, r.OpAppID, r.OpBuyerOpenID = "b", "o", "l", "a", "p"
-	r.GoodsDetail = []alipay.GoodsDetail{{
-		GoodsID: "g", GoodsName: "n", Quantity: 1, Price: money(1), GoodsCategory: "c", CategoriesTree: "t", Body: "b",
-		ShowURL: "http://x", AlipayGoodsID: "a", OutItemID: "i", OutSKUID: "s", GoodsEANID: "e",
-	}}
-	r.OperatorID, r.StoreID, r.AlipayStoreID, r.TerminalID = "o", "s", "a", "t"
-	r.ExtendParams = &alipay.ExtendParams{
-		SysServiceProviderID: "s", IndustryRefluxInfo: "{}", CardType: "c", HbFqNum: "3", HbFqSellerPercent: "0", RoyaltyFreeze: "true",
-		SpecifiedSellerName: "n", CreditExtInfo: "{}", TcInstallmentOrderID: "t", TradeComponentOrderID: "c",
-	}
-	r.TimeoutExpress, r.TimeExpire = "90m", &at
-	r.SettleInfo = &alipay.SettleInfo{SettlePeriodTime: "7d", Details: []alipay.SettleDetail{{
-		TransInType: "cardSerialNo", TransIn: "A", SummaryDimension: "A", SettleEntityID: "1", SettleEntityType: "Store",
-		Amount: money(8888), ActualAmount: money(8888),
-	}}}
-	r.MerchantType, r.SubMerchant = "alipay", &alipay.SubMerchant{MerchantID: "m", MerchantType: "alipay"}
-	r.LogisticsType, r.BusinessParams = "EXPRESS", `{"data":"123"}`
-	r.ReceiverAddressInfo = &alipay.ReceiverAddressInfo{Name: "n", Address: "a", Mobile: "m", Zip: "z", DivisionCode: "d"}
-	r.ProductCode, r.MerchantOrderNo, r.PassbackParams = "JSAPI_PAY", "m", "a b"
-	r.QueryOptions, r.EnablePayChannels = []string{"hyb_amount"}, []string{"pcredit"}
-	return r
-}
 
 // TestEveryFieldReachesTheWire: the content of a full create names every member of the page
 // and of the newer models, once.
 func TestEveryFieldReachesTheWire(t *testing.T) {
-	r := fullCreate()
+	r := alipaytest.FullCreate()
 	if err := r.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +98,7 @@ func TestTypedNamesAreRefused(t *testing.T) {
 		return m.Names()
 	}
 	inner := func(name string) string { // of a sub-object of the full create
-		content, _ := alipay.Content(fullCreate())
+		content, _ := alipay.Content(alipaytest.FullCreate())
 		m, err := alipay.ParseMembers(string(content))
 		if err != nil {
 			t.Fatal(err)
@@ -135,42 +106,42 @@ func TestTypedNamesAreRefused(t *testing.T) {
 		raw, _ := m.Get(name)
 		return strings.Trim(string(raw), "[]")
 	}
-	create := append(contentNames(t, fullCreate()), "disable_pay_channels")
-	check("create", create, func(m alipay.Members) alipay.Request { r := aCreate(); r.Extra = m; return r })
+	create := append(contentNames(t, alipaytest.FullCreate()), "disable_pay_channels")
+	check("create", create, func(m alipay.Members) alipay.Request { r := alipaytest.Create(); r.Extra = m; return r })
 	check("goods", members(inner("goods_detail")), func(m alipay.Members) alipay.Request {
-		r := fullCreate()
+		r := alipaytest.FullCreate()
 		r.GoodsDetail[0].Extra = m
 		return r
 	})
 	check("extend", members(inner("extend_params")), func(m alipay.Members) alipay.Request {
-		r := aCreate()
+		r := alipaytest.Create()
 		r.ExtendParams = &alipay.ExtendParams{CardType: "c", Extra: m}
 		return r
 	})
 	settle := strings.Fields("trans_in_type trans_in summary_dimension settle_entity_id settle_entity_type amount actual_amount")
 	check("settle", settle, func(m alipay.Members) alipay.Request {
-		r := fullCreate()
+		r := alipaytest.FullCreate()
 		r.SettleInfo.Details[0].Extra = m
 		return r
 	})
 	check("query", strings.Fields("out_trade_no trade_no org_pid query_options"), func(m alipay.Members) alipay.Request {
-		r := aQuery()
+		r := alipaytest.Query()
 		r.Extra = m
 		return r
 	})
 	check("sync", strings.Fields("trade_no out_request_no biz_type order_biz_info orig_request_no"), func(m alipay.Members) alipay.Request {
-		r := aSync()
+		r := alipaytest.OrderInfoSync()
 		r.Extra = m
 		return r
 	})
 	check("koubei", []string{"order_no"}, func(m alipay.Members) alipay.Request {
-		r := anItemOrderQuery()
+		r := alipaytest.ItemOrderQuery()
 		r.Extra = m
 		return r
 	})
 	hk := strings.Fields(`requestId merchantId tradeNo merchantBizNo merchantBizType amount payAmount discountAmount orderStatus
 		orderCreateTime orderModifyTime userId openId extInfo newFieldjrPOUb`)
-	check("hk", hk, func(m alipay.Members) alipay.Request { r := anHKSync(); r.Extra = m; return r })
+	check("hk", hk, func(m alipay.Members) alipay.Request { r := alipaytest.HKOrderSync(); r.Extra = m; return r })
 	t.Logf("%d spellings refused", n)
 }
 
@@ -217,7 +188,7 @@ func TestMembersKeepOrderAndLiterals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := aQuery()
+	r := alipaytest.Query()
 	r.Extra = m
 	got, err := alipay.Content(r)
 	const want = `{"out_trade_no":"ORD_1","b":1.50,"a":{"x":[1e2,"\u4e2d <&>"]}}`
@@ -238,7 +209,7 @@ func FuzzMembers(f *testing.F) {
 		if err != nil || text == "" {
 			return
 		}
-		r := anItemOrderQuery()
+		r := alipaytest.ItemOrderQuery()
 		r.Extra = m
 		content, err := alipay.Content(r)
 		if err == nil && !json.Valid(content) {

@@ -7,18 +7,19 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // TestWeakKeysNeedPermission: SHA-1 and keys below 2048 bits, ours and Alipay's.
 func TestWeakKeysNeedPermission(t *testing.T) {
-	keys := load[openapiKeys](t, "openapi/keys.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	for name, change := range map[string]func(o *alipay.OpenAPIOptions){
 		"sign type RSA":      func(o *alipay.OpenAPIOptions) { o.SignType = alipay.SignRSA },
-		"our short key":      func(o *alipay.OpenAPIOptions) { o.Signer = vectorSigner(t, keys, "app1024") },
-		"a short next key":   func(o *alipay.OpenAPIOptions) { o.NextSigner = vectorSigner(t, keys, "app1024") },
-		"Alipay's short key": func(o *alipay.OpenAPIOptions) { o.AlipayKey = vectorKey(t, keys, "alipay1024") },
+		"our short key":      func(o *alipay.OpenAPIOptions) { o.Signer = alipaytest.Signer(t, keys, "app1024") },
+		"a short next key":   func(o *alipay.OpenAPIOptions) { o.NextSigner = alipaytest.Signer(t, keys, "app1024") },
+		"Alipay's short key": func(o *alipay.OpenAPIOptions) { o.AlipayKey = alipaytest.PublicKey(t, keys, "alipay1024") },
 		"another short key": func(o *alipay.OpenAPIOptions) {
-			o.MoreKeys = []alipay.AlipayKey{{Key: vectorKey(t, keys, "alipay1024")}}
+			o.MoreKeys = []alipay.AlipayKey{{Key: alipaytest.PublicKey(t, keys, "alipay1024")}}
 		},
 	} {
 		o := alipay.OpenAPIOptions{URL: "https://x", AppID: "1", Signer: alipay.NewRSASigner(ourKey()), AlipayKey: &theirKey().PublicKey}
@@ -50,12 +51,12 @@ func TestWeakKeysNeedPermission(t *testing.T) {
 func TestAnswerInTheOtherCharset(t *testing.T) {
 	for asked, sent := range map[alipay.Charset]alipay.Charset{alipay.CharsetUTF8: alipay.CharsetGBK, alipay.CharsetGBK: alipay.CharsetUTF8} {
 		const text = "\u7cfb\u7edf\u7e41\u5fd9\u8a89" // GBK: the last one ends in a byte above 0x7f, nine bytes in UTF-8 swallow the quote
-		node, err := alipay.EncodeCharset(sent, []byte(`{"code":"20000","sub_code":"aop.unknow-error","msg":"`+text+`"}`))
+		node, err := sent.Encode([]byte(`{"code":"20000","sub_code":"aop.unknow-error","msg":"` + text + `"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		app := openAPI(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, string(node))), func(o *alipay.OpenAPIOptions) { o.Charset = asked })
-		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		if alipay.ClassOf(err) != alipay.Transient || !rep.Verified || rep.Message != text {
 			t.Errorf("asked %s, sent %s: %v, verified %v, %q", asked, sent, err, rep.Verified, rep.Message)
 		}
@@ -69,12 +70,12 @@ func TestEncryptedCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, charset := range []alipay.Charset{alipay.CharsetUTF8, alipay.CharsetGBK} {
-		r := aCreate()
+		r := alipaytest.Create()
 		r.Subject = "\u9326\u904b\u8aa0" // second bytes 5C in GBK
 		seen := capture(t, alipay.Merchant{}, r, func(o *alipay.OpenAPIOptions) { o.AES, o.Charset = key, charset })
 		plain, err := alipay.DecryptAES(key, seen.body.Get("biz_content"))
 		want, _ := alipay.Content(r)
-		if got := alipay.DecodeCharset(charset, plain); err != nil || string(got) != string(want) {
+		if got := charset.Decode(plain); err != nil || string(got) != string(want) {
 			t.Errorf("%s: %q, %v", charset, got, err)
 		}
 		if seen.query.Get("encrypt_type") != "AES" || seen.query.Get("charset") != string(charset) || !strings.HasSuffix(seen.header.Get("Content-Type"), "charset="+string(charset)) {
@@ -91,7 +92,7 @@ func TestEncryptedCalls(t *testing.T) {
 		want alipay.Class
 	}{{plain, key, alipay.Misconfigured}, {coded, key, alipay.Done}, {coded, nil, alipay.Untrusted}} {
 		app := openAPI(t, tt.h, func(o *alipay.OpenAPIOptions) { o.AES = tt.key })
-		if rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery()); alipay.ClassOf(err) != tt.want || rep.Verified != (tt.want != alipay.Untrusted) {
+		if rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != tt.want || rep.Verified != (tt.want != alipay.Untrusted) {
 			t.Errorf("%v, want %v", err, tt.want)
 		}
 	}
@@ -111,7 +112,7 @@ func TestHTTP2IsSettable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		want := "HTTP/1.1"
 		if on {
 			want = "HTTP/2.0"

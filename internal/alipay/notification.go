@@ -13,6 +13,10 @@ const (
 	NotificationRefused = "fail"
 )
 
+// tradeSync is the notify_type of a change of a trade's status (alipay.trade.create,
+// "triggered notifications").
+const tradeSync = "trade_status_sync"
+
 // Notification is a genuine notification of one of our merchants. Whether order and amount are
 // the merchant's is not judged here. Texts and persons' names are Alipay's, in UTF-8, unescaped.
 // Any field may be absent.
@@ -83,16 +87,16 @@ type Notification struct {
 // same address: they are answered with success and routed elsewhere or dropped.
 func (n Notification) IsTrade() bool { return n.Type == tradeSync }
 
-// readNotification types the parameters of a notification that has been verified.
-func readNotification(form formParams, c Charset, signed SignType) Notification {
-	n := Notification{Charset: c, SignType: signed, Params: map[string]string{}}
+// ReadNotification types the parameters of a notification that has been verified, decoded once
+// and in UTF-8. How it came and was signed is not among them.
+func ReadNotification(params map[string]string) Notification {
+	n := Notification{Params: map[string]string{}}
 	f := &fields{byName: map[string][]byte{}}
-	for name, value := range form {
-		text := string(c.decode(value))
+	for name, text := range params {
 		if name == "sign" || name == "sign_type" {
 			continue
 		}
-		n.Params[string(c.decode([]byte(name)))] = text
+		n.Params[name] = text
 		if name == "fund_bill_list" && text != "" {
 			f.byName[name] = []byte(text) // a JSON text of its own
 			continue

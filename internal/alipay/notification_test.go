@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // notificationVectors is testdata/openapi/notifications.json.
@@ -54,10 +55,10 @@ type notificationCase struct {
 	NodeSDK json.RawMessage `json:"official_node_sdk"`
 }
 
-func (v notificationVectors) verifier(t testing.TB, keys openapiKeys, name string) *alipay.Verifier {
+func (v notificationVectors) verifier(t testing.TB, keys alipaytest.OpenAPIKeys, name string) *alipay.Verifier {
 	t.Helper()
 	o := alipay.VerifierOptions{
-		AppID: v.Context.AppID, AlipayKey: vectorKey(t, keys, name), SellerIDs: v.Context.SellerIDs, SellerEmails: v.Context.SellerEmails,
+		AppID: v.Context.AppID, AlipayKey: alipaytest.PublicKey(t, keys, name), SellerIDs: v.Context.SellerIDs, SellerEmails: v.Context.SellerEmails,
 	}
 	if name == "alipay1024" { // the vectors' receiver for sign_type RSA
 		o.SignType, o.AllowWeak = alipay.SignRSA, true
@@ -72,8 +73,8 @@ func (v notificationVectors) verifier(t testing.TB, keys openapiKeys, name strin
 // TestNotificationVectors: verdict, answer and decoded parameters of each. Repeats, orders and
 // amounts are the receiver's and the status pipeline's affair.
 func TestNotificationVectors(t *testing.T) {
-	v := load[notificationVectors](t, "openapi/notifications.json")
-	keys := load[openapiKeys](t, "openapi/keys.json")
+	v := alipaytest.Load[notificationVectors](t, "openapi/notifications.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	verdicts := map[string]int{}
 	for _, c := range v.Cases {
 		verdicts[c.Expect.Verdict]++
@@ -281,8 +282,8 @@ func TestNotificationsAreBounded(t *testing.T) {
 
 // FuzzNotification: whatever is done to a genuine body, what verifies says the same.
 func FuzzNotification(f *testing.F) {
-	v := load[notificationVectors](f, "openapi/notifications.json")
-	keys := load[openapiKeys](f, "openapi/keys.json")
+	v := alipaytest.Load[notificationVectors](f, "openapi/notifications.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](f, "openapi/keys.json")
 	ver := v.verifier(f, keys, "alipay")
 	genuine := map[string]bool{}
 	for _, c := range v.Cases {

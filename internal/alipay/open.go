@@ -9,18 +9,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 )
 
 // open verifies an answer and says what it means. The reply is filled as far as the answer
-// could be read, also beside an error.
-func (g *gateway) open(ctx context.Context, r Request, s *sealed, a *answer) (Reply, error) {
+// could be read, even with an error.
+func (g *gateway) open(ctx context.Context, r call, s *sealed, a *answer) (Reply, error) {
 	rep := Reply{Method: r.Method(), TraceID: foreign(a.header.Get("trace_id"), maxTraceID)}
 	if a.status != http.StatusOK {
 		s.steps.bad("status", "HTTP status %d: business answers come with 200", a.status)
 		return rep, httpError(r, a)
 	}
 	env, err := cutEnvelope(a.body, r.Method(), g.charset)
-	if errors.Is(err, errSyntax) {
+	if errors.Is(err, ErrSyntax) {
 		s.steps.bad("cut", "no complete JSON object: %v", err)
 		return rep, unusable(r, a, err)
 	}
@@ -37,8 +39,8 @@ func (g *gateway) open(ctx context.Context, r Request, s *sealed, a *answer) (Re
 		rep.Verified = false
 		return rep, untrusted(r, err.Error())
 	}
-	list, err := members(node)
-	if errors.Is(err, errDuplicate) || err != nil && (env.sign != "" || env.encrypted()) {
+	list, err := ParseObject(node)
+	if errors.Is(err, ErrDuplicate) || err != nil && (env.sign != "" || env.encrypted()) {
 		s.steps.bad("node", "%v", err)
 		return rep, untrusted(r, "the node is not one JSON object: "+err.Error())
 	}
@@ -49,17 +51,13 @@ func (g *gateway) open(ctx context.Context, r Request, s *sealed, a *answer) (Re
 	if rep.Verified {
 		rep.Body = node
 	}
-	return rep, g.understand(r, s, a, newFields(list), &rep)
-}
-
-func unusable(r Request, a *answer, err error) *Error {
-	return &Error{Method: r.Method(), Class: Ambiguous, HTTPStatus: a.status, Message: "no usable answer", Err: err}
+	return rep, g.understand(r, s, a, list, &rep)
 }
 
 // authenticate says whether an answer is signed, and refuses one whose signature is not
 // Alipay's. Some errors genuinely carry none. In certificate mode an answer that names no
 // certificate counts as not signed, as with the official Java SDK: no success without it.
-func (g *gateway) authenticate(ctx context.Context, r Request, s *sealed, env envelope) (bool, error) {
+func (g *gateway) authenticate(ctx context.Context, r call, s *sealed, env envelope) (bool, error) {
 	if env.sign == "" {
 		s.steps.bad("signature", "the answer carries no sign")
 		return false, nil
@@ -97,7 +95,7 @@ func (g *gateway) keysFor(ctx context.Context, sn string, st *steps) ([]*rsa.Pub
 	keys, err := g.trust.candidates(sn)
 	if errors.Is(err, errUnknownCert) && g.send != nil {
 		st.ok("certificate", "%s is not known yet and is asked for", foreign(sn, certSNLength))
-		if err = g.trust.certs.fetch(ctx, sn, g.downloadChain); err == nil {
+		if err = g.trust.certs.Fetch(ctx, sn, g.downloadChain); err == nil {
 			keys, err = g.trust.candidates(sn)
 		}
 	}
@@ -123,11 +121,11 @@ func verifyNode(h crypto.Hash, keys []*rsa.PublicKey, node, sig []byte) bool {
 // believed; what is not signed is decrypted for its code alone.
 func (g *gateway) plain(env envelope, st *steps) ([]byte, error) {
 	if !env.encrypted() {
-		return env.charset.decode(env.node), nil
+		return env.charset.Decode(env.node), nil
 	}
 	text := ""
-	if ascii(env.node) {
-		text = unquote(env.node)
+	if !hasNonASCII(env.node) {
+		text = Unquote(env.node)
 	}
 	if g.content == nil {
 		st.bad("decrypt", "the node is encrypted, but no AES key is configured")
@@ -138,9 +136,9 @@ func (g *gateway) plain(env envelope, st *steps) ([]byte, error) {
 		st.bad("decrypt", "it is no ciphertext under the configured AES key")
 		return nil, err
 	}
-	for _, c := range g.charset.candidates(plain) {
+	for _, c := range g.charset.Candidates(plain) {
 		st.ok("decrypt", "%d bytes in %s", len(plain), c)
-		return c.decode(plain), nil
+		return c.Decode(plain), nil
 	}
 	st.bad("decrypt", "what came out is no text: another AES key")
 	return nil, errDecrypt
@@ -148,20 +146,20 @@ func (g *gateway) plain(env envelope, st *steps) ([]byte, error) {
 
 // understand reads the node and returns nil only for a success that is proven to be Alipay's
 // answer to r.
-func (g *gateway) understand(r Request, s *sealed, a *answer, f *fields, rep *Reply) error {
-	rep.Code, rep.SubCode = s.foreign(f.text("code"), maxCode), s.foreign(f.text("sub_code"), maxCode)
-	rep.Message = s.foreign(f.text("msg"), maxMessage)
-	subMsg := f.text("sub_msg")
+func (g *gateway) understand(r call, s *sealed, a *answer, f Object, rep *Reply) error {
+	rep.Code, rep.SubCode = s.foreign(f.Text("code"), maxCode), s.foreign(f.Text("sub_code"), maxCode)
+	rep.Message = s.foreign(f.Text("msg"), maxMessage)
+	subMsg := f.Text("sub_msg")
 	rep.SubMessage = s.subMessage(rep.Code, subMsg)
 	if rep.SubMessage == withheld || s.echoes(rep.Body) {
 		rep.Body = nil
 	}
-	v := judgeUnsigned(r.Method(), rep.Code, rep.SubCode)
+	v := ClassifyUnsigned(r.Method(), rep.Code, rep.SubCode)
 	if rep.Verified {
-		v = judge(r.Method(), rep.Code, rep.SubCode)
+		v = Classify(r.Method(), rep.Code, rep.SubCode)
 	}
-	s.steps.ok("code", "%s %s: class %s", rep.Code, rep.SubCode, v.class)
-	success := v.class == Done || v.class == Accepted
+	s.steps.ok("code", "%s %s: class %s", rep.Code, rep.SubCode, v.Class)
+	success := v.Class == Done || v.Class == Accepted
 	ids := identify(f)
 	if rep.Verified {
 		if err := ids.belong(r, success); err != nil {
@@ -171,19 +169,19 @@ func (g *gateway) understand(r Request, s *sealed, a *answer, f *fields, rep *Re
 	}
 	if success { // error nodes carry business fields with zero values
 		rep.OutTradeNo, rep.TradeNo = ids.out, ids.trade
-		rep.BuyerUserID, rep.BuyerOpenID = cmp.Or(f.text("buyer_user_id"), f.text("buyer_id")), f.text("buyer_open_id")
+		rep.BuyerUserID, rep.BuyerOpenID = cmp.Or(f.Text("buyer_user_id"), f.Text("buyer_id")), f.Text("buyer_open_id")
 	}
 	if rep.Verified && (success || rep.Code == "40004") { // a business answer: the signature was good
 		g.keys.succeeded(s.signer)
 	}
-	if v.class == Done {
+	if v.Class == Done {
 		return nil
 	}
 	e := &Error{
-		Method: r.Method(), Class: v.class, Code: rep.Code, SubCode: rep.SubCode, Message: rep.Message,
-		HTTPStatus: a.status, RetryAfter: a.retryAfter, Scope: v.scope, Proof: v.proof, Alert: v.alert,
+		Method: r.Method(), Class: v.Class, Code: rep.Code, SubCode: rep.SubCode, Message: rep.Message,
+		HTTPStatus: a.status, RetryAfter: a.retryAfter, Scope: v.Scope, Proof: v.Proof, Alert: v.Alert,
 	}
-	if v.class == Untrusted {
+	if v.Class == Untrusted {
 		e.Message = "success without signature"
 	}
 	if rep.SubCode == invalidSignature {
@@ -199,14 +197,14 @@ type identities struct {
 	koubei KoubeiOrderNo
 }
 
-func identify(f *fields) identities {
+func identify(f Object) identities {
 	ids := identities{
-		out:    OutTradeNo(f.text("out_trade_no")),
-		trade:  TradeNo(f.text("trade_no")),
-		koubei: KoubeiOrderNo(f.text("order_no")),
+		out:    OutTradeNo(f.Text("out_trade_no")),
+		trade:  TradeNo(f.Text("trade_no")),
+		koubei: KoubeiOrderNo(f.Text("order_no")),
 	}
 	if ids.out == "" {
-		ids.out = OutTradeNo(f.text("out_order_no"))
+		ids.out = OutTradeNo(f.Text("out_order_no"))
 	}
 	return ids
 }
@@ -216,7 +214,7 @@ var errOtherAnswer = errors.New("the answer is that of another request")
 // belong checks that a signed answer is the answer to r. The signature covers no nonce: a
 // replaying or confused proxy can hand us another order's genuine answer. Numbers that are
 // present on both sides must be equal, and a success must have such a number.
-func (ids identities) belong(r Request, success bool) error {
+func (ids identities) belong(r call, success bool) error {
 	bound, equal := false, true
 	compare := func(asked, got string) {
 		if asked != "" && got != "" {
@@ -245,42 +243,92 @@ func (ids identities) belong(r Request, success bool) error {
 	return nil
 }
 
-// Bounds of foreign texts in a reply, in characters.
-const (
-	maxMessage = 256
-	maxCode    = 128
-	maxTraceID = 128
+// envelope is an answer of the classic gateway cut into its parts, by the exact bytes.
+type envelope struct {
+	node    []byte  // the value of the node: what is signed
+	sign    string  // empty: the answer is not signed
+	certSN  string  // of the certificate whose key signed; not signed itself
+	charset Charset // in which the bytes are
+}
+
+// encrypted says whether the node is a ciphertext. The request does not decide it: a gateway that
+// could not decrypt answers in plain.
+func (e envelope) encrypted() bool { return e.node[0] == '"' }
+
+var (
+	errNoNode   = errors.New("no node for this method")
+	errTwoNodes = errors.New("a node for this method and an error_response")
+	errSign     = errors.New("sign is not a text")
 )
 
-// subMessage keeps what Alipay says about a refusal, but for the gateway's own checks (codes
-// 40001 to 40003): about a bad signature it echoes the whole text that was signed, with
-// app_auth_token in it, and about a bad parameter its value.
-func (s *sealed) subMessage(code, text string) string {
-	switch code {
-	case "40001", "40002", "40003":
-		if text != "" {
-			return withheld
+// cutEnvelope finds the node of an answer without parsing and writing it again: a signature
+// covers the bytes as sent. The members of the answer come in any order. It returns an error
+// wrapping ErrSyntax when the bytes are no JSON object (a page of a proxy, a body cut short),
+// and another one when they are an answer that must not be believed.
+func cutEnvelope(body []byte, m Method, c Charset) (envelope, error) {
+	err := fmt.Errorf("bytes of no charset: %w", ErrSyntax)
+	for _, c := range c.Candidates(body) {
+		var list Object
+		if list, err = scanOptions(c).ParseObject(body); err == nil {
+			return pickEnvelope(list, m, c)
+		}
+		if !errors.Is(err, ErrSyntax) {
+			break
 		}
 	}
-	return s.foreign(text, maxMessage)
+	return envelope{}, err
 }
 
-// withheld stands in place of a text that may hold a secret.
-const withheld = "withheld"
-
-// echoes says whether an answer holds the token of its request.
-func (s *sealed) echoes(body []byte) bool {
-	return s.secret != "" && bytes.Contains(body, []byte(s.secret))
-}
-
-// foreign is [foreign] for texts that could echo the token of the request.
-func (s *sealed) foreign(text string, limit int) string {
-	if s.echoes([]byte(text)) {
-		return withheld
+// scanOptions say how an answer in a charset is cut.
+func scanOptions(c Charset) ScanOptions {
+	if c.Wide() {
+		return ScanOptions{DecodeGBK: CharsetGBK.Decode}
 	}
-	return foreign(text, limit)
+	return ScanOptions{}
 }
 
-func untrusted(r Request, why string) *Error {
-	return &Error{Method: r.Method(), Class: Untrusted, Message: why}
+func pickEnvelope(list Object, m Method, c Charset) (envelope, error) {
+	var (
+		env   = envelope{charset: c}
+		node  = strings.ReplaceAll(string(m), ".", "_") + "_response"
+		nodes int
+		err   error
+	)
+	for _, e := range list {
+		switch e.Name {
+		case node, "error_response":
+			env.node = e.Raw
+			nodes++
+		case "sign":
+			env.sign, err = signText(e.Raw)
+		case "alipay_cert_sn":
+			env.certSN, err = signText(e.Raw)
+		}
+		if err != nil {
+			return envelope{}, err
+		}
+	}
+	switch nodes {
+	case 0:
+		return envelope{}, errNoNode
+	case 1:
+		return env, nil
+	}
+	return envelope{}, errTwoNodes
+}
+
+// signText reads the members sign and alipay_cert_sn. Gateways leave them out, empty or null
+// where they do not sign.
+func signText(raw []byte) (string, error) {
+	if string(raw) == "null" {
+		return "", nil
+	}
+	if raw[0] != '"' || hasNonASCII(raw) {
+		return "", errSign
+	}
+	return Unquote(raw), nil
+}
+
+func hasNonASCII(b []byte) bool {
+	return bytes.ContainsFunc(b, func(r rune) bool { return r >= utf8.RuneSelf })
 }

@@ -1,12 +1,10 @@
 package alipay
 
 import (
-	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"time"
@@ -22,9 +20,6 @@ const (
 	defaultTimeout        = 15 * time.Second
 	defaultHKTimeout      = 8 * time.Second
 )
-
-// gatewayPath is the path of the classic gateway (common parameters, "request address").
-const gatewayPath = "/gateway.do"
 
 // dialFunc opens a connection, as [net.Dialer.DialContext] does.
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -51,7 +46,7 @@ type OpenAPIOptions struct {
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
-	HTTP2          bool             // offers HTTP/2 beside HTTP/1.1
+	HTTP2          bool             // offers HTTP/2 as well as HTTP/1.1
 	IdleTimeout    time.Duration    // of a connection; 0 is 30 s, below the time after which gateways reset
 }
 
@@ -75,87 +70,6 @@ func NewOpenAPI(o OpenAPIOptions) (*App, error) {
 	})
 	g.send = a.exchange
 	return a, nil
-}
-
-// newGateway checks what the options say of keys and coding.
-func newGateway(o OpenAPIOptions) (*gateway, error) {
-	if o.AppID == "" || len(o.AppID) > 32 || o.Signer == nil {
-		return nil, errors.New("alipay: an app needs an app id of up to 32 characters and a signer")
-	}
-	g, err := newReader(o)
-	if err != nil {
-		return nil, err
-	}
-	current, err := g.accept(o.Signer)
-	if err != nil {
-		return nil, err
-	}
-	next, err := g.accept(o.NextSigner)
-	if err != nil {
-		return nil, err
-	}
-	g.keys = newRotation(current, next)
-	return g, nil
-}
-
-// newReader returns a gateway that can open answers and seals nothing.
-func newReader(o OpenAPIOptions) (*gateway, error) {
-	t, err := newTrust(o)
-	if err != nil {
-		return nil, err
-	}
-	g := &gateway{
-		appID: o.AppID, signType: cmp.Or(o.SignType, SignRSA2), charset: cmp.Or(o.Charset, CharsetUTF8),
-		keys: newRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
-	}
-	if !g.charset.known() {
-		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", CharsetUTF8, CharsetGBK, CharsetGB2312)
-	}
-	if g.signType.hash() == 0 || g.signType == SignRSA && !o.AllowWeak {
-		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
-	}
-	return g, nil
-}
-
-// newTrust returns the keys of Alipay's: configured ones, or certificates.
-func newTrust(o OpenAPIOptions) (*trust, error) {
-	t := &trust{certs: o.Certificates, now: orNow(o.Now)}
-	if t.certs != nil {
-		if o.AlipayKey != nil || len(o.MoreKeys) > 0 {
-			return nil, errors.New("alipay: an Alipay key is configured beside certificates; in certificate mode there is none")
-		}
-		return t, nil
-	}
-	t.keys = append([]AlipayKey{{Key: o.AlipayKey}}, o.MoreKeys...)
-	for _, k := range t.keys {
-		if err := checkAlipayKey("Alipay key", o.AllowWeak, k.Key); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
-}
-
-// accept checks a signer of ours: not Alipay's key, strong enough, and in certificate mode the
-// one that the application certificate speaks of. nil is no signer.
-func (g *gateway) accept(s Signer) (Signer, error) {
-	if s == nil {
-		return nil, nil
-	}
-	pub, rsaKey := publicOf(s).(*rsa.PublicKey)
-	switch {
-	case publicOf(s) != nil && !rsaKey:
-		return nil, errors.New("alipay: the classic gateway knows RSA keys only")
-	case rsaKey && !g.weak && pub.N.BitLen() < strongKeyBits:
-		return nil, fmt.Errorf("alipay: our own key has %d bits, fewer than %d; AllowWeak permits it", pub.N.BitLen(), strongKeyBits)
-	case rsaKey && g.trust.certs != nil && !pub.Equal(g.trust.certs.appKey):
-		return nil, errors.New("alipay: the private key is not that of the application certificate")
-	}
-	for _, k := range g.trust.keys {
-		if holdsKey(s, k.Key) {
-			return nil, errOwnKey("Alipay key")
-		}
-	}
-	return proven(s)
 }
 
 // baseURL reads the address of a gateway. Which hosts are allowed is a matter of settings.

@@ -1,16 +1,16 @@
 package alipay
 
 import (
+	"errors"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // fields reads the members of an answer by name. A member that cannot be read exactly becomes
-// absent and goes to unparsed with its literal; it never fails the others. What nobody asked
-// for goes to more.
+// absent and goes to unparsed with its literal; it never fails the others. What was not
+// asked for goes to more.
 type fields struct {
 	byName   map[string][]byte
 	path     string // where the object stands: "fund_bill_list[0].", "" for the node
@@ -18,10 +18,10 @@ type fields struct {
 	unparsed map[string]string
 }
 
-func newFields(list []member) *fields {
+func newFields(list Object) *fields {
 	f := &fields{byName: make(map[string][]byte, len(list))}
 	for _, e := range list {
-		f.byName[e.name] = e.raw
+		f.byName[e.Name] = e.Raw
 	}
 	return f
 }
@@ -49,11 +49,8 @@ func (f *fields) literal(name string) (text string, raw []byte) {
 	if raw == nil {
 		return "", nil
 	}
-	switch c := raw[0]; {
-	case c == '"':
-		return unquote(raw), raw
-	case c == '-' || c >= '0' && c <= '9':
-		return string(raw), raw
+	if text, ok := TextOf(raw); ok {
+		return text, raw
 	}
 	f.unread(name, raw)
 	return "", nil
@@ -149,7 +146,7 @@ func (f *fields) list(name string, read func(in *fields)) {
 	}
 	for i, e := range elements {
 		path := name + "[" + strconv.Itoa(i) + "]"
-		list, err := members(e)
+		list, err := ParseObject(e)
 		if err != nil {
 			f.unread(path, e)
 			continue
@@ -191,22 +188,158 @@ func (f *fields) adopt(in *fields) {
 // elementsOf returns the elements of a list in any of its three forms.
 func elementsOf(raw []byte) ([][]byte, bool) {
 	if raw[0] == '{' {
-		list, err := members(raw)
+		list, err := ParseObject(raw)
 		if err != nil {
 			return nil, false
 		}
-		if len(list) != 1 || list[0].raw[0] != '[' {
+		if len(list) != 1 || list[0].Raw[0] != '[' {
 			return [][]byte{raw}, true
 		}
-		raw = list[0].raw
+		raw = list[0].Raw
 	}
 	if raw[0] != '[' {
 		return nil, false
 	}
-	var elements [][]byte
-	s := scanner{b: raw}
-	if err := s.array(func(from, to int) { elements = append(elements, raw[from:to]) }); err != nil {
-		return nil, false
-	}
-	return slices.Clip(elements), true
+	elements, err := Elements(raw)
+	return elements, err == nil
 }
+
+// fields opens the verified node of a successful answer to method, without what every node has.
+func (r Reply) fields(method Method) (*fields, error) {
+	if r.Method != method || !r.Verified || r.Code != "10000" {
+		return nil, ErrNoBody
+	}
+	list, err := ParseObject(r.Body)
+	if err != nil {
+		return nil, errors.Join(ErrNoBody, err)
+	}
+	f := newFields(list)
+	for _, name := range []string{"code", "msg", "sub_code", "sub_msg"} {
+		f.take(name)
+	}
+	return f, nil
+}
+
+// Trade reads the answer of alipay.trade.query. A member that cannot be read exactly is
+// absent and stands in Unparsed; only a reply without a verified body is an error.
+func (r Reply) Trade() (Trade, error) {
+	f, err := r.fields(MethodTradeQuery)
+	if err != nil {
+		return Trade{}, err
+	}
+	t := Trade{
+		TradeNo:          TradeNo(f.text("trade_no")),
+		OutTradeNo:       OutTradeNo(f.text("out_trade_no")),
+		Status:           TradeStatus(f.text("trade_status")),
+		SendPayDate:      f.time("send_pay_date"),
+		StoreID:          f.text("store_id"),
+		StoreName:        f.text("store_name"),
+		TerminalID:       f.text("terminal_id"),
+		BuyerLogonID:     f.text("buyer_logon_id"),
+		BuyerUserID:      f.text("buyer_user_id"),
+		BuyerUserName:    f.text("buyer_user_name"),
+		BuyerUserType:    f.text("buyer_user_type"),
+		ChargeFlags:      f.text("charge_flags"),
+		SettlementID:     f.text("settlement_id"),
+		AuthTradePayMode: f.text("auth_trade_pay_mode"),
+	}
+	t.readAmounts(f)
+	t.readNewer(f)
+	f.list("fund_bill_list", func(in *fields) {
+		t.FundBills = append(t.FundBills, FundBill{
+			FundChannel: in.text("fund_channel"),
+			Amount:      in.money("amount", CNY),
+			RealAmount:  in.money("real_amount", CNY),
+		})
+	})
+	f.rest()
+	t.More, t.Unparsed = f.more, f.unparsed
+	return t, nil
+}
+
+// readAmounts reads each amount in its currency. An amount whose currency is missing or not
+// known cannot be read exactly.
+func (t *Trade) readAmounts(f *fields) {
+	t.TransCurrency = f.currency("trans_currency")
+	t.SettleCurrency = f.currency("settle_currency")
+	t.PayCurrency = f.currency("pay_currency")
+	total := t.TransCurrency
+	if _, unread := f.unparsed["trans_currency"]; total == "" && !unread {
+		total = CNY
+	}
+	t.TotalAmount = f.money("total_amount", total)
+	t.SettleAmount = f.money("settle_amount", t.SettleCurrency)
+	t.PayAmount = f.money("pay_amount", t.PayCurrency)
+	t.SettleTransRate = f.rate("settle_trans_rate")
+	t.TransPayRate = f.rate("trans_pay_rate")
+	t.BuyerPayAmount = f.money("buyer_pay_amount", CNY)
+	t.PointAmount = f.money("point_amount", CNY)
+	t.InvoiceAmount = f.money("invoice_amount", CNY)
+	t.ReceiptAmount = f.money("receipt_amount", CNY)
+	t.ChargeAmount = f.money("charge_amount", CNY)
+	t.MDiscountAmount = f.money("mdiscount_amount", CNY)
+	t.DiscountAmount = f.money("discount_amount", CNY)
+	t.PreAuthPayAmount = f.money("pre_auth_pay_amount", CNY)
+}
+
+func (t *Trade) readNewer(f *fields) {
+	t.BuyerOpenID = f.text("buyer_open_id")
+	t.AlipayStoreID = f.text("alipay_store_id")
+	t.CreditPayMode = f.text("credit_pay_mode")
+	t.CreditBizOrderID = f.text("credit_biz_order_id")
+	t.AdditionalStatus = f.text("additional_status")
+	t.AsyncPayApplyStatus = f.text("async_pay_apply_status")
+	t.BizSettleMode = f.text("biz_settle_mode")
+	t.ReceiptCurrencyType = f.text("receipt_currency_type")
+	t.PassbackParams = f.text("passback_params")
+	t.Subject = f.text("subject")
+	t.Body = f.text("body")
+}
+
+// ItemOrder reads the answer of koubei.trade.itemorder.query, by the rules of [Reply.Trade].
+func (r Reply) ItemOrder() (ItemOrder, error) {
+	f, err := r.fields(MethodItemOrderQuery)
+	if err != nil {
+		return ItemOrder{}, err
+	}
+	o := ItemOrder{
+		OrderNo:                 KoubeiOrderNo(f.text("order_no")),
+		OutOrderNo:              OutTradeNo(f.text("out_order_no")),
+		TradeNo:                 TradeNo(f.text("trade_no")),
+		Status:                  f.text("status"),
+		PartnerID:               f.text("partner_id"),
+		SellerID:                f.text("seller_id"),
+		BuyerID:                 f.text("buyer_id"),
+		BizProduct:              f.text("biz_product"),
+		GmtCreate:               f.time("gmt_create"),
+		GmtPayment:              f.time("gmt_payment"),
+		GmtModified:             f.time("gmt_modified"),
+		TotalAmount:             f.money("total_amount", CNY),
+		RealPayAmount:           f.money("real_pay_amount", CNY),
+		DiscountAmount:          f.money("discount_amount", CNY),
+		DeliverSellerRealAmount: f.money("deliver_seller_real_amount", CNY),
+	}
+	// A wrapped list is called item_order_v_o (official Java SDK).
+	for _, name := range []string{"item_order_vo", "item_order_v_o"} {
+		f.list(name, func(in *fields) { o.Items = append(o.Items, readLine(in)) })
+	}
+	f.rest()
+	o.More, o.Unparsed = f.more, f.unparsed
+	return o, nil
+}
+
+func readLine(in *fields) ItemOrderLine {
+	return ItemOrderLine{
+		ItemOrderNo:  in.text("item_order_no"),
+		SKUID:        in.text("sku_id"),
+		Quantity:     in.whole("quantity"),
+		Price:        in.money("price", CNY),
+		ExtInfo:      in.text("ext_info"),
+		Status:       in.text("status"),
+		MerchantFund: in.money("merchant_fund", CNY),
+		PlatformFund: in.money("platform_fund", CNY),
+	}
+}
+
+// ErrNoBody says that a reply has no verified answer node of the method that was asked for.
+var ErrNoBody = errors.New("the reply has no verified answer of this method")

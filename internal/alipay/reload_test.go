@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 const hkSuccess = `{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`
@@ -23,7 +24,7 @@ func TestDownloadsOutliveNewFiles(t *testing.T) {
 		g := &rotated{t: t, sn: leafSN(t, p.next), chain: p.next, status: 200}
 		app := certApp(t, p, g, nil)
 		call := func() error {
-			_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+			_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 			return err
 		}
 		if err := call(); err != nil {
@@ -67,7 +68,7 @@ func TestHKKeysAreReplaced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), anHKSync()); alipay.ClassOf(err) != tt.want {
+		if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync()); alipay.ClassOf(err) != tt.want {
 			t.Errorf("keys of versions %v: %v", tt.versions, err)
 		}
 	}
@@ -78,7 +79,7 @@ func TestHKKeysAreReplaced(t *testing.T) {
 func TestHKAnswerOfAnotherOrder(t *testing.T) {
 	app := hkApp(t, hkSigned(t, 200, hkSuccess, "valid", hkNow))
 	call := func(no alipay.OutTradeNo) error {
-		r := anHKSync()
+		r := alipaytest.HKOrderSync()
 		r.MerchantBizNo = no
 		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), r)
 		if (err == nil) != (rep.HKOrderID == "1") {
@@ -108,7 +109,7 @@ func TestSwappedFilesHelpAKeyThatWasNeverAccepted(t *testing.T) {
 	g := &keyedGateway{t: t, key: &nextKey().PublicKey}
 	app := rotating(t, g)
 	call := func() alipay.Class {
-		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		return alipay.ClassOf(err)
 	}
 	if got := call(); got != alipay.Misconfigured {
@@ -149,7 +150,7 @@ func TestACallKeepsToItsKeys(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Done {
+	if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Done {
 		t.Errorf("%v", err)
 	}
 }

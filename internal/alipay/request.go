@@ -1,6 +1,7 @@
 package alipay
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 )
@@ -38,11 +39,15 @@ type Request interface {
 	// Repeatable says whether sending the identical request again is harmless by the documents.
 	Repeatable() bool
 
-	check() error             // what Validate finds without writing the content
-	content() ([]byte, error) // the canonical JSON; the same request gives the same bytes
+	check() error             // see [Check]
+	content() ([]byte, error) // see [Content]
 }
 
-// Reply is what Alipay answered. [Client.Do] fills it as far as the answer could be read,
+// Check is [Request.Validate] without what only writing the content finds: for a caller that
+// writes it next.
+func Check(r Request) error { return r.check() }
+
+// Reply is what Alipay answered. A client fills it as far as the answer could be read,
 // also when it returns an error.
 type Reply struct {
 	Method       Method
@@ -70,3 +75,7 @@ type Reply struct {
 // Content returns the canonical JSON of a request: biz_content on the classic gateway, the
 // body on AlipayHK's. The same request gives the same bytes.
 func Content(r Request) ([]byte, error) { return r.content() }
+
+// Send makes the exchange of a sealed request, once. It returns what opens the answer; that
+// must be called, once.
+type Send func(ctx context.Context) (open func() (Reply, error))

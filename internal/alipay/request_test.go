@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // validation is testdata/openapi/validation.json.
@@ -31,10 +32,10 @@ var miscounted = map[string]bool{"sync_info_2019": true}
 // TestValidationVectors: what our types cannot say, ParseYuan cannot read or Validate refuses
 // is not sent; what is valid comes out with the same value.
 func TestValidationVectors(t *testing.T) {
-	v := load[validation](t, "openapi/validation.json")
+	v := alipaytest.Load[validation](t, "openapi/validation.json")
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			r, err := requestOf(c.Method, c.Biz)
+			r, err := alipaytest.RequestOf(c.Method, c.Biz)
 			if err == nil {
 				err = r.Validate()
 			}
@@ -52,16 +53,27 @@ func TestValidationVectors(t *testing.T) {
 // TestContentSaysWhatWasGiven: the content of a request equals the vector's by value; amounts
 // have two decimals.
 func TestContentSaysWhatWasGiven(t *testing.T) {
-	v := load[signedRequests](t, "openapi/requests-key-mode.json")
+	v := alipaytest.Load[struct {
+		About    string
+		MadeWith string `json:"made_with"`
+		Cases    []map[string]json.RawMessage
+	}](t, "openapi/requests-key-mode.json")
 	for _, c := range v.Cases {
-		want := []byte(c.Body["biz_content"])
-		r, err := requestOf(alipay.Method(c.Method), want)
+		var (
+			method alipay.Method
+			body   map[string]string
+		)
+		if err := errors.Join(json.Unmarshal(c["method"], &method), json.Unmarshal(c["body_params"], &body)); err != nil {
+			t.Fatal(err)
+		}
+		want := []byte(body["biz_content"])
+		r, err := alipaytest.RequestOf(method, want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := alipay.Content(r)
-		if err != nil || !sameJSON(t, got, want) {
-			t.Errorf("%s: content = %s (%v), want %s", c.ID, got, err, want)
+		if err != nil || !alipaytest.SameJSON(t, got, want) {
+			t.Errorf("%s: content = %s (%v), want %s", c["id"], got, err, want)
 		}
 	}
 	t.Logf("openapi/requests-key-mode.json: %d contents", len(v.Cases))
@@ -86,10 +98,10 @@ var openQuestions = map[string]bool{
 }
 
 func TestHKBodyRules(t *testing.T) {
-	v := load[bodyRules](t, "alipayhk/body_rules.json")
+	v := alipaytest.Load[bodyRules](t, "alipayhk/body_rules.json")
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			r, err := hkRequestOf(c.Body)
+			r, err := alipaytest.HKRequestOf(c.Body)
 			if err == nil {
 				err = r.Validate()
 			}
@@ -106,7 +118,7 @@ func TestHKBodyRules(t *testing.T) {
 			if c.ID == "blank_user_with_open" || err != nil {
 				return // the blank one is left out
 			}
-			if got, err := alipay.Content(r); err != nil || !sameJSON(t, got, c.Body) {
+			if got, err := alipay.Content(r); err != nil || !alipaytest.SameJSON(t, got, c.Body) {
 				t.Errorf("content = %s (%v), want %s", got, err, c.Body)
 			}
 		})
@@ -117,7 +129,7 @@ func TestHKBodyRules(t *testing.T) {
 // TestContentIsCanonical: no escapes for HTML, no white space, no line end, the order of the
 // page, the same bytes again.
 func TestContentIsCanonical(t *testing.T) {
-	r := aCreate()
+	r := alipaytest.Create()
 	r.Subject, r.Body = "a<b>&c", "line1\nline2\t\"q\" \\ \x01 \u2028 \U0001f9cb"
 	const want = `{"out_trade_no":"ORD_1","total_amount":"88.88","subject":"a<b>&c",` +
 		`"body":"line1\nline2\t\"q\" \\ \u0001 ` + "\u2028 \U0001f9cb" + `","buyer_id":"2088102146225135"}`
@@ -194,7 +206,7 @@ func TestFieldRules(t *testing.T) {
 		{"settle_info without entry", func(r *alipay.TradeCreate) { r.SettleInfo = &alipay.SettleInfo{} }, "settle_info.settle_detail_infos"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := aCreate()
+			r := alipaytest.Create()
 			tt.change(r)
 			err := r.Validate()
 			var f *alipay.FieldError
@@ -208,7 +220,7 @@ func TestFieldRules(t *testing.T) {
 // TestOrderInfoLength: alipay.trade.orderinfo.sync, "order_biz_info", up to 2018.
 func TestOrderInfoLength(t *testing.T) {
 	for n, want := range map[int]bool{2018: true, 2019: false} {
-		r := aSync()
+		r := alipaytest.OrderInfoSync()
 		r.OrderBizInfo = `{"x":"` + strings.Repeat("x", n-8) + `"}`
 		if err := r.Validate(); (err == nil) != want {
 			t.Errorf("%d characters: err = %v", n, err)
@@ -219,7 +231,7 @@ func TestOrderInfoLength(t *testing.T) {
 // TestNegativeCreditRecord: VIOLATED is sent only behind a switch, in whatever spelling.
 func TestNegativeCreditRecord(t *testing.T) {
 	for _, info := range []string{`{"status":"VIOLATED"}`, `{"status":"violated "}`, `{"a":[{"status":"\u0056IOLATED"}]}`} {
-		r := aSync()
+		r := alipaytest.OrderInfoSync()
 		r.OrderBizInfo = info
 		if r.Validate() == nil {
 			t.Errorf("%s passed", info)
@@ -232,14 +244,14 @@ func TestNegativeCreditRecord(t *testing.T) {
 
 // TestTimesOnTheWire: classic times are Beijing's, HK's are epoch milliseconds.
 func TestTimesOnTheWire(t *testing.T) {
-	r := aCreate()
+	r := alipaytest.Create()
 	at := time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC)
 	r.TimeExpire = &at
 	got, err := alipay.Content(r)
 	if err != nil || !strings.Contains(string(got), `"time_expire":"2026-01-01 00:00:00"`) {
 		t.Errorf("content = %s (%v)", got, err)
 	}
-	got, err = alipay.Content(anHKSync())
+	got, err = alipay.Content(alipaytest.HKOrderSync())
 	if err != nil || !strings.Contains(string(got), `"orderCreateTime":1716340300000,"orderModifyTime":1716340341000,`) {
 		t.Errorf("content = %s (%v)", got, err)
 	}

@@ -1,7 +1,6 @@
 package alipay
 
 import (
-	"context"
 	"crypto/rsa"
 	"sync"
 	"time"
@@ -13,7 +12,7 @@ const rotationPause = 10 * time.Minute
 
 // rotation holds the app's signing keys: the current one and, while a change of keys is being
 // prepared, the next. The classic gateway knows no key versions, so the first signed
-// invalid-signature after a success is what tells that Alipay has changed over.
+// invalid-signature after a success shows that Alipay has changed over.
 type rotation struct {
 	mu         sync.Mutex
 	current    Signer
@@ -26,7 +25,7 @@ type rotation struct {
 
 func newRotation(current, next Signer) *rotation { return &rotation{current: current, next: next} }
 
-// signer returns the signer to use and its generation, by which a late answer is told from one
+// signer returns the signer to use and its generation, which separates a late answer from one
 // to the signer in use.
 func (r *rotation) signer() (Signer, int) {
 	r.mu.Lock()
@@ -50,7 +49,7 @@ func (r *rotation) renewed(current, next Signer) *rotation {
 	}
 }
 
-// sameKey says whether two signers have the same key, as far as they tell.
+// sameKey says whether two signers have the same key, as far as is known.
 func sameKey(a, b Signer) bool {
 	if a == nil || b == nil {
 		return false
@@ -90,13 +89,4 @@ func (r *rotation) refused(generation int, now time.Time) (again, switched bool)
 	r.generation++
 	r.proven, r.fallback, r.changed = false, r.proven, now
 	return true, true
-}
-
-// CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
-// signer that is elsewhere shows its faults at start. The error wraps [ErrSigner].
-func (a *App) CheckSigner(ctx context.Context) error { return a.wire().checkSigner(ctx) }
-
-func (g *gateway) checkSigner(ctx context.Context) error {
-	s, _ := g.keys.signer()
-	return checkSigner(ctx, s, g.signType.hash())
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // keyedGateway accepts signatures of one key and refuses others, with the text it computed.
@@ -74,14 +75,14 @@ func TestKeyRotation(t *testing.T) {
 		g := &keyedGateway{t: t, key: &ourKey().PublicKey}
 		c := rotating(t, g).Client(alipay.Merchant{})
 		class := func() alipay.Class {
-			_, err := c.Do(t.Context(), aQuery())
+			_, err := c.Do(t.Context(), alipaytest.Query())
 			return alipay.ClassOf(err)
 		}
 		if got := class(); got != alipay.Done {
 			t.Fatal(got)
 		}
 		g.setKey(&nextKey().PublicKey)
-		_, err := c.Do(t.Context(), aQuery())
+		_, err := c.Do(t.Context(), alipaytest.Query())
 		var e *alipay.Error
 		if !errors.As(err, &e) || e.Class != alipay.Transient || !e.Alert {
 			t.Fatalf("the first refusal: %v", err)
@@ -112,7 +113,7 @@ func TestEarlyRotationIsTakenBack(t *testing.T) {
 		c := rotating(t, g).Client(alipay.Merchant{})
 		var got []alipay.Class
 		do := func() {
-			_, err := c.Do(t.Context(), aQuery())
+			_, err := c.Do(t.Context(), alipaytest.Query())
 			got = append(got, alipay.ClassOf(err))
 		}
 		do()
@@ -144,13 +145,13 @@ func TestNoRotationWithoutReason(t *testing.T) {
 		tt.gate.t, tt.gate.key = t, &ourKey().PublicKey
 		c := rotating(t, tt.gate).Client(alipay.Merchant{})
 		if tt.before {
-			if _, err := c.Do(t.Context(), aQuery()); err != nil {
+			if _, err := c.Do(t.Context(), alipaytest.Query()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		tt.gate.setKey(&nextKey().PublicKey)
 		for range 2 {
-			if _, err := c.Do(t.Context(), aQuery()); alipay.ClassOf(err) != alipay.Misconfigured {
+			if _, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Misconfigured {
 				t.Errorf("%s: %v", tt.name, err)
 			}
 		}
@@ -163,7 +164,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &keyedGateway{t: t, key: &ourKey().PublicKey}
 		c := rotating(t, g).Client(alipay.Merchant{})
-		if _, err := c.Do(t.Context(), aQuery()); err != nil {
+		if _, err := c.Do(t.Context(), alipaytest.Query()); err != nil {
 			t.Fatal(err)
 		}
 		g.setKey(&nextKey().PublicKey)
@@ -175,7 +176,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		for range 50 {
 			wg.Go(func() {
 				for range 2 {
-					_, err := c.Do(t.Context(), aQuery())
+					_, err := c.Do(t.Context(), alipaytest.Query())
 					if err == nil {
 						return
 					}
@@ -215,7 +216,7 @@ func TestKeysAreReplaced(t *testing.T) {
 		t.Error("keys of another kind were taken")
 	}
 	call := func() alipay.Class {
-		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		return alipay.ClassOf(err)
 	}
 	try := func(want alipay.Class, change func(*alipay.OpenAPIOptions)) {
@@ -242,7 +243,7 @@ func TestNewFilesDoNotUndoASwitch(t *testing.T) {
 	g := &keyedGateway{t: t, key: &ourKey().PublicKey}
 	app := rotating(t, g)
 	call := func() alipay.Class {
-		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		return alipay.ClassOf(err)
 	}
 	call()
@@ -271,23 +272,23 @@ func TestAlipayKeysEnd(t *testing.T) {
 			o.AlipayKey, o.MoreKeys = &nextKey().PublicKey, []alipay.AlipayKey{{Key: &theirKey().PublicKey, Until: end}}
 			o.Now = func() time.Time { return at }
 		})
-		if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery()); alipay.ClassOf(err) != want {
+		if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != want {
 			t.Errorf("at %v: %v, want %v", at, err, want)
 		}
 	}
 }
 
-// foreignSigner is a signer of another's make.
-type foreignSigner struct {
+// remoteSigner is a signer of another's make.
+type remoteSigner struct {
 	key  *rsa.PrivateKey
 	flip int // every so many signatures has a wrong bit
 	n    int
 	err  error
 }
 
-func (s *foreignSigner) Public() crypto.PublicKey { return &s.key.PublicKey }
+func (s *remoteSigner) Public() crypto.PublicKey { return &s.key.PublicKey }
 
-func (s *foreignSigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
+func (s *remoteSigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -301,10 +302,10 @@ func (s *foreignSigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
 // TestFaultySignaturesNeverLeave: one wrong signature gives an RSA key away.
 func TestFaultySignaturesNeverLeave(t *testing.T) {
 	g := &keyedGateway{t: t, key: &ourKey().PublicKey, text: func(s string) string { t.Error("a faulty signature was sent"); return s }}
-	app := openAPI(t, g.ServeHTTP, func(o *alipay.OpenAPIOptions) { o.Signer = &foreignSigner{key: ourKey(), flip: 10} })
+	app := openAPI(t, g.ServeHTTP, func(o *alipay.OpenAPIOptions) { o.Signer = &remoteSigner{key: ourKey(), flip: 10} })
 	faults := 0
 	for range 100 {
-		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		if err != nil {
 			faults++
 			if alipay.ClassOf(err) != alipay.Transient || !errors.Is(err, alipay.ErrSigner) {
@@ -319,13 +320,13 @@ func TestFaultySignaturesNeverLeave(t *testing.T) {
 		t.Error(err)
 	}
 	down := openAPI(t, silent, func(o *alipay.OpenAPIOptions) {
-		o.Signer = &foreignSigner{key: ourKey(), err: errors.New("no session")}
+		o.Signer = &remoteSigner{key: ourKey(), err: errors.New("no session")}
 	})
 	if err := down.CheckSigner(t.Context()); !errors.Is(err, alipay.ErrSigner) {
 		t.Errorf("CheckSigner: %v", err)
 	}
 	if _, err := alipay.NewOpenAPI(alipay.OpenAPIOptions{URL: "https://x", AppID: "1", AlipayKey: &theirKey().PublicKey,
 		Signer: struct{ alipay.Signer }{alipay.NewRSASigner(ourKey())}}); err == nil {
-		t.Error("a foreign signer that hides its public key was accepted")
+		t.Error("a remote signer that hides its public key was accepted")
 	}
 }

@@ -2,54 +2,42 @@ package alipay
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
-// Errors of the scanner. A repeated name is told from a broken text, since a signed text with
-// a repeated name is complete and yet must not be believed.
-var (
-	errSyntax    = errors.New("not JSON")
-	errDuplicate = errors.New("a member named twice")
-)
-
-// maxDepth bounds the nesting of a JSON text, so that foreign bytes cannot exhaust the stack.
+// maxDepth bounds the nesting of a JSON text, so that untrusted bytes cannot exhaust the stack.
 // Alipay's deepest documented answer has five levels. [inferred]
 const maxDepth = 64
+
+// ScanOptions say how an object is read. The zero value reads UTF-8.
+type ScanOptions struct {
+	// MaxDepth is the deepest nesting; 0 is 64.
+	MaxDepth int
+	// OnName, when set, is called with every name at every depth, decoded. It may keep the slice.
+	OnName func(name []byte) error
+	// FoldNames compares names by [FoldName] instead of as they are.
+	FoldNames bool
+	// DecodeGBK, when set, says that the text is valid GBK, and returns a name in UTF-8. The
+	// second byte of a character may then look like a quote's escape or a brace.
+	DecodeGBK func([]byte) []byte
+}
 
 // scanner reads a JSON text in place. It keeps what encoding/json hides: the exact bytes of
 // a value, which are what Alipay signs, and members that are named twice.
 type scanner struct {
+	ScanOptions
 	b     []byte
 	i     int
 	depth int
-	limit int // the deepest nesting; 0 is maxDepth
-	// named, when set, hears of every name at every depth, decoded. It may keep the slice.
-	named func(name []byte) error
-	// fold compares names by FoldName instead of as they are.
-	fold bool
-	// wide steps over characters of two bytes, whose second byte may look like a quote's
-	// escape or a brace. The text must be valid GBK.
-	wide bool
 }
 
-// member is one member of an object: its decoded name and the exact bytes of its value.
-type member struct {
-	name string
-	raw  []byte
-}
-
-// members reads b as one JSON object with nothing but white space around it, validates all
-// of it and returns its members in order. A name that stands twice in any object of b, in
-// whatever escapes, is refused with errDuplicate.
-func members(b []byte) ([]member, error) {
-	s := scanner{b: b}
+// ParseObject is the function [ParseObject] with these options.
+func (o ScanOptions) ParseObject(b []byte) (Object, error) {
+	s := scanner{ScanOptions: o, b: b}
 	return s.document()
 }
 
-func (s *scanner) document() ([]member, error) {
+func (s *scanner) document() (Object, error) {
 	s.space()
 	if s.peek() != '{' {
 		return nil, s.syntax()
@@ -66,18 +54,18 @@ func (s *scanner) document() ([]member, error) {
 }
 
 // object reads an object whose brace is next. Its members are returned only if keep is set.
-func (s *scanner) object(keep bool) ([]member, error) {
+func (s *scanner) object(keep bool) (Object, error) {
 	if err := s.deeper(); err != nil {
 		return nil, err
 	}
 	defer func() { s.depth-- }()
 	s.i++
 	var (
-		list []member
+		list Object
 		seen nameSet
 	)
 	if keep {
-		list = make([]member, 0, 8)
+		list = make(Object, 0, 8)
 	}
 	for s.space(); ; s.space() {
 		if s.peek() == '}' && seen.n == 0 {
@@ -88,15 +76,15 @@ func (s *scanner) object(keep bool) ([]member, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !seen.add(name, s.fold) {
-			return nil, errDuplicate
+		if !seen.add(name, s.FoldNames) {
+			return nil, ErrDuplicate
 		}
 		start, err := s.memberValue()
 		if err != nil {
 			return nil, err
 		}
 		if keep {
-			list = append(list, member{name: string(name), raw: s.b[start:s.i]})
+			list = append(list, Member{Name: string(name), Raw: s.b[start:s.i]})
 		}
 		s.space()
 		switch s.peek() {
@@ -117,17 +105,17 @@ func (s *scanner) name() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.wide {
-		raw = CharsetGBK.decode(raw)
+	if s.DecodeGBK != nil {
+		raw = s.DecodeGBK(raw)
 	}
 	name := raw[1 : len(raw)-1]
 	if bytes.IndexByte(name, '\\') >= 0 {
-		name = []byte(unquote(raw))
+		name = []byte(Unquote(raw))
 	}
-	if s.named == nil {
+	if s.OnName == nil {
 		return name, nil
 	}
-	if err := s.named(name); err != nil {
+	if err := s.OnName(name); err != nil {
 		return nil, err
 	}
 	return name, nil
@@ -135,11 +123,11 @@ func (s *scanner) name() ([]byte, error) {
 
 func (s *scanner) deeper() error {
 	limit := maxDepth
-	if s.limit > 0 {
-		limit = s.limit
+	if s.MaxDepth > 0 {
+		limit = s.MaxDepth
 	}
 	if s.depth++; s.depth > limit {
-		return fmt.Errorf("nested too deeply: %w", errSyntax)
+		return fmt.Errorf("nested too deeply: %w", ErrSyntax)
 	}
 	return nil
 }
@@ -174,7 +162,7 @@ func (s *scanner) value() error {
 	}
 }
 
-// array reads an array whose bracket is next and tells the span of each element.
+// array reads an array whose bracket is next and calls element with the span of each element.
 func (s *scanner) array(element func(from, to int)) error {
 	if err := s.deeper(); err != nil {
 		return err
@@ -230,7 +218,7 @@ func (s *scanner) str() ([]byte, error) {
 // plain steps over what stands for itself in a string.
 func (s *scanner) plain() {
 	b, i := s.b, s.i
-	if !s.wide {
+	if s.DecodeGBK == nil {
 		for i < len(b) && plainByte[b[i]] {
 			i++
 		}
@@ -336,26 +324,8 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-func (s *scanner) syntax() error { return fmt.Errorf("at byte %d: %w", s.i, errSyntax) }
+func (s *scanner) syntax() error { return fmt.Errorf("at byte %d: %w", s.i, ErrSyntax) }
 
 func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
-}
-
-// unquote decodes a string that the scanner has read. Bytes that are no UTF-8 and lone
-// surrogates become U+FFFD.
-func unquote(raw []byte) string {
-	body := raw[1 : len(raw)-1]
-	plain := true
-	for _, c := range body {
-		plain = plain && c != '\\' && c < utf8.RuneSelf
-	}
-	if plain {
-		return string(body)
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		panic("alipay: the scanner took a string that encoding/json refuses")
-	}
-	return s
 }

@@ -14,7 +14,7 @@ import (
 	"log/slog"
 )
 
-// Signer makes the signatures of one app. The length of the digest tells the hash: 32 bytes
+// Signer makes the signatures of one app. The length of the digest gives the hash: 32 bytes
 // are SHA-256 (RSA2, RSA256), 20 are SHA-1 (RSA, for apps with AllowWeak), 28 are SHA-224
 // (ECC224). RSA keys sign by PKCS#1 v1.5, elliptic ones give ASN.1 DER. A Signer may gather
 // several calls into one batch.
@@ -74,7 +74,7 @@ func (s *keySigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
 func (s *keySigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
 func (s *keySigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
-// publicOf returns the public half of a signer, nil if it does not tell.
+// publicOf returns the public half of a signer, nil if it is not known.
 func publicOf(s Signer) crypto.PublicKey {
 	if p, ok := s.(interface{ Public() crypto.PublicKey }); ok {
 		return p.Public()
@@ -82,24 +82,24 @@ func publicOf(s Signer) crypto.PublicKey {
 	return nil
 }
 
-// proven returns a signer whose every signature has been verified before anyone sees it: keys
+// Verifying returns a signer whose every signature has been verified before anyone sees it: keys
 // of the standard library as they are, all others wrapped.
-func proven(s Signer) (Signer, error) {
+func Verifying(s Signer) (Signer, error) {
 	if k, ok := s.(*keySigner); ok && k.own {
 		return s, nil
 	}
 	if publicOf(s) == nil {
-		return nil, errors.New("alipay: a signer that is not of this package must tell its public key")
+		return nil, errors.New("alipay: a signer that is not of this package must have a Public method")
 	}
-	return &provenSigner{s}, nil
+	return &verifyingSigner{s}, nil
 }
 
-// provenSigner verifies what another signer signs.
-type provenSigner struct{ Signer }
+// verifyingSigner verifies what another signer signs.
+type verifyingSigner struct{ Signer }
 
 var errFaulty = errors.New("the signature does not verify under the signer's own public key")
 
-func (s *provenSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
+func (s *verifyingSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
 	sig, err := s.Signer.Sign(ctx, digest)
 	if err != nil {
 		return nil, err
@@ -111,12 +111,12 @@ func (s *provenSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) 
 }
 
 // Public returns the public half of the key.
-func (s *provenSigner) Public() crypto.PublicKey { return publicOf(s.Signer) }
+func (s *verifyingSigner) Public() crypto.PublicKey { return publicOf(s.Signer) }
 
 // Format, LogValue and MarshalText hide the key.
-func (s *provenSigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
-func (s *provenSigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
-func (s *provenSigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+func (s *verifyingSigner) Format(f fmt.State, _ rune)   { fmt.Fprint(f, hidden) }
+func (s *verifyingSigner) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (s *verifyingSigner) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // checkSigner lets a signer sign a fixed digest and verifies the signature.
 func checkSigner(ctx context.Context, s Signer, h crypto.Hash) error {

@@ -7,61 +7,19 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
-
-// openapiKeys is testdata/openapi/keys.json.
-type openapiKeys struct {
-	About     string `json:"about"`
-	MadeWith  string `json:"made_with"`
-	AppID     string `json:"app_id"`
-	AESKey    string `json:"aes_key_base64"`
-	Keys      map[string]openapiKey
-	LoadCases []struct {
-		ID, Kind, Text, Note string
-		Accept               bool
-	} `json:"load_cases"`
-}
-
-type openapiKey struct {
-	PKCS1PEM       string `json:"pkcs1_pem"`
-	PKCS1Base64    string `json:"pkcs1_base64"`
-	PKCS8PEM       string `json:"pkcs8_pem"`
-	PKCS8Base64    string `json:"pkcs8_base64"`
-	SPKIPEM        string `json:"spki_pem"`
-	SPKIBase64     string `json:"spki_base64"`
-	PKCS1PubPEM    string `json:"pkcs1pub_pem"`
-	PKCS1PubBase64 string `json:"pkcs1pub_base64"`
-	Bits           int
-	Role           string
-}
-
-// hkKeys is testdata/alipayhk/keys.json.
-type hkKeys struct {
-	ID, What string
-	MadeBy   string `json:"made_by"`
-	Roles    map[string]string
-	Keys     map[string]struct {
-		Type        string
-		PKCS8PEM    string `json:"private_pkcs8_pem"`
-		PKCS1PEM    string `json:"private_pkcs1_pem"`
-		SEC1PEM     string `json:"private_sec1_pem"`
-		PKCS8Base64 string `json:"private_pkcs8_der_base64"`
-		PKCS1Base64 string `json:"private_pkcs1_der_base64"`
-		SPKIPEM     string `json:"public_spki_pem"`
-		SPKIBase64  string `json:"public_spki_der_base64"`
-	}
-}
 
 // TestKeyLoader runs the load cases of openapi/keys.json and reads every form of every key.
 func TestKeyLoader(t *testing.T) {
-	v := load[openapiKeys](t, "openapi/keys.json")
+	v := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	for _, c := range v.LoadCases {
 		t.Run(c.ID, func(t *testing.T) {
 			var err error
 			if c.Kind == "private" {
-				_, err = alipay.ParsePrivateKey(armour(c.Text))
+				_, err = alipay.ParsePrivateKey(alipaytest.Armour(c.Text))
 			} else {
-				_, err = alipay.ParsePublicKey(armour(c.Text))
+				_, err = alipay.ParsePublicKey(alipaytest.Armour(c.Text))
 			}
 			if (err == nil) != c.Accept {
 				t.Fatalf("err = %v, want accepted %v", err, c.Accept)
@@ -79,12 +37,12 @@ func TestKeyLoader(t *testing.T) {
 	}
 	for name, k := range v.Keys {
 		for _, text := range []string{k.PKCS1PEM, k.PKCS1Base64, k.PKCS8PEM, k.PKCS8Base64} {
-			p, err := alipay.ParsePrivateKey(armour(text))
+			p, err := alipay.ParsePrivateKey(alipaytest.Armour(text))
 			if err != nil || p.N.BitLen() != k.Bits {
 				t.Fatalf("%s: %v", name, err)
 			}
 			for _, text := range []string{k.SPKIPEM, k.SPKIBase64, k.PKCS1PubPEM, k.PKCS1PubBase64} {
-				if pub, err := alipay.ParsePublicKey(armour(text)); err != nil || !pub.Equal(&p.PublicKey) {
+				if pub, err := alipay.ParsePublicKey(alipaytest.Armour(text)); err != nil || !pub.Equal(&p.PublicKey) {
 					t.Fatalf("%s: %v", name, err)
 				}
 			}
@@ -95,11 +53,11 @@ func TestKeyLoader(t *testing.T) {
 
 // TestHKKeyForms reads every RSA key of alipayhk/keys.json; elliptic keys are no RSA keys.
 func TestHKKeyForms(t *testing.T) {
-	v := load[hkKeys](t, "alipayhk/keys.json")
+	v := alipaytest.Load[alipaytest.HKKeys](t, "alipayhk/keys.json")
 	n := 0
 	for name, k := range v.Keys {
-		_, errPrivate := alipay.ParsePrivateKey(armour(k.PKCS8PEM))
-		pub, errPublic := alipay.ParsePublicKey(armour(k.SPKIBase64))
+		_, errPrivate := alipay.ParsePrivateKey(alipaytest.Armour(k.PKCS8PEM))
+		pub, errPublic := alipay.ParsePublicKey(alipaytest.Armour(k.SPKIBase64))
 		if k.Type != "RSA-2048" {
 			if errPrivate == nil || errPublic == nil {
 				t.Errorf("%s (%s) was taken for an RSA key", name, k.Type)
@@ -108,7 +66,7 @@ func TestHKKeyForms(t *testing.T) {
 		}
 		n++
 		for _, text := range []string{k.PKCS8PEM, k.PKCS1PEM, k.PKCS8Base64, k.PKCS1Base64} {
-			if p, err := alipay.ParsePrivateKey(armour(text)); err != nil || !p.PublicKey.Equal(pub) {
+			if p, err := alipay.ParsePrivateKey(alipaytest.Armour(text)); err != nil || !p.PublicKey.Equal(pub) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -118,16 +76,16 @@ func TestHKKeyForms(t *testing.T) {
 
 // TestKeyTextIsBounded: reading a hostile text takes no time worth speaking of.
 func TestKeyTextIsBounded(t *testing.T) {
-	v := load[openapiKeys](t, "openapi/keys.json")
-	oneLine := strings.ReplaceAll(string(armour(v.Keys["app"].PKCS8PEM)), "\n", "")
+	v := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
+	oneLine := strings.ReplaceAll(string(alipaytest.Armour(v.Keys["app"].PKCS8PEM)), "\n", "")
 	if _, err := alipay.ParsePrivateKey([]byte(oneLine)); err != nil {
 		t.Errorf("a PEM text that lost its line ends: %v", err)
 	}
 	for name, text := range map[string]string{
 		"too long":   strings.Repeat("A", 64<<10+1),
 		"junk":       strings.Repeat("-----BEGIN ", 5900),
-		"17 blocks":  strings.Repeat(string(armour("<5d>BEGIN X<5d>\nAA==\n<5d>END X<5d>\n")), 17),
-		"passphrase": string(armour("<5d>BEGIN ENCRYPTED PRIVATE KEY<5d>\nAA==\n<5d>END ENCRYPTED PRIVATE KEY<5d>\n")),
+		"17 blocks":  strings.Repeat(string(alipaytest.Armour("<5d>BEGIN X<5d>\nAA==\n<5d>END X<5d>\n")), 17),
+		"passphrase": string(alipaytest.Armour("<5d>BEGIN ENCRYPTED PRIVATE KEY<5d>\nAA==\n<5d>END ENCRYPTED PRIVATE KEY<5d>\n")),
 		"dashes":     strings.Repeat("-", 64<<10),
 	} {
 		begin := time.Now()

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // TestTLS: HTTP/1.1 over TLS 1.2 or newer, to a gateway whose root is trusted; all else is not
@@ -41,7 +42,7 @@ func TestTLS(t *testing.T) {
 					o.RootCAs.AddCert(s.Certificate())
 				}
 			})
-			_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+			_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 			if got := alipay.ClassOf(err); got != tt.want {
 				t.Errorf("class = %v, want %v (%v)", got, tt.want, err)
 			}

@@ -1,17 +1,8 @@
 package alipay
 
 import (
-	"net/url"
-	"strings"
 	"time"
 )
-
-// beijing is the zone of every time without one on the classic gateway. A fixed offset: a
-// zone name fails in images without zone data.
-var beijing = time.FixedZone("+08:00", 8*60*60)
-
-// classicTime is the layout of times on the classic gateway (public parameter "timestamp").
-const classicTime = "2006-01-02 15:04:05"
 
 // TradeCreate is alipay.trade.create: it makes a trade that a buyer then pays. Fields marked
 // 2026 are not on the API page but in the official models of May 2026. Empty is absent.
@@ -140,133 +131,84 @@ func (*TradeQuery) Method() Method { return MethodTradeQuery }
 // Repeatable is true: asking changes nothing.
 func (*TradeQuery) Repeatable() bool { return true }
 
-func (r *TradeCreate) content() ([]byte, error) {
-	return writeObject(func(o *object) {
-		o.str("out_trade_no", string(r.OutTradeNo))
-		o.str("seller_id", r.SellerID)
-		o.yuan("total_amount", &r.TotalAmount)
-		o.yuan("discountable_amount", r.DiscountableAmount)
-		o.yuan("undiscountable_amount", r.UndiscountableAmount)
-		o.str("subject", r.Subject)
-		o.str("body", r.Body)
-		r.buyer(o)
-		o.list("goods_detail", len(r.GoodsDetail), func(o *object, i int) { r.GoodsDetail[i].write(o) })
-		o.str("operator_id", r.OperatorID)
-		o.str("store_id", r.StoreID)
-		o.str("alipay_store_id", r.AlipayStoreID)
-		o.str("terminal_id", r.TerminalID)
-		o.sub("extend_params", r.ExtendParams != nil, func(o *object) { r.ExtendParams.write(o) })
-		o.str("timeout_express", r.TimeoutExpress)
-		o.str("time_expire", classicTimeText(r.TimeExpire))
-		o.sub("settle_info", r.SettleInfo != nil, func(o *object) { r.SettleInfo.write(o) })
-		o.str("merchant_type", r.MerchantType)
-		o.sub("sub_merchant", r.SubMerchant != nil, func(o *object) {
-			o.str("merchant_id", r.SubMerchant.MerchantID)
-			o.str("merchant_type", r.SubMerchant.MerchantType)
-		})
-		o.sub("logistics_detail", r.LogisticsType != "", func(o *object) { o.str("logistics_type", r.LogisticsType) })
-		r.business(o)
-		o.sub("receiver_address_info", r.ReceiverAddressInfo != nil, func(o *object) { r.ReceiverAddressInfo.write(o) })
-		o.str("product_code", r.ProductCode)
-		o.str("merchant_order_no", r.MerchantOrderNo)
-		o.str("passback_params", url.QueryEscape(r.PassbackParams))
-		o.strs("query_options", r.QueryOptions)
-		o.str("enable_pay_channels", strings.Join(r.EnablePayChannels, ","))
-		o.str("disable_pay_channels", strings.Join(r.DisablePayChannels, ","))
-		o.more(r.Extra)
-	})
+// Validate checks what can be known before sending, after the page's lengths, ranges and
+// rules between fields (alipay.trade.create, request parameters). The first fault comes back
+// as a [*FieldError].
+func (r *TradeCreate) Validate() error { return validate(r) }
+
+// Validate checks lengths and that one of the two numbers is given
+// (alipay.trade.query, "out_trade_no").
+func (r *TradeQuery) Validate() error { return validate(r) }
+
+// TradeStatus is the state of a trade as Alipay says it (alipay.trade.query, "trade_status").
+// Unknown words are kept.
+type TradeStatus string
+
+// The four states of a trade.
+const (
+	WaitBuyerPay  TradeStatus = "WAIT_BUYER_PAY"
+	TradeSuccess  TradeStatus = "TRADE_SUCCESS"
+	TradeFinished TradeStatus = "TRADE_FINISHED" // paid, no refund possible
+	TradeClosed   TradeStatus = "TRADE_CLOSED"   // never paid, or refunded in full
+)
+
+// Trade is a trade as Alipay showed it (alipay.trade.query, response). Everything but the two
+// numbers, the status and the total may be absent. Fields marked 2026 are not on the API page
+// but in the official models of May 2026. Texts and persons' names are Alipay's, unescaped.
+type Trade struct {
+	TradeNo          TradeNo
+	OutTradeNo       OutTradeNo
+	Status           TradeStatus
+	TotalAmount      *Money // in TransCurrency if that is set, else CNY
+	TransCurrency    string
+	SettleCurrency   string
+	SettleAmount     *Money // in SettleCurrency
+	PayCurrency      string
+	PayAmount        *Money // in PayCurrency
+	SettleTransRate  string // decimal text: 1 SettleCurrency in TransCurrency
+	TransPayRate     string // decimal text: 1 TransCurrency in PayCurrency
+	BuyerPayAmount   *Money // CNY, as the next three
+	PointAmount      *Money
+	InvoiceAmount    *Money
+	ReceiptAmount    *Money
+	ChargeAmount     *Money // CNY assumed, as the next two: the page gives no unit
+	MDiscountAmount  *Money
+	DiscountAmount   *Money
+	SendPayDate      *time.Time // UTC
+	FundBills        []FundBill
+	StoreID          string
+	StoreName        string
+	TerminalID       string
+	BuyerLogonID     string // masked by Alipay
+	BuyerUserID      string
+	BuyerUserName    string
+	BuyerUserType    string // CORPORATE or PRIVATE
+	ChargeFlags      string
+	SettlementID     string
+	AuthTradePayMode string
+
+	// 2026
+	BuyerOpenID         string
+	AlipayStoreID       string
+	PreAuthPayAmount    *Money // CNY assumed
+	CreditPayMode       string // creditAdvanceV2: paid on credit, not yet charged
+	CreditBizOrderID    string
+	AdditionalStatus    string // SELLER_NOT_RECEIVED
+	AsyncPayApplyStatus string
+	BizSettleMode       string
+	ReceiptCurrencyType string // DC: digital yuan
+	PassbackParams      string
+	Subject             string
+	Body                string
+
+	More     map[string]string // every further member: path to JSON text
+	Unparsed map[string]string // members that could not be read exactly: path to JSON text
 }
 
-func (r *TradeCreate) buyer(o *object) {
-	o.str("buyer_id", r.BuyerID)
-	o.str("buyer_open_id", r.BuyerOpenID)
-	o.str("buyer_logon_id", r.BuyerLogonID)
-	o.str("op_app_id", r.OpAppID)
-	o.str("op_buyer_open_id", r.OpBuyerOpenID)
-}
-
-// business writes business_params, which the page has as a JSON text and the models of 2026
-// have as an object.
-func (r *TradeCreate) business(o *object) {
-	if !r.BusinessParamsObject || r.BusinessParams == "" {
-		o.str("business_params", r.BusinessParams)
-		return
-	}
-	m, err := ParseMembers(r.BusinessParams)
-	if err != nil {
-		o.err = err
-		return
-	}
-	o.raw("business_params", m.text())
-}
-
-func (g *GoodsDetail) write(o *object) {
-	o.str("goods_id", g.GoodsID)
-	o.str("goods_name", g.GoodsName)
-	o.num("quantity", g.Quantity)
-	o.yuan("price", g.Price)
-	o.str("goods_category", g.GoodsCategory)
-	o.str("categories_tree", g.CategoriesTree)
-	o.str("body", g.Body)
-	o.str("show_url", g.ShowURL)
-	o.str("alipay_goods_id", g.AlipayGoodsID)
-	o.str("out_item_id", g.OutItemID)
-	o.str("out_sku_id", g.OutSKUID)
-	o.str("goods_ean_id", g.GoodsEANID)
-	o.more(g.Extra)
-}
-
-func (p *ExtendParams) write(o *object) {
-	o.str("sys_service_provider_id", p.SysServiceProviderID)
-	o.str("industry_reflux_info", p.IndustryRefluxInfo)
-	o.str("card_type", p.CardType)
-	o.str("hb_fq_num", p.HbFqNum)
-	o.str("hb_fq_seller_percent", p.HbFqSellerPercent)
-	o.str("royalty_freeze", p.RoyaltyFreeze)
-	o.str("specified_seller_name", p.SpecifiedSellerName)
-	o.str("credit_ext_info", p.CreditExtInfo)
-	o.str("tc_installment_order_id", p.TcInstallmentOrderID)
-	o.str("trade_component_order_id", p.TradeComponentOrderID)
-	o.more(p.Extra)
-}
-
-func (s *SettleInfo) write(o *object) {
-	o.list("settle_detail_infos", len(s.Details), func(o *object, i int) {
-		d := &s.Details[i]
-		o.str("trans_in_type", d.TransInType)
-		o.str("trans_in", d.TransIn)
-		o.str("summary_dimension", d.SummaryDimension)
-		o.str("settle_entity_id", d.SettleEntityID)
-		o.str("settle_entity_type", d.SettleEntityType)
-		o.yuan("amount", d.Amount)
-		o.yuan("actual_amount", d.ActualAmount)
-		o.more(d.Extra)
-	})
-	o.str("settle_period_time", s.SettlePeriodTime)
-}
-
-func (a *ReceiverAddressInfo) write(o *object) {
-	o.str("name", a.Name)
-	o.str("address", a.Address)
-	o.str("mobile", a.Mobile)
-	o.str("zip", a.Zip)
-	o.str("division_code", a.DivisionCode)
-}
-
-func (r *TradeQuery) content() ([]byte, error) {
-	return writeObject(func(o *object) {
-		o.str("out_trade_no", string(r.OutTradeNo))
-		o.str("trade_no", string(r.TradeNo))
-		o.str("org_pid", r.OrgPID)
-		o.strs("query_options", r.QueryOptions)
-		o.more(r.Extra)
-	})
-}
-
-// classicTimeText writes an instant as the classic gateway reads it; nil is absent.
-func classicTimeText(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return t.In(beijing).Format(classicTime)
+// FundBill is one channel the buyer paid with (alipay.trade.query, "fund_bill_list"). Its
+// amounts have no unit on the page: CNY assumed.
+type FundBill struct {
+	FundChannel string // open text, e.g. ALIPAYACCOUNT
+	Amount      *Money
+	RealAmount  *Money
 }

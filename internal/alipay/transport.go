@@ -31,7 +31,7 @@ const (
 	// maxAnswer is far above any documented answer. [inferred]
 	maxAnswer       = 1 << 20
 	maxAnswerHeader = 64 << 10
-	// maxRetryAfter bounds what a foreign header can make us wait.
+	// maxRetryAfter bounds what an untrusted header can make us wait.
 	maxRetryAfter = 10 * time.Minute
 )
 
@@ -88,9 +88,9 @@ var (
 	errCoded   = errors.New("the answer is compressed although identity was asked for")
 )
 
-// send makes the HTTP exchange. An error is an [*Error] that tells what was certainly not
-// sent from what may have arrived.
-func (a *App) send(ctx context.Context, r Request, s *sealed) (*answer, error) {
+// send makes the HTTP exchange. An error is an [*alipay.Error] that separates what was
+// certainly not sent from what may have arrived.
+func (a *App) send(ctx context.Context, r call, s *sealed) (*answer, error) {
 	var mayHaveArrived atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		// The transport asks for a second connection only if nothing was written on the first.
@@ -135,7 +135,7 @@ func readAnswer(res *http.Response) (*answer, error) {
 }
 
 // lostError classifies a call without an answer.
-func lostError(ctx context.Context, r Request, mayHaveArrived bool, err error) *Error {
+func lostError(ctx context.Context, r call, mayHaveArrived bool, err error) *Error {
 	e := &Error{Method: r.Method(), Class: Transient, Message: "not sent", Err: err}
 	if mayHaveArrived {
 		e.Class, e.Message = lost(r), "sent, but no answer came"
@@ -156,7 +156,7 @@ func (s *sealed) bare(err error) error {
 	return &peerError{err: err, text: s.foreign(err.Error(), maxMessage)}
 }
 
-// peerError is an error whose text may hold foreign bytes.
+// peerError is an error whose text may hold untrusted bytes.
 type peerError struct {
 	err  error
 	text string
@@ -209,8 +209,8 @@ func (a *App) startSpan(ctx context.Context, m Method) (context.Context, trace.S
 	))
 }
 
-// exchange is send with a span of its own, for what a call needs besides: a certificate.
-func (a *App) exchange(ctx context.Context, r Request, s *sealed) (*answer, error) {
+// exchange is send with a span of its own, for what else a call needs: a certificate.
+func (a *App) exchange(ctx context.Context, r call, s *sealed) (*answer, error) {
 	ctx, span := a.startSpan(ctx, r.Method())
 	ans, err := a.send(ctx, r, s)
 	if err == nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // silent reads the request and never answers.
@@ -32,9 +33,9 @@ func broken(err error) func(*alipay.OpenAPIOptions) {
 // TestTransportEvents: the rows of errors.json on calls without a usable answer. By the design
 // an unsigned success is Untrusted for every method, where the vectors say query_first or human.
 func TestTransportEvents(t *testing.T) {
-	v := load[errorTable](t, "openapi/errors.json")
+	v := alipaytest.Load[alipaytest.ErrorTable](t, "openapi/errors.json")
 	for _, c := range v.Transport {
-		for _, m := range v.methods(c.Method) {
+		for _, m := range v.Methods(c.Method) {
 			want, handler := classOf(t, c.Reaction, ""), silent
 			change := func(o *alipay.OpenAPIOptions) { o.Timeout = 50 * time.Millisecond }
 			switch c.Event {
@@ -84,7 +85,7 @@ func TestNotSentIsToldFromMaybeArrived(t *testing.T) {
 			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"alipay"))
 		}), alipay.Ambiguous, alipay.Transient},
 	} {
-		for r, want := range map[alipay.Request]alipay.Class{aCreate(): tt.create, aQuery(): tt.query} {
+		for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
 			app := openAPI(t, silent, tt.change)
 			_, err := app.Client(alipay.Merchant{}).Do(t.Context(), r)
 			if got := alipay.ClassOf(err); got != want {
@@ -113,7 +114,7 @@ func TestHTTPStatuses(t *testing.T) {
 		{302, "", alipay.Misconfigured, alipay.Misconfigured, 0},
 		{204, "", alipay.Ambiguous, alipay.Ambiguous, 0},
 	} {
-		for r, want := range map[alipay.Request]alipay.Class{aCreate(): tt.create, aQuery(): tt.query} {
+		for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
 			_, err := call(t, func(w http.ResponseWriter, req *http.Request) {
 				w.Header().Set("Date", "Thu, 01 Jan 2026 00:00:00 GMT")
 				w.Header().Set("Location", "http://elsewhere.test/")
@@ -150,7 +151,7 @@ func TestAnswerIsBounded(t *testing.T) {
 			answering(200, "x")(w, r)
 		},
 	} {
-		if _, err := call(t, h, aCreate()); alipay.ClassOf(err) != alipay.Ambiguous {
+		if _, err := call(t, h, alipaytest.Create()); alipay.ClassOf(err) != alipay.Ambiguous {
 			t.Errorf("%s: %v, want Ambiguous", name, err)
 		}
 	}
@@ -175,7 +176,7 @@ func TestDeadlines(t *testing.T) {
 					}
 				})
 				begin := time.Now()
-				_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aCreate())
+				_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Create())
 				if got := alipay.ClassOf(err); got != tt.want || time.Since(begin) != tt.took {
 					t.Errorf("class = %v after %v, want %v after %v (%v)", got, time.Since(begin), tt.want, tt.took, err)
 				}
@@ -190,13 +191,13 @@ func TestCancelledBeforeAndAfter(t *testing.T) {
 		app := openAPI(t, silent)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := app.Client(alipay.Merchant{}).Do(ctx, aCreate())
+		_, err := app.Client(alipay.Merchant{}).Do(ctx, alipaytest.Create())
 		if alipay.ClassOf(err) != alipay.Transient || !errors.Is(err, context.Canceled) {
 			t.Errorf("before: %v", err)
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = app.Client(alipay.Merchant{}).Do(ctx, aCreate())
+		_, err = app.Client(alipay.Merchant{}).Do(ctx, alipaytest.Create())
 		if alipay.ClassOf(err) != alipay.Ambiguous || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after: %v", err)
 		}
@@ -219,7 +220,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		for range inFlight {
 			wg.Go(func() {
 				for range rounds {
-					_, _ = c.Do(t.Context(), aQuery())
+					_, _ = c.Do(t.Context(), alipaytest.Query())
 				}
 			})
 		}
@@ -242,7 +243,7 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 			hosts = append(hosts, addr)
 			return pipe.dial(ctx, n, addr)
 		}
-	}).Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+	}).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 	if len(hosts) != 1 || hosts[0] != "gateway.test:80" {
 		t.Errorf("dialled %v", hosts)
 	}

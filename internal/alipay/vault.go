@@ -20,12 +20,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Bounds of a question to Vault.
 const (
 	vaultTimeout = 5 * time.Second
 	maxVault     = 64 << 10
+	maxVaultText = 256 // of an error, in characters
+
+	vaultIdleConns = 256 // as many as an app's calls in flight by default
 )
 
 // vaultSigner signs with a key of Vault's transit engine, which never leaves it (HashiCorp
@@ -42,7 +46,7 @@ type vaultSigner struct {
 
 // openVault asks Vault for the public half of the key. Over plain HTTP it talks to this machine
 // only, where Vault's agent listens.
-func openVault(ctx context.Context, uri string, o KeyOptions) (Signer, error) {
+func openVault(ctx context.Context, uri, token string) (Signer, error) {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, fmt.Errorf("vault://host:port/mount/key is wanted: %w", ErrKeyURI)
@@ -56,10 +60,10 @@ func openVault(ctx context.Context, uri string, o KeyOptions) (Signer, error) {
 		scheme = "http"
 	}
 	s := &vaultSigner{
-		base: scheme + "://" + u.Host + "/v1/" + url.PathEscape(mount), key: url.PathEscape(key), token: o.VaultToken,
+		base: scheme + "://" + u.Host + "/v1/" + url.PathEscape(mount), key: url.PathEscape(key), token: token,
 		http: &http.Client{
 			Timeout:       vaultTimeout,
-			Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: defaultInFlight},
+			Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: vaultIdleConns},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -122,7 +126,7 @@ func (s *vaultSigner) ask(ctx context.Context, method, path string, question, an
 	req.Header.Set("X-Vault-Request", "true")
 	res, err := s.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("vault: %w", (&sealed{secret: s.token}).bare(err))
+		return fmt.Errorf("vault: %w", s.withoutURL(err))
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxVault))
@@ -134,6 +138,34 @@ func (s *vaultSigner) ask(ctx context.Context, method, path string, question, an
 	}
 	return nil
 }
+
+// withoutURL takes an error out of its url.Error and bounds its text, which may quote what the
+// peer sent: no token, no character that steers a terminal.
+func (s *vaultSigner) withoutURL(err error) error {
+	var u *url.Error
+	for errors.As(err, &u) {
+		err = u.Err
+	}
+	text := []rune(err.Error())
+	if s.token != "" && strings.Contains(string(text), s.token) {
+		return &vaultError{err, "withheld"}
+	}
+	for i, c := range text {
+		if !unicode.IsPrint(c) {
+			text[i] = '?'
+		}
+	}
+	return &vaultError{err, string(text[:min(len(text), maxVaultText)])}
+}
+
+// vaultError is an error whose text may be shown.
+type vaultError struct {
+	err  error
+	text string
+}
+
+func (e *vaultError) Error() string { return e.text }
+func (e *vaultError) Unwrap() error { return e.err }
 
 // Public returns the public half of the key.
 func (s *vaultSigner) Public() crypto.PublicKey { return s.public }

@@ -2,12 +2,7 @@
 
 package alipay
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // openVault is not in this binary.
-func openVault(context.Context, string, KeyOptions) (Signer, error) {
-	return nil, fmt.Errorf("this binary was built without the tag vault: %w", ErrKeyURI)
-}
+func openVault(_ context.Context, _, _ string) (Signer, error) { return nil, errNoVault }

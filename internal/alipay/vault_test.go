@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // vaultStub is the part of Vault's transit engine that signing needs.
@@ -87,7 +88,7 @@ func TestVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	call := func() error {
-		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), aQuery())
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
 		return err
 	}
 	if err := call(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // signedRequest is a case of testdata/openapi/requests-*.json.
@@ -47,16 +48,16 @@ type signedRequests struct {
 }
 
 // options are those of a client that would send the request.
-func (c signedRequest) options(t *testing.T, keys openapiKeys) alipay.OpenAPIOptions {
+func (c signedRequest) options(t *testing.T, keys alipaytest.OpenAPIKeys) alipay.OpenAPIOptions {
 	t.Helper()
 	o := alipay.OpenAPIOptions{
-		AppID: c.Query["app_id"], Signer: vectorSigner(t, keys, c.PrivateKey), Charset: c.Charset, SignType: c.SignType, AllowWeak: c.SignType == alipay.SignRSA,
+		AppID: c.Query["app_id"], Signer: alipaytest.Signer(t, keys, c.PrivateKey), Charset: c.Charset, SignType: c.SignType, AllowWeak: c.SignType == alipay.SignRSA,
 		Now: func() time.Time { return c.at(t) },
 	}
 	if c.Query["app_cert_sn"] != "" {
-		o.Certificates = vectorCertificates(t)
+		o.Certificates = alipaytest.Certificates(t)
 	} else {
-		o.AlipayKey = vectorKey(t, keys, "alipay")
+		o.AlipayKey = alipaytest.PublicKey(t, keys, "alipay")
 	}
 	if c.AESKey != "" {
 		var err error
@@ -86,9 +87,9 @@ func (o opaque) Method() alipay.Method { return o.method }
 // TestSignatureEqualsOfficialSDK: text to sign and signature of every request of the vectors,
 // byte for byte, and where the client has all of the row's parameters the whole request.
 func TestSignatureEqualsOfficialSDK(t *testing.T) {
-	keys := load[openapiKeys](t, "openapi/keys.json")
+	keys := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	for _, file := range []string{"key-mode", "cert-mode", "aes", "gbk"} {
-		v := load[signedRequests](t, "openapi/requests-"+file+".json")
+		v := alipaytest.Load[signedRequests](t, "openapi/requests-"+file+".json")
 		whole := 0
 		for _, c := range v.Cases {
 			t.Run(c.ID, func(t *testing.T) { whole += c.run(t, keys) })
@@ -97,12 +98,12 @@ func TestSignatureEqualsOfficialSDK(t *testing.T) {
 	}
 }
 
-func (c signedRequest) run(t *testing.T, keys openapiKeys) int {
+func (c signedRequest) run(t *testing.T, keys alipaytest.OpenAPIKeys) int {
 	params := maps.Clone(c.Query)
 	maps.Copy(params, c.Body)
 	delete(params, "sign")
 	o := c.options(t, keys)
-	text, err := alipay.EncodeCharset(c.Charset, []byte(alipay.CanonicalText(params)))
+	text, err := c.Charset.Encode([]byte(alipay.CanonicalText(params)))
 	if err != nil || alipay.CanonicalText(params) != c.SignString {
 		t.Errorf("text to sign is\n%s (%v)\nwant\n%s", text, err, c.SignString)
 	}
@@ -127,7 +128,7 @@ func (c signedRequest) seal(t *testing.T, o alipay.OpenAPIOptions, params map[st
 		content = c.Plaintext
 	}
 	m := alipay.Merchant{NotifyURL: params["notify_url"], AppAuthToken: params["app_auth_token"]}
-	query, body, text, err := alipay.SealedParams(o, m, opaque{aQuery(), alipay.Method(c.Method)}, []byte(content))
+	query, body, text, err := alipay.SealedParams(o, m, opaque{alipaytest.Query(), alipay.Method(c.Method)}, []byte(content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func (c signedRequest) seal(t *testing.T, o alipay.OpenAPIOptions, params map[st
 	maps.Copy(got, query)
 	maps.Copy(got, body)
 	for name := range got {
-		if want, ok := params[name]; name != "sign" && (!ok || string(alipay.DecodeCharset(c.Charset, []byte(got.Get(name)))) != want) {
+		if want, ok := params[name]; name != "sign" && (!ok || string(c.Charset.Decode([]byte(got.Get(name)))) != want) {
 			return 0
 		}
 	}
@@ -152,12 +153,12 @@ func (c signedRequest) seal(t *testing.T, o alipay.OpenAPIOptions, params map[st
 
 // TestCharsetRefusesWhatItLacks: before anything is sent; Java would send a question mark.
 func TestCharsetRefusesWhatItLacks(t *testing.T) {
-	v := load[signedRequests](t, "openapi/requests-gbk.json")
+	v := alipaytest.Load[signedRequests](t, "openapi/requests-gbk.json")
 	for _, c := range v.Unencodable {
 		if c.Expect != "refuse before sending" {
 			t.Errorf("%s: expectation %q is not known", c.ID, c.Expect)
 		}
-		if b, err := alipay.EncodeCharset(c.Charset, []byte(c.Text)); err == nil {
+		if b, err := c.Charset.Encode([]byte(c.Text)); err == nil {
 			t.Errorf("%s: %q became %x", c.ID, c.Text, b)
 		}
 	}
@@ -177,12 +178,12 @@ func TestCharsetRefusesWhatItLacks(t *testing.T) {
 		{alipay.CharsetGBK, "\xff", ""},
 		{alipay.CharsetUTF8, "\U0001f600", "f09f9880"},
 	} {
-		b, err := alipay.EncodeCharset(tt.charset, []byte(tt.text))
+		b, err := tt.charset.Encode([]byte(tt.text))
 		if fmt.Sprintf("%x", b) != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%s %q: %x, %v, want %s", tt.charset, tt.text, b, err, tt.want)
 		}
 	}
-	r := aCreate()
+	r := alipaytest.Create()
 	r.Subject = "\U0001f600"
 	app := openAPI(t, silent, func(o *alipay.OpenAPIOptions) { o.Charset = alipay.CharsetGBK })
 	_, err := app.Client(alipay.Merchant{}).Do(t.Context(), r)
@@ -195,7 +196,7 @@ func TestCharsetRefusesWhatItLacks(t *testing.T) {
 
 // TestAESVectors: known answers both ways, and what must fail.
 func TestAESVectors(t *testing.T) {
-	v := load[struct {
+	v := alipaytest.Load[struct {
 		About    string
 		MadeWith string `json:"made_with"`
 		Known    []struct {
@@ -214,7 +215,7 @@ func TestAESVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, err := alipay.EncodeCharset(c.Charset, []byte(c.Plaintext))
+		plain, err := c.Charset.Encode([]byte(c.Plaintext))
 		if err != nil || fmt.Sprintf("%x", plain) != c.Hex {
 			t.Errorf("%s: %x, %v", c.ID, plain, err)
 		}

@@ -20,10 +20,6 @@ const (
 	maxSign         = 1024 // of Base64: a key of 6144 bits
 )
 
-// tradeSync is the notify_type of a change of a trade's status (alipay.trade.create,
-// "triggered notifications").
-const tradeSync = "trade_status_sync"
-
 // VerifierOptions say whose notifications are taken. At least one of SellerIDs, SellerEmails
 // and AuthAppID is needed: under one app of a service provider all merchants share app id and
 // key, so only these separate them.
@@ -57,7 +53,7 @@ var (
 	ErrForged = errors.New("not a genuine notification")
 	// ErrNotOurs: of another app, seller or authorised app.
 	ErrNotOurs = errors.New("a notification of another app or seller")
-	// ErrUnknownCertificate: signed with a certificate that is not known here. Somebody should
+	// ErrUnknownCertificate: signed with a certificate that is not known here. A person should
 	// look: the app learns new certificates from answers, and hands them to its receivers.
 	ErrUnknownCertificate = errUnknownCert
 )
@@ -112,7 +108,8 @@ func (v *Verifier) read(rawBody []byte, st *steps) (Notification, error) {
 		return Notification{}, fmt.Errorf("%w: %w", ErrForged, err)
 	}
 	st.ok("signature", "%s, variant %s", v.signType, variant)
-	n := readNotification(form, charset, v.signType)
+	n := ReadNotification(form.decoded(charset))
+	n.Charset, n.SignType = charset, v.signType
 	if n.IsTrade() {
 		if err := v.complete(form); err != nil {
 			st.bad("merchant", "%v", err)
@@ -182,15 +179,24 @@ func (f formParams) charset() (Charset, error) {
 	c := Charset(strings.ToLower(f.text("charset")))
 	all := bytes.Join(f.values(), nil)
 	switch {
-	case c == "" && CharsetUTF8.holds(all), c == "utf8":
+	case c == "" && CharsetUTF8.Holds(all), c == "utf8":
 		c = CharsetUTF8
 	case c == "":
 		c = CharsetGBK
 	}
-	if !c.known() || !c.holds(all) {
+	if !c.Known() || !c.Holds(all) {
 		return "", errCharset
 	}
 	return c, nil
+}
+
+// decoded returns names and values in UTF-8.
+func (f formParams) decoded(c Charset) map[string]string {
+	params := make(map[string]string, len(f))
+	for name, value := range f {
+		params[string(c.Decode([]byte(name)))] = string(c.Decode(value))
+	}
+	return params
 }
 
 // values are the values each with a separator, so that no character arises between two.
@@ -202,7 +208,7 @@ func (f formParams) values() [][]byte {
 	return list
 }
 
-// plausible checks what costs nothing before a signature is verified: anybody can send to the
+// plausible checks what costs nothing before a signature is verified: anyone can send to the
 // address. What is absent is looked at afterwards.
 func (v *Verifier) plausible(f formParams) error {
 	if id, ok := f["app_id"]; ok && string(id) != v.appID {

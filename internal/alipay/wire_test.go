@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // sent is a request as the gateway got it.
@@ -69,7 +70,7 @@ func verifyRequest(t *testing.T, s sent) {
 // body, nothing in both, nothing empty, no trace header, one spelling of the charset.
 func TestRequestOnTheWire(t *testing.T) {
 	m := alipay.Merchant{AppAuthToken: "201510BBtoken", NotifyURL: "https://merchant.example/notify"}
-	for _, r := range classic() {
+	for _, r := range alipaytest.Classic() {
 		s := capture(t, m, r)
 		verifyRequest(t, s)
 		want := []string{"app_id", "charset", "format", "method", "sign", "sign_type", "timestamp", "version"}
@@ -119,7 +120,7 @@ func names(v url.Values) []string {
 
 // TestAwkwardCharactersAreSignedRaw: the signature covers the values, not their coding.
 func TestAwkwardCharactersAreSignedRaw(t *testing.T) {
-	r := aCreate()
+	r := alipaytest.Create()
 	r.Subject, r.Body = "a+b c%d \"q\" \\ \u00e9 \U0001f600 <>'", "line1\nline2\ttab &amp; %2B"
 	verifyRequest(t, capture(t, alipay.Merchant{}, r))
 }
@@ -128,7 +129,7 @@ func TestAwkwardCharactersAreSignedRaw(t *testing.T) {
 func TestTimestampIsBeijing(t *testing.T) {
 	at := time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC)
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("", -5*60*60)} {
-		s := capture(t, alipay.Merchant{}, aQuery(), func(o *alipay.OpenAPIOptions) {
+		s := capture(t, alipay.Merchant{}, alipaytest.Query(), func(o *alipay.OpenAPIOptions) {
 			o.Now = func() time.Time { return at.In(zone) }
 		})
 		if got := s.query.Get("timestamp"); got != "2026-01-01 00:00:00" {
@@ -149,7 +150,7 @@ func TestRepeatsHaveTheSameContent(t *testing.T) {
 		o.Now = func() time.Time { now = now.Add(time.Second); return now }
 	})
 	c := app.Client(alipay.Merchant{})
-	r := fullCreate()
+	r := alipaytest.FullCreate()
 	for range 3 {
 		_, _ = c.Do(t.Context(), r)
 	}
@@ -162,7 +163,7 @@ func TestRepeatsHaveTheSameContent(t *testing.T) {
 func TestWhatCannotBeSentIsNotSent(t *testing.T) {
 	app := openAPI(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was made") })
 	hk := hkApp(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was made") })
-	bad := aCreate()
+	bad := alipaytest.Create()
 	bad.Subject = ""
 	for _, tt := range []struct {
 		name string
@@ -171,11 +172,11 @@ func TestWhatCannotBeSentIsNotSent(t *testing.T) {
 		want alipay.Class
 	}{
 		{"not valid", app.Client(alipay.Merchant{}), bad, alipay.Rejected},
-		{"wrong gateway", app.Client(alipay.Merchant{}), anHKSync(), alipay.Misconfigured},
-		{"wrong gateway", hk.Client(alipay.Merchant{}), aQuery(), alipay.Misconfigured},
-		{"notify_url without host", app.Client(alipay.Merchant{NotifyURL: "/notify"}), aCreate(), alipay.Misconfigured},
-		{"token of 41", app.Client(alipay.Merchant{AppAuthToken: strings.Repeat("x", 41)}), aCreate(), alipay.Misconfigured},
-		{"line end in the agent token", hk.Client(alipay.Merchant{AgentToken: "a\r\nX: y"}), anHKSync(), alipay.Misconfigured},
+		{"wrong gateway", app.Client(alipay.Merchant{}), alipaytest.HKOrderSync(), alipay.Misconfigured},
+		{"wrong gateway", hk.Client(alipay.Merchant{}), alipaytest.Query(), alipay.Misconfigured},
+		{"notify_url without host", app.Client(alipay.Merchant{NotifyURL: "/notify"}), alipaytest.Create(), alipay.Misconfigured},
+		{"token of 41", app.Client(alipay.Merchant{AppAuthToken: strings.Repeat("x", 41)}), alipaytest.Create(), alipay.Misconfigured},
+		{"line end in the agent token", hk.Client(alipay.Merchant{AgentToken: "a\r\nX: y"}), alipaytest.HKOrderSync(), alipay.Misconfigured},
 	} {
 		if _, err := tt.c.Do(t.Context(), tt.r); alipay.ClassOf(err) != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
@@ -186,7 +187,7 @@ func TestWhatCannotBeSentIsNotSent(t *testing.T) {
 // TestOptionsAreChecked: what NewOpenAPI and NewHK refuse at start.
 func TestOptionsAreChecked(t *testing.T) {
 	signer := alipay.NewRSASigner(ourKey())
-	weak, err := alipay.ParsePublicKey([]byte(load[openapiKeys](t, "openapi/keys.json").Keys["alipay1024"].SPKIBase64))
+	weak, err := alipay.ParsePublicKey([]byte(alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json").Keys["alipay1024"].SPKIBase64))
 	if err != nil {
 		t.Fatal(err)
 	}

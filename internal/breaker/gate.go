@@ -16,7 +16,7 @@ import (
 const probePoll = 50 * time.Millisecond
 
 // gate is one method's breaker with a queue before it. While the breaker is closed
-// everybody passes. Otherwise one waiter at a time asks: a half-open breaker meets its
+// every attempt passes. Otherwise one waiter at a time asks: a half-open breaker meets its
 // probes and no stampede, and after it closes the number of attempts at a time ramps up.
 type gate struct {
 	o       Options

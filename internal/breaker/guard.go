@@ -29,7 +29,7 @@ type Options struct {
 	MaxTrying                      time.Duration // [15 min]
 	AttemptTimeout                 time.Duration // of one exchange [15 s]
 
-	// OnState hears of every change of a breaker. It must not block, nor ask the guard:
+	// OnState is called on every change of a breaker. It must not block, nor ask the guard:
 	// it runs under the breaker's lock.
 	OnState func(method alipay.Method, from, to string)
 }

@@ -76,7 +76,7 @@ func (c *Call) Exhausted() bool {
 // context's, or ErrLate.
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
-	sealed := envelope{client: c.client, request: r}
+	sealed := sealedRequest{client: c.client, request: r}
 	p, err := g.enter(ctx, func() { sealed.seal(ctx) })
 	if c.attempts > 0 {
 		c.waited += time.Since(asked) - sealed.spent

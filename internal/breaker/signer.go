@@ -17,7 +17,7 @@ const (
 	signerOpen        = 5 * time.Second
 )
 
-// remoteSigner is a signer that tells its public half, as all but those of package alipay must.
+// remoteSigner is a signer whose public half is known, as it must be of all that package keys did not make.
 type remoteSigner interface {
 	alipay.Signer
 	Public() crypto.PublicKey
@@ -31,8 +31,8 @@ type guardedSigner struct {
 	breaker *gobreaker.CircuitBreaker[[]byte]
 }
 
-// NewSigner puts a breaker before a remote signer; a signer that does not tell its public half
-// is returned as it is. onState hears of every change under the breaker's lock and must not block.
+// NewSigner puts a breaker before a remote signer; one whose public half is not known
+// is returned as it is. onState is called on every change, under the breaker's lock and must not block.
 func NewSigner(s alipay.Signer, onState func(from, to string)) alipay.Signer {
 	remote, ok := s.(remoteSigner)
 	if !ok {

@@ -11,7 +11,7 @@ import (
 
 // differentOrders is how many orders must have failed in a row before a breaker opens: one
 // event that is tried again and again says nothing of Alipay's health (security K11).
-// After longStreak without any success there is nobody to protect, and a merchant of few
+// After longStreak without any success there is no one to protect, and a merchant of few
 // orders is spared to spend their budgets.
 const (
 	differentOrders = 3
@@ -27,7 +27,7 @@ type streak struct {
 	since  time.Time // of the first failure
 }
 
-// watch notes the outcome of an attempt before the breaker hears of it.
+// watch notes the outcome of an attempt before the breaker.
 func (s *streak) watch(r alipay.Request, done func(error)) func(error) {
 	return func(err error) {
 		switch {

@@ -2,12 +2,8 @@ package config
 
 import (
 	"maps"
-	"net"
-	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -16,13 +12,12 @@ import (
 const wantGroup = "up to 200 letters, digits, dots, dashes and underscores"
 
 var (
-	nameForm    = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)        // apps and accounts: they appear in keys and addresses
-	topicForm   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)  // Kafka's rule for topics
-	groupForm   = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)  // narrower than Kafka's, which takes anything
-	hostForm    = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*)?$`) // trusted_hosts: no scheme, port or path
-	wordForm    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)   // reasons of a skip
-	visibleForm = regexp.MustCompile(`^[!-~]{1,128}$`)
-	extraForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`) // members of JSON texts (security K3)
+	nameForm  = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)            // apps and accounts: they appear in keys and addresses
+	topicForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)      // Kafka's rule for topics
+	groupForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)      // narrower than Kafka's, which takes anything
+	hostForm  = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*)?$`)     // trusted_hosts: no scheme, port or path
+	wordForm  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)       // reasons of a skip
+	extraForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`) // members of JSON texts (security K3)
 )
 
 // check applies every rule that needs more than one value's form.
@@ -45,8 +40,6 @@ func (c *Config) check(fs *findings) {
 	c.checkApps(fs)
 	c.checkAccounts(fs)
 }
-
-func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 func (k Kafka) check(fs *findings) {
 	if len(k.Brokers) == 0 {
@@ -109,7 +102,7 @@ func ReservedHeader(name string) bool {
 
 func (r Registry) check(fs *findings) {
 	switch {
-	case r.URL == "" && r.Folder == "" && !fs.bad["registry.url"]:
+	case r.URL == "" && r.Folder == "" && !fs.hasFault("registry.url"):
 		fs.add("registry", "says not where schemas are; want url or folder")
 	case r.URL != "" && r.Folder != "":
 		fs.add("registry.folder", "and url exclude each other; keep one")
@@ -141,100 +134,4 @@ func (t Telemetry) check(fs *findings) {
 	}
 	fs.oneOf("telemetry.log_level", t.LogLevel, "debug", "info", "warn", "error")
 	fs.oneOf("telemetry.log_format", t.LogFormat, "text", "json")
-}
-
-// number wants lo to hi.
-func (fs *findings) number(path string, n, lo, hi int) {
-	if n < lo || n > hi {
-		fs.add(path, "is %d; want %d to %d", n, lo, hi)
-	}
-}
-
-// duration wants lo to hi.
-func (fs *findings) duration(path string, d, lo, hi time.Duration) {
-	if d < lo || d > hi {
-		fs.add(path, "is %s; want %s to %s", short(d), short(lo), short(hi))
-	}
-}
-
-// short writes a duration without its empty parts.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
-// oneOf wants one of the words.
-func (fs *findings) oneOf(path, word string, words ...string) bool {
-	if slices.Contains(words, word) {
-		return true
-	}
-	want := strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
-	if word == "" && !fs.given(path) {
-		fs.add(path, "is missing; want %s", want)
-		return false
-	}
-	fs.add(path, "is %s; want %s%s", fs.text(path), want, meant(word, words))
-	return false
-}
-
-// hostPort wants an address to dial or to listen on.
-func (fs *findings) hostPort(path, text string) {
-	_, port, err := net.SplitHostPort(text)
-	n, errPort := strconv.Atoi(port)
-	if err != nil || errPort != nil || n < 0 || n > 65535 {
-		fs.add(path, "is %s; want host:port", fs.text(path))
-	}
-}
-
-// address wants an absolute URL without credentials, and returns it.
-func (fs *findings) address(path, text string) (*url.URL, bool) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http":
-		fs.add(path, "is not an absolute http or https URL") // not shown: it may hold a password
-		return nil, false
-	case u.User != nil:
-		fs.add(path, "holds a user or password; URLs end in logs, so give them in settings of their own")
-		return nil, false
-	case u.Fragment != "" || u.RawQuery != "":
-		fs.add(path, "has a query or fragment; want none")
-		return nil, false
-	}
-	return u, true
-}
-
-// secureURL wants https, or http that does not leave the machine (security G1).
-func (fs *findings) secureURL(path, text string) {
-	u, ok := fs.address(path, text)
-	if ok && u.Scheme != "https" && !loopback(u.Hostname()) {
-		fs.add(path, "uses http to %s; want https (http only on this machine)", u.Hostname())
-	}
-}
-
-// loopback says whether a host can only be this machine.
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
-}
-
-// word wants visible ASCII without spaces: it becomes a parameter or a header.
-func (fs *findings) word(path, text string) {
-	if text != "" && !visibleForm.MatchString(text) {
-		fs.add(path, "has spaces, other than ASCII, or more than 128 characters; want visible ASCII")
-	}
-}
-
-// unique reports values of a list that come twice.
-func (fs *findings) unique(path string, list []string) {
-	for i, v := range list {
-		if slices.Contains(list[:i], v) {
-			fs.add(index(path, i), "is in the list twice; keep one")
-		}
-	}
 }

@@ -14,13 +14,13 @@ var timeoutForm = regexp.MustCompile(`^([1-9][0-9]{0,4}[mhd]|1c)$`)
 const maxNotifyURL = 256
 
 func (c *Config) checkAccounts(fs *findings) {
-	if len(c.Accounts) == 0 && !fs.bad["accounts"] {
+	if len(c.Accounts) == 0 && !fs.hasFault("accounts") {
 		fs.add("accounts", "is missing; want at least one account")
 	}
 	apps := slices.Sorted(maps.Keys(c.Apps))
 	for _, name := range slices.Sorted(maps.Keys(c.Accounts)) {
 		path, a := "accounts."+name, c.Accounts[name]
-		fs.name(path, name)
+		checkName(fs, path, name)
 		switch app, known := c.Apps[a.App]; {
 		case a.App == "":
 			fs.required(path+".app", true, "one of apps")
@@ -47,13 +47,13 @@ func (a Account) checkApp(fs *findings, path string, app App) {
 		return // its own fault
 	}
 	if app.Kind == AlipayHK {
-		fs.foreign(path+".app_auth_token_file", OpenAPI)
-		fs.foreign(path+".notify_url", OpenAPI)
+		checkForeign(fs, path+".app_auth_token_file", OpenAPI)
+		checkForeign(fs, path+".notify_url", OpenAPI)
 		if a.Channel != "HK" {
 			fs.add(path+".channel", "is %s; an app of kind alipayhk has HK only", fs.text(path+".channel"))
 		}
 	} else {
-		fs.foreign(path+".agent_token_file", AlipayHK)
+		checkForeign(fs, path+".agent_token_file", AlipayHK)
 		fs.oneOf(path+".channel", a.Channel, app.Kind.channels()...)
 	}
 	for i, r := range a.Mapping {
@@ -109,12 +109,6 @@ func (a Account) checkPolicy(fs *findings, path string) {
 	}
 }
 
-func (fs *findings) length(path, text string, most int) {
-	if n := len([]rune(text)); n > most {
-		fs.add(path, "has %d characters; want %d at most", n, most)
-	}
-}
-
 func (r Row) check(fs *findings, path string, channels []string) {
 	if r.Channel != "" {
 		fs.oneOf(path+".channel", r.Channel, channels...)
@@ -144,18 +138,4 @@ func (r Row) checkCall(fs *findings, path string) {
 	} else if !slices.Contains(calls[r.Call], r.Channel) {
 		fs.add(path+".call", "is %s, which channel %s does not know; see the mapping in docs/DESIGN.md", fs.text(path+".call"), r.Channel)
 	}
-}
-
-// allOf wants every word of a list to be known.
-func (fs *findings) allOf(path string, words, known []string) {
-	for i, w := range words {
-		if p := index(path, i); !slices.Contains(known, w) {
-			hint := meant(w, known)
-			if hint == "" {
-				hint = "; known: " + strings.Join(known, ", ")
-			}
-			fs.add(p, "is %s, which is unknown%s", fs.text(p), hint)
-		}
-	}
-	fs.unique(path, words)
 }

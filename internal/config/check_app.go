@@ -17,12 +17,12 @@ const (
 )
 
 func (c *Config) checkApps(fs *findings) {
-	if len(c.Apps) == 0 && !fs.bad["apps"] {
+	if len(c.Apps) == 0 && !fs.hasFault("apps") {
 		fs.add("apps", "is missing; want at least one app")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
 		path := "apps." + name
-		fs.name(path, name)
+		checkName(fs, path, name)
 		a := c.Apps[name]
 		if fs.oneOf(path+".kind", string(a.Kind), string(OpenAPI), string(AlipayHK)) {
 			a.checkKind(fs, path)
@@ -37,20 +37,13 @@ func (c *Config) checkApps(fs *findings) {
 	}
 }
 
-func (fs *findings) name(path, name string) {
+func checkName(fs *findings, path, name string) {
 	if !nameForm.MatchString(name) {
 		fs.add(path, "is no name; want lower-case letters, digits and dashes")
 	}
 }
 
-// required wants a setting, and foreign refuses one of the other kind of app.
-func (fs *findings) required(path string, missing bool, what string) {
-	if missing {
-		fs.add(path, "is missing; want %s", what)
-	}
-}
-
-func (fs *findings) foreign(path string, owner Kind) {
+func checkForeign(fs *findings, path string, owner Kind) {
 	if fs.given(path) {
 		fs.add(path, "belongs to kind %s; leave it out", owner)
 	}
@@ -60,20 +53,20 @@ func (a App) checkKind(fs *findings, path string) {
 	a.checkOwnKeys(fs, path)
 	if a.Kind == AlipayHK {
 		for _, key := range openAPIKeys {
-			fs.foreign(path+"."+key, OpenAPI)
+			checkForeign(fs, path+"."+key, OpenAPI)
 		}
 		fs.required(path+".client_id", a.ClientID == "", "the Client-Id that AlipayHK gave")
-		fs.required(path+".platform_keys", len(a.PlatformKeys)+len(a.PlatformECKeys) == 0 && !fs.bad[path+".platform_keys"], "AlipayHK's public key files by version")
+		fs.required(path+".platform_keys", len(a.PlatformKeys)+len(a.PlatformECKeys) == 0 && !fs.hasFault(path+".platform_keys"), "AlipayHK's public key files by version")
 		fs.word(path+".client_id", a.ClientID)
 		fs.word(path+".key_version", a.KeyVersion)
 		for version, f := range a.PlatformKeys {
-			fs.publicKey(path+".platform_keys."+version, f)
+			checkPublicKey(fs, path+".platform_keys."+version, f)
 		}
 		a.checkHK(fs, path)
 		return
 	}
 	for _, key := range hkKeys {
-		fs.foreign(path+"."+key, AlipayHK)
+		checkForeign(fs, path+"."+key, AlipayHK)
 	}
 	fs.required(path+".app_id", a.AppID == "", "the app's number at Alipay")
 	fs.word(path+".app_id", a.AppID)
@@ -81,13 +74,13 @@ func (a App) checkKind(fs *findings, path string) {
 	a.checkCoding(fs, path)
 }
 
-func (fs *findings) privateKey(path string, f SecretFile) {
+func checkPrivateKey(fs *findings, path string, f SecretFile) {
 	if strings.Contains(f.Text.Reveal(), "PUBLIC KEY-----") {
 		fs.add(path, "%s holds a public key; want our private one", f.Path)
 	}
 }
 
-func (fs *findings) publicKey(path string, f File) {
+func checkPublicKey(fs *findings, path string, f File) {
 	if strings.Contains(f.Text, "PRIVATE KEY-----") {
 		fs.add(path, "%s holds a private key; want the public key of the other side", f.Path)
 	}
@@ -192,13 +185,6 @@ func (a App) checkLimits(fs *findings, path string) {
 	fs.duration(path+".connect_timeout", a.ConnectTimeout, 100*time.Millisecond, time.Minute)
 	fs.duration(path+".timeout", a.Timeout, 500*time.Millisecond, 5*time.Minute)
 	fs.duration(path+".idle_timeout", a.IdleTimeout, time.Second, 10*time.Minute)
-}
-
-func (fs *findings) rate(path string, rate float64, burst int) {
-	if !(rate >= 0 && rate <= 1e6) { // so that NaN is refused as well
-		fs.add(path+".rate", "is %s; want 0 (no limit) to 1000000 a second", fs.text(path+".rate"))
-	}
-	fs.number(path+".burst", burst, 1, 100_000)
 }
 
 func (b Breaker) check(fs *findings, path string) {

@@ -8,10 +8,10 @@ import (
 // checkOwnKeys wants our key in a file or behind an address, and Vault's token with the latter.
 func (a App) checkOwnKeys(fs *findings, path string) {
 	fs.required(path+".private_key_file", a.PrivateKeyFile.IsZero() && a.PrivateKeyURI == "", "the file with our private key")
-	fs.privateKey(path+".private_key_file", a.PrivateKeyFile)
-	fs.privateKey(path+".next_private_key_file", a.NextPrivateKeyFile)
-	fs.keyURI(path+".private_key_uri", a.PrivateKeyURI, a.PrivateKeyFile)
-	fs.keyURI(path+".next_private_key_uri", a.NextPrivateKeyURI, a.NextPrivateKeyFile)
+	checkPrivateKey(fs, path+".private_key_file", a.PrivateKeyFile)
+	checkPrivateKey(fs, path+".next_private_key_file", a.NextPrivateKeyFile)
+	checkKeyURI(fs, path+".private_key_uri", a.PrivateKeyURI, a.PrivateKeyFile)
+	checkKeyURI(fs, path+".next_private_key_uri", a.NextPrivateKeyURI, a.NextPrivateKeyFile)
 	held := a.PrivateKeyURI != "" || a.NextPrivateKeyURI != ""
 	fs.required(path+".vault_token_file", held && a.VaultTokenFile.IsZero(), "the file with the token for Vault")
 	if !held && !a.VaultTokenFile.IsZero() {
@@ -20,7 +20,7 @@ func (a App) checkOwnKeys(fs *findings, path string) {
 }
 
 // keyURI checks the address of a key without showing it: a key may stand in its place.
-func (fs *findings) keyURI(path, uri string, file SecretFile) {
+func checkKeyURI(fs *findings, path, uri string, file SecretFile) {
 	if uri == "" {
 		return
 	}

@@ -22,26 +22,26 @@ func (a App) checkMode(fs *findings, path string) {
 		{".alipay_root_cert_file", "the file with Alipay's root certificates", a.AlipayRootCertFile},
 	}
 	if a.Mode == CertificateMode {
-		fs.otherMode(path+".alipay_public_key_file", KeyMode)
-		fs.otherMode(path+".more_alipay_keys", KeyMode)
+		checkOtherMode(fs, path+".alipay_public_key_file", KeyMode)
+		checkOtherMode(fs, path+".more_alipay_keys", KeyMode)
 		for _, c := range certs {
 			fs.required(path+c.key, c.file.IsZero(), c.what)
-			fs.publicKey(path+c.key, c.file)
+			checkPublicKey(fs, path+c.key, c.file)
 		}
 		return
 	}
 	for _, c := range certs {
-		fs.otherMode(path+c.key, CertificateMode)
+		checkOtherMode(fs, path+c.key, CertificateMode)
 	}
 	fs.required(path+".alipay_public_key_file", a.AlipayPublicKeyFile.IsZero(), "the file with Alipay's public key")
-	fs.publicKey(path+".alipay_public_key_file", a.AlipayPublicKeyFile)
+	checkPublicKey(fs, path+".alipay_public_key_file", a.AlipayPublicKeyFile)
 	for i, k := range a.MoreAlipayKeys {
 		k.check(fs, index(path+".more_alipay_keys", i))
 	}
 }
 
 // otherMode refuses a setting of the mode that the app is not in.
-func (fs *findings) otherMode(path string, owner Mode) {
+func checkOtherMode(fs *findings, path string, owner Mode) {
 	if fs.given(path) {
 		fs.add(path, "belongs to mode %s; leave it out", owner)
 	}
@@ -49,7 +49,7 @@ func (fs *findings) otherMode(path string, owner Mode) {
 
 func (k AlipayKey) check(fs *findings, path string) {
 	fs.required(path+".file", k.File.IsZero(), "the file with Alipay's public key")
-	fs.publicKey(path+".file", k.File)
+	checkPublicKey(fs, path+".file", k.File)
 	if k.Until == "" {
 		return
 	}

@@ -30,7 +30,7 @@ func (c *Config) checkCluster(fs *findings) {
 func (k Kafka) checkSecurity(fs *findings) {
 	k.TLS.check(fs)
 	k.SASL.check(fs)
-	if k.SASL.Readable() && !k.TLS.Enabled && !k.allLoopback() && !fs.bad["kafka.tls.enabled"] {
+	if k.SASL.Readable() && !k.TLS.Enabled && !k.allLoopback() && !fs.hasFault("kafka.tls.enabled") {
 		fs.add("kafka.sasl.mechanism", "%s shows its secret to whoever listens; set kafka.tls.enabled (security G1)", k.SASL.Mechanism)
 	}
 }
@@ -49,18 +49,18 @@ func (k Kafka) allLoopback() bool {
 }
 
 func (t TLS) check(fs *findings) {
-	if !t.Enabled && !t.IsZero() && !fs.bad["kafka.tls.enabled"] {
+	if !t.Enabled && !t.IsZero() && !fs.hasFault("kafka.tls.enabled") {
 		fs.add("kafka.tls.enabled", "is not true, and the other settings of kafka.tls have no effect; set it, or leave them out")
 	}
-	fs.pair("kafka.tls.cert_file", t.CertFile, "kafka.tls.key_file", t.KeyFile)
-	fs.certificates("kafka.tls.ca_file", t.CAFile)
+	checkPair(fs, "kafka.tls.cert_file", t.CertFile, "kafka.tls.key_file", t.KeyFile)
+	checkCertificates(fs, "kafka.tls.ca_file", t.CAFile)
 	if t.ServerName != "" && !hostForm.MatchString(t.ServerName) {
 		fs.add("kafka.tls.server_name", "is %s; want a host such as kafka.example.com, without port", fs.text("kafka.tls.server_name"))
 	}
 }
 
 // certificates wants PEM, and nothing secret in a file that others may read.
-func (fs *findings) certificates(path string, f File) {
+func checkCertificates(fs *findings, path string, f File) {
 	switch {
 	case f.Text == "":
 	case strings.Contains(f.Text, "PRIVATE KEY-----"):
@@ -71,9 +71,9 @@ func (fs *findings) certificates(path string, f File) {
 }
 
 // pair wants both of a certificate and its key, or neither.
-func (fs *findings) pair(certPath string, cert File, keyPath string, key SecretFile) {
-	fs.certificates(certPath, cert)
-	fs.privateKey(keyPath, key)
+func checkPair(fs *findings, certPath string, cert File, keyPath string, key SecretFile) {
+	checkCertificates(fs, certPath, cert)
+	checkPrivateKey(fs, keyPath, key)
 	switch {
 	case !cert.IsZero() && key.IsZero():
 		fs.add(keyPath, "is missing; cert_file needs its private key")
@@ -103,7 +103,7 @@ func (s SASL) check(fs *findings) {
 		}
 	}
 	if s.Mechanism != OAuthBearer {
-		fs.required(path+".user", s.User == "" && !fs.bad[path+".user"], "the name of the bridge's user")
+		fs.required(path+".user", s.User == "" && !fs.hasFault(path+".user"), "the name of the bridge's user")
 		fs.required(path+".password_file", s.PasswordFile.IsZero(), "the file with the user's password")
 		return
 	}
@@ -115,7 +115,7 @@ var credentialKeys = []string{"client_id", "client_secret_file", "scope", "token
 
 func (s SASL) checkOAuth(fs *findings, path string) {
 	switch {
-	case s.TokenURL == "" && s.TokenFile.IsZero() && !fs.bad[path+".token_file"] && !fs.bad[path+".token_url"]:
+	case s.TokenURL == "" && s.TokenFile.IsZero() && !fs.hasFault(path+".token_file") && !fs.hasFault(path+".token_url"):
 		fs.add(path, "says not where tokens come from; want token_file, or token_url with client_id and client_secret_file")
 	case s.TokenURL != "" && !s.TokenFile.IsZero():
 		fs.add(path+".token_file", "and token_url exclude each other; keep one")
@@ -123,7 +123,7 @@ func (s SASL) checkOAuth(fs *findings, path string) {
 		fs.secureURL(path+".token_url", s.TokenURL)
 		fs.required(path+".client_id", s.ClientID == "", "the client's id at token_url")
 		fs.required(path+".client_secret_file", s.ClientSecretFile.IsZero(), "the file with the client's secret")
-		fs.certificates(path+".token_ca_file", s.TokenCAFile)
+		checkCertificates(fs, path+".token_ca_file", s.TokenCAFile)
 	default:
 		for _, key := range credentialKeys {
 			if fs.given(path + "." + key) {
@@ -144,6 +144,6 @@ func (r Registry) checkAccess(fs *findings) {
 	if r.User != "" && !r.TokenFile.IsZero() {
 		fs.add("registry.token_file", "and user exclude each other; keep one")
 	}
-	fs.pair("registry.cert_file", r.CertFile, "registry.key_file", r.KeyFile)
-	fs.certificates("registry.ca_file", r.CAFile)
+	checkPair(fs, "registry.cert_file", r.CertFile, "registry.key_file", r.KeyFile)
+	checkCertificates(fs, "registry.ca_file", r.CAFile)
 }

@@ -3,7 +3,7 @@ package config
 import "slices"
 
 func (t Topics) check(fs *findings, accounts []string) {
-	if len(t.Inputs) == 0 && !fs.bad["topics.inputs"] {
+	if len(t.Inputs) == 0 && !fs.hasFault("topics.inputs") {
 		fs.add("topics.inputs", "is missing; want at least one topic with the accounts it may name")
 	}
 	taken := map[string]string{} // the setting that has a topic, by its name
@@ -17,8 +17,8 @@ func (t Topics) check(fs *findings, accounts []string) {
 		{"topics.results", t.Results}, {"topics.snapshots", t.Snapshots},
 		{"topics.observations", t.Observations}, {"topics.journal", t.Journal},
 	} {
-		fs.topic(out.path, out.name)
-		fs.take(out.path, out.name, taken)
+		checkTopic(fs, out.path, out.name)
+		checkTake(fs, out.path, out.name, taken)
 	}
 	t.checkDeadLetters(fs, taken)
 	fs.number("topics.partitions", t.Partitions, 1, 1000)
@@ -26,12 +26,12 @@ func (t Topics) check(fs *findings, accounts []string) {
 }
 
 func (in Input) check(fs *findings, path string, accounts []string, taken map[string]string) {
-	fs.topic(path+".name", in.Name)
-	fs.take(path+".name", in.Name, taken)
+	checkTopic(fs, path+".name", in.Name)
+	checkTake(fs, path+".name", in.Name, taken)
 	if fs.given(path + ".dead_letters") {
-		fs.topic(path+".dead_letters", in.DeadLetters)
+		checkTopic(fs, path+".dead_letters", in.DeadLetters)
 	}
-	if len(in.Accounts) == 0 && !fs.bad[path+".accounts"] {
+	if len(in.Accounts) == 0 && !fs.hasFault(path+".accounts") {
 		fs.add(path+".accounts", "is missing; want the accounts that events of this topic may name")
 	}
 	for i, a := range in.Accounts {
@@ -45,14 +45,14 @@ func (in Input) check(fs *findings, path string, accounts []string, taken map[st
 	}
 }
 
-func (fs *findings) topic(path, name string) {
+func checkTopic(fs *findings, path, name string) {
 	if !topicForm.MatchString(name) || name == "." || name == ".." {
 		fs.add(path, "is %s; want up to 249 letters, digits, dots, dashes and underscores", fs.text(path))
 	}
 }
 
 // take gives a topic to one setting only: an input that is also an output feeds itself.
-func (fs *findings) take(path, name string, taken map[string]string) {
+func checkTake(fs *findings, path, name string, taken map[string]string) {
 	if other := taken[name]; other != "" {
 		fs.add(path, "is the topic %s, which %s has already; choose another", quote(name), other)
 		return

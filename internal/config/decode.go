@@ -100,10 +100,11 @@ func (d *decoder) pairs(n *yaml.Node, path string, each func(key string, path st
 		key, at := n.Content[i].Value, n.Content[i].Line
 		p := join(path, key)
 		if first := seen[key]; first > 0 {
-			d.faults = append(d.faults, Fault{at, p, fmt.Sprintf("is given twice, first on line %d; keep one", first)})
+			d.again(p, at, first)
 			continue
 		}
-		seen[key], d.lines[p] = at, at
+		seen[key] = at
+		d.seen(p, at)
 		each(key, p, n.Content[i+1])
 	}
 }
@@ -147,7 +148,7 @@ func (d *decoder) unknown(key, path string, fields map[string]reflect.Value) {
 	slices.Sort(known)
 	if file := key + "_file"; slices.Contains(known, file) {
 		d.add(path, "must not be in the settings; put it into a file and name that as %s", file)
-		d.bad[join(parent(path), file)] = true // not missing besides
+		d.excuse(join(parent(path), file)) // it is not missing
 		return
 	}
 	hint := meant(key, known)
@@ -175,7 +176,7 @@ func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(n.Content)))
 	for i, value := range n.Content {
 		p := fmt.Sprintf("%s[%d]", path, i)
-		d.lines[p] = value.Line
+		d.seen(p, value.Line)
 		item := fresh(v.Type().Elem())
 		d.decode(value, p, item)
 		v.Set(reflect.Append(v, item))
@@ -222,7 +223,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 		d.add(path, "is %s; want one value", kindName(n))
 		return
 	}
-	d.raw[path] = n.Value
+	d.keep(path, n.Value)
 	switch v.Kind() {
 	case reflect.Bool:
 		d.put(n, path, v, "true or false", "!!bool")
@@ -306,7 +307,7 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 // shown is a file's name as faults show it: without what the environment put there, and not
 // at all when a secret itself may stand in the place of the name.
 func (d *decoder) shown(path string, doubtful bool) string {
-	raw := d.raw[path]
+	raw := d.written(path)
 	if doubtful && !strings.HasPrefix(raw, "/") && !strings.ContainsAny(raw, ".$") {
 		return "the file named here"
 	}

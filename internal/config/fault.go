@@ -41,6 +41,7 @@ type findings struct {
 	broken map[string]bool   // paths below which nothing could be read
 }
 
+// newFindings returns a collection without faults.
 func newFindings() *findings {
 	return &findings{lines: map[string]int{}, raw: map[string]string{}, bad: map[string]bool{}, broken: map[string]bool{}}
 }
@@ -50,6 +51,7 @@ func (fs *findings) add(path, format string, args ...any) {
 	fs.addAt(fs.line(path), path, format, args...)
 }
 
+// addAt notes a fault at a line of the file.
 func (fs *findings) addAt(line int, path, format string, args ...any) {
 	if fs.bad[path] || fs.unread(path) {
 		return
@@ -76,6 +78,23 @@ func (fs *findings) unread(path string) bool {
 // parent cuts the last key or index off a path.
 func parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
+// excuse keeps a path from having a fault of its own: another one explains it.
+func (fs *findings) excuse(path string) { fs.bad[path] = true }
+
+// hasFault says whether a path has a fault already.
+func (fs *findings) hasFault(path string) bool { return fs.bad[path] }
+
+// seen notes the line of a key.
+func (fs *findings) seen(path string, line int) { fs.lines[path] = line }
+
+// keep notes the text of a scalar as the file has it, for faults.
+func (fs *findings) keep(path, raw string) { fs.raw[path] = raw }
+
+// again notes that a key is given twice; its path may have another fault as well.
+func (fs *findings) again(path string, line, first int) {
+	fs.faults = append(fs.faults, Fault{line, path, fmt.Sprintf("is given twice, first on line %d; keep one", first)})
+}
+
 // given says whether the file has this key.
 func (fs *findings) given(path string) bool { return fs.lines[path] > 0 }
 
@@ -90,9 +109,13 @@ func (fs *findings) line(path string) int {
 	return 1
 }
 
+// written returns the text of a scalar as the file has it.
+func (fs *findings) written(path string) string { return fs.raw[path] }
+
 // text quotes a value as the file has it: what the environment put there stays out of faults.
 func (fs *findings) text(path string) string { return quote(fs.raw[path]) }
 
+// quote shows the beginning of a value, escaped.
 func quote(s string) string {
 	const most = 60 // characters of a value that a fault shows
 	if r := []rune(s); len(r) > most {

@@ -54,7 +54,7 @@ func (a *App) completeHK(fs *findings, path string) {
 
 func (a App) checkHK(fs *findings, path string) {
 	for version, f := range a.PlatformECKeys {
-		fs.publicKey(path+".platform_ec_keys."+version, f)
+		checkPublicKey(fs, path+".platform_ec_keys."+version, f)
 	}
 	fs.oneOf(path+".ecc.hash", a.ECC.Hash, "sha-224", "sha-256")
 	fs.oneOf(path+".ecc.form", a.ECC.Form, "der", "p1363")
@@ -94,10 +94,10 @@ func (a App) checkEncrypt(fs *findings, path string) {
 	}
 	fs.required(at, len(to) == 0, "AlipayHK's RSA public key files to encrypt to, by version")
 	for version, f := range e.PlatformKeys {
-		fs.publicKey(at+"."+version, f)
+		checkPublicKey(fs, at+"."+version, f)
 	}
 	for version, f := range e.OurKeys {
-		fs.privateKey(path+".our_keys."+version, f)
+		checkPrivateKey(fs, path+".our_keys."+version, f)
 	}
 	if _, _, err := mime.ParseMediaType(e.MediaType); e.MediaType != "" && err != nil {
 		fs.add(path+".media_type", "is %s; want a media type such as text/plain", fs.text(path+".media_type"))

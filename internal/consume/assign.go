@@ -145,12 +145,12 @@ func (e *Engine) recount() {
 			e.bytes += size(p.hand)
 		}
 		for _, o := range p.done {
-			e.bytes += size(o.it.rec)
+			e.bytes += size(o.it.in.Record)
 		}
 	}
 	for _, ln := range e.lanes.byKey {
 		for _, it := range ln.queue {
-			e.bytes += size(it.rec)
+			e.bytes += size(it.in.Record)
 		}
 	}
 }

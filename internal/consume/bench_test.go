@@ -15,7 +15,7 @@ import (
 // each of many orders having four events (security K1, K9, K10).
 func BenchmarkK1K9K10_Checks(b *testing.B) {
 	h := consume.NewHandler(consume.HandlerOptions{
-		Inputs:   map[string]consume.Input{"in": {Accounts: []order.Account{"a", "b", "c", "shop"}}},
+		Inputs:   map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{"a", "b", "c", "shop"}}},
 		Accounts: map[order.Account]*consume.Account{"shop": {}},
 	})
 	const events = 4000

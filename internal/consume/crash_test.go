@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,7 +35,7 @@ func spread(key, value string) time.Duration {
 func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				rnd := rand.New(rand.NewPCG(seed, 7))
 				const n, keys, inFlight = 3000, 200, 128
@@ -63,7 +64,7 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 
 // A second member joins and leaves: drained partitions repeat no call.
 func TestRebalanceRepeatsNoCall(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		const n, keys = 4000, 100
 		r.send(n, keys)
@@ -83,7 +84,7 @@ func TestRebalanceRepeatsNoCall(t *testing.T) {
 // A call that outlives the revoke is not settled, and blocks its key in this process until
 // it returns, also when the partition comes back meanwhile.
 func TestCallThatOutlivesARevokeBlocksItsKey(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(80, 8)
 		o := earliest
@@ -144,7 +145,7 @@ func TestLostAnswerOfATransaction(t *testing.T) {
 		"both":        {before: 3, after: 3, limit: 40},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				const n, keys = 2000, 100
 				r.send(n, keys)
@@ -176,7 +177,7 @@ func TestSettleSurvivesBrokerErrors(t *testing.T) {
 		"no producer id at first": {Keys: []kmsg.Key{kmsg.InitProducerID}, TopLevel: true, Err: kerr.CoordinatorNotAvailable, Count: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				const n, keys = 500, 50
 				r.send(n, keys)
@@ -197,7 +198,7 @@ func TestSettleSurvivesBrokerErrors(t *testing.T) {
 
 // A batch of a stale generation is aborted, kept, and settled under the next one.
 func TestFencedBatchIsSettledLater(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		const n, keys = 400, 40
 		r.send(n, keys)
@@ -215,7 +216,7 @@ func TestFencedBatchIsSettledLater(t *testing.T) {
 // without calling lost. Everything it held belongs to somebody else: nothing is settled, and
 // the group is joined from the beginning.
 func TestSilentRejoinDropsEverything(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		const n, keys = 1000, 50
 		r.send(n, keys)
@@ -250,7 +251,7 @@ func owns(req *kmsg.JoinGroupRequest) bool {
 
 // A member is forgotten between two heartbeats (frozen process): its results are fenced.
 func TestForgottenMember(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		const n, keys = 1000, 50
 		r.send(n, keys)
@@ -269,7 +270,7 @@ func TestForgottenMember(t *testing.T) {
 
 // Two processes with one slot take the transactional id from each other; one of them says so.
 func TestSlotTaken(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(4000, 50)
 		o := consume.Options{Start: consume.Start{Earliest: true}}

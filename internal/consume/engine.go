@@ -31,10 +31,16 @@ type Task struct {
 	Handle HandleFunc
 }
 
+// Input is a record as the engine hands it over.
+type Input struct {
+	*kgo.Record
+	Rewound bool // results may have been published before: an operator set the group's position
+}
+
 // PrepareFunc reads a record as far as the lane needs. An error means that it cannot be
 // read now, for instance because the registry is down: its partition waits. A record that
 // can never be read is a Task that yields a dead letter.
-type PrepareFunc func(ctx context.Context, in *kgo.Record) (Task, error)
+type PrepareFunc func(ctx context.Context, in Input) (Task, error)
 
 // committer makes outcomes and offsets visible together. *produce.Transactor is the one.
 type committer interface {
@@ -66,7 +72,7 @@ type Options struct {
 
 	// Refuse turns a record whose outcome cannot be published, or whose handling panicked,
 	// into one that can: a dead letter with the reason.
-	Refuse func(in *kgo.Record, reason string, err error) Outcome
+	Refuse func(in Input, reason string, err error) Outcome
 	// Journal writes skipped offsets down.
 	Journal func([]Skipped) ([]*kgo.Record, error)
 

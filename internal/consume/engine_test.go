@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -22,7 +23,7 @@ import (
 var earliest = consume.Options{Start: consume.Start{Earliest: true}}
 
 func TestEveryEventOnceAndInOrder(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(400, 40)
 		e := r.start(setup{options: earliest, latency: fixed(50 * time.Millisecond)})
@@ -38,7 +39,7 @@ func TestEveryEventOnceAndInOrder(t *testing.T) {
 
 // A broker before Kafka 4.0 wants AddOffsetsToTxn and an older TxnOffsetCommit.
 func TestOldBroker(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, kfake.MaxVersions(kversion.V3_5_0()))
 		r.send(50, 5)
 		e := r.start(setup{options: earliest})
@@ -51,7 +52,7 @@ func TestOldBroker(t *testing.T) {
 
 // Records that nothing commits would be lost or fired twice: a new group has to be told.
 func TestNoPositionNoStart(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(10, 2)
 		e := r.start(setup{})
@@ -68,7 +69,7 @@ func TestNoPositionNoStart(t *testing.T) {
 // start: latest is resolved once and committed: what arrives after it is never skipped,
 // not even when the first instance dies before its first result.
 func TestLatestIsCommittedAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(8, 8)
 		latest := consume.Options{Start: consume.Start{Latest: true}}
@@ -89,7 +90,7 @@ func TestLatestIsCommittedAtOnce(t *testing.T) {
 
 // A partition that is added to a topic later begins at its start, whatever start: says.
 func TestAddedPartitionIsReadFromItsStart(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		latest := consume.Options{Start: consume.Start{Latest: true}}
 		e := r.start(setup{options: latest})
@@ -110,7 +111,7 @@ func TestAddedPartitionIsReadFromItsStart(t *testing.T) {
 
 // Records that retention took before they were read: that partition stops, the others go on.
 func TestLostRangeStopsItsPartition(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 40)
 		e := r.start(setup{options: earliest})
@@ -144,7 +145,7 @@ func TestLostRangeStopsItsPartition(t *testing.T) {
 // An offset that somebody set by hand stops its partition until an operator accepts it;
 // then what may come twice is marked.
 func TestForeignPositionStopsItsPartition(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 40)
 		e := r.start(setup{options: earliest})
@@ -171,7 +172,7 @@ func TestForeignPositionStopsItsPartition(t *testing.T) {
 		_ = e.stop()
 		rewound := 0
 		for _, rec := range r.read("out") {
-			if len(rec.Headers) == 1 && rec.Headers[0].Key == produce.HeaderRewound {
+			if len(rec.Headers) == 1 && rec.Headers[0].Key == "rewound" {
 				rewound++
 			}
 		}
@@ -183,7 +184,7 @@ func TestForeignPositionStopsItsPartition(t *testing.T) {
 
 // One slow event fills its own window only.
 func TestFullPartitionDoesNotStarveOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(2000, 40)
 		slow := func(key, value string) time.Duration {
@@ -202,11 +203,11 @@ func TestFullPartitionDoesNotStarveOthers(t *testing.T) {
 
 // A key's events are handled one after the other; the next starts when the last is finished.
 func TestHoldKeepsTheKeyAndFreesTheOthers(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 4)
 		var failures atomic.Int32
-		e := r.start(setup{options: earliest, handle: func(in *kgo.Record) (consume.Outcome, error) {
+		e := r.start(setup{options: earliest, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "k1" && string(in.Value) == "3" && failures.Add(1) <= 5 {
 				return consume.Outcome{}, errors.New("permission missing")
 			}
@@ -222,10 +223,10 @@ func TestHoldKeepsTheKeyAndFreesTheOthers(t *testing.T) {
 }
 
 func TestPanicBecomesADeadLetter(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(8, 4)
-		e := r.start(setup{options: earliest, handle: func(in *kgo.Record) (consume.Outcome, error) {
+		e := r.start(setup{options: earliest, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "k1" {
 				panic("secret")
 			}
@@ -246,12 +247,12 @@ func TestPanicBecomesADeadLetter(t *testing.T) {
 func TestUnpublishableOutcomeIsReplaced(t *testing.T) {
 	for name, maxRecord := range map[string]int{"known before": 100_000, "refused on produce": 10 << 20} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				r.send(40, 4)
 				o := earliest
 				o.MaxRecord = maxRecord
-				e := r.start(setup{options: o, handle: func(in *kgo.Record) (consume.Outcome, error) {
+				e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
 					out := result(in)
 					if string(in.Key) == "k2" && string(in.Value) == "5" {
 						out.Value = make([]byte, 2<<20)
@@ -270,16 +271,16 @@ func TestUnpublishableOutcomeIsReplaced(t *testing.T) {
 
 // A dead letter that is refused too holds its offset and stops its partition alone.
 func TestRefusedDeadLetterHoldsTheOffset(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 4)
 		huge := &kgo.Record{Topic: "dlq", Value: make([]byte, 2<<20)}
 		o := earliest
 		o.MaxRecord = 10 << 20
-		o.Refuse = func(*kgo.Record, string, error) consume.Outcome {
+		o.Refuse = func(consume.Input, string, error) consume.Outcome {
 			return consume.Outcome{Records: []*kgo.Record{huge}}
 		}
-		e := r.start(setup{options: o, handle: func(in *kgo.Record) (consume.Outcome, error) {
+		e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "k2" && string(in.Value) == "5" {
 				return consume.Outcome{Records: []*kgo.Record{huge}}, nil
 			}
@@ -297,10 +298,10 @@ func TestRefusedDeadLetterHoldsTheOffset(t *testing.T) {
 // Skips are journalled with their reasons, together at most once a second, and their
 // offsets are committed with it.
 func TestSkipsAreJournalled(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(200, 20)
-		e := r.start(setup{options: earliest, latency: fixed(100 * time.Millisecond), handle: func(*kgo.Record) (consume.Outcome, error) {
+		e := r.start(setup{options: earliest, latency: fixed(100 * time.Millisecond), handle: func(consume.Input) (consume.Outcome, error) {
 			return consume.Outcome{Skip: "unmapped"}, nil
 		}})
 		r.eventually("everything committed", func() bool {
@@ -324,7 +325,7 @@ func TestSkipsAreJournalled(t *testing.T) {
 
 // Registry down: the partition waits, nothing is lost, the others go on.
 func TestUnreadableRecordHoldsItsPartition(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 8)
 		s := setup{options: earliest}
@@ -336,7 +337,7 @@ func TestUnreadableRecordHoldsItsPartition(t *testing.T) {
 		inner := r.prepare(s)
 		o := earliest
 		o.Client, o.Group, o.Topics, o.Refuse, o.Journal = r.opts(), "g", []string{"in"}, refuse, journal
-		e, err := consume.New(func(ctx context.Context, in *kgo.Record) (consume.Task, error) {
+		e, err := consume.New(func(ctx context.Context, in consume.Input) (consume.Task, error) {
 			if in.Partition == 2 && time.Now().Before(ready) {
 				return consume.Task{}, errors.New("registry is down")
 			}
@@ -362,7 +363,7 @@ func TestUnreadableRecordHoldsItsPartition(t *testing.T) {
 
 // A busy coordinator is asked again; the batch is not given up.
 func TestConcurrentTransactionsIsWaitedOut(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 4)
 		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Group: "g", Err: kerr.ConcurrentTransactions, Count: 5})

@@ -3,11 +3,6 @@ package consume
 import (
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"alipay-kafka-bridge/internal/order"
 )
 
 // StartOrder queues a lane for each key, of the topic before its dash, and returns the keys in
@@ -54,10 +49,4 @@ func StartedInAnotherPool() bool {
 	l.push(&item{part: kept, task: Task{Key: "k", Pool: "B"}})
 	l.drop(gone)
 	return len(l.start()) == 1
-}
-
-// Judge makes the checks of an event that need neither its bytes nor its plan.
-func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, now time.Time) bool {
-	_, reason := h.tenants.Load().account(in.Topic, account)
-	return reason == "" && !h.floods.over(lane, in, now) && !at.After(now.Add(maxAhead))
 }

@@ -42,7 +42,7 @@ type caller interface {
 // HandlerOptions configure a [Handler]. Tracer, Now and Log have defaults.
 type HandlerOptions struct {
 	Group    string
-	Inputs   map[string]Input // by topic
+	Inputs   map[string]TopicAccounts // by topic
 	Accounts map[order.Account]*Account
 	Codec    *order.Codec
 	Encoder  *produce.Encoder
@@ -81,7 +81,7 @@ func NewHandler(o HandlerOptions) *Handler {
 // tries again, the budget goes on, and a create in doubt is asked for before it is sent.
 type handling struct {
 	order.Handling
-	in       *kgo.Record
+	in       Input
 	account  *Account
 	call     caller
 	attempts int       // made so far
@@ -90,7 +90,7 @@ type handling struct {
 }
 
 // Prepare finds a record's lane. It is a [PrepareFunc].
-func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
+func (h *Handler) Prepare(ctx context.Context, in Input) (Task, error) {
 	name, no, err := h.o.Codec.EventOf(ctx, in.Topic, in.Value)
 	if reason, final := order.IsUndecodable(err); final {
 		return Task{Key: "undecodable/" + string(in.Key), Handle: func(context.Context) (Outcome, error) {
@@ -107,7 +107,7 @@ func (h *Handler) Prepare(ctx context.Context, in *kgo.Record) (Task, error) {
 	}
 	task := Task{Key: string(name) + "/" + string(no)}
 	if account, reason := t.account(in.Topic, name); reason == "" {
-		if h.floods.over(task.Key, in, h.o.Now()) {
+		if h.floods.over(task.Key, in.Record, h.o.Now()) {
 			task.Handle = func(context.Context) (Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
 			return task, nil
 		}
@@ -153,22 +153,22 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (O
 }
 
 // notAllowed ends an event whose topic may not name this account, or whose account nobody knows.
-func (h *Handler) notAllowed(in *kgo.Record, ev order.Event, name order.Account, reason string) (Outcome, error) {
+func (h *Handler) notAllowed(in Input, ev order.Event, name order.Account, reason string) (Outcome, error) {
 	hd := h.origin(in)
 	hd.Event, hd.Account = ev, name
 	return h.refuse(in, hd, reason, fmt.Errorf("account %q", name))
 }
 
-func (h *Handler) origin(in *kgo.Record) order.Handling {
+func (h *Handler) origin(in Input) order.Handling {
 	return order.Handling{
 		Origin:  order.Origin{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset},
-		Rewound: produce.Rewound(in),
+		Rewound: in.Rewound,
 	}
 }
 
 // handle blocks until the event has an outcome, or ctx ends.
 func (h *Handler) handle(ctx context.Context, e *handling) (out Outcome, err error) {
-	ctx, span := h.startSpan(telemetry.Extract(ctx, e.in), e)
+	ctx, span := h.startSpan(telemetry.Extract(ctx, e.in.Record), e)
 	defer func() {
 		if err != nil {
 			span.SetStatus(codes.Error, "no outcome")
@@ -291,7 +291,7 @@ func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, r
 	s, err := order.SnapshotOf(e.Handling, by, reply, h.o.Now())
 	if err == nil {
 		var records []*kgo.Record
-		if records, err = h.o.Encoder.Snapshot(ctx, e.in, s); err == nil {
+		if records, err = h.o.Encoder.Snapshot(ctx, produce.Input(e.in), s); err == nil {
 			return records
 		}
 	}
@@ -314,7 +314,7 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	if r.Outcome == order.OutcomeExhausted || r.Outcome == order.OutcomeInvalid {
 		span.SetStatus(codes.Error, string(r.Outcome))
 	}
-	records, err := h.o.Encoder.Result(ctx, e.in, e.Handling, r)
+	records, err := h.o.Encoder.Result(ctx, produce.Input(e.in), e.Handling, r)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -326,13 +326,13 @@ func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, er
 	if !reply.FirstAttemptAt.IsZero() {
 		d.FirstAttempt = &reply.FirstAttemptAt
 	}
-	return h.o.Encoder.DeadLetter(ctx, e.in, d)
+	return h.o.Encoder.DeadLetter(ctx, produce.Input(e.in), d)
 }
 
 // refuse ends a record that never became an event to handle: a result INVALID, so that
 // readers need not wait for ever, and a dead letter.
-func (h *Handler) refuse(in *kgo.Record, hd order.Handling, reason string, err error) (Outcome, error) {
-	ctx := telemetry.Extract(context.Background(), in)
+func (h *Handler) refuse(in Input, hd order.Handling, reason string, err error) (Outcome, error) {
+	ctx := telemetry.Extract(context.Background(), in.Record)
 	e := &handling{Handling: hd, in: in}
 	letter := h.deadLetter(ctx, e, reason, err, alipay.Reply{})
 	out, encodeErr := h.publish(ctx, e, order.Ended(hd, order.OutcomeInvalid, reason, "", h.o.Now()), letter)
@@ -340,7 +340,7 @@ func (h *Handler) refuse(in *kgo.Record, hd order.Handling, reason string, err e
 }
 
 // Refuse is for the engine: a record whose handling panicked or whose outcome no topic takes.
-func (h *Handler) Refuse(in *kgo.Record, reason string, err error) Outcome {
+func (h *Handler) Refuse(in Input, reason string, err error) Outcome {
 	hd := h.origin(in)
 	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
 		hd.Event, hd.Account = ev, h.tenants.Load().nameOf(in.Topic, ev.Account)

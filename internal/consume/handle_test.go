@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -77,7 +78,7 @@ func newDesk(t *testing.T, faults ...simulator.Fault) *desk {
 	}
 	d.options = consume.HandlerOptions{
 		Group: "g", Codec: d.codec,
-		Inputs: map[string]consume.Input{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}},
+		Inputs: map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}},
 		Accounts: map[order.Account]*consume.Account{
 			"shop":  account("shop", "main", order.ChannelTrade, main.Client(alipay.Merchant{})),
 			"kong":  account("kong", "hk", order.ChannelHK, kong.Client(alipay.Merchant{})),
@@ -139,7 +140,7 @@ type came struct {
 
 func (d *desk) handle(ctx context.Context, in *kgo.Record) came {
 	d.t.Helper()
-	task, err := d.handler.Prepare(ctx, in)
+	task, err := d.handler.Prepare(ctx, consume.Input{Record: in})
 	must(d.t, err)
 	out, err := task.Handle(ctx)
 	c := came{skip: out.Skip, err: err}
@@ -191,7 +192,7 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 		{"gateway in trouble", []simulator.Fault{simulator.BadGateway(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, tt.faults...)
 				got := d.send(created("o1"))
 				if got.err != nil || got.Outcome != order.OutcomeApplied || got.ResolvedBy != tt.resolved || got.TradeNo == "" {
@@ -208,7 +209,7 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 
 // An absence counts only once the lost attempt cannot be under way any more.
 func TestAbsenceIsBelievedLate(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Before(simulator.TradeCreate))
 		start := time.Now()
 		d.send(created("o1"))
@@ -231,7 +232,7 @@ func TestConflictIsRejected(t *testing.T) {
 		"other buyer":  func(e *order.Event) { e.BuyerUserID = "2088000000000001" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t)
 				d.send(created("o1"))
 				ev := created("o1")
@@ -250,7 +251,7 @@ func TestConflictIsRejected(t *testing.T) {
 
 // A create that Alipay did for a former owner of the event, paid since, is applied.
 func TestOwnEarlierTradeIsApplied(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.send(created("o1"))
 		must(t, d.sim.Pay("o1"))
@@ -266,7 +267,7 @@ func TestOwnEarlierTradeIsApplied(t *testing.T) {
 
 // Past its life an event is not sent, but a former owner may have sent it in time.
 func TestExpiredCreateIsAskedForFirst(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		soon := time.Now().Add(time.Minute)
 		sent, never := created("o1"), created("o2")
@@ -287,7 +288,7 @@ func TestExpiredCreateIsAskedForFirst(t *testing.T) {
 
 // Repeatable calls are simply repeated.
 func TestRepeatableCallsAreRepeated(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.After(simulator.HKOrderSync))
 		if got := d.send(paidHK("h1", "e1", 0)); got.Outcome != order.OutcomeApplied || got.Attempts != 2 {
 			t.Errorf("result = %+v", got)
@@ -300,7 +301,7 @@ func TestRepeatableCallsAreRepeated(t *testing.T) {
 
 // The budget ends in a result and a dead letter with the original bytes.
 func TestExhausted(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Throttled(simulator.HKOrderSync).Always())
 		in := d.record(paidHK("h1", "e1", 0))
 		got := d.handle(t.Context(), in)
@@ -315,7 +316,7 @@ func TestExhausted(t *testing.T) {
 
 // An event that is not newer than what AlipayHK took is reported, not sent.
 func TestSupersededIsNotSent(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.send(paidHK("h1", "e1", time.Second))
 		for name, ev := range map[string]order.Event{
@@ -345,7 +346,7 @@ func TestSupersededIsNotSent(t *testing.T) {
 // After a lost membership the same process reads events again that it sent before. They
 // were sent in their order, so none of them is older than what came before it.
 func TestReReadEventsAreNotSuperseded(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		first, second := d.record(paidHK("h1", "e1", time.Second)), d.record(paidHK("h1", "e2", 2*time.Second))
 		for range 2 {
@@ -364,7 +365,7 @@ func TestReReadEventsAreNotSuperseded(t *testing.T) {
 // Whatever is wrong with a record, it has a defined end: a result INVALID and a dead letter
 // with the reason and the original bytes.
 func TestBadRecordsHaveAnEnd(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		unknown, foreign, money, typ := created("o1"), created("o2"), created("o3"), created("o4")
 		unknown.Account, foreign.Account, money.Total, typ.Type = "nobody", "other", nil, order.TypeUnknown
@@ -409,7 +410,7 @@ func TestBadRecordsHaveAnEnd(t *testing.T) {
 
 // TestK9_FutureTime: one event of 2099 would silence its order at AlipayHK for ever.
 func TestK9_FutureTime(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		ahead, soon := paidHK("h1", "e1", 0), paidHK("h1", "e2", 0)
 		ahead.OccurredAt, soon.OccurredAt = time.Now().Add(6*time.Minute), time.Now().Add(4*time.Minute)
@@ -424,7 +425,7 @@ func TestK9_FutureTime(t *testing.T) {
 
 // Mapped to nothing: no result, a reason for the journal.
 func TestSkip(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		ev := created("o1")
 		ev.Type = order.TypeShipped
 		if got := newDesk(t).send(ev); got.skip == "" || got.topics != "" {
@@ -435,7 +436,7 @@ func TestSkip(t *testing.T) {
 
 // Who wants to see a result for every event gets one for those, too.
 func TestSkippedResults(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.options.SkippedResults = true
 		d.handler = consume.NewHandler(d.options)
@@ -450,7 +451,7 @@ func TestSkippedResults(t *testing.T) {
 
 // Permission missing: no outcome, the lane keeps the record.
 func TestMisconfiguredHasNoOutcome(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Refuse(simulator.TradeCreate, "ACQ.ACCESS_FORBIDDEN"))
 		got := d.send(created("o1"))
 		if alipay.ClassOf(got.err) != alipay.Misconfigured || got.topics != "" {
@@ -464,14 +465,14 @@ func TestMisconfiguredHasNoOutcome(t *testing.T) {
 
 // Headers of the input pass only when listed, and never as ours.
 func TestHeaders(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		in := d.record(created("o1"))
 		for _, h := range []string{"shop-header", "class", "event-id", "rewoundx", "dead-reason", "x"} {
 			in.Headers = append(in.Headers, kgo.RecordHeader{Key: h, Value: []byte("theirs")})
 		}
 		in.Headers = append(in.Headers, kgo.RecordHeader{Key: "traceparent", Value: []byte("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")})
-		task, err := d.handler.Prepare(t.Context(), in)
+		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: in})
 		must(t, err)
 		out, err := task.Handle(t.Context())
 		must(t, err)
@@ -492,7 +493,7 @@ func TestHeaders(t *testing.T) {
 
 // An end of the context while waiting is no outcome.
 func TestEndOfContextIsNoOutcome(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Before(simulator.TradeCreate))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
@@ -505,7 +506,7 @@ func TestEndOfContextIsNoOutcome(t *testing.T) {
 
 // A create that waited past its event's life is not sent any more.
 func TestCreateIsNotSentAfterItsLife(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Throttled(simulator.TradeCreate).Times(4))
 		soon := time.Now().Add(200 * time.Millisecond)
 		ev := created("o1")
@@ -519,7 +520,7 @@ func TestCreateIsNotSentAfterItsLife(t *testing.T) {
 
 // A query that is refused says nothing of the create.
 func TestUnknownOutcomeIsNeverARefusal(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.After(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "ACQ.SOMETHING_NEW"))
 		got := d.send(created("o1"))
 		if got.Outcome == order.OutcomeRejected {
@@ -530,9 +531,9 @@ func TestUnknownOutcomeIsNeverARefusal(t *testing.T) {
 
 // A handling that ended while it asked goes on with asking.
 func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Before(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006"))
-		task, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
 		must(t, err)
 		if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
 			t.Fatalf("err = %v", err)
@@ -553,7 +554,7 @@ func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
 
 // The next owner begins in time and waits past the end: what the former one did is found.
 func TestTradeOfAFormerOwnerIsFound(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		soon := time.Now().Add(2 * time.Second)
 		ev := created("o1")
@@ -571,7 +572,7 @@ func TestTradeOfAFormerOwnerIsFound(t *testing.T) {
 
 // An original that no topic would take is kept by place, length and hash.
 func TestOversizedOriginal(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		in := &kgo.Record{Topic: "in", Key: []byte("k"), Value: make([]byte, 1_020_000), Offset: 7}
 		got := d.handle(t.Context(), in)

@@ -1,10 +1,8 @@
 package consume
 
-import "github.com/twmb/franz-go/pkg/kgo"
-
 // item is one admitted record on its way through a lane.
 type item struct {
-	rec  *kgo.Record
+	in   Input
 	part *partition // the assignment that it was read under
 	task Task
 	held int // how often its handling ended without an outcome

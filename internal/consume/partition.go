@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"alipay-kafka-bridge/internal/produce"
 )
 
 // backlogFull is how many fetched records a partition may have waiting before its window
@@ -91,14 +88,15 @@ func (e *Engine) feed(p *partition) {
 		if r == nil {
 			return
 		}
-		task, ok := e.prepareUntil(p, r)
+		in := Input{r, r.Offset < p.rewoundBelow}
+		task, ok := e.prepareUntil(p, in)
 		if !ok {
 			return
 		}
 		e.mu.Lock()
 		p.hand = nil
 		if !p.gone {
-			e.lanes.push(&item{rec: r, part: p, task: task})
+			e.lanes.push(&item{in: in, part: p, task: task})
 			e.start()
 		}
 		e.mu.Unlock()
@@ -120,7 +118,6 @@ func (e *Engine) nextAdmitted(p *partition) *kgo.Record {
 		p.backlog[0] = nil
 		p.backlog = p.backlog[1:]
 		if p.win.admit(r.Offset) {
-			e.mark(p, r)
 			p.hand = r
 			return r
 		}
@@ -128,25 +125,16 @@ func (e *Engine) nextAdmitted(p *partition) *kgo.Record {
 	}
 }
 
-// mark tells the handling that this record may have had a result before. What the input
-// itself says of it does not count.
-func (e *Engine) mark(p *partition, r *kgo.Record) {
-	r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == produce.HeaderRewound })
-	if r.Offset < p.rewoundBelow {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: produce.HeaderRewound, Value: []byte("true")})
-	}
-}
-
 // prepareUntil reads a record, again and again while it cannot be read now.
-func (e *Engine) prepareUntil(p *partition, r *kgo.Record) (Task, bool) {
+func (e *Engine) prepareUntil(p *partition, in Input) (Task, bool) {
 	for warned := false; ; warned = true {
-		task, err := e.tryPrepare(p.ctx, r)
+		task, err := e.tryPrepare(p.ctx, in)
 		if err == nil {
 			return task, true
 		}
 		if p.ctx.Err() == nil && !warned {
 			e.o.Log.WarnContext(p.ctx, "record cannot be read now, its partition waits",
-				"topic", p.topic, "partition", p.partition, "offset", r.Offset, "error", err)
+				"topic", p.topic, "partition", p.partition, "offset", in.Offset, "error", err)
 		}
 		if !sleep(p.ctx, e.o.RetryPrepare) {
 			return Task{}, false
@@ -154,20 +142,20 @@ func (e *Engine) prepareUntil(p *partition, r *kgo.Record) (Task, bool) {
 	}
 }
 
-func (e *Engine) tryPrepare(ctx context.Context, r *kgo.Record) (task Task, err error) {
+func (e *Engine) tryPrepare(ctx context.Context, in Input) (task Task, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out := e.panicked(ctx, r, v)
-			task, err = Task{Key: "panic/" + string(r.Key), Handle: func(context.Context) (Outcome, error) { return out, nil }}, nil
+			out := e.panicked(ctx, in, v)
+			task, err = Task{Key: "panic/" + string(in.Key), Handle: func(context.Context) (Outcome, error) { return out, nil }}, nil
 		}
 	}()
-	return e.prepare(ctx, r)
+	return e.prepare(ctx, in)
 }
 
-func (e *Engine) panicked(ctx context.Context, r *kgo.Record, v any) Outcome {
+func (e *Engine) panicked(ctx context.Context, in Input, v any) Outcome {
 	e.o.Log.ErrorContext(ctx, "handling panicked, the record becomes a dead letter",
-		"topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "stack", string(debug.Stack()))
-	return e.o.Refuse(r, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
+		"topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "stack", string(debug.Stack()))
+	return e.o.Refuse(in, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
 }
 
 // start begins every handling that may run now. Called under mu.
@@ -186,7 +174,7 @@ func (e *Engine) start() {
 func (e *Engine) handle(it *item) {
 	out, err := e.tryHandle(it)
 	if err == nil {
-		out = e.publishable(it.rec, out)
+		out = e.publishable(it.in, out)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -216,7 +204,7 @@ func (e *Engine) handle(it *item) {
 func (e *Engine) hold(it *item, err error) {
 	it.held++
 	pause := min(time.Second<<min(it.held-1, 10), e.o.HoldMax)
-	attrs := []any{"topic", it.rec.Topic, "partition", it.rec.Partition, "offset", it.rec.Offset, "pause", pause, "error", err}
+	attrs := []any{"topic", it.in.Topic, "partition", it.in.Partition, "offset", it.in.Offset, "pause", pause, "error", err}
 	if it.held == 1 {
 		e.o.Log.WarnContext(it.part.ctx, "event waits without an outcome", attrs...)
 	} else {
@@ -247,14 +235,14 @@ func (e *Engine) kickIfMany() {
 func (e *Engine) tryHandle(it *item) (out Outcome, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out, err = e.panicked(it.part.ctx, it.rec, v), nil
+			out, err = e.panicked(it.part.ctx, it.in, v), nil
 		}
 	}()
 	return it.task.Handle(it.part.ctx)
 }
 
 // publishable replaces an outcome with a record that no topic takes.
-func (e *Engine) publishable(in *kgo.Record, out Outcome) Outcome {
+func (e *Engine) publishable(in Input, out Outcome) Outcome {
 	for _, r := range out.Records {
 		if n := size(r); n > e.o.MaxRecord {
 			return e.o.Refuse(in, "too_large", fmt.Errorf("record of %d bytes for %s, more than %d", n, r.Topic, e.o.MaxRecord))

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/produce"
@@ -16,13 +15,13 @@ import (
 // TestSkipsDoNotWaitForMoreThanABatch: a topic of nothing but skips is read as quickly as any
 // other, not one batch a second.
 func TestSkipsDoNotWaitForMoreThanABatch(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(400, 20)
 		o := earliest
 		o.SettleCount = 10
 		start := time.Now()
-		r.start(setup{options: o, handle: func(*kgo.Record) (consume.Outcome, error) { return consume.Outcome{Skip: "not_wanted"}, nil }})
+		r.start(setup{options: o, handle: func(consume.Input) (consume.Outcome, error) { return consume.Outcome{Skip: "not_wanted"}, nil }})
 		r.eventually("all are committed", func() bool {
 			sum := int64(0)
 			for _, c := range r.committed() {
@@ -52,7 +51,7 @@ func (b blocked) Commit(ctx context.Context, batch produce.Batch) error {
 // TestK6_OutcomesThatWaitAreBounded: while nothing can be settled, events are not handled on
 // and on; afterwards all of them are.
 func TestK6_OutcomesThatWaitAreBounded(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(400, 20)
 		var down atomic.Bool

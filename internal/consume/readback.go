@@ -45,8 +45,8 @@ func (e *Engine) readBack(ctx context.Context) bool {
 		}
 		var covered []int64
 		for _, o := range p.finished(len(p.done)) {
-			if pos.covers(o.it.rec.Offset) {
-				covered = append(covered, o.it.rec.Offset)
+			if pos.covers(o.it.in.Offset) {
+				covered = append(covered, o.it.in.Offset)
 			}
 		}
 		e.forget(p, covered)

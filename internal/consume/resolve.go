@@ -2,7 +2,6 @@ package consume
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -12,10 +11,6 @@ import (
 // askAgain is between the two answers "no such trade" that are believed. A create may be
 // under way inside Alipay for some seconds after its connection is gone. [inferred]
 const askAgain = 3 * time.Second
-
-// tradeNotExist is the answer to a query for a trade that was never made
-// (alipay.trade.query, error codes).
-const tradeNotExist = "ACQ.TRADE_NOT_EXIST"
 
 // resolve finds out what a create did whose answer was lost or cannot be believed: it asks
 // for the trade by our own number, as the same account and through the same guard. Found,
@@ -46,7 +41,6 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 	for absent := 0; ; {
 		asked := h.o.Now()
 		reply, err := e.call.Do(ctx, query)
-		var ae *alipay.Error
 		switch class := alipay.ClassOf(err); {
 		case err != nil && !answered(err):
 			return Outcome{}, false, err // the context ended
@@ -55,7 +49,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 		case class == alipay.Done:
 			out, err := h.found(ctx, e, create, reply)
 			return out, true, err
-		case class == alipay.Rejected && errors.As(err, &ae) && ae.SubCode == tradeNotExist:
+		case alipay.IsTradeNotFound(err):
 			if !asked.Before(settled) {
 				absent++
 			}
@@ -66,7 +60,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (Outc
 		if absent == 2 {
 			return Outcome{}, false, nil
 		}
-		if !sleep(ctx, max(e.account.NotFoundPause, settled.Sub(h.o.Now()))) {
+		if !wait(ctx, max(e.account.NotFoundPause, settled.Sub(h.o.Now()))) {
 			return Outcome{}, false, context.Cause(ctx)
 		}
 	}
@@ -94,4 +88,16 @@ func same(c *alipay.TradeCreate, t alipay.Trade) bool {
 	differ := func(ours, theirs string) bool { return ours != "" && theirs != "" && ours != theirs }
 	return t.TotalAmount != nil && *t.TotalAmount == c.TotalAmount &&
 		!differ(c.BuyerID, t.BuyerUserID) && !differ(c.BuyerOpenID, t.BuyerOpenID)
+}
+
+// wait waits and reports whether ctx is still alive.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }

@@ -84,7 +84,7 @@ type setup struct {
 	options consume.Options
 	slot    string
 	latency func(key, value string) time.Duration
-	handle  func(in *kgo.Record) (consume.Outcome, error)
+	handle  func(in consume.Input) (consume.Outcome, error)
 	wrap    func(*produce.Transactor) committer
 }
 
@@ -197,7 +197,7 @@ func (r *rig) logged(s string) bool {
 
 // prepare gives every record a handling that takes its latency and yields one result.
 func (r *rig) prepare(s setup) consume.PrepareFunc {
-	return func(_ context.Context, in *kgo.Record) (consume.Task, error) {
+	return func(_ context.Context, in consume.Input) (consume.Task, error) {
 		return consume.Task{Key: string(in.Key), Pool: "app", Handle: func(ctx context.Context) (consume.Outcome, error) {
 			if ctx.Err() != nil {
 				return consume.Outcome{}, context.Cause(ctx)
@@ -238,17 +238,15 @@ func (r *rig) called() int {
 	return len(r.calls)
 }
 
-func result(in *kgo.Record) *kgo.Record {
+func result(in consume.Input) *kgo.Record {
 	out := &kgo.Record{Topic: "out", Key: in.Key, Value: in.Value}
-	for _, h := range in.Headers {
-		if h.Key == produce.HeaderRewound {
-			out.Headers = append(out.Headers, h)
-		}
+	if in.Rewound {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: "rewound", Value: []byte("true")})
 	}
 	return out
 }
 
-func refuse(in *kgo.Record, reason string, _ error) consume.Outcome {
+func refuse(in consume.Input, reason string, _ error) consume.Outcome {
 	return consume.Outcome{Records: []*kgo.Record{{Topic: "dlq", Key: in.Key, Value: in.Value, Headers: []kgo.RecordHeader{{Key: "reason", Value: []byte(reason)}}}}}
 }
 
@@ -338,11 +336,6 @@ func (r *rig) eventually(what string, ok func() bool) {
 
 func fixed(d time.Duration) func(string, string) time.Duration {
 	return func(string, string) time.Duration { return d }
-}
-
-func inBubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, f)
 }
 
 // overlapsOver forgets handlings of a process that is dead by now.

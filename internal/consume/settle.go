@@ -168,7 +168,7 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 		for _, o := range mine {
 			b.Records = append(b.Records, o.Records...)
 			if o.Skip != "" {
-				skips = append(skips, Skipped{p.topic, p.partition, o.it.rec.Offset, o.Skip})
+				skips = append(skips, Skipped{p.topic, p.partition, o.it.in.Offset, o.Skip})
 			}
 		}
 		if p.fresh {
@@ -217,14 +217,14 @@ func (e *Engine) sorted() []*partition {
 // finished returns up to n outcomes with the lowest offsets. A later outcome of a key has
 // a higher offset, so any prefix keeps the order per key.
 func (p *partition) finished(n int) []outcome {
-	slices.SortFunc(p.done, func(a, b outcome) int { return cmp.Compare(a.it.rec.Offset, b.it.rec.Offset) })
+	slices.SortFunc(p.done, func(a, b outcome) int { return cmp.Compare(a.it.in.Offset, b.it.in.Offset) })
 	return slices.Clone(p.done[:min(max(n, 0), len(p.done))])
 }
 
 func offsets(taken []outcome) []int64 {
 	out := make([]int64, len(taken))
 	for i, o := range taken {
-		out[i] = o.it.rec.Offset
+		out[i] = o.it.in.Offset
 	}
 	return out
 }
@@ -242,7 +242,7 @@ func (e *Engine) settled(taken []outcome, b produce.Batch) {
 	defer e.mu.Unlock()
 	done := map[*partition][]int64{}
 	for _, o := range taken {
-		done[o.it.part] = append(done[o.it.part], o.it.rec.Offset)
+		done[o.it.part] = append(done[o.it.part], o.it.in.Offset)
 	}
 	for p, offsets := range done {
 		e.forget(p, offsets)
@@ -259,9 +259,9 @@ func (e *Engine) settled(taken []outcome, b produce.Batch) {
 func (e *Engine) forget(p *partition, offsets []int64) {
 	p.win.settle(offsets)
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
-		_, found := slices.BinarySearch(offsets, o.it.rec.Offset)
+		_, found := slices.BinarySearch(offsets, o.it.in.Offset)
 		if found && !p.gone {
-			e.bytes -= size(o.it.rec)
+			e.bytes -= size(o.it.in.Record)
 		}
 		return found
 	})
@@ -283,10 +283,10 @@ func (e *Engine) bisect(taken []outcome, refused *produce.RecordError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if taken[0].refused {
-		e.stop(it.part, "not even the dead letter of a record can be published", "offset", it.rec.Offset, "error", refused)
+		e.stop(it.part, "not even the dead letter of a record can be published", "offset", it.in.Offset, "error", refused)
 		return
 	}
-	out := e.o.Refuse(it.rec, "unpublishable", refused)
+	out := e.o.Refuse(it.in, "unpublishable", refused)
 	for i, o := range it.part.done {
 		if o.it == it {
 			it.part.done[i] = outcome{it: it, Outcome: out, refused: true}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
@@ -50,7 +51,7 @@ var naming = []struct {
 // TestK1K2C7_RefusedEventsReachNobody: every input topic with every account and every way to
 // name a receiver. The simulator's journal is the witness: what is refused was never sent.
 func TestK1K2C7_RefusedEventsReachNobody(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		d.tenants()
 		topics := map[string][]order.Account{"in": {"shop", "kong"}, "listed": {"listed", "kong-listed"}, "queries": {"shop"}}
@@ -119,7 +120,7 @@ func (d *desk) tenants() {
 	}
 	o := d.options
 	o.Accounts["listed"], o.Accounts["kong-listed"] = allowing("shop", order.ChannelTrade), allowing("kong", order.ChannelHK)
-	o.Inputs = map[string]consume.Input{
+	o.Inputs = map[string]consume.TopicAccounts{
 		"in": {Accounts: []order.Account{"shop", "kong"}}, "listed": {Accounts: []order.Account{"listed", "kong-listed"}}, "queries": {Accounts: []order.Account{"shop"}},
 	}
 	o.Encoder = produce.NewEncoder(d.codec, produce.Topics{

@@ -22,27 +22,27 @@ type Account struct {
 // NewAccount is an Account whose calls are begun by begin.
 func NewAccount[C caller](a Account, begin func() C) *Account {
 	a.Call = func() caller { return begin() }
-	setDefault(&a.NotFoundPause, askAgain)
+	a.NotFoundPause = cmp.Or(a.NotFoundPause, askAgain)
 	return &a
 }
 
-// Input says which accounts the events of a topic may name: the topic is the only identity
+// TopicAccounts says which accounts the events of a topic may name: the topic is the only identity
 // that a record has (security.md K1).
-type Input struct {
+type TopicAccounts struct {
 	Accounts []order.Account
 	Default  order.Account // of events that name none
 }
 
 // tenants say who may be called for, and by whose records. They are replaced as a whole.
 type tenants struct {
-	inputs   map[string]Input // by topic
+	inputs   map[string]TopicAccounts // by topic
 	accounts map[order.Account]*Account
 }
 
 // SetTenants replaces what events may name. An event that waits for its first attempt, or that
 // Alipay refused, is handled by the new settings; one whose attempt may have taken effect goes
 // on as it began. An account keeps its app.
-func (h *Handler) SetTenants(inputs map[string]Input, accounts map[order.Account]*Account) {
+func (h *Handler) SetTenants(inputs map[string]TopicAccounts, accounts map[order.Account]*Account) {
 	h.tenants.Store(&tenants{inputs, accounts})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/breaker"
@@ -15,14 +16,14 @@ import (
 // New tenants count for the next event, and for the next attempt of one that waits; what was
 // taken away is refused, also while the topic still lists it.
 func TestTenantsAreReplaced(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Refuse(simulator.TradeCreate, "ACQ.ACCESS_FORBIDDEN"))
-		waiting, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+		waiting, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
 		must(t, err)
 		if _, err := waiting.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
 			t.Fatalf("err = %v", err)
 		}
-		inputs := map[string]consume.Input{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}}
+		inputs := map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}}
 		skips := shopWith(order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Skip, Word: "not_wanted"})
 		d.handler.SetTenants(inputs, skips)
 		if got := d.send(created("o2")); got.skip != "not_wanted" {
@@ -34,7 +35,7 @@ func TestTenantsAreReplaced(t *testing.T) {
 		if got := d.send(paidHK("o3", "e1", 0)); got.dead["dead-reason"] != "unknown_account" {
 			t.Errorf("an account that is gone: %+v", got)
 		}
-		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"kong"}, Default: "shop"}}, skips)
+		d.handler.SetTenants(map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{"kong"}, Default: "shop"}}, skips)
 		if got := d.send(created("o4")); got.dead["dead-reason"] != "account_not_allowed" {
 			t.Errorf("an account that the topic may not name any more: %+v", got)
 		}
@@ -52,11 +53,11 @@ func shopWith(row order.Row) map[order.Account]*consume.Account {
 // What an event's topic may name when its handling begins counts, not what it could when it
 // was read.
 func TestWithdrawnBeforeTheFirstAttempt(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
-		waiting, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+		waiting, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
 		must(t, err)
-		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"kong"}}}, nil)
+		d.handler.SetTenants(map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{"kong"}}}, nil)
 		out, err := waiting.Handle(t.Context())
 		if n := d.sim.Tally("o1").Requests; n != 0 || err != nil || len(out.Records) != 2 {
 			t.Errorf("%d requests, %d records, %v; want a result and a dead letter", n, len(out.Records), err)
@@ -78,14 +79,14 @@ func TestACreateInDoubtKeepsItsRequest(t *testing.T) {
 		"other store, and not done": {order.Row{Types: []order.EventType{order.TypeShipped}, Do: order.Skip, Word: "not_wanted"}, simulator.Before(simulator.TradeCreate), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, tt.lost, noQuery)
-				waiting, err := d.handler.Prepare(t.Context(), d.record(created("o1")))
+				waiting, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
 				must(t, err)
 				if _, err := waiting.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
 					t.Fatalf("err = %v", err)
 				}
-				d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{"shop"}, Default: "shop"}}, shopWith(tt.row))
+				d.handler.SetTenants(map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{"shop"}, Default: "shop"}}, shopWith(tt.row))
 				out, err := waiting.Handle(t.Context())
 				must(t, err)
 				if len(out.Records) < 2 || out.Records[0].Topic != "results" || out.Skip != "" {
@@ -111,9 +112,9 @@ func TestACreateInDoubtKeepsItsRequest(t *testing.T) {
 // new list.
 func TestTenantsAreReadAtOnce(t *testing.T) {
 	d := newDesk(t)
-	in := d.record(created("o1"))
+	in := consume.Input{Record: d.record(created("o1"))}
 	set := func(name order.Account) {
-		d.handler.SetTenants(map[string]consume.Input{"in": {Accounts: []order.Account{name}, Default: name}},
+		d.handler.SetTenants(map[string]consume.TopicAccounts{"in": {Accounts: []order.Account{name}, Default: name}},
 			map[order.Account]*consume.Account{name: {Name: name, App: "main"}})
 	}
 	set("shop")

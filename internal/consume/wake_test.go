@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -37,7 +38,7 @@ func (r *rig) startFree(slot string, o consume.Options) *free {
 	}
 	o.Client, o.Group, o.Topics, o.Refuse, o.Journal = opts, "g", []string{"in"}, refuse, journal
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
-	z.e, err = consume.New(func(_ context.Context, in *kgo.Record) (consume.Task, error) {
+	z.e, err = consume.New(func(_ context.Context, in consume.Input) (consume.Task, error) {
 		return consume.Task{Key: string(in.Key), Pool: "app", Handle: func(ctx context.Context) (consume.Outcome, error) {
 			if strings.HasPrefix(string(in.Key), "stuck") {
 				<-ctx.Done()
@@ -81,7 +82,7 @@ func (r *rig) putN(p int32, n int, key, value string) {
 
 // The backlog drains into the window, nothing settles: nobody resumes.
 func TestEmptiedBacklogIsResumed(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.putN(0, 4000, "stuck", "v")
 		r.putN(0, 10, "free", "v")
@@ -99,7 +100,7 @@ func TestEmptiedBacklogIsResumed(t *testing.T) {
 
 // Bytes fall by a revoke: nobody resumes.
 func TestBytesFreedByARevokeAreUsed(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		for p := range int32(parts) {
 			r.put(p, fmt.Sprintf("stuck%d", p), strings.Repeat("x", 250-6))
@@ -125,7 +126,7 @@ func TestBytesFreedByARevokeAreUsed(t *testing.T) {
 // start: latest with two instances: the one that is later to ask must not take the partitions
 // of the other for all there were.
 func TestTwoInstancesStartAtLatestTogether(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		for p := range int32(parts) {
 			r.put(p, "old", "0")
@@ -151,7 +152,7 @@ func TestTwoInstancesStartAtLatestTogether(t *testing.T) {
 
 // A transaction error before anything of ours is committed leaves the operator's position.
 func TestAcceptedPositionSurvivesAFailedTransaction(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.put(0, "k", "0")
 		r.put(0, "k", "1")
@@ -177,7 +178,7 @@ func TestAcceptedPositionSurvivesAFailedTransaction(t *testing.T) {
 
 // A partition that stopped takes no memory from the others.
 func TestStoppedPartitionHoldsNothing(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.put(0, "bad", "0")
 		for i := range 20 {
@@ -186,8 +187,10 @@ func TestStoppedPartitionHoldsNothing(t *testing.T) {
 		huge := &kgo.Record{Topic: "dlq", Value: make([]byte, 2<<20)}
 		o := earliest
 		o.MaxRecord, o.MaxBytes = 10<<20, 1200
-		o.Refuse = func(*kgo.Record, string, error) consume.Outcome { return consume.Outcome{Records: []*kgo.Record{huge}} }
-		e := r.start(setup{options: o, handle: func(in *kgo.Record) (consume.Outcome, error) {
+		o.Refuse = func(consume.Input, string, error) consume.Outcome {
+			return consume.Outcome{Records: []*kgo.Record{huge}}
+		}
+		e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "bad" {
 				return consume.Outcome{Records: []*kgo.Record{huge}}, nil
 			}
@@ -208,7 +211,7 @@ func TestStoppedPartitionHoldsNothing(t *testing.T) {
 
 // kgo goes on by itself after most errors.
 func TestOneFetchErrorStopsNothing(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		e := r.start(setup{options: earliest})
 		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
@@ -225,7 +228,7 @@ func TestOneFetchErrorStopsNothing(t *testing.T) {
 
 // A partition without a leader cannot be asked for its bounds; the others are read on.
 func TestLeaderlessPartitionHoldsNoOther(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 40)
 		e := r.start(setup{options: earliest})
@@ -244,7 +247,7 @@ func TestLeaderlessPartitionHoldsNoOther(t *testing.T) {
 // A partition is paused while much of it waits. A fetch for partitions that have nothing must
 // not hold it up once it is resumed.
 func TestIdlePartitionsHoldUpNone(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const records, each = 4000, time.Millisecond
 		r := newRig(t)
 		r.putN(0, records, "k", strings.Repeat("v", 1000))

@@ -53,7 +53,7 @@ type DeadLetter struct {
 }
 
 // DeadLetter returns the record of a dead letter.
-func (e *Encoder) DeadLetter(ctx context.Context, in *kgo.Record, d DeadLetter) *kgo.Record {
+func (e *Encoder) DeadLetter(ctx context.Context, in Input, d DeadLetter) *kgo.Record {
 	r := &kgo.Record{Topic: e.topics.DeadLetters[in.Topic], Key: in.Key, Value: in.Value}
 	add := func(key, value string) {
 		if value != "" {
@@ -82,7 +82,7 @@ func (e *Encoder) DeadLetter(ctx context.Context, in *kgo.Record, d DeadLetter) 
 	size := 0
 	for _, h := range in.Headers {
 		// An input that carries more than this is not carried on: the letter must stay writable.
-		if size += len(h.Key) + len(h.Value); size <= maxInHeaders && h.Key != HeaderRewound {
+		if size += len(h.Key) + len(h.Value); size <= maxInHeaders {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: inPrefix + h.Key, Value: h.Value})
 		}
 	}

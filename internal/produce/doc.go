@@ -1,3 +1,3 @@
-// Package produce decides what becomes visible, and when: it encodes outcomes to records
-// and puts records and input offsets into one Kafka transaction.
+// Package produce makes records and input offsets visible together, in one Kafka transaction.
+// It knows nothing about what the records mean.
 package produce

@@ -39,6 +39,12 @@ type Topics struct {
 	DeadLetters  map[string]string // by input topic
 }
 
+// Input is the input record that outputs are made from.
+type Input struct {
+	*kgo.Record
+	Rewound bool // outputs may have been published before
+}
+
 // Encoder turns outcomes into records. Each continues the trace of its context.
 type Encoder struct {
 	codec  *order.Codec
@@ -78,7 +84,7 @@ func (e *Encoder) Ready(ctx context.Context) error {
 
 // Result returns the result's record and, where it tells something of a trade, the
 // observation's beside it.
-func (e *Encoder) Result(ctx context.Context, in *kgo.Record, h order.Handling, r order.Result) ([]*kgo.Record, error) {
+func (e *Encoder) Result(ctx context.Context, in Input, h order.Handling, r order.Result) ([]*kgo.Record, error) {
 	value, err := e.codec.EncodeResult(ctx, e.topics.Results, r)
 	if err != nil {
 		return nil, fmt.Errorf("encode result: %w", err)
@@ -97,7 +103,7 @@ func (e *Encoder) Result(ctx context.Context, in *kgo.Record, h order.Handling, 
 }
 
 // Snapshot returns the snapshot's record and its observation's.
-func (e *Encoder) Snapshot(ctx context.Context, in *kgo.Record, s order.Snapshot) ([]*kgo.Record, error) {
+func (e *Encoder) Snapshot(ctx context.Context, in Input, s order.Snapshot) ([]*kgo.Record, error) {
 	value, err := e.codec.EncodeSnapshot(ctx, e.topics.Snapshots, s)
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
@@ -107,7 +113,7 @@ func (e *Encoder) Snapshot(ctx context.Context, in *kgo.Record, s order.Snapshot
 	return append([]*kgo.Record{out}, more...), err
 }
 
-func (e *Encoder) observation(ctx context.Context, in *kgo.Record, o order.Observation) ([]*kgo.Record, error) {
+func (e *Encoder) observation(ctx context.Context, in Input, o order.Observation) ([]*kgo.Record, error) {
 	value, err := e.codec.EncodeObservation(ctx, e.topics.Observations, o)
 	if err != nil {
 		return nil, fmt.Errorf("encode observation: %w", err)
@@ -129,32 +135,22 @@ func key(a order.Account, no alipay.OutTradeNo) []byte {
 	return []byte(string(a) + "/" + string(no))
 }
 
-func (e *Encoder) record(ctx context.Context, in *kgo.Record, topic string, key, value []byte, id order.EventID, m alipay.Method, class string) *kgo.Record {
+func (e *Encoder) record(ctx context.Context, in Input, topic string, key, value []byte, id order.EventID, m alipay.Method, class string) *kgo.Record {
 	r := &kgo.Record{Topic: topic, Key: key, Value: value, Headers: e.passed(in)}
 	for _, h := range []struct{ key, value string }{{HeaderEventID, string(id)}, {HeaderMethod, string(m)}, {HeaderClass, class}} {
 		if h.value != "" {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.key, Value: []byte(h.value)})
 		}
 	}
-	if Rewound(in) {
+	if in.Rewound {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: HeaderRewound, Value: []byte("true")})
 	}
 	telemetry.Inject(ctx, r)
 	return r
 }
 
-// Rewound says whether the engine marked a record as possibly published before.
-func Rewound(in *kgo.Record) bool {
-	for _, h := range in.Headers {
-		if h.Key == HeaderRewound {
-			return true
-		}
-	}
-	return false
-}
-
 // passed returns the inbound headers that outputs keep, within limits.
-func (e *Encoder) passed(in *kgo.Record) []kgo.RecordHeader {
+func (e *Encoder) passed(in Input) []kgo.RecordHeader {
 	var out []kgo.RecordHeader
 	size := 0
 	for _, h := range in.Headers {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"alipay-kafka-bridge/internal/config"
+)
+
+// checkTimeout bounds what a check asks of Kafka, and of the registry.
+const checkTimeout = 30 * time.Second
+
+// checkOptions say what is asked, and for whom.
+type checkOptions struct {
+	principal string // whom ACLs are for; empty: who the settings say we are
+	offline   bool   // settings, keys and certificates alone
+}
+
+// checker looks at one part after the other.
+type checker struct {
+	findings
+	cfg       config.Config
+	principal string
+	now       time.Time
+}
+
+// checkAll ends after the part during which the context ended.
+func checkAll(ctx context.Context, cfg config.Config, o checkOptions) findings {
+	c := &checker{findings: findings{Findings: []finding{}}, cfg: cfg, principal: o.principal, now: time.Now()}
+	c.keys(ctx, o.offline)
+	c.certificates()
+	if o.offline {
+		return c.findings
+	}
+	for _, part := range []func(context.Context){c.kafka, c.schemas} { // one that hangs costs the next nothing
+		asking, cancel := context.WithTimeout(ctx, checkTimeout)
+		part(asking)
+		cancel()
+		if ctx.Err() != nil {
+			return c.findings
+		}
+	}
+	c.gateways(ctx)
+	return c.findings
+}
+
+// keys builds what run would build: keys pair up, mappings make sense. Each app and account
+// by itself, so that one fault hides no other.
+func (c *checker) keys(ctx context.Context, offline bool) {
+	if _, err := kafkaOptions(c.cfg.Kafka, discardLog()); err != nil {
+		c.add(partKeys, err.Error(), "bring the files named under kafka in order")
+	}
+	if registry, err := registryOf(c.cfg.Registry, 0, discardLog()); err != nil {
+		c.add(partKeys, err.Error(), "bring the files named under registry in order")
+	} else {
+		registry.Close()
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.cfg.Apps)) {
+		if a := c.cfg.Apps[name]; offline && a.PrivateKeyURI+a.NextPrivateKeyURI != "" {
+			c.note("app %s was not looked at: its key is elsewhere", name)
+			continue
+		}
+		c.app(ctx, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {
+		if _, err := plannerOf(c.cfg.Accounts[name]); err != nil {
+			c.add(partSettings, fmt.Sprintf("account %s: %v", name, err), "mend accounts."+name+".mapping")
+		}
+	}
+}
+
+// app looks at the keys of an app and lets it sign, wherever its key is.
+func (c *checker) app(ctx context.Context, name string) {
+	client, err := appOf(ctx, c.cfg.Apps[name], noInstrumentation())
+	if err == nil {
+		defer client.Close()
+		err = client.CheckSigner(ctx)
+	}
+	if err != nil {
+		c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "bring the keys named under apps."+name+" in order")
+		return
+	}
+	ends := client.Ends()
+	for _, what := range slices.Sorted(maps.Keys(ends)) {
+		c.ends(fmt.Sprintf("app %s: %s", name, what), ends[what])
+	}
+}
+
+// discardLog is where a check logs: what it finds is its output.
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

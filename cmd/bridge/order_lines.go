@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"alipay-kafka-bridge/internal/order"
+)
+
+// maxLine bounds one event as JSON.
+const maxLine = 1 << 20
+
+// readEvents reads JSON lines; every bad line is named, not the first alone.
+func readEvents(name string, r io.Reader, codec *order.Codec) ([]order.Event, error) {
+	var events []order.Event
+	var faults []error
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxLine)
+	for n := 1; lines.Scan(); n++ {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		ev, err := codec.EventFromJSON(line)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s:%d: %w", name, n, err))
+			continue
+		}
+		events = append(events, ev)
+	}
+	if err := lines.Err(); err != nil {
+		faults = append(faults, fmt.Errorf("%s: %w", name, err))
+	}
+	return events, errors.Join(faults...)
+}

@@ -1,0 +1,2 @@
+// Package apptest writes settings, keys and certificates for tests, as an operator would lay them out.
+package apptest

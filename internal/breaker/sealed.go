@@ -1,0 +1,58 @@
+package breaker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// sealer is one account's client.
+type sealer interface {
+	Seal(ctx context.Context, r alipay.Request) alipay.Send
+}
+
+// sealLife is how long a sealed request may wait for its slot. Then it is sealed anew: its
+// timestamp is signed. [inferred: gateways allow minutes]
+const sealLife = 10 * time.Second
+
+// sealedRequest is one request on its way to a slot.
+type sealedRequest struct {
+	client  sealer
+	request alipay.Request
+
+	send  alipay.Send // nil: not sealed
+	at    time.Time   // when it was
+	spent time.Duration
+}
+
+// seal does nothing if the request is sealed and fresh. What is wrong with the request is
+// returned when it is sent: only an attempt has an error. A signature that has begun is not given up
+// when ctx ends: there would be an error that says nothing of the signer.
+func (s *sealedRequest) seal(ctx context.Context) {
+	if s.send != nil && time.Since(s.at) < sealLife {
+		return
+	}
+	began := time.Now()
+	s.send = s.client.Seal(context.WithoutCancel(ctx), s.request)
+	s.at = time.Now()
+	s.spent += s.at.Sub(began)
+}
+
+// exchange gives the slot back as soon as the answer is there. It reports to the breaker also
+// when the client panics: a pass that is never given back would leave it half open for ever.
+func (s *sealedRequest) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
+	reported := false
+	defer func() {
+		if !reported {
+			p.done(fmt.Errorf("panic in %s", s.request.Method()))
+		}
+	}()
+	open := s.send(ctx)
+	p.leave()
+	rep, err = open()
+	reported = true
+	p.done(err)
+	return rep, err
+}

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// FileValue is a value made of files, which are read again for each use: rotated files need no
+// restart. While the files cannot be used, for example because they are being written, the last
+// good value stays in force.
+type FileValue[T any] struct {
+	name string // for the log
+	read func() (T, error)
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	last  T      // that was good
+	fault string // of the last read; "" when it was good
+}
+
+// NewFileValue reads the value for the first time: then a fault is an error.
+func NewFileValue[T any](name string, log *slog.Logger, read func() (T, error)) (*FileValue[T], error) {
+	value, err := read()
+	return &FileValue[T]{name: name, read: read, log: log, last: value}, err
+}
+
+// Get returns the value as the files have it now. A fault is logged once.
+func (f *FileValue[T]) Get() T {
+	value, err := f.read()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		f.last, f.fault = value, ""
+		return value
+	}
+	if f.fault != err.Error() {
+		f.fault = err.Error()
+		f.log.Warn("files cannot be used, the former ones stay in force", "of", f.name, "error", f.fault)
+	}
+	return f.last
+}
+
+// CertPool holds the certificates of the file; it is nil, which means the system's roots, when no
+// file is named.
+func (f File) CertPool() (*x509.CertPool, error) {
+	if f.IsZero() {
+		return nil, nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(f.Text)) {
+		return nil, fmt.Errorf("%s holds no certificate", f.Path)
+	}
+	return pool, nil
+}
