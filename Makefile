@@ -30,7 +30,7 @@ lint:
 
 ## check: what must be green before a commit
 check: fmt lint race
-	go test -tags vault -run Vault ./internal/alipay ./cmd/bridge
+	go test -tags vault -run Vault ./internal/alipay/... ./internal/app ./cmd/bridge
 
 ## structure: lines, names and the share of calls that leave their file, by package
 structure:
@@ -47,8 +47,8 @@ fuzz:
 ## an event (K5 counts twice: it is decoded twice), schemas a version apart; the bridge against a
 ## naive loop, and what the simulator costs beside it
 bench:
-	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay
-	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/consume
+	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay/...
+	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/handle
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 
 ## integration: the main job on a real Kafka and a real registry
@@ -57,7 +57,7 @@ integration:
 
 ## seeds: the main job in virtual time with a hundred seeds; BRIDGE_SEEDS=17-17 repeats one
 seeds:
-	BRIDGE_SEEDS=$${BRIDGE_SEEDS:-100} go test -count=1 -timeout 15m -run '^TestMainJob$$' ./cmd/bridge
+	BRIDGE_SEEDS=$${BRIDGE_SEEDS:-100} go test -count=1 -timeout 15m -run '^TestMainJob$$' ./internal/demo
 
 ## interop: the official SDKs of Java, Node and Python call the simulator
 interop:

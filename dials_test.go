@@ -11,22 +11,22 @@ import (
 // dials are the files that open connections, and to whom: hosts that the settings or the
 // operator name. No URL of an event, an answer or a notification gets there (security G9).
 var dials = map[string]string{
-	"cmd/bridge/check_gateways.go": "the gateways of the settings",
-	"cmd/bridge/check_kafka.go":    "kafka.brokers",
-	"cmd/bridge/cluster.go":        "kafka.brokers",
-	"cmd/bridge/collect.go":        "the demo's own Kafka",
-	"cmd/bridge/demo.go":           "the demo's own Kafka",
-	"cmd/bridge/limits.go":         "nobody: it wants kgo's decompressor",
-	"cmd/bridge/settings_kafka.go": "kafka.brokers and registry.url",
-	"cmd/bridge/settings_oauth.go": "kafka.sasl.token_url",
-	"cmd/bridge/target.go":         "kafka.brokers, --brokers",
-	"internal/alipay/transport.go": "the gateways of the settings",
-	"internal/alipay/vault.go":     "Vault, as private_key_uri names it",
-	"internal/avro/remote.go":      "registry.url",
-	"internal/consume/engine.go":   "kafka.brokers",
-	"internal/produce/transact.go": "kafka.brokers",
-	"internal/simulator/notify.go": "the simulator alone: notify_url, as Alipay does",
-	"internal/telemetry/trace.go":  "telemetry.otlp_endpoint",
+	"internal/alipay/gateway/transport.go": "the gateways of the settings",
+	"internal/alipay/keys/vault.go":        "Vault, as private_key_uri names it",
+	"internal/app/serve.go":                "kafka.brokers",
+	"internal/audit/reader.go":             "the demo's own Kafka",
+	"internal/avro/remote.go":              "registry.url",
+	"internal/check/gateways.go":           "the gateways of the settings",
+	"internal/check/kafka.go":              "kafka.brokers",
+	"internal/consume/engine.go":           "kafka.brokers",
+	"internal/demo/demo.go":                "the demo's own Kafka",
+	"internal/kafka/fetch.go":              "no one: it only needs kgo's decompressor",
+	"internal/kafka/oauth.go":              "kafka.sasl.token_url",
+	"internal/kafka/options.go":            "kafka.brokers, --brokers",
+	"internal/kafka/tls.go":                "kafka.brokers and registry.url",
+	"internal/produce/transact.go":         "kafka.brokers",
+	"internal/simulator/notify.go":         "the simulator alone: notify_url, as Alipay does",
+	"internal/telemetry/trace.go":          "telemetry.otlp_endpoint",
 }
 
 // opens is what opens a connection, or makes something that does.

@@ -35,12 +35,18 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/gateway"
+	"alipay-kafka-bridge/internal/alipay/keys"
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/handle"
+	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
 )
 
 // The benchmarks measure this process alone: Kafka, registry and a gateway of constant
@@ -178,8 +184,8 @@ func (g *benchGateway) sign(orders []string) error {
 // load makes topics and fills the input with n events of 1 KB, in bursts per order.
 func load(ctx context.Context, cluster *localkafka.Cluster, g *benchGateway, prefix string, n int) error {
 	topics := benchTopics(prefix)
-	for _, t := range contract(topics) {
-		if err := cluster.CreateTopic(localkafka.Topic{Name: t.name, Partitions: benchPartitions, Schema: t.schema}); err != nil {
+	for _, t := range kafka.Topics(topics) {
+		if err := cluster.CreateTopic(localkafka.Topic{Name: t.Name, Partitions: benchPartitions, Schema: t.Schema}); err != nil {
 			return err
 		}
 	}
@@ -209,7 +215,7 @@ func load(ctx context.Context, cluster *localkafka.Cluster, g *benchGateway, pre
 	if err := g.sign(orders); err != nil {
 		return err
 	}
-	return sendEvents(ctx, cl, order.NewCodec(registry), topics.Inputs[0].Name, events)
+	return records.SendEvents(ctx, cl, order.NewCodec(registry), topics.Inputs[0].Name, events)
 }
 
 func benchTopics(prefix string) config.Topics {
@@ -298,11 +304,11 @@ func (s *servers) ask(b *testing.B, path string) int {
 	return n
 }
 
-func (s *servers) app(b *testing.B, inFlight int, signer alipay.Signer) *alipay.App {
+func (s *servers) app(b *testing.B, inFlight int, signer keys.Signer) *gateway.App {
 	b.Helper()
-	theirs, err := alipay.ParsePublicKey(s.Alipay)
+	theirs, err := keys.ParsePublic(s.Alipay)
 	noError(b, err)
-	app, err := alipay.NewOpenAPI(alipay.OpenAPIOptions{URL: s.Gateway, AppID: "2021000000000001", Signer: signer, AlipayKey: theirs, InFlight: inFlight})
+	app, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{URL: s.Gateway, AppID: "2021000000000001", Signer: signer, AlipayKey: theirs, InFlight: inFlight})
 	noError(b, err)
 	return app
 }
@@ -316,32 +322,32 @@ func (s *servers) registry(b *testing.B) *avro.Registry {
 
 // benchLimits are one set for the process, as in `bridge run`: another scratch, on pages that
 // were used before, would have to be zeroed and count as resident.
-var benchLimits = sync.OnceValues(fetchLimits)
+var benchLimits = sync.OnceValues(kafka.FetchLimits)
 
 func (s *servers) kafka(b *testing.B) []kgo.Opt {
 	b.Helper()
 	limits, err := benchLimits()
 	noError(b, err)
-	opts, err := kafkaOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}, slog.New(slog.DiscardHandler))
+	opts, err := kafka.ClientOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}, slog.New(slog.DiscardHandler))
 	noError(b, err)
 	return append(opts, limits...)
 }
 
 // bridge handles n events and returns calls per second, 0 where the gateway is another's.
-func (s *servers) bridge(b *testing.B, n, inFlight int, signer alipay.Signer) float64 {
+func (s *servers) bridge(b *testing.B, n, inFlight int, signer keys.Signer) float64 {
 	b.Helper()
 	topics := s.load(b, n)
 	guard := breaker.Options{InFlight: inFlight}
-	limitMemory(16<<20, inFlight+inFlight/8)
+	app.LimitMemory(16<<20, inFlight+inFlight/8)
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
-	input := consume.TopicAccounts{Accounts: []order.Account{"shop"}, Default: "shop"}
-	service, err := newService(parts{
-		kafka: s.kafka(b), slot: "bench", registry: s.registry(b), topics: topicsOf(topics),
-		calls:    pipelineParts{group: topics.Results, inputs: map[string]consume.TopicAccounts{topics.Inputs[0].Name: input}},
-		apps:     map[string]appParts{"main": {app: s.app(b, inFlight, signer), calls: guard, queries: guard}},
-		accounts: map[order.Account]accountParts{"shop": {app: "main", environment: "simulator", planner: planner}},
-		options:  consume.Options{Start: consume.Start{Earliest: true}},
-		tracer:   noop.Tracer{}, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	input := handle.TopicAccounts{Accounts: []order.Account{"shop"}, Default: "shop"}
+	service, err := app.NewService(app.Parts{
+		Kafka: s.kafka(b), Slot: "bench", Registry: s.registry(b), Topics: app.OutputTopics(topics),
+		Calls:    app.PipelineParts{Group: topics.Results, Inputs: map[string]handle.TopicAccounts{topics.Inputs[0].Name: input}},
+		Apps:     map[string]app.AlipayParts{"main": {App: s.app(b, inFlight, signer), Calls: guard, Queries: guard}},
+		Accounts: map[order.Account]app.AccountParts{"shop": {App: "main", Environment: "simulator", Planner: planner}},
+		Options:  consume.Options{Start: consume.Start{Earliest: true}},
+		Tracer:   noop.Tracer{}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	noError(b, err)
 	defer service.Close()
@@ -395,7 +401,7 @@ func (s *servers) await(b *testing.B, group string, n int) (rate float64) {
 func (s *servers) naive(b *testing.B, n int, key *rsa.PrivateKey) float64 {
 	b.Helper()
 	topics := s.load(b, n)
-	client := s.app(b, 1, alipay.NewRSASigner(key)).Client(alipay.Merchant{})
+	client := s.app(b, 1, keys.NewRSASigner(key)).Client(alipay.Merchant{})
 	codec := order.NewCodec(s.registry(b))
 	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
 	cl, err := kgo.NewClient(append(s.kafka(b), kgo.ConsumerGroup(topics.Results), kgo.ConsumeTopics(topics.Inputs[0].Name), kgo.DisableAutoCommit())...)
@@ -440,11 +446,11 @@ func BenchmarkBridge(b *testing.B) {
 		name     string
 		inFlight int
 		events   int
-		signer   alipay.Signer
+		signer   keys.Signer
 	}{
-		{"64 in flight", 64, 16_000, alipay.NewRSASigner(key)},
-		{"256 in flight, signing stubbed", 256, 60_000, alipay.NewStubSigner(key.Public())},
-		{"256 in flight", 256, 20_000, alipay.NewRSASigner(key)},
+		{"64 in flight", 64, 16_000, keys.NewRSASigner(key)},
+		{"256 in flight, signing stubbed", 256, 60_000, keys.NewStubSigner(key.Public())},
+		{"256 in flight", 256, 20_000, keys.NewRSASigner(key)},
 	} {
 		b.Run(v.name, func(b *testing.B) {
 			rate := 0.0

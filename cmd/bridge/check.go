@@ -9,12 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/kafka"
 )
 
 // checkFlags are the flags of check.
 type checkFlags struct {
-	checkOptions
+	check.Options
 	file     string
 	output   output
 	slot     string
@@ -44,17 +46,17 @@ bridge needs with these settings, as commands, and checks nothing.`,
 	}
 	c.Flags().StringVarP(&o.file, "config", "c", "bridge.yaml", "settings `file`")
 	o.output.flag(c)
-	c.Flags().BoolVar(&o.offline, "offline", false, "ask nobody: settings, keys and certificates alone")
+	c.Flags().BoolVar(&o.Offline, "offline", false, "ask nobody: settings, keys and certificates alone")
 	c.Flags().BoolVar(&o.printing, "print", false, "print the effective settings; secrets stay in their files")
 	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs")
-	c.Flags().StringVar(&o.principal, "principal", "", "whom the ACLs are for, such as User:bridge (default: who the settings say we are)")
+	c.Flags().StringVar(&o.Principal, "principal", "", "whom the ACLs are for, such as User:bridge (default: who the settings say we are)")
 	c.Flags().StringVar(&o.slot, "slot", "", "of which instance (default: kafka.slot, or the host's name)")
 	return c
 }
 
 func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	cfg, err := config.Load(o.file, os.LookupEnv)
-	if f, ok := faults(err); ok {
+	if f, ok := check.SettingsFaults(err); ok {
 		return o.output.printReport(out, f)
 	}
 	if err != nil {
@@ -67,9 +69,9 @@ func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	case o.printing:
 		return cfg.Print(out)
 	case o.acls:
-		return printACLs(safeWriter(out), cfg, o.principal, o.output == "json")
+		return printACLs(safeWriter(out), cfg, o.Principal, o.output == "json")
 	}
-	found := checkAll(ctx, cfg, o.checkOptions)
+	found := check.Run(ctx, cfg, o.Options)
 	if ctx.Err() != nil { // what was found since says nothing about the bridge
 		return context.Cause(ctx)
 	}
@@ -78,16 +80,16 @@ func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 
 // printedACL is one line of check --acls -o json.
 type printedACL struct {
-	acl
+	kafka.ACL
 	Principal string `json:"principal"`
 	Command   string `json:"command"`
 }
 
 func printACLs(out io.Writer, c config.Config, principal string, asJSON bool) error {
-	for _, a := range neededACLs(c) {
-		line := a.command(c, principal)
+	for _, a := range kafka.NeededACLs(c) {
+		line := a.Command(c, principal)
 		if asJSON {
-			text, err := json.Marshal(printedACL{a, principalOf(c, principal), line})
+			text, err := json.Marshal(printedACL{a, kafka.Principal(c, principal), line})
 			if err != nil {
 				return err
 			}

@@ -4,10 +4,12 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"alipay-kafka-bridge/internal/demo"
 )
 
 func demoCommand() *cobra.Command {
-	var o demoOptions
+	var o demo.Options
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the whole story in one process: Kafka, registry, Alipay and the bridge",
@@ -17,15 +19,15 @@ Alipay away for some seconds, and then proves from outside that every event had 
 outcome. It exits with 1 if a proof fails.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !knownDemoFaults(o.faults) {
-				return usageError{fmt.Errorf("--faults %s: want none, outage, lost or all", o.faults)}
+			if !demo.KnownFaults(o.Faults) {
+				return usageError{fmt.Errorf("--faults %s: want none, outage, lost or all", o.Faults)}
 			}
-			return runDemo(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
+			return demo.Run(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().StringVar(&o.orders, "orders", "", "order events as JSON lines, a `file` (default: built in, the same as examples/orders.jsonl)")
-	c.Flags().StringVar(&o.faults, "faults", "outage", "what Alipay suffers: none, outage, lost (answers and requests) or all")
-	c.Flags().Uint64Var(&o.seed, "seed", 1, "of latencies and faults")
-	c.Flags().BoolVar(&o.serve, "serve", false, "stay up afterwards, for bridge send and bridge tail")
+	c.Flags().StringVar(&o.Orders, "orders", "", "order events as JSON lines, a `file` (default: built in, the same as examples/orders.jsonl)")
+	c.Flags().StringVar(&o.Faults, "faults", "outage", "what Alipay suffers: none, outage, lost (answers and requests) or all")
+	c.Flags().Uint64Var(&o.Seed, "seed", 1, "of latencies and faults")
+	c.Flags().BoolVar(&o.Serve, "serve", false, "stay up afterwards, for bridge send and bridge tail")
 	return c
 }

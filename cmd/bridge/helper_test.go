@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/localkafka"
 )
 
@@ -19,8 +20,8 @@ const (
 // topicsOfSettings are the topics of these settings, as a local Kafka creates them.
 func topicsOfSettings(t config.Topics) []localkafka.Topic {
 	var out []localkafka.Topic
-	for _, m := range contract(t) {
-		out = append(out, localkafka.Topic{Name: m.name, Partitions: int32(t.Partitions), Schema: m.schema})
+	for _, m := range kafka.Topics(t) {
+		out = append(out, localkafka.Topic{Name: m.Name, Partitions: int32(t.Partitions), Schema: m.Schema})
 	}
 	return out
 }

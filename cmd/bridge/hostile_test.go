@@ -13,7 +13,7 @@ import (
 
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/order"
-	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/schemas"
 )
 
@@ -78,7 +78,7 @@ func TestO4_TailOfHostileRecords(t *testing.T) {
 		}
 		text := []byte(allOf())
 		record := &kgo.Record{Topic: "topic", Key: text, Value: value, Timestamp: time.UnixMilli(5),
-			Headers: []kgo.RecordHeader{{Key: string(text), Value: text}, {Key: produce.HeaderDeadReason, Value: text}, {Key: produce.HeaderDeadError, Value: text}}}
+			Headers: []kgo.RecordHeader{{Key: string(text), Value: text}, {Key: records.HeaderDeadReason, Value: text}, {Key: records.HeaderDeadError, Value: text}}}
 		for _, asJSON := range []bool{false, true} {
 			var out bytes.Buffer
 			p := printer{out: safeWriter(&out), codec: codec, json: asJSON, results: name == "result"}

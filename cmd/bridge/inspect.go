@@ -10,8 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/inspect"
 )
 
 // maxCapture bounds a captured file: the bridge itself reads at most 1 MiB of an answer.
@@ -35,7 +36,7 @@ It exits with 3 when what it read is not believed.`,
 }
 
 // explain prints an explanation; the error says whether anything is wrong.
-func (o output) explain(w io.Writer, e alipay.Explanation) error {
+func (o output) explain(w io.Writer, e gateway.Explanation) error {
 	w = safeWriter(w)
 	if o == "json" {
 		if err := printJSON(w, e); err != nil {
@@ -60,7 +61,7 @@ func (o output) explain(w io.Writer, e alipay.Explanation) error {
 }
 
 // verifiedError is the error of an inspection that found something not to be believed.
-func verifiedError(e alipay.Explanation) error {
+func verifiedError(e gateway.Explanation) error {
 	if e.Verified {
 		return nil
 	}
@@ -135,33 +136,33 @@ func (f *accountFlags) flags(c *cobra.Command) {
 }
 
 // load reads the settings. flags of the command line that would say the same are refused.
-func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...string) (inspectedAccount, error) {
+func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...string) (inspect.Account, error) {
 	for _, name := range instead {
 		if c.Flags().Changed(name) {
-			return inspectedAccount{}, usageError{fmt.Errorf("--%s and --account exclude each other", name)}
+			return inspect.Account{}, usageError{fmt.Errorf("--%s and --account exclude each other", name)}
 		}
 	}
 	cfg, err := config.Load(f.file, os.LookupEnv)
 	if err != nil {
-		return inspectedAccount{}, err
+		return inspect.Account{}, err
 	}
 	a, ok := cfg.Accounts[f.name]
 	if !ok {
-		return inspectedAccount{}, usageError{fmt.Errorf("--account %s: the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
+		return inspect.Account{}, usageError{fmt.Errorf("--account %s: the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
 	}
-	in := inspectedAccount{account: a, app: cfg.Apps[a.App]}
-	if kind != "" && in.app.Kind != kind {
-		return inspectedAccount{}, usageError{fmt.Errorf("--account %s is under an app of kind %s, want %s", f.name, in.app.Kind, kind)}
+	in := inspect.Account{Account: a, App: cfg.Apps[a.App]}
+	if kind != "" && in.App.Kind != kind {
+		return inspect.Account{}, usageError{fmt.Errorf("--account %s is under an app of kind %s, want %s", f.name, in.App.Kind, kind)}
 	}
 	return in, nil
 }
 
 // owner fills in whose notifications are the account's, where flags do not say.
-func (f *accountFlags) owner(c *cobra.Command, v *alipay.VerifierOptions) error {
+func (f *accountFlags) owner(c *cobra.Command, v *gateway.VerifierOptions) error {
 	in, err := f.load(c, config.OpenAPI)
 	if err != nil {
 		return err
 	}
-	in.setOwner(v)
+	in.SetOwner(v)
 	return nil
 }

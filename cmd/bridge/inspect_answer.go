@@ -9,7 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/gateway"
+	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/inspect"
 )
 
 // classicKeys are the flags that say what a classic answer or notification is judged by.
@@ -37,7 +41,7 @@ func (k *classicKeys) flags(c *cobra.Command) {
 
 // options reads the files, or those of the account. The steps are those of chains that are not
 // trusted.
-func (k *classicKeys) options(c *cobra.Command) (o alipay.OpenAPIOptions, failed []alipay.Step, err error) {
+func (k *classicKeys) options(c *cobra.Command) (o gateway.OpenAPIOptions, failed []gateway.Step, err error) {
 	if k.from.name == "" {
 		return k.ofFlags(c)
 	}
@@ -45,7 +49,7 @@ func (k *classicKeys) options(c *cobra.Command) (o alipay.OpenAPIOptions, failed
 	if err != nil {
 		return o, nil, err
 	}
-	if o, err = in.openAPI(); err != nil {
+	if o, err = in.OpenAPI(); err != nil {
 		return o, nil, err
 	}
 	if c.Flags().Changed("charset") {
@@ -55,20 +59,20 @@ func (k *classicKeys) options(c *cobra.Command) (o alipay.OpenAPIOptions, failed
 	return o, failed, err
 }
 
-func (k *classicKeys) ofFlags(c *cobra.Command) (o alipay.OpenAPIOptions, failed []alipay.Step, err error) {
-	o = alipay.OpenAPIOptions{SignType: alipay.SignType(k.signType), Charset: alipay.Charset(k.charset), AllowWeak: k.weak}
-	if o.AlipayKey, err = parseFile(c, k.alipayKey, alipay.ParsePublicKey); err != nil {
+func (k *classicKeys) ofFlags(c *cobra.Command) (o gateway.OpenAPIOptions, failed []gateway.Step, err error) {
+	o = gateway.OpenAPIOptions{SignType: alipay.SignType(k.signType), Charset: alipay.Charset(k.charset), AllowWeak: k.weak}
+	if o.AlipayKey, err = parseFile(c, k.alipayKey, keys.ParsePublic); err != nil {
 		return o, nil, err
 	}
-	if o.AES, err = parseFile(c, k.aesKey, alipay.ParseAESKey); err != nil {
+	if o.AES, err = parseFile(c, k.aesKey, gateway.ParseAESKey); err != nil {
 		return o, nil, err
 	}
-	own, err := parseFile(c, k.ownKey, parseOwnKey)
+	own, err := parseFile(c, k.ownKey, inspect.ParseOwnKey)
 	if err != nil {
 		return o, nil, err
 	}
 	if own != nil {
-		o.Signer = publicOnly(own)
+		o.Signer = inspect.PublicOnly(own)
 	}
 	if k.alipayCert == "" && o.AlipayKey == nil {
 		return o, nil, usageError{errors.New("--alipay-key, or --app-cert, --alipay-cert and --root-cert, are needed")}
@@ -79,9 +83,9 @@ func (k *classicKeys) ofFlags(c *cobra.Command) (o alipay.OpenAPIOptions, failed
 	return o, failed, err
 }
 
-func (k *classicKeys) certificates(c *cobra.Command, o *alipay.OpenAPIOptions) (failed []alipay.Step, err error) {
+func (k *classicKeys) certificates(c *cobra.Command, o *gateway.OpenAPIOptions) (failed []gateway.Step, err error) {
 	asIs := func(b []byte) ([]byte, error) { return b, nil }
-	var files alipay.CertificateOptions
+	var files certs.Options
 	if files.App, err = parseFile(c, k.appCert, asIs); err != nil {
 		return nil, err
 	}
@@ -91,14 +95,14 @@ func (k *classicKeys) certificates(c *cobra.Command, o *alipay.OpenAPIOptions) (
 	if files.Root, err = parseFile(c, k.rootCA, asIs); err != nil {
 		return nil, err
 	}
-	if o.Certificates, err = alipay.NewCertificates(files); err != nil {
+	if o.Certificates, err = certs.New(files); err != nil {
 		return nil, err
 	}
 	return k.judgeChains(c, o.Certificates)
 }
 
 // judgeChains trusts chains that were downloaded, if they may be.
-func (k *classicKeys) judgeChains(c *cobra.Command, certs *alipay.Certificates) (failed []alipay.Step, err error) {
+func (k *classicKeys) judgeChains(c *cobra.Command, certs *certs.Store) (failed []gateway.Step, err error) {
 	if len(k.chains) > 0 && certs == nil {
 		return nil, usageError{errors.New("--chain: only in certificate mode")}
 	}
@@ -108,7 +112,7 @@ func (k *classicKeys) judgeChains(c *cobra.Command, certs *alipay.Certificates) 
 			return nil, err
 		}
 		if err := certs.Add(chain); err != nil {
-			failed = append(failed, alipay.Step{Name: "certificate", Detail: fmt.Sprintf("%s is not trusted: %v", name, err)})
+			failed = append(failed, gateway.Step{Name: "certificate", Detail: fmt.Sprintf("%s is not trusted: %v", name, err)})
 		}
 	}
 	return failed, nil
@@ -151,30 +155,30 @@ func (k *responseFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	captured, err := parseFile(c, name, readCapture)
+	captured, err := parseFile(c, name, inspect.ReadCapture)
 	if err != nil {
 		return err
 	}
-	status, err := captured.status()
+	status, err := captured.Status()
 	if err != nil {
 		return err
 	}
-	signed, err := parseFile(c, k.sent, signedText)
+	signed, err := parseFile(c, k.sent, inspect.SignedText)
 	if err != nil {
 		return err
 	}
-	e, err := o.Explain(alipay.Method(k.method), status, captured.body, signed)
+	e, err := o.Explain(alipay.Method(k.method), status, captured.Body, signed)
 	if err != nil {
 		return err
 	}
-	return k.out.explain(c.OutOrStdout(), prependFailures(failed, e))
+	return k.out.explain(c.OutOrStdout(), inspect.PrependFailures(failed, e))
 }
 
 func inspectNotificationCommand() *cobra.Command {
 	var (
 		flags classicKeys
 		out   output
-		v     alipay.VerifierOptions
+		v     gateway.VerifierOptions
 	)
 	c := &cobra.Command{
 		Use:   "notification FILE",
@@ -196,15 +200,15 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 					return err
 				}
 			}
-			verifier, err := alipay.NewVerifier(v)
+			verifier, err := gateway.NewVerifier(v)
 			if err != nil {
 				return usageError{err}
 			}
-			captured, err := parseFile(c, args[0], readCapture)
+			captured, err := parseFile(c, args[0], inspect.ReadCapture)
 			if err != nil {
 				return err
 			}
-			return out.explain(c.OutOrStdout(), prependFailures(failed, verifier.Explain(captured.body, publicHalf(o.Signer))))
+			return out.explain(c.OutOrStdout(), inspect.PrependFailures(failed, verifier.Explain(captured.Body, inspect.PublicHalf(o.Signer))))
 		},
 	}
 	flags.flags(c)
@@ -259,15 +263,15 @@ func (k *hkFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	captured, err := parseFile(c, name, readCapture)
+	captured, err := parseFile(c, name, inspect.ReadCapture)
 	if err != nil {
 		return err
 	}
-	status, err := captured.status()
+	status, err := captured.Status()
 	if err != nil {
 		return err
 	}
-	e, err := o.Explain(path, status, captured.header, captured.body)
+	e, err := o.Explain(path, status, captured.Header, captured.Body)
 	if err != nil {
 		return err
 	}
@@ -275,55 +279,55 @@ func (k *hkFlags) run(c *cobra.Command, name string) error {
 }
 
 // options reads the files, or those of the account, and the request's path and Client-Id.
-func (k *hkFlags) options(c *cobra.Command) (o alipay.HKOptions, path string, err error) {
+func (k *hkFlags) options(c *cobra.Command) (o gateway.HKOptions, path string, err error) {
 	if k.from.name != "" {
 		in, err := k.from.load(c, config.AlipayHK, "platform-key", "platform-ec-key", "own-key", "decrypt-key", "ecc-sha256", "ecc-p1363")
 		if err != nil {
 			return o, "", err
 		}
-		if o, err = in.hk(); err != nil {
+		if o, err = in.HK(); err != nil {
 			return o, "", err
 		}
 	} else if o, err = k.ofFlags(c); err != nil {
 		return o, "", err
 	}
-	request, err := parseFile(c, k.request, readCapture)
+	request, err := parseFile(c, k.request, inspect.ReadCapture)
 	if err != nil {
 		return o, "", err
 	}
 	if o.ClientID = cmp.Or(k.clientID, o.ClientID); o.ClientID == "" {
-		o.ClientID = request.header.Get("Client-Id")
+		o.ClientID = request.Header.Get("Client-Id")
 	}
-	return o, cmp.Or(k.path, request.path()), nil
+	return o, cmp.Or(k.path, request.Path()), nil
 }
 
-func (k *hkFlags) ofFlags(c *cobra.Command) (o alipay.HKOptions, err error) {
-	o = alipay.HKOptions{ClientID: k.clientID, ECC: alipay.ECCOptions{SHA256: k.sha256, P1363: k.p1363}}
-	if o.PlatformKeys, err = parseVersioned(c, k.platform, alipay.ParsePublicKey); err != nil {
+func (k *hkFlags) ofFlags(c *cobra.Command) (o gateway.HKOptions, err error) {
+	o = gateway.HKOptions{ClientID: k.clientID, ECC: gateway.ECCOptions{SHA256: k.sha256, P1363: k.p1363}}
+	if o.PlatformKeys, err = parseVersioned(c, k.platform, keys.ParsePublic); err != nil {
 		return o, err
 	}
-	if o.PlatformECKeys, err = parseVersioned(c, k.platformEC, alipay.ParseECPublicKey); err != nil {
+	if o.PlatformECKeys, err = parseVersioned(c, k.platformEC, keys.ParseECPublic); err != nil {
 		return o, err
 	}
 	if len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
 		return o, usageError{errors.New("--platform-key VERSION=FILE is needed")}
 	}
-	decrypt, err := parseVersioned(c, k.decrypt, alipay.ParsePrivateKey)
+	decrypt, err := parseVersioned(c, k.decrypt, keys.ParsePrivate)
 	if err != nil {
 		return o, err
 	}
 	if len(decrypt) > 0 {
-		o.Encrypt = &alipay.HKEncryption{OurKeys: map[string]crypto.Decrypter{}}
+		o.Encrypt = &gateway.HKEncryption{OurKeys: map[string]crypto.Decrypter{}}
 		for v, key := range decrypt {
 			o.Encrypt.OurKeys[v] = key
 		}
 	}
-	own, err := parseFile(c, k.ownKey, parseOwnKey)
+	own, err := parseFile(c, k.ownKey, inspect.ParseOwnKey)
 	if err != nil {
 		return o, err
 	}
 	if own != nil {
-		o.Signer = publicOnly(own)
+		o.Signer = inspect.PublicOnly(own)
 	}
 	return o, nil
 }

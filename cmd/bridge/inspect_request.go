@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/inspect"
 	"alipay-kafka-bridge/internal/order"
 )
 
 // requestFlags say how an event is planned and signed.
 type requestFlags struct {
-	requestOptions
+	inspect.RequestOptions
 	from accountFlags
 	key  string
 	out  output
@@ -42,28 +43,28 @@ With --account it plans and signs as the bridge does with those settings.`,
 	}
 	k.from.flags(c)
 	f := c.Flags()
-	f.StringVar(&k.channel, "channel", "TRADE", "channel of events of channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
+	f.StringVar(&k.Channel, "channel", "TRADE", "channel of events of channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
 	f.StringVar(&k.key, "key", "", "`file` with our private key")
-	f.StringVar(&k.appID, "app-id", "2021000000000001", "app id at the classic gateway")
-	f.StringVar(&k.clientID, "client-id", "CLIENT", "Client-Id at AlipayHK")
-	f.StringVar(&k.keyVersion, "key-version", "1", "version of our key at AlipayHK")
-	f.StringVar(&k.gateway, "gateway", "", "`URL` that the request would go to (default: the production gateway)")
-	f.StringVar(&k.charset, "charset", "utf-8", "utf-8, gbk or gb2312")
-	f.StringVar(&k.signType, "sign-type", "RSA2", "RSA2 or RSA")
-	f.BoolVar(&k.showSignature, "show-signature", false, "show the signature (simulator only)")
+	f.StringVar(&k.AppID, "app-id", "2021000000000001", "app id at the classic gateway")
+	f.StringVar(&k.ClientID, "client-id", "CLIENT", "Client-Id at AlipayHK")
+	f.StringVar(&k.KeyVersion, "key-version", "1", "version of our key at AlipayHK")
+	f.StringVar(&k.Gateway, "gateway", "", "`URL` that the request would go to (default: the production gateway)")
+	f.StringVar(&k.Charset, "charset", "utf-8", "utf-8, gbk or gb2312")
+	f.StringVar(&k.SignType, "sign-type", "RSA2", "RSA2 or RSA")
+	f.BoolVar(&k.ShowSignature, "show-signature", false, "show the signature (simulator only)")
 	k.out.flag(c)
 	return c
 }
 
 func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error {
 	plan, err := k.plan(c)
-	if errors.Is(err, errNotShown) {
+	if errors.Is(err, inspect.ErrNotShown) {
 		return usageError{err}
 	}
 	if err != nil {
 		return err
 	}
-	p, err := plan.request(c.Context(), ev)
+	p, err := plan.Request(c.Context(), ev)
 	if err != nil {
 		return err
 	}
@@ -86,23 +87,23 @@ func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error
 }
 
 // plan comes from the account, or from flags and the default mapping.
-func (k *requestFlags) plan(c *cobra.Command) (requestPlan, error) {
+func (k *requestFlags) plan(c *cobra.Command) (inspect.Plan, error) {
 	if k.from.name != "" {
 		in, err := k.from.load(c, "", "channel", "key", "app-id", "client-id", "key-version", "gateway", "charset", "sign-type")
 		if err != nil {
-			return requestPlan{}, err
+			return inspect.Plan{}, err
 		}
-		return in.planRequest(k.showSignature)
+		return in.PlanRequest(k.ShowSignature)
 	}
 	if k.key == "" {
-		return k.planOnly(), nil
+		return k.PlanOnly(), nil
 	}
 	text, err := readFile(c, k.key)
 	if err != nil {
-		return requestPlan{}, err
+		return inspect.Plan{}, err
 	}
-	p, err := k.planWithKey(text)
-	if err != nil && !errors.Is(err, errNotShown) {
+	p, err := k.PlanWithKey(text)
+	if err != nil && !errors.Is(err, inspect.ErrNotShown) {
 		err = fmt.Errorf("%s: %w", k.key, err)
 	}
 	return p, err

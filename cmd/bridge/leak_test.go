@@ -14,6 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
 )
 
 // leakEvents are events of every channel with a whole buyer in each, and some that are refused.
@@ -81,12 +82,12 @@ func (w *world) send(lines string) {
 	registry, err := avro.NewRegistry(w.kafka.RegistryOptions())
 	apptest.NoError(w.t, err)
 	defer registry.Close()
-	events, err := readEvents("lines", strings.NewReader(lines), order.NewCodec(registry))
+	events, err := order.ReadEvents("lines", strings.NewReader(lines), order.NewCodec(registry))
 	apptest.NoError(w.t, err)
 	cl, err := kgo.NewClient(w.kafka.ClientOptions()...)
 	apptest.NoError(w.t, err)
 	defer cl.Close()
-	apptest.NoError(w.t, sendEvents(w.t.Context(), cl, order.NewCodec(registry), inputTopic, events))
+	apptest.NoError(w.t, records.SendEvents(w.t.Context(), cl, order.NewCodec(registry), inputTopic, events))
 	junk := &kgo.Record{Topic: inputTopic, Key: []byte("junk"), Value: []byte("\x00\x00\x00\x00\x01 " + canaryBuyer)}
 	apptest.NoError(w.t, cl.ProduceSync(w.t.Context(), junk, &kgo.Record{Topic: inputTopic, Key: []byte("text"), Value: []byte(canaryBuyer)}).FirstErr())
 }

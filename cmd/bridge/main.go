@@ -10,10 +10,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/config"
-
-	"github.com/spf13/cobra"
 )
 
 // Exit codes, for scripts.

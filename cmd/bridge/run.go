@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/consume"
 )
 
@@ -26,15 +27,15 @@ named in the log. Files of keys, certificates and tokens are read again by thems
 			if err != nil {
 				return usageError{err}
 			}
-			settings, err := openSettings(file)
+			settings, err := app.OpenSettings(file)
 			if err != nil {
 				return err
 			}
-			if err := settings.useSlot(slot); err != nil {
+			if err := settings.UseSlot(slot); err != nil {
 				return usageError{err}
 			}
-			return runService(c.Context(), settings, runOptions{
-				log: c.ErrOrStderr(), version: version(), acceptedPositions: accepted, acceptLoss: acceptLoss,
+			return app.Run(c.Context(), settings, app.RunOptions{
+				Log: c.ErrOrStderr(), Version: version(), AcceptedPositions: accepted, AcceptLoss: acceptLoss,
 			})
 		},
 	}

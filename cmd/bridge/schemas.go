@@ -13,7 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/check"
+	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/schemas"
 )
 
@@ -78,12 +81,12 @@ func schemasListCommand() *cobra.Command {
 	return c
 }
 
-func listSchemas(out io.Writer, topics []topic, asJSON bool) error {
+func listSchemas(out io.Writer, topics []kafka.Topic, asJSON bool) error {
 	for _, t := range topics {
-		s := schemaOf(t.schema)
-		line := fmt.Sprintf("%s\t%s\t%s\t%s", t.name, t.role, s.Name, s.File)
+		s := check.SchemaOf(t.Schema)
+		line := fmt.Sprintf("%s\t%s\t%s\t%s", t.Name, t.Role, s.Name, s.File)
 		if asJSON {
-			text, err := json.Marshal(listed{t.name, t.role, s.Name, s.File, json.RawMessage(s.Text)})
+			text, err := json.Marshal(listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
 			if err != nil {
 				return err
 			}
@@ -98,17 +101,17 @@ func listSchemas(out io.Writer, topics []topic, asJSON bool) error {
 
 // topics returns the topics that hold records of ours, or those that the arguments name, and
 // how to open their registry.
-func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry, error), error) {
+func (o *schemasOptions) topics(args []string) ([]kafka.Topic, func() (*avro.Registry, error), error) {
 	cfg, err := o.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	open := func() (*avro.Registry, error) { return registryOf(cfg.Registry, 0, slog.Default()) }
-	known := slices.DeleteFunc(contract(cfg.Topics), func(t topic) bool { return t.schema == "" })
+	open := func() (*avro.Registry, error) { return app.OpenRegistry(cfg.Registry, 0, slog.Default()) }
+	known := slices.DeleteFunc(kafka.Topics(cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
 	if len(args) == 0 {
 		return known, open, nil
 	}
-	var chosen []topic
+	var chosen []kafka.Topic
 	for _, arg := range args {
 		t, err := findTopic(known, arg)
 		if err != nil {
@@ -120,19 +123,19 @@ func (o *schemasOptions) topics(args []string) ([]topic, func() (*avro.Registry,
 }
 
 // findTopic finds a topic by name or role, or reads TOPIC=RECORD.
-func findTopic(known []topic, arg string) (topic, error) {
+func findTopic(known []kafka.Topic, arg string) (kafka.Topic, error) {
 	name, record, given := strings.Cut(arg, "=")
 	for _, s := range schemas.All() {
 		if given && s.Name == record {
-			return topic{name: name, role: "given", schema: s.Text}, nil
+			return kafka.Topic{Name: name, Role: "given", Schema: s.Text}, nil
 		}
 	}
 	for _, t := range known {
-		if !given && (t.name == arg || t.role == arg) {
+		if !given && (t.Name == arg || t.Role == arg) {
 			return t, nil
 		}
 	}
-	return topic{}, usageError{fmt.Errorf("%s: no topic of the contract; write TOPIC=RECORD, with a record of: bridge schemas list", arg)}
+	return kafka.Topic{}, usageError{fmt.Errorf("%s: no topic of the contract; write TOPIC=RECORD, with a record of: bridge schemas list", arg)}
 }
 
 func schemasCheckCommand() *cobra.Command {
@@ -163,25 +166,25 @@ lose their value, and exits with 3 when there are any.`,
 	return c
 }
 
-func (o *schemasOptions) check(ctx context.Context, args []string) (schemaFindings, error) {
+func (o *schemasOptions) check(ctx context.Context, args []string) (check.SchemaReport, error) {
 	if o.folder != "" {
 		if len(args) > 0 {
-			return schemaFindings{}, usageError{errors.New("--folder takes no topics: records are found by name")}
+			return check.SchemaReport{}, usageError{errors.New("--folder takes no topics: records are found by name")}
 		}
-		return checkSchemaFolder(o.folder)
+		return check.SchemaFolder(o.folder)
 	}
 	topics, open, err := o.topics(args)
 	if err != nil {
-		return schemaFindings{}, err
+		return check.SchemaReport{}, err
 	}
 	registry, err := open()
 	if err != nil {
-		return schemaFindings{}, err
+		return check.SchemaReport{}, err
 	}
 	defer registry.Close()
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
-	return checkSchemaRegistry(ctx, registry, topics)
+	return check.SchemaRegistry(ctx, registry, topics)
 }
 
 func schemasRegisterCommand() *cobra.Command {
@@ -212,16 +215,16 @@ versions cannot live with.`,
 }
 
 // registerListed goes on after a refusal, so that one topic's history stops no other.
-func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry, topics []topic) error {
+func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry, topics []kafka.Topic) error {
 	var refused error
 	for _, t := range topics {
-		codec := avro.MustCodec(t.schema)
-		id, err := registry.Register(ctx, t.name, codec)
+		codec := avro.MustCodec(t.Schema)
+		id, err := registry.Register(ctx, t.Name, codec)
 		if err != nil {
 			refused = errors.Join(refused, err)
 			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s\t%s\tid %d\n", t.name, codec.Name(), id); err != nil {
+		if _, err := fmt.Fprintf(out, "%s\t%s\tid %d\n", t.Name, codec.Name(), id); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/schemas"
 )
@@ -97,7 +98,7 @@ func TestSchemasCheckFolder(t *testing.T) {
 func TestSchemasCheckJSON(t *testing.T) {
 	dir := folderOf(t, "order.avsc", changed(t, `"name": "trade_no"`, `"name": "trade_number"`))
 	out, code := schemasRun(t, "check", "--folder", dir, "-o", "json")
-	var got schemaFindings
+	var got check.SchemaReport
 	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 || len(got.NotWritten) != 1 || got.NotWritten[0].Field != "trade_no" {
 		t.Errorf("exit %d, %v: %s", code, err, out)
 	}
@@ -162,7 +163,7 @@ func TestSchemasRegistry(t *testing.T) {
 		t.Errorf("refused: exit %d:\n%s", code, out)
 	}
 	var found foundError
-	if err := output("json").printReport(&bytes.Buffer{}, schemaFindings{Findings: []schemaFinding{{}}}); !errors.As(err, &found) {
+	if err := output("json").printReport(&bytes.Buffer{}, check.SchemaReport{Findings: []check.SchemaFinding{{}}}); !errors.As(err, &found) {
 		t.Errorf("got %v, want an error with exit code %d", err, exitFound)
 	}
 }

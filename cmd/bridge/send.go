@@ -9,7 +9,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
 )
 
 func sendCommand() *cobra.Command {
@@ -29,7 +32,7 @@ lines are checked before the first one is sent.`,
 			if topic == "" {
 				topic = cfg.Topics.Inputs[0].Name
 			}
-			registry, err := registryOf(cfg.Registry, 0, slog.Default())
+			registry, err := app.OpenRegistry(cfg.Registry, 0, slog.Default())
 			if err != nil {
 				return err
 			}
@@ -39,12 +42,12 @@ lines are checked before the first one is sent.`,
 			if err != nil {
 				return err
 			}
-			cl, err := newClient(c.Context(), cfg.Kafka, slog.Default(), kgo.MaxBufferedRecords(10_000))
+			cl, err := kafka.NewClient(c.Context(), cfg.Kafka, slog.Default(), kgo.MaxBufferedRecords(10_000))
 			if err != nil {
 				return err
 			}
 			defer cl.Close()
-			if err := sendEvents(c.Context(), cl, codec, topic, events); err != nil {
+			if err := records.SendEvents(c.Context(), cl, codec, topic, events); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events sent to %s\n", len(events), topic)
@@ -58,7 +61,7 @@ lines are checked before the first one is sent.`,
 
 func readFiles(stdin io.Reader, files []string, codec *order.Codec) ([]order.Event, error) {
 	if len(files) == 0 {
-		return readEvents("standard input", stdin, codec)
+		return order.ReadEvents("standard input", stdin, codec)
 	}
 	var all []order.Event
 	for _, name := range files {
@@ -66,7 +69,7 @@ func readFiles(stdin io.Reader, files []string, codec *order.Codec) ([]order.Eve
 		if err != nil {
 			return nil, err
 		}
-		events, err := readEvents(name, f, codec)
+		events, err := order.ReadEvents(name, f, codec)
 		_ = f.Close() // read only
 		if err != nil {
 			return nil, err

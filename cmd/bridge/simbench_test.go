@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 const (
@@ -41,7 +42,7 @@ type simulatedServer struct {
 
 // benchSimulator serves the classic gateway in benchmark mode until standard input ends.
 func benchSimulator() error {
-	app, err := simulator.GenerateApp(simulatedApp)
+	app, err := simulator.GenerateApp(standalone.SimulatedApp)
 	if err != nil {
 		return err
 	}
@@ -115,16 +116,16 @@ func (s simulatedServer) reset(b *testing.B) {
 func BenchmarkSimulator(b *testing.B) {
 	const events, inFlight = 6000, 64
 	kafka, sim := startServers(b), startSimulator(b)
-	key, err := alipay.ParsePrivateKey([]byte(sim.Merchant))
+	key, err := keys.ParsePrivate([]byte(sim.Merchant))
 	noError(b, err)
 	s := *kafka
 	s.Gateway, s.Alipay = sim.Gateway, []byte(sim.Alipay)
-	s.bridge(b, events, inFlight, alipay.NewRSASigner(key)) // signs the answers
+	s.bridge(b, events, inFlight, keys.NewRSASigner(key)) // signs the answers
 	var ours, theirs time.Duration
 	for b.Loop() {
 		sim.reset(b)
 		mine, before := cpuTime(), sim.spent(b)
-		s.bridge(b, events, inFlight, alipay.NewRSASigner(key))
+		s.bridge(b, events, inFlight, keys.NewRSASigner(key))
 		after := sim.spent(b)
 		n := after.Tally.Requests
 		if n != events || after.Tally.Executions < n/benchBurst {

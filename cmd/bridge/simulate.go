@@ -14,12 +14,13 @@ import (
 	"alipay-kafka-bridge/examples"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // simulateOptions are the flags of simulate.
 type simulateOptions struct {
-	folder  folder
-	server  server
+	folder  standalone.Folder
+	server  standalone.Server
 	file    string
 	noServe bool
 	listen  string
@@ -52,10 +53,10 @@ simulator.yaml, DELETE /faults ends them; POST /outage/start and /outage/stop; P
 forgets trades, orders and journal.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if (o.file == "") == (o.folder.dir == "") {
+			if (o.file == "") == (o.folder.Dir == "") {
 				return usageError{errors.New("simulate wants --out DIR or -c FILE")}
 			}
-			if o.noServe && o.folder.dir == "" {
+			if o.noServe && o.folder.Dir == "" {
 				return usageError{errors.New("--no-serve wants --out DIR: there is nothing to do")}
 			}
 			return o.run(c)
@@ -63,39 +64,39 @@ forgets trades, orders and journal.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&o.file, "config", "c", "", "settings `file` of the simulator")
-	f.StringVar(&o.folder.dir, "out", "", "`folder` for keys, simulator.yaml and bridge.yaml")
-	f.BoolVar(&o.folder.force, "force", false, "write all of it anew, also over other files")
+	f.StringVar(&o.folder.Dir, "out", "", "`folder` for keys, simulator.yaml and bridge.yaml")
+	f.BoolVar(&o.folder.Force, "force", false, "write all of it anew, also over other files")
 	f.BoolVar(&o.noServe, "no-serve", false, "end after writing")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8090", "`address` of the gateways")
-	f.StringVar(&o.server.admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: none")
-	f.StringSliceVar(&o.folder.brokers, "brokers", []string{localBroker}, "Kafka, for bridge.yaml")
-	f.StringVar(&o.folder.registry, "registry", localRegistry, "schema registry `URL`, for bridge.yaml")
+	f.StringVar(&o.server.Admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: none")
+	f.StringSliceVar(&o.folder.Brokers, "brokers", []string{localBroker}, "Kafka, for bridge.yaml")
+	f.StringVar(&o.folder.Registry, "registry", localRegistry, "schema registry `URL`, for bridge.yaml")
 	f.StringVar(&o.orders, "orders", "", "order events as JSON lines in a `file`: the credit trades and Koubei orders that they are about are made, but for order numbers that begin with R (default with --out: examples/orders.jsonl)")
 	f.Uint64Var(&o.seed, "seed", 0, "of everything random but keys")
 	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "of each answer, half before and half after its effect")
 	f.DurationVar(&o.jitter, "jitter", 0, "spread evenly on top of latency")
 	f.StringVar(&o.quirks, "quirks", "", "liberties that answers take: default, all, none, or `names` with commas between and minus before those not wanted: "+quirkNames())
 	f.StringVar(&o.faults, "faults", "", "list of faults in a `file`, as in simulator.yaml, added to those there")
-	f.StringVar(&o.server.state, "state", "", "`file` that keeps trades, orders, notifications and the clock over a restart")
-	f.BoolVar(&o.server.tls, "tls", false, "serve https with keys/tls.crt and keys/tls.key beside the settings file")
-	f.StringVar(&o.server.tlsCert, "tls-cert", "", "certificate `file` instead of keys/tls.crt")
-	f.StringVar(&o.server.tlsKey, "tls-key", "", "key `file` instead of keys/tls.key")
+	f.StringVar(&o.server.State, "state", "", "`file` that keeps trades, orders, notifications and the clock over a restart")
+	f.BoolVar(&o.server.TLS, "tls", false, "serve https with keys/tls.crt and keys/tls.key beside the settings file")
+	f.StringVar(&o.server.TLSCert, "tls-cert", "", "certificate `file` instead of keys/tls.crt")
+	f.StringVar(&o.server.TLSKey, "tls-key", "", "key `file` instead of keys/tls.key")
 	return c
 }
 
 func (o simulateOptions) run(c *cobra.Command) error {
-	o.folder.tls, o.folder.tlsCert = o.server.tls, o.server.tlsCert
+	o.folder.TLS, o.folder.TLSCert = o.server.TLS, o.server.TLSCert
 	if o.noServe {
 		return o.folder.Write(c.OutOrStdout(), o.listen)
 	}
-	gateway, err := listen(c.Context(), o.listen, c.ErrOrStderr())
+	gateway, err := standalone.Listen(c.Context(), o.listen, c.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer gateway.Close() //nolint:errcheck // closed already when it served
 	file := o.file
-	if o.folder.dir != "" {
-		file = filepath.Join(o.folder.dir, simulatorFile)
+	if o.folder.Dir != "" {
+		file = filepath.Join(o.folder.Dir, standalone.SimulatorFile)
 		if err := o.folder.Write(c.OutOrStdout(), gateway.Addr().String()); err != nil {
 			return err
 		}
@@ -104,7 +105,7 @@ func (o simulateOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	o.server.dir = filepath.Dir(file)
+	o.server.Dir = filepath.Dir(file)
 	return o.server.Serve(c.Context(), sim, gateway, c.OutOrStdout(), c.ErrOrStderr())
 }
 
@@ -138,12 +139,12 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 	if len(made.Apps)+len(made.HKApps) > 0 {
 		return nil, fmt.Errorf("%s: an app has no keys; name them, or let bridge simulate --out DIR make them", file)
 	}
-	if o.orders != "" || o.folder.dir != "" {
+	if o.orders != "" || o.folder.Dir != "" {
 		events, err := o.events()
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", preload(&options, events))
+		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", standalone.Preload(&options, events))
 	}
 	if err := o.applyFlags(c, &options); err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 func (o simulateOptions) events() ([]order.Event, error) {
 	codec := order.NewCodec(nil) // JSON needs no registry
 	if o.orders == "" {
-		return readEvents("examples", bytes.NewReader(examples.Orders), codec)
+		return order.ReadEvents("examples", bytes.NewReader(examples.Orders), codec)
 	}
 	return readFiles(nil, []string{o.orders}, codec)
 }

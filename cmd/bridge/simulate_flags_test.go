@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // startSimulate runs the command with flags; stop ends it and fails the test if it failed.
@@ -37,9 +38,9 @@ func startSimulate(t *testing.T, args ...string) (at running, stop func()) {
 // TestSimulateOverTLS: with --tls the gateway speaks https, with the certificate that it wrote.
 func TestSimulateOverTLS(t *testing.T) {
 	dir := outFolder(t)
-	at, stop := startSimulate(t, "-c", filepath.Join(dir, simulatorFile), "--tls")
+	at, stop := startSimulate(t, "-c", filepath.Join(dir, standalone.SimulatorFile), "--tls")
 	defer stop()
-	pem, err := os.ReadFile(filepath.Join(dir, tlsCertFile))
+	pem, err := os.ReadFile(filepath.Join(dir, standalone.TLSCertFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestSimulateOverTLS(t *testing.T) {
 
 // TestSimulateKeepsItsState: what was paid before a restart is paid after it.
 func TestSimulateKeepsItsState(t *testing.T) {
-	file := filepath.Join(outFolder(t), simulatorFile)
+	file := filepath.Join(outFolder(t), standalone.SimulatorFile)
 	state := filepath.Join(t.TempDir(), "state.json")
 	const trade = "/trades/2026110122001400000000000006" // of examples/orders.jsonl
 	at, stop := startSimulate(t, "-c", file, "--state", state, "--orders", "../../examples/orders.jsonl")
@@ -92,7 +93,7 @@ func TestSimulateKeepsItsState(t *testing.T) {
 }
 
 func TestSimulateRefusesUnknownQuirks(t *testing.T) {
-	file := filepath.Join(outFolder(t), simulatorFile)
+	file := filepath.Join(outFolder(t), standalone.SimulatorFile)
 	if _, err := simulate(t.Context(), "-c", file, "--listen", "127.0.0.1:0", "--quirks", "earthquake"); exitCode(err) != exitUsage {
 		t.Errorf("err = %v, want a usage error", err)
 	}

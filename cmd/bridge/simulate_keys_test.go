@@ -10,6 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/config/fault"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // TestG7_SimulatorsCertificatesAreRefused: a production app takes no certificate that the
@@ -62,9 +64,9 @@ func TestG7_SimulatorsCertificatesAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			write(bridgeFile, string(settings))
-			_, err = config.Load(filepath.Join(dir, bridgeFile), os.LookupEnv)
-			var faults config.Faults
+			write(standalone.BridgeFile, string(settings))
+			_, err = config.Load(filepath.Join(dir, standalone.BridgeFile), os.LookupEnv)
+			var faults fault.Faults
 			if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Path != "apps.main."+tt.setting || !strings.Contains(faults[0].Msg, "a key of the simulator") {
 				t.Errorf("%s as %s, %s: err = %v", tt.from, tt.setting, form, err)
 			}

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // vectorsFolder holds copies of the vectors; here they meet the whole command, over TCP.
@@ -42,7 +43,7 @@ type running struct{ gateway, admin string }
 // runSimulator runs the command with a settings file until the test ends.
 func runSimulator(t *testing.T, settings simulator.Config) running {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), simulatorFile)
+	file := filepath.Join(t.TempDir(), standalone.SimulatorFile)
 	if err := os.WriteFile(file, vectorYAML(t, settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func vectorSettings(t *testing.T, certified bool) simulator.Config {
 	pair := func(merchant, alipay string) simulator.KeysConfig {
 		return simulator.KeysConfig{MerchantPublic: text(classic.Keys[merchant], "spki_pem"), Signing: text(classic.Keys[alipay], "pkcs8_pem")}
 	}
-	app := simulator.AppConfig{ID: simulatedApp, Keys: pair("app", "alipay"), LegacyKeys: pair("app1024", "alipay1024"), AESKey: classic.AESKey}
+	app := simulator.AppConfig{ID: standalone.SimulatedApp, Keys: pair("app", "alipay"), LegacyKeys: pair("app1024", "alipay1024"), AESKey: classic.AESKey}
 	if certified {
 		var v struct {
 			Certificates map[string]struct{ PEM string }

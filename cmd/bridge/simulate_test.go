@@ -15,7 +15,10 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/config/fault"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // simulated fills a folder once for all tests that only read it.
@@ -58,11 +61,11 @@ func outFolder(t *testing.T) string {
 
 // TestWrittenSettingsFit: what simulate writes is what run reads.
 func TestWrittenSettingsFit(t *testing.T) {
-	cfg, err := config.Load(filepath.Join(outFolder(t), bridgeFile), os.LookupEnv)
+	cfg, err := config.Load(filepath.Join(outFolder(t), standalone.BridgeFile), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code := run([]string{"check", "--offline", "-c", filepath.Join(outFolder(t), bridgeFile)}); code != 0 {
+	if code := run([]string{"check", "--offline", "-c", filepath.Join(outFolder(t), standalone.BridgeFile)}); code != 0 {
 		t.Errorf("check --offline: exit %d", code)
 	}
 	for name, channel := range map[string]string{"shop-trade": "TRADE", "shop-credit": "CREDIT", "shop-koubei": "KOUBEI", "shop-hk": "HK"} {
@@ -75,7 +78,7 @@ func TestWrittenSettingsFit(t *testing.T) {
 // TestSimulatedKeysAreForNothingElse: turning the settings into production's is refused.
 func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 	dir := outFolder(t)
-	text, err := os.ReadFile(filepath.Join(dir, bridgeFile))
+	text, err := os.ReadFile(filepath.Join(dir, standalone.BridgeFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +88,7 @@ func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = config.Load(path, os.LookupEnv)
-	var faults config.Faults
+	var faults fault.Faults
 	if !errors.As(err, &faults) || len(faults) != 8 || !strings.Contains(faults[0].Msg, "a key of the simulator") {
 		t.Errorf("err = %v, want each of the eight keys and certificates refused", err)
 	}
@@ -101,7 +104,7 @@ func TestSimulateKeepsWhatItWrote(t *testing.T) {
 		b, _ := os.ReadFile(key)
 		return string(b)
 	}
-	if err := os.WriteFile(filepath.Join(dir, bridgeFile), []byte("mine"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, standalone.BridgeFile), []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := simulate(ctx, "--out", dir, "--no-serve"); err == nil || read() != "" {
@@ -169,13 +172,13 @@ func TestSimulateServes(t *testing.T) {
 	go func() { done <- c.ExecuteContext(ctx) }()
 	gateway, admin := said.await(t, "not for real use, at "), said.await(t, "admin at ")
 
-	cfg, err := config.Load(filepath.Join(dir, bridgeFile), os.LookupEnv)
+	cfg, err := config.Load(filepath.Join(dir, standalone.BridgeFile), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	main := cfg.Apps["main"]
 	main.URL = gateway
-	app, err := appOf(t.Context(), main, noInstrumentation())
+	app, err := app.NewAlipayApp(t.Context(), main, app.NoInstrumentation())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // TestVectorsRawRequests: the raw requests of the vectors against a running simulator, with its
@@ -89,7 +90,7 @@ func (s *story) call(t *testing.T, method string, content any) map[string]any {
 		t.Fatal(err)
 	}
 	p := map[string]string{
-		"app_id": simulatedApp, "method": method, "format": "JSON", "charset": "utf-8", "sign_type": "RSA2",
+		"app_id": standalone.SimulatedApp, "method": method, "format": "JSON", "charset": "utf-8", "sign_type": "RSA2",
 		"timestamp": "2026-01-01 00:00:00", "version": "1.0", "notify_url": s.notify, "biz_content": string(text),
 	}
 	form, parts := url.Values{}, []string{}

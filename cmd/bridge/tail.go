@@ -16,8 +16,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
-	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/records"
 )
 
 type tailOptions struct {
@@ -64,13 +66,13 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	if err != nil {
 		return err
 	}
-	for _, t := range contract(cfg.Topics) {
-		if t.role == name {
-			name = t.name
+	for _, t := range kafka.Topics(cfg.Topics) {
+		if t.Role == name {
+			name = t.Name
 			break
 		}
 	}
-	registry, err := registryOf(cfg.Registry, 4<<20, slog.Default())
+	registry, err := app.OpenRegistry(cfg.Registry, 4<<20, slog.Default())
 	if err != nil {
 		return err
 	}
@@ -79,12 +81,12 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	if o.from == "latest" {
 		from = kgo.NewOffset().AtEnd()
 	}
-	cl, err := newClient(ctx, cfg.Kafka, slog.Default(), kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := kafka.NewClient(ctx, cfg.Kafka, slog.Default(), kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	if err := exists(ctx, cl, cfg, name); err != nil {
+	if err := kafka.RequireTopic(ctx, cl, cfg, name); err != nil {
 		return err
 	}
 	p := printer{out: safeWriter(out), codec: order.NewCodec(registry), json: o.output == "json", results: name == cfg.Topics.Results}
@@ -169,7 +171,7 @@ func omitEmpty(text []byte) string {
 // decode reads a record as its topic's, or a dead letter as the topic's it came from.
 func (p *printer) decode(ctx context.Context, r *kgo.Record) (string, []byte, error) {
 	topic := r.Topic
-	if from := header(r, produce.HeaderDeadTopic); from != "" {
+	if from := header(r, records.HeaderDeadTopic); from != "" {
 		topic = from
 	}
 	return p.codec.JSON(ctx, topic, r.Value)
@@ -236,8 +238,8 @@ func header(r *kgo.Record, key string) string {
 
 // deadLetterColumns is a dead letter's reason and error, as columns of their own.
 func deadLetterColumns(r *kgo.Record) string {
-	if reason := header(r, produce.HeaderDeadReason); reason != "" {
-		return escapeLine(reason) + "\t" + escapeLine(dash(header(r, produce.HeaderDeadError))) + "\t"
+	if reason := header(r, records.HeaderDeadReason); reason != "" {
+		return escapeLine(reason) + "\t" + escapeLine(dash(header(r, records.HeaderDeadError))) + "\t"
 	}
 	return ""
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/kafka"
 )
 
 func topicsCommand() *cobra.Command {
@@ -57,35 +59,35 @@ are registered under <topic>-value, with compatibility FULL_TRANSITIVE.`,
 func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) error {
 	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 	defer cancel()
-	cl, err := newClient(ctx, cfg.Kafka, slog.Default())
+	cl, err := kafka.NewClient(ctx, cfg.Kafka, slog.Default())
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
 	adm := kadm.NewClient(cl)
-	all := contract(cfg.Topics)
-	missing, err := missingTopics(ctx, adm, all)
+	all := kafka.Topics(cfg.Topics)
+	missing, err := kafka.MissingTopics(ctx, adm, all)
 	if err != nil {
 		return fmt.Errorf("ask %s for topics: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
 	}
 	talk := c.ErrOrStderr()
 	for _, m := range missing {
-		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, %d days\n", m.name, cfg.Topics.Partitions, m.days)
+		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, %d days\n", m.Name, cfg.Topics.Partitions, m.Days)
 	}
 	for _, m := range all {
-		if m.schema != "" && cfg.Registry.URL != "" {
-			_, _ = fmt.Fprintf(talk, "register schema of %s\n", m.name)
+		if m.Schema != "" && cfg.Registry.URL != "" {
+			_, _ = fmt.Fprintf(talk, "register schema of %s\n", m.Name)
 		}
 	}
 	if !yes && !confirmed(c.InOrStdin(), talk) {
 		return errors.New("nothing done")
 	}
 	for _, m := range missing {
-		if err := createTopic(ctx, adm, m, cfg.Topics); err != nil {
+		if err := kafka.CreateTopic(ctx, adm, m, cfg.Topics); err != nil {
 			return err
 		}
 	}
-	if err := awaitTopics(ctx, cl, missing); err != nil {
+	if err := kafka.AwaitTopics(ctx, cl, missing); err != nil {
 		return err
 	}
 	if cfg.Registry.URL != "" {
@@ -97,17 +99,17 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 	return nil
 }
 
-func registerSchemas(ctx context.Context, cfg config.Config, all []topic) error {
-	registry, err := registryOf(cfg.Registry, 0, slog.Default())
+func registerSchemas(ctx context.Context, cfg config.Config, all []kafka.Topic) error {
+	registry, err := app.OpenRegistry(cfg.Registry, 0, slog.Default())
 	if err != nil {
 		return err
 	}
 	defer registry.Close()
 	for _, m := range all {
-		if m.schema == "" {
+		if m.Schema == "" {
 			continue
 		}
-		if _, err := registry.Register(ctx, m.name, avro.MustCodec(m.schema)); err != nil {
+		if _, err := registry.Register(ctx, m.Name, avro.MustCodec(m.Schema)); err != nil {
 			return err
 		}
 	}

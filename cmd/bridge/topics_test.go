@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"alipay-kafka-bridge/internal/app/apptest"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/app/apptest"
 )
 
 // TestTopicsCreateWaitsUntilTheyShow: a broker learns of a new topic after the controller has

@@ -1,8 +1,9 @@
 package alipay_test
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
 	"testing"
+
+	"alipay-kafka-bridge/internal/alipay"
 )
 
 // FuzzCharset: what is written in a charset reads as the same text.

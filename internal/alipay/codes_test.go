@@ -1,13 +1,14 @@
 package alipay_test
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
-	"alipay-kafka-bridge/internal/alipay/alipaytest"
 	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
 // codeRow is a row of testdata/codes.json: the codes of the documents that no vector has.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
 // ErrMembers marks a JSON text that may not become part of a request.
@@ -23,7 +25,7 @@ const (
 // Members are further members of an object, in the order in which they were written: what
 // Alipay adds later and no field names yet. The zero Members has none.
 type Members struct {
-	list     Object
+	list     jsonscan.Object
 	deep     [][]byte // every name at every depth, folded
 	initials uint32   // of deep: one bit a letter
 }
@@ -43,12 +45,12 @@ func ParseMembers(text string) (Members, error) {
 		return Members{}, fmt.Errorf("not UTF-8: %w", ErrMembers)
 	}
 	m := Members{deep: make([][]byte, 0, 8)}
-	scan := ScanOptions{FoldNames: true, MaxDepth: maxMembersDepth}
+	scan := jsonscan.Options{FoldNames: true, MaxDepth: maxMembersDepth}
 	scan.OnName = func(name []byte) error {
 		if !validName(name) {
 			return fmt.Errorf("a name is not [A-Za-z][A-Za-z0-9_]{0,63}: %w", ErrMembers)
 		}
-		name = foldBytes(name)
+		name = jsonscan.FoldBytes(name)
 		m.deep = append(m.deep, name)
 		m.initials |= 1 << (name[0] - 'a')
 		return nil
@@ -82,9 +84,9 @@ func (m Members) Names() []string {
 
 // Get returns the value of the member with that name on the first level, in any spelling.
 func (m Members) Get(name string) (json.RawMessage, bool) {
-	folded := foldBytes([]byte(name))
+	folded := jsonscan.FoldBytes([]byte(name))
 	for i := range m.list {
-		if folds(m.list[i].Name, folded) {
+		if jsonscan.EqualFolded(m.list[i].Name, folded) {
 			return m.list[i].Raw, true
 		}
 	}
@@ -123,7 +125,7 @@ func (m Members) clash(typed []string) string {
 			continue // as it is for most of them
 		}
 		for _, name := range m.deep {
-			if folds(t, name) {
+			if jsonscan.EqualFolded(t, name) {
 				return t
 			}
 		}

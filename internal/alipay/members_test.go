@@ -10,6 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
 // TestEveryFieldReachesTheWire: the content of a full create names every member of the page
@@ -223,7 +224,7 @@ func FuzzMembers(f *testing.F) {
 func TestFolding(t *testing.T) {
 	for _, name := range []string{"", "a", "total_amount", "TotalAmount", "TOTAL-AMOUNT", "_-_", "a_B-c", "\u212aelvin", "\u0130_I", "totalamount"} {
 		want := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
-		if got := alipay.FoldName(name); got != want {
+		if got := jsonscan.FoldName(name); got != want {
 			t.Errorf("FoldName(%q) = %q, want %q", name, got, want)
 		}
 	}

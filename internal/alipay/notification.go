@@ -13,9 +13,9 @@ const (
 	NotificationRefused = "fail"
 )
 
-// tradeSync is the notify_type of a change of a trade's status (alipay.trade.create,
+// NotifyTypeTrade is the notify_type of a change of a trade's status (alipay.trade.create,
 // "triggered notifications").
-const tradeSync = "trade_status_sync"
+const NotifyTypeTrade = "trade_status_sync"
 
 // Notification is a genuine notification of one of our merchants. Whether order and amount are
 // the merchant's is not judged here. Texts and persons' names are Alipay's, in UTF-8, unescaped.
@@ -85,7 +85,7 @@ type Notification struct {
 
 // IsTrade says whether the notification is of a change of a trade's status. Others come to the
 // same address: they are answered with success and routed elsewhere or dropped.
-func (n Notification) IsTrade() bool { return n.Type == tradeSync }
+func (n Notification) IsTrade() bool { return n.Type == NotifyTypeTrade }
 
 // ReadNotification types the parameters of a notification that has been verified, decoded once
 // and in UTF-8. How it came and was signed is not among them.

@@ -52,8 +52,8 @@ const (
 	SignRSA  SignType = "RSA"  // SHA1withRSA, only with AllowWeak
 )
 
-// hash returns the hash of the sign type, 0 for an unknown one.
-func (t SignType) hash() crypto.Hash {
+// Hash returns the hash of the sign type, 0 for an unknown one.
+func (t SignType) Hash() crypto.Hash {
 	switch t {
 	case SignRSA2:
 		return crypto.SHA256

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
 // fields reads the members of an answer by name. A member that cannot be read exactly becomes
@@ -18,7 +20,7 @@ type fields struct {
 	unparsed map[string]string
 }
 
-func newFields(list Object) *fields {
+func newFields(list jsonscan.Object) *fields {
 	f := &fields{byName: make(map[string][]byte, len(list))}
 	for _, e := range list {
 		f.byName[e.Name] = e.Raw
@@ -49,7 +51,7 @@ func (f *fields) literal(name string) (text string, raw []byte) {
 	if raw == nil {
 		return "", nil
 	}
-	if text, ok := TextOf(raw); ok {
+	if text, ok := jsonscan.TextOf(raw); ok {
 		return text, raw
 	}
 	f.unread(name, raw)
@@ -146,7 +148,7 @@ func (f *fields) list(name string, read func(in *fields)) {
 	}
 	for i, e := range elements {
 		path := name + "[" + strconv.Itoa(i) + "]"
-		list, err := ParseObject(e)
+		list, err := jsonscan.ParseObject(e)
 		if err != nil {
 			f.unread(path, e)
 			continue
@@ -188,7 +190,7 @@ func (f *fields) adopt(in *fields) {
 // elementsOf returns the elements of a list in any of its three forms.
 func elementsOf(raw []byte) ([][]byte, bool) {
 	if raw[0] == '{' {
-		list, err := ParseObject(raw)
+		list, err := jsonscan.ParseObject(raw)
 		if err != nil {
 			return nil, false
 		}
@@ -200,7 +202,7 @@ func elementsOf(raw []byte) ([][]byte, bool) {
 	if raw[0] != '[' {
 		return nil, false
 	}
-	elements, err := Elements(raw)
+	elements, err := jsonscan.Elements(raw)
 	return elements, err == nil
 }
 
@@ -209,7 +211,7 @@ func (r Reply) fields(method Method) (*fields, error) {
 	if r.Method != method || !r.Verified || r.Code != "10000" {
 		return nil, ErrNoBody
 	}
-	list, err := ParseObject(r.Body)
+	list, err := jsonscan.ParseObject(r.Body)
 	if err != nil {
 		return nil, errors.Join(ErrNoBody, err)
 	}

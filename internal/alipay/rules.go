@@ -20,8 +20,8 @@ func (c *checks) fail(field, reason, format string, args ...any) {
 	}
 }
 
-// at runs check with field names below path.
-func (c *checks) at(path string, check func()) {
+// within runs check with field names below path.
+func (c *checks) within(path string, check func()) {
 	old := c.path
 	c.path += path + "."
 	check()
@@ -105,16 +105,16 @@ func (r *TradeCreate) check() error {
 	r.checkShop(&c)
 	r.checkLife(&c)
 	for i := range r.GoodsDetail {
-		c.at("goods_detail", func() { r.GoodsDetail[i].check(&c) })
+		c.within("goods_detail", func() { r.GoodsDetail[i].check(&c) })
 	}
 	if r.ExtendParams != nil {
-		c.at("extend_params", func() { r.ExtendParams.check(&c) })
+		c.within("extend_params", func() { r.ExtendParams.check(&c) })
 	}
 	if r.SettleInfo != nil {
-		c.at("settle_info", func() { r.SettleInfo.check(&c, r.TotalAmount) })
+		c.within("settle_info", func() { r.SettleInfo.check(&c, r.TotalAmount) })
 	}
 	if r.ReceiverAddressInfo != nil {
-		c.at("receiver_address_info", func() { r.ReceiverAddressInfo.check(&c) })
+		c.within("receiver_address_info", func() { r.ReceiverAddressInfo.check(&c) })
 	}
 	return c.err
 }
@@ -194,7 +194,7 @@ func (r *TradeCreate) checkShop(c *checks) {
 }
 
 func (r *TradeCreate) checkLife(c *checks) {
-	if v := r.TimeoutExpress; v != "" && v != "1c" && !fits(v, 'm', 15*24*60) && !fits(v, 'h', 15*24) && !fits(v, 'd', 15) {
+	if v := r.TimeoutExpress; v != "" && v != "1c" && !isWholeUnits(v, 'm', 15*24*60) && !isWholeUnits(v, 'h', 15*24) && !isWholeUnits(v, 'd', 15) {
 		c.fail("timeout_express", "form", "is neither 1c nor 1m to 15d in whole m, h or d")
 	}
 	c.text("passback_params", url.QueryEscape(r.PassbackParams), 512)
@@ -256,8 +256,8 @@ func (s *SettleInfo) check(c *checks, total Money) {
 		c.fail("settle_detail_infos", "length", "has %d entries, Alipay takes exactly one", len(s.Details))
 		return
 	}
-	c.at("settle_detail_infos", func() { s.Details[0].check(c, total) })
-	if s.SettlePeriodTime != "" && !fits(s.SettlePeriodTime, 'd', 365) {
+	c.within("settle_detail_infos", func() { s.Details[0].check(c, total) })
+	if s.SettlePeriodTime != "" && !isWholeUnits(s.SettlePeriodTime, 'd', 365) {
 		c.fail("settle_period_time", "form", "is not 1d to 365d")
 	}
 }
@@ -377,8 +377,8 @@ func isUserID(v string) bool {
 	return len(v) == 16 && strings.HasPrefix(v, "2088") && allDigits(v)
 }
 
-// fits says whether v is a whole number from 1 to limit followed by unit, without a leading zero.
-func fits(v string, unit byte, limit int) bool {
+// isWholeUnits says whether v is a whole number from 1 to limit followed by unit, without a leading zero.
+func isWholeUnits(v string, unit byte, limit int) bool {
 	if len(v) < 2 || v[len(v)-1] != unit || v[0] == '0' || len(v) > 6 || !allDigits(v[:len(v)-1]) {
 		return false
 	}

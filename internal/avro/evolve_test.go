@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"alipay-kafka-bridge/internal/avro"
-
 	oracle "github.com/twmb/avro"
+
+	"alipay-kafka-bridge/internal/avro"
 )
 
 // model is a schema as JSON values, which a test can change anywhere.

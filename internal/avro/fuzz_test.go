@@ -4,10 +4,10 @@ import (
 	"errors"
 	"testing"
 
+	oracle "github.com/twmb/avro"
+
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/schemas"
-
-	oracle "github.com/twmb/avro"
 )
 
 // FuzzValue feeds a whole Kafka value to the reading of order events: it ends as a record or

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"alipay-kafka-bridge/internal/avro"
-
 	oracle "github.com/twmb/avro"
+
+	"alipay-kafka-bridge/internal/avro"
 )
 
 // schemaMaker writes random record schemas, each name defined once.

@@ -15,11 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"alipay-kafka-bridge/internal/avro"
-
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"alipay-kafka-bridge/internal/avro"
 )
 
 const small = `{"type":"record","name":"Small","fields":[{"name":"n","type":"int"}]}`

@@ -46,17 +46,17 @@ func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 		rep, made, err := c.attempt(ctx, g, r)
 		rep.Attempts, rep.FirstAttemptAt, rep.LastAttemptAt = c.attempts, c.first, c.last
 		class := alipay.ClassOf(err)
-		if !made || !again(class, r) || c.Exhausted() {
+		if !made || !mayRepeat(class, r) || c.Exhausted() {
 			return rep, err
 		}
-		if err := c.rest(ctx, g, class, err); err != nil {
+		if err := c.waitBackOff(ctx, g, class, err); err != nil {
 			return rep, err
 		}
 	}
 }
 
-// again says whether the same request may be sent once more without asking.
-func again(class alipay.Class, r alipay.Request) bool {
+// mayRepeat says whether the same request may be sent once more without asking.
+func mayRepeat(class alipay.Class, r alipay.Request) bool {
 	switch class {
 	case alipay.Transient, alipay.Throttled:
 		return true
@@ -108,10 +108,10 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 
 var errAttempt = errors.New("attempt deadline passed")
 
-// rest pauses before the next attempt: full jitter, longer when throttled, and at least as
+// waitBackOff pauses before the next attempt: full jitter, longer when throttled, and at least as
 // long as the answer asked for. A pause that ends before a breaker that is not closed is one of
 // the waits at it.
-func (c *Call) rest(ctx context.Context, g *gate, class alipay.Class, err error) error {
+func (c *Call) waitBackOff(ctx context.Context, g *gate, class alipay.Class, err error) error {
 	d := c.backOff(class).NextBackOff()
 	var ae *alipay.Error
 	if errors.As(err, &ae) {

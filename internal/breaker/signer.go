@@ -7,7 +7,7 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
-	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
 // Figures of the breaker before a remote signer: a signing service answers within
@@ -19,7 +19,7 @@ const (
 
 // remoteSigner is a signer whose public half is known, as it must be of all that package keys did not make.
 type remoteSigner interface {
-	alipay.Signer
+	keys.Signer
 	Public() crypto.PublicKey
 }
 
@@ -33,7 +33,7 @@ type guardedSigner struct {
 
 // NewSigner puts a breaker before a remote signer; one whose public half is not known
 // is returned as it is. onState is called on every change, under the breaker's lock and must not block.
-func NewSigner(s alipay.Signer, onState func(from, to string)) alipay.Signer {
+func NewSigner(s keys.Signer, onState func(from, to string)) keys.Signer {
 	remote, ok := s.(remoteSigner)
 	if !ok {
 		return s

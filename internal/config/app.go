@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"alipay-kafka-bridge/internal/config/fault"
+)
 
 // Kind says which gateway an app speaks to.
 type Kind string
@@ -102,17 +106,17 @@ type AlipayKey struct {
 }
 
 // complete fills in what depends on the kind and on other settings of the app.
-func (a *App) complete(fs *findings, path string) {
-	if !fs.given(path + ".timeout") {
+func (a *App) complete(fs *fault.Findings, path string) {
+	if !fs.Given(path + ".timeout") {
 		a.Timeout = 15 * time.Second
 		if a.Kind == AlipayHK {
 			a.Timeout = 8 * time.Second // Alipay+ recommends 8 s for payments [inferred]
 		}
 	}
-	if !fs.given(path+".key_version") && a.Kind == AlipayHK {
+	if !fs.Given(path+".key_version") && a.Kind == AlipayHK {
 		a.KeyVersion = "1"
 	}
-	if !fs.given(path + ".queries.in_flight") {
+	if !fs.Given(path + ".queries.in_flight") {
 		a.Queries.InFlight = max(1, a.InFlight/8)
 	}
 	if a.Kind == OpenAPI {
@@ -123,14 +127,14 @@ func (a *App) complete(fs *findings, path string) {
 	}
 }
 
-func (a *App) completeOpenAPI(fs *findings, path string) {
-	if !fs.given(path + ".mode") {
+func (a *App) completeOpenAPI(fs *fault.Findings, path string) {
+	if !fs.Given(path + ".mode") {
 		a.Mode = KeyMode
 	}
-	if !fs.given(path + ".charset") {
+	if !fs.Given(path + ".charset") {
 		a.Charset = "utf-8"
 	}
-	if !fs.given(path + ".sign_type") {
+	if !fs.Given(path + ".sign_type") {
 		a.SignType = "RSA2"
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // Change is one setting that differs between two loads.
@@ -47,7 +49,7 @@ func diff(path string, a, b reflect.Value, found func(Change)) {
 			return
 		}
 		for i := range a.Len() {
-			diff(index(path, i), a.Index(i), b.Index(i), found)
+			diff(fault.Index(path, i), a.Index(i), b.Index(i), found)
 		}
 	default:
 		if !a.Equal(b) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // Forms of names.
@@ -21,18 +23,18 @@ var (
 )
 
 // check applies every rule that needs more than one value's form.
-func (c *Config) check(fs *findings) {
+func (c *Config) check(fs *fault.Findings) {
 	c.Kafka.check(fs)
 	c.checkCluster(fs)
 	c.Registry.check(fs)
 	c.Delivery.check(fs)
 	c.Telemetry.check(fs)
 	if c.Admin.Listen != "" {
-		fs.hostPort("admin.listen", c.Admin.Listen)
+		fs.HostPort("admin.listen", c.Admin.Listen)
 	}
 	for i, h := range c.TrustedHosts {
-		if p := index("trusted_hosts", i); !hostForm.MatchString(h) {
-			fs.add(p, "is %s; want a host such as gateway.example.com, without scheme, port or path", fs.text(p))
+		if p := fault.Index("trusted_hosts", i); !hostForm.MatchString(h) {
+			fs.Add(p, "is %s; want a host such as gateway.example.com, without scheme, port or path", fs.Quoted(p))
 		}
 	}
 	c.Privacy.check(fs, c.Topics)
@@ -41,53 +43,53 @@ func (c *Config) check(fs *findings) {
 	c.checkAccounts(fs)
 }
 
-func (k Kafka) check(fs *findings) {
+func (k Kafka) check(fs *fault.Findings) {
 	if len(k.Brokers) == 0 {
-		fs.add("kafka.brokers", "is missing; want at least one host:port")
+		fs.Add("kafka.brokers", "is missing; want at least one host:port")
 	}
 	for i, b := range k.Brokers {
-		fs.hostPort(index("kafka.brokers", i), b)
+		fs.HostPort(fault.Index("kafka.brokers", i), b)
 	}
 	for path, name := range map[string]string{"kafka.group": k.Group, "kafka.slot": k.Slot} {
 		if !groupForm.MatchString(name) {
-			fs.add(path, "is %s; want "+wantGroup, fs.text(path))
+			fs.Add(path, "is %s; want "+wantGroup, fs.Quoted(path))
 		}
 	}
 	k.checkStart(fs)
 	k.checkHeaders(fs)
 	k.checkSecurity(fs)
-	fs.duration("kafka.session_timeout", k.SessionTimeout, time.Second, 5*time.Minute)
-	fs.duration("kafka.heartbeat", k.Heartbeat, 100*time.Millisecond, k.SessionTimeout/2)
-	fs.duration("kafka.rebalance_timeout", k.RebalanceTimeout, k.SessionTimeout, 15*time.Minute)
-	fs.duration("kafka.transaction_timeout", k.TransactionTimeout, 5*time.Second, 15*time.Minute)
+	fs.Duration("kafka.session_timeout", k.SessionTimeout, time.Second, 5*time.Minute)
+	fs.Duration("kafka.heartbeat", k.Heartbeat, 100*time.Millisecond, k.SessionTimeout/2)
+	fs.Duration("kafka.rebalance_timeout", k.RebalanceTimeout, k.SessionTimeout, 15*time.Minute)
+	fs.Duration("kafka.transaction_timeout", k.TransactionTimeout, 5*time.Second, 15*time.Minute)
 }
 
-func (k Kafka) checkStart(fs *findings) {
+func (k Kafka) checkStart(fs *fault.Findings) {
 	if k.Start == "" || k.Start == "earliest" || k.Start == "latest" {
 		return
 	}
 	if _, err := time.Parse(time.RFC3339, k.Start); err != nil {
-		fs.add("kafka.start", "is %s; want earliest, latest or a time such as 2026-01-31T08:00:00+08:00", fs.text("kafka.start"))
+		fs.Add("kafka.start", "is %s; want earliest, latest or a time such as 2026-01-31T08:00:00+08:00", fs.Quoted("kafka.start"))
 	}
 }
 
 // maxHeaders is how many headers of a record are passed on at most (security K8).
 const maxHeaders = 16
 
-func (k Kafka) checkHeaders(fs *findings) {
+func (k Kafka) checkHeaders(fs *fault.Findings) {
 	if len(k.Headers) > maxHeaders {
-		fs.add("kafka.headers", "has %d names; want up to %d", len(k.Headers), maxHeaders)
+		fs.Add("kafka.headers", "has %d names; want up to %d", len(k.Headers), maxHeaders)
 	}
 	for i, name := range k.Headers {
-		p := index("kafka.headers", i)
+		p := fault.Index("kafka.headers", i)
 		switch {
-		case !visibleForm.MatchString(name):
-			fs.add(p, "is %s; want the name of a header in visible ASCII", fs.text(p))
+		case !fault.VisibleForm.MatchString(name):
+			fs.Add(p, "is %s; want the name of a header in visible ASCII", fs.Quoted(p))
 		case ReservedHeader(name):
-			fs.add(p, "is %s, which the bridge writes itself; leave it out", fs.text(p))
+			fs.Add(p, "is %s, which the bridge writes itself; leave it out", fs.Quoted(p))
 		}
 	}
-	fs.unique("kafka.headers", k.Headers)
+	fs.Unique("kafka.headers", k.Headers)
 }
 
 // ReservedHeader says whether only the bridge writes this header: an inbound one is never
@@ -100,38 +102,38 @@ func ReservedHeader(name string) bool {
 	return strings.HasPrefix(name, "dead-") || strings.HasPrefix(name, "in.")
 }
 
-func (r Registry) check(fs *findings) {
+func (r Registry) check(fs *fault.Findings) {
 	switch {
-	case r.URL == "" && r.Folder == "" && !fs.hasFault("registry.url"):
-		fs.add("registry", "says not where schemas are; want url or folder")
+	case r.URL == "" && r.Folder == "" && !fs.HasFault("registry.url"):
+		fs.Add("registry", "says not where schemas are; want url or folder")
 	case r.URL != "" && r.Folder != "":
-		fs.add("registry.folder", "and url exclude each other; keep one")
+		fs.Add("registry.folder", "and url exclude each other; keep one")
 	case r.URL != "":
-		fs.secureURL("registry.url", r.URL)
+		fs.SecureURL("registry.url", r.URL)
 	}
 	r.checkAccess(fs)
 }
 
-func (d Delivery) check(fs *findings) {
-	fs.duration("delivery.settle_every", d.SettleEvery, time.Millisecond, 5*time.Second)
-	fs.number("delivery.settle_count", d.SettleCount, 1, 100_000)
+func (d Delivery) check(fs *fault.Findings) {
+	fs.Duration("delivery.settle_every", d.SettleEvery, time.Millisecond, 5*time.Second)
+	fs.Number("delivery.settle_count", d.SettleCount, 1, 100_000)
 	if d.MaxRecord < 1<<10 || d.MaxRecord > 64<<20 {
-		fs.add("delivery.max_record", "is %s; want 1KiB to 64MiB", d.MaxRecord)
+		fs.Add("delivery.max_record", "is %s; want 1KiB to 64MiB", d.MaxRecord)
 	}
 	if d.MaxBytes < d.MaxRecord || d.MaxBytes > 1<<30 {
-		fs.add("delivery.max_bytes", "is %s; want max_record (%s) to 1024MiB", d.MaxBytes, d.MaxRecord)
+		fs.Add("delivery.max_bytes", "is %s; want max_record (%s) to 1024MiB", d.MaxBytes, d.MaxRecord)
 	}
-	fs.duration("delivery.revoke_bound", d.RevokeBound, time.Second, 10*time.Minute)
-	fs.duration("delivery.grace", d.Grace, 0, 10*time.Minute)
+	fs.Duration("delivery.revoke_bound", d.RevokeBound, time.Second, 10*time.Minute)
+	fs.Duration("delivery.grace", d.Grace, 0, 10*time.Minute)
 }
 
-func (t Telemetry) check(fs *findings) {
+func (t Telemetry) check(fs *fault.Findings) {
 	if t.OTLPEndpoint != "" {
-		fs.secureURL("telemetry.otlp_endpoint", t.OTLPEndpoint)
+		fs.SecureURL("telemetry.otlp_endpoint", t.OTLPEndpoint)
 	}
 	if t.ServiceName == "" {
-		fs.add("telemetry.service_name", "is empty; want a name")
+		fs.Add("telemetry.service_name", "is empty; want a name")
 	}
-	fs.oneOf("telemetry.log_level", t.LogLevel, "debug", "info", "warn", "error")
-	fs.oneOf("telemetry.log_format", t.LogFormat, "text", "json")
+	fs.OneOf("telemetry.log_level", t.LogLevel, "debug", "info", "warn", "error")
+	fs.OneOf("telemetry.log_format", t.LogFormat, "text", "json")
 }

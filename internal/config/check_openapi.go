@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"alipay-kafka-bridge/internal/config/fault"
+)
 
 // openAPIKeys are the settings that only an app of the classic gateway has.
 var openAPIKeys = []string{
@@ -9,8 +13,8 @@ var openAPIKeys = []string{
 }
 
 // checkMode wants either Alipay's public key or the three certificate files.
-func (a App) checkMode(fs *findings, path string) {
-	if !fs.oneOf(path+".mode", string(a.Mode), string(KeyMode), string(CertificateMode)) {
+func (a App) checkMode(fs *fault.Findings, path string) {
+	if !fs.OneOf(path+".mode", string(a.Mode), string(KeyMode), string(CertificateMode)) {
 		return
 	}
 	certs := []struct {
@@ -25,7 +29,7 @@ func (a App) checkMode(fs *findings, path string) {
 		checkOtherMode(fs, path+".alipay_public_key_file", KeyMode)
 		checkOtherMode(fs, path+".more_alipay_keys", KeyMode)
 		for _, c := range certs {
-			fs.required(path+c.key, c.file.IsZero(), c.what)
+			fs.Required(path+c.key, c.file.IsZero(), c.what)
 			checkPublicKey(fs, path+c.key, c.file)
 		}
 		return
@@ -33,35 +37,35 @@ func (a App) checkMode(fs *findings, path string) {
 	for _, c := range certs {
 		checkOtherMode(fs, path+c.key, CertificateMode)
 	}
-	fs.required(path+".alipay_public_key_file", a.AlipayPublicKeyFile.IsZero(), "the file with Alipay's public key")
+	fs.Required(path+".alipay_public_key_file", a.AlipayPublicKeyFile.IsZero(), "the file with Alipay's public key")
 	checkPublicKey(fs, path+".alipay_public_key_file", a.AlipayPublicKeyFile)
 	for i, k := range a.MoreAlipayKeys {
-		k.check(fs, index(path+".more_alipay_keys", i))
+		k.check(fs, fault.Index(path+".more_alipay_keys", i))
 	}
 }
 
 // otherMode refuses a setting of the mode that the app is not in.
-func checkOtherMode(fs *findings, path string, owner Mode) {
-	if fs.given(path) {
-		fs.add(path, "belongs to mode %s; leave it out", owner)
+func checkOtherMode(fs *fault.Findings, path string, owner Mode) {
+	if fs.Given(path) {
+		fs.Add(path, "belongs to mode %s; leave it out", owner)
 	}
 }
 
-func (k AlipayKey) check(fs *findings, path string) {
-	fs.required(path+".file", k.File.IsZero(), "the file with Alipay's public key")
+func (k AlipayKey) check(fs *fault.Findings, path string) {
+	fs.Required(path+".file", k.File.IsZero(), "the file with Alipay's public key")
 	checkPublicKey(fs, path+".file", k.File)
 	if k.Until == "" {
 		return
 	}
 	if _, err := time.Parse(time.RFC3339, k.Until); err != nil {
-		fs.add(path+".until", "is %s; want a time such as 2026-01-31T08:00:00+08:00", fs.text(path+".until"))
+		fs.Add(path+".until", "is %s; want a time such as 2026-01-31T08:00:00+08:00", fs.Quoted(path+".until"))
 	}
 }
 
 // checkCoding holds charset and sign type against the public parameters of those names.
-func (a App) checkCoding(fs *findings, path string) {
-	fs.oneOf(path+".charset", a.Charset, "utf-8", "gbk", "gb2312")
-	if fs.oneOf(path+".sign_type", a.SignType, "RSA2", "RSA") && a.SignType == "RSA" && !a.AllowWeak {
-		fs.add(path+".sign_type", "is RSA, which signs with SHA-1; want RSA2, or allow_weak: true")
+func (a App) checkCoding(fs *fault.Findings, path string) {
+	fs.OneOf(path+".charset", a.Charset, "utf-8", "gbk", "gb2312")
+	if fs.OneOf(path+".sign_type", a.SignType, "RSA2", "RSA") && a.SignType == "RSA" && !a.AllowWeak {
+		fs.Add(path+".sign_type", "is RSA, which signs with SHA-1; want RSA2, or allow_weak: true")
 	}
 }

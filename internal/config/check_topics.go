@@ -1,17 +1,21 @@
 package config
 
-import "slices"
+import (
+	"slices"
 
-func (t Topics) check(fs *findings, accounts []string) {
-	if len(t.Inputs) == 0 && !fs.hasFault("topics.inputs") {
-		fs.add("topics.inputs", "is missing; want at least one topic with the accounts it may name")
+	"alipay-kafka-bridge/internal/config/fault"
+)
+
+func (t Topics) check(fs *fault.Findings, accounts []string) {
+	if len(t.Inputs) == 0 && !fs.HasFault("topics.inputs") {
+		fs.Add("topics.inputs", "is missing; want at least one topic with the accounts it may name")
 	}
 	taken := map[string]string{} // the setting that has a topic, by its name
 	for i, in := range t.Inputs {
-		in.check(fs, index("topics.inputs", i), accounts, taken)
+		in.check(fs, fault.Index("topics.inputs", i), accounts, taken)
 	}
 	for i, in := range t.Queries {
-		in.check(fs, index("topics.queries", i), accounts, taken)
+		in.check(fs, fault.Index("topics.queries", i), accounts, taken)
 	}
 	for _, out := range []struct{ path, name string }{
 		{"topics.results", t.Results}, {"topics.snapshots", t.Snapshots},
@@ -21,51 +25,51 @@ func (t Topics) check(fs *findings, accounts []string) {
 		checkTake(fs, out.path, out.name, taken)
 	}
 	t.checkDeadLetters(fs, taken)
-	fs.number("topics.partitions", t.Partitions, 1, 1000)
-	fs.number("topics.replication", t.Replication, 0, 9)
+	fs.Number("topics.partitions", t.Partitions, 1, 1000)
+	fs.Number("topics.replication", t.Replication, 0, 9)
 }
 
-func (in Input) check(fs *findings, path string, accounts []string, taken map[string]string) {
+func (in Input) check(fs *fault.Findings, path string, accounts []string, taken map[string]string) {
 	checkTopic(fs, path+".name", in.Name)
 	checkTake(fs, path+".name", in.Name, taken)
-	if fs.given(path + ".dead_letters") {
+	if fs.Given(path + ".dead_letters") {
 		checkTopic(fs, path+".dead_letters", in.DeadLetters)
 	}
-	if len(in.Accounts) == 0 && !fs.hasFault(path+".accounts") {
-		fs.add(path+".accounts", "is missing; want the accounts that events of this topic may name")
+	if len(in.Accounts) == 0 && !fs.HasFault(path+".accounts") {
+		fs.Add(path+".accounts", "is missing; want the accounts that events of this topic may name")
 	}
 	for i, a := range in.Accounts {
-		if p := index(path+".accounts", i); !slices.Contains(accounts, a) {
-			fs.add(p, "is %s, which accounts does not have%s", fs.text(p), orAll(meant(a, accounts), accounts))
+		if p := fault.Index(path+".accounts", i); !slices.Contains(accounts, a) {
+			fs.Add(p, "is %s, which accounts does not have%s", fs.Quoted(p), fault.OrAll(fault.DidYouMean(a, accounts), accounts))
 		}
 	}
-	fs.unique(path+".accounts", in.Accounts)
+	fs.Unique(path+".accounts", in.Accounts)
 	if in.DefaultAccount != "" && !slices.Contains(in.Accounts, in.DefaultAccount) {
-		fs.add(path+".default_account", "is %s, which this topic's accounts do not list; want one of them", fs.text(path+".default_account"))
+		fs.Add(path+".default_account", "is %s, which this topic's accounts do not list; want one of them", fs.Quoted(path+".default_account"))
 	}
 }
 
-func checkTopic(fs *findings, path, name string) {
+func checkTopic(fs *fault.Findings, path, name string) {
 	if !topicForm.MatchString(name) || name == "." || name == ".." {
-		fs.add(path, "is %s; want up to 249 letters, digits, dots, dashes and underscores", fs.text(path))
+		fs.Add(path, "is %s; want up to 249 letters, digits, dots, dashes and underscores", fs.Quoted(path))
 	}
 }
 
 // take gives a topic to one setting only: an input that is also an output feeds itself.
-func checkTake(fs *findings, path, name string, taken map[string]string) {
+func checkTake(fs *fault.Findings, path, name string, taken map[string]string) {
 	if other := taken[name]; other != "" {
-		fs.add(path, "is the topic %s, which %s has already; choose another", quote(name), other)
+		fs.Add(path, "is the topic %s, which %s has already; choose another", fault.Quote(name), other)
 		return
 	}
 	taken[name] = path
 }
 
 // checkDeadLetters lets inputs share a topic of dead letters, but nothing else.
-func (t Topics) checkDeadLetters(fs *findings, taken map[string]string) {
+func (t Topics) checkDeadLetters(fs *fault.Findings, taken map[string]string) {
 	for group, inputs := range map[string][]Input{"topics.inputs": t.Inputs, "topics.queries": t.Queries} {
 		for i, in := range inputs {
 			if other := taken[in.DeadLetters]; other != "" {
-				fs.add(index(group, i)+".dead_letters", "is the topic %s, which %s has already; choose another", quote(in.DeadLetters), other)
+				fs.Add(fault.Index(group, i)+".dead_letters", "is the topic %s, which %s has already; choose another", fault.Quote(in.DeadLetters), other)
 			}
 		}
 	}

@@ -179,14 +179,14 @@ func (d *decoder) config(text []byte) (Config, error) {
 	if top := d.document(text); top != nil {
 		d.decode(top, "", reflect.ValueOf(&c).Elem())
 		c.complete(d)
-		c.check(d.findings)
+		c.check(d.Findings)
 	}
-	return c, d.err()
+	return c, d.Err()
 }
 
 // complete fills in what depends on other settings.
 func (c *Config) complete(d *decoder) {
-	if !d.given("kafka.slot") {
+	if !d.Given("kafka.slot") {
 		c.Kafka.Slot, _ = os.Hostname() // an empty one is a fault of check
 	}
 	if c.Registry.Folder != "" {
@@ -195,7 +195,7 @@ func (c *Config) complete(d *decoder) {
 	completeInputs(c.Topics.Inputs, "order-events")
 	completeInputs(c.Topics.Queries, "alipay-queries")
 	for name, a := range c.Apps {
-		a.complete(d.findings, "apps."+name)
+		a.complete(d.Findings, "apps."+name)
 		c.Apps[name] = a
 	}
 	for name, a := range c.Accounts {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // canary stands for every secret. Nothing may show it.
@@ -93,7 +94,7 @@ func TestBadSettings(t *testing.T) {
 			dir := folder(t)
 			text := file(t, filepath.Join("bad", filepath.Base(name)))
 			_, err := config.Load(settings(t, dir, text), environment(dir))
-			var faults config.Faults
+			var faults fault.Faults
 			if !errors.As(err, &faults) || len(faults) != 1 {
 				t.Fatalf("err = %v, want one fault", err)
 			}
@@ -125,7 +126,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	text := strings.NewReplacer("earliest", "soon", "TRADE", "TRAED", "http://127.0.0.1:8090", "ftp://x", "kind: alipayhk", "kin: alipayhk").
 		Replace(file(t, "minimal.yaml"))
 	_, err := config.Load(settings(t, dir, text), environment(dir))
-	var faults config.Faults
+	var faults fault.Faults
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
 	}

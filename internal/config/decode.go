@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // maxSettings bounds a settings file.
@@ -20,7 +22,7 @@ const maxSettings = 1 << 20
 // decoder fills structures from YAML by their yaml tags and notes every fault instead of
 // stopping at the first, which yaml.v3's own decoder does not.
 type decoder struct {
-	*findings
+	*fault.Findings
 	dir   string // of the settings file
 	env   func(string) (string, bool)
 	reads func(path string) bool // whether the file that this setting names is read
@@ -33,7 +35,7 @@ type defaulter interface{ defaults() }
 // document parses the text as one YAML document and returns its top mapping.
 func (d *decoder) document(text []byte) *yaml.Node {
 	if len(text) > maxSettings {
-		d.add("", "the file is longer than 1 MiB")
+		d.Add("", "the file is longer than 1 MiB")
 		return nil
 	}
 	dec := yaml.NewDecoder(strings.NewReader(string(text)))
@@ -43,7 +45,7 @@ func (d *decoder) document(text []byte) *yaml.Node {
 		return nil
 	}
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		d.addAt(max(second.Line, 1), "", "a second YAML document begins; want one")
+		d.AddAt(max(second.Line, 1), "", "a second YAML document begins; want one")
 		return nil
 	}
 	return doc.Content[0]
@@ -54,7 +56,7 @@ var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)`)
 
 func (d *decoder) syntax(err error) {
 	if errors.Is(err, io.EOF) {
-		d.add("", "the file is empty; examples/ has one to begin with")
+		d.Add("", "the file is empty; examples/ has one to begin with")
 		return
 	}
 	line, msg := 1, strings.TrimPrefix(err.Error(), "yaml: ")
@@ -62,17 +64,17 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(m[1])
 		msg = m[2]
 	}
-	d.addAt(line, "", "not YAML: %s; look at indents, colons and quotes before it", msg)
+	d.AddAt(line, "", "not YAML: %s; look at indents, colons and quotes before it", msg)
 }
 
 // decode fills v, which must be settable and hold its defaults.
 func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind == yaml.AliasNode {
-		d.breaks(path, "is an alias; write the value out")
+		d.AddUnreadable(path, "is an alias; write the value out")
 		return
 	}
 	if n.Tag == "!!null" {
-		d.breaks(path, "has no value; give one, or leave the key out")
+		d.AddUnreadable(path, "has no value; give one, or leave the key out")
 		return
 	}
 	switch {
@@ -92,7 +94,7 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 // pairs yields the keys of a mapping with their values and paths. Keys given twice are faults.
 func (d *decoder) pairs(n *yaml.Node, path string, each func(key string, path string, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		d.breaks(path, "is %s; want keys with values", kindName(n))
+		d.AddUnreadable(path, "is %s; want keys with values", kindName(n))
 		return
 	}
 	seen := map[string]int{}
@@ -100,11 +102,11 @@ func (d *decoder) pairs(n *yaml.Node, path string, each func(key string, path st
 		key, at := n.Content[i].Value, n.Content[i].Line
 		p := join(path, key)
 		if first := seen[key]; first > 0 {
-			d.again(p, at, first)
+			d.AddRepeated(p, at, first)
 			continue
 		}
 		seen[key] = at
-		d.seen(p, at)
+		d.SetLine(p, at)
 		each(key, p, n.Content[i+1])
 	}
 }
@@ -147,15 +149,15 @@ func (d *decoder) unknown(key, path string, fields map[string]reflect.Value) {
 	}
 	slices.Sort(known)
 	if file := key + "_file"; slices.Contains(known, file) {
-		d.add(path, "must not be in the settings; put it into a file and name that as %s", file)
-		d.excuse(join(parent(path), file)) // it is not missing
+		d.Add(path, "must not be in the settings; put it into a file and name that as %s", file)
+		d.Excuse(join(fault.Parent(path), file)) // it is not missing
 		return
 	}
-	hint := meant(key, known)
+	hint := fault.DidYouMean(key, known)
 	if hint == "" {
 		hint = "; known here: " + strings.Join(known, ", ")
 	}
-	d.add(path, "is no setting%s", hint)
+	d.Add(path, "is no setting%s", hint)
 }
 
 // entries fills a map with names as keys.
@@ -170,13 +172,13 @@ func (d *decoder) entries(n *yaml.Node, path string, v reflect.Value) {
 
 func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.breaks(path, "is %s; want a list", kindName(n))
+		d.AddUnreadable(path, "is %s; want a list", kindName(n))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(n.Content)))
 	for i, value := range n.Content {
 		p := fmt.Sprintf("%s[%d]", path, i)
-		d.seen(p, value.Line)
+		d.SetLine(p, value.Line)
 		item := fresh(v.Type().Elem())
 		d.decode(value, p, item)
 		v.Set(reflect.Append(v, item))
@@ -220,10 +222,10 @@ func isScalar(v reflect.Value) bool {
 // are texts too.
 func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.ScalarNode {
-		d.add(path, "is %s; want one value", kindName(n))
+		d.Add(path, "is %s; want one value", kindName(n))
 		return
 	}
-	d.keep(path, n.Value)
+	d.SetText(path, n.Value)
 	switch v.Kind() {
 	case reflect.Bool:
 		d.put(n, path, v, "true or false", "!!bool")
@@ -236,12 +238,12 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 		return
 	}
 	if !slices.Contains([]string{"!!str", "!!int", "!!timestamp"}, n.Tag) {
-		d.add(path, "%s is not a text; put it in quotes", d.text(path))
+		d.Add(path, "%s is not a text; put it in quotes", d.Quoted(path))
 		return
 	}
 	text, err := substitute(n.Value, d.env)
 	if err != nil {
-		d.add(path, "%v", err)
+		d.Add(path, "%v", err)
 		return
 	}
 	d.setText(path, text, v)
@@ -250,7 +252,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 // put fills numbers and booleans, as YAML understands them.
 func (d *decoder) put(n *yaml.Node, path string, v reflect.Value, want string, tags ...string) {
 	if !slices.Contains(tags, n.Tag) || n.Decode(v.Addr().Interface()) != nil {
-		d.add(path, "is %s; want %s", d.text(path), want)
+		d.Add(path, "is %s; want %s", d.Quoted(path), want)
 	}
 }
 
@@ -259,13 +261,13 @@ func (d *decoder) setText(path, text string, v reflect.Value) {
 	case *time.Duration:
 		parsed, err := time.ParseDuration(text)
 		if err != nil {
-			d.add(path, "is %s; want a duration with its unit, such as 250ms, 15s or 5m", d.text(path))
+			d.Add(path, "is %s; want a duration with its unit, such as 250ms, 15s or 5m", d.Quoted(path))
 		}
 		*to = parsed
 	case *Bytes:
 		parsed, err := parseBytes(text)
 		if err != nil {
-			d.add(path, "is %s; %v", d.text(path), err)
+			d.Add(path, "is %s; %v", d.Quoted(path), err)
 		}
 		*to = parsed
 	case *SecretFile:
@@ -286,11 +288,11 @@ const maxName = 255
 // in the place of a name is refused without being shown.
 func (d *decoder) file(path, name string, secret bool) (found, text string) {
 	if name == "" {
-		d.add(path, "names no file")
+		d.Add(path, "names no file")
 		return "", ""
 	}
 	if len(name) > maxName || strings.ContainsAny(name, "\r\n") || strings.Contains(name, pemBegin) {
-		d.add(path, "holds the text itself; want the name of a file that holds it")
+		d.Add(path, "holds the text itself; want the name of a file that holds it")
 		return "", ""
 	}
 	found = resolve(d.dir, name)
@@ -299,7 +301,7 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 	}
 	text, err := d.read(path, found, secret)
 	if err != nil {
-		d.add(path, "%s", strings.ReplaceAll(err.Error(), "FILE", d.shown(path, secret && errors.Is(err, errNoFile))))
+		d.Add(path, "%s", strings.ReplaceAll(err.Error(), "FILE", d.shown(path, secret && errors.Is(err, errNoFile))))
 	}
 	return found, text
 }
@@ -307,7 +309,7 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 // shown is a file's name as faults show it: without what the environment put there, and not
 // at all when a secret itself may stand in the place of the name.
 func (d *decoder) shown(path string, doubtful bool) string {
-	raw := d.written(path)
+	raw := d.Text(path)
 	if doubtful && !strings.HasPrefix(raw, "/") && !strings.ContainsAny(raw, ".$") {
 		return "the file named here"
 	}

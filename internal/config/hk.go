@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // hkKeys are the settings that only an app of AlipayHK has.
@@ -31,7 +33,7 @@ type Encrypt struct {
 }
 
 // completeHK fills in the page's own sample, or the official SDKs' way.
-func (a *App) completeHK(fs *findings, path string) {
+func (a *App) completeHK(fs *fault.Findings, path string) {
 	for key, setting := range map[string]struct {
 		to    *string
 		usual string
@@ -40,48 +42,48 @@ func (a *App) completeHK(fs *findings, path string) {
 		".time_layout": {&a.TimeLayout, "page"}, ".time_zone": {&a.TimeZone, "+08:00"},
 		".order_times": {&a.OrderTimes, "milliseconds"}, ".request_ids": {&a.RequestIDs, "hex"},
 	} {
-		if !fs.given(path + key) {
+		if !fs.Given(path + key) {
 			*setting.to = setting.usual
 		}
 	}
-	if !fs.given(path + ".skew") {
+	if !fs.Given(path + ".skew") {
 		a.Skew = 5 * time.Minute
 	}
-	if !fs.given(path+".encrypt.bits") && a.Encrypt.Enabled {
+	if !fs.Given(path+".encrypt.bits") && a.Encrypt.Enabled {
 		a.Encrypt.Bits = 256
 	}
 }
 
-func (a App) checkHK(fs *findings, path string) {
+func (a App) checkHK(fs *fault.Findings, path string) {
 	for version, f := range a.PlatformECKeys {
 		checkPublicKey(fs, path+".platform_ec_keys."+version, f)
 	}
-	fs.oneOf(path+".ecc.hash", a.ECC.Hash, "sha-224", "sha-256")
-	fs.oneOf(path+".ecc.form", a.ECC.Form, "der", "p1363")
-	if fs.word(path+".algorithm", a.Algorithm); strings.ContainsAny(a.Algorithm, ",=") {
-		fs.add(path+".algorithm", "has a comma or an equal sign, which end a part of the header; leave it out")
+	fs.OneOf(path+".ecc.hash", a.ECC.Hash, "sha-224", "sha-256")
+	fs.OneOf(path+".ecc.form", a.ECC.Form, "der", "p1363")
+	if fs.Word(path+".algorithm", a.Algorithm); strings.ContainsAny(a.Algorithm, ",=") {
+		fs.Add(path+".algorithm", "has a comma or an equal sign, which end a part of the header; leave it out")
 	}
-	if fs.word(path+".signing_path", a.SigningPath); a.SigningPath != "" && a.SigningPath[0] != '/' {
-		fs.add(path+".signing_path", "is %s; want a path that begins with /", fs.text(path+".signing_path"))
+	if fs.Word(path+".signing_path", a.SigningPath); a.SigningPath != "" && a.SigningPath[0] != '/' {
+		fs.Add(path+".signing_path", "is %s; want a path that begins with /", fs.Quoted(path+".signing_path"))
 	}
-	fs.oneOf(path+".time_layout", a.TimeLayout, "page", "millis", "compact", "epoch")
+	fs.OneOf(path+".time_layout", a.TimeLayout, "page", "millis", "compact", "epoch")
 	if _, err := time.Parse("-07:00", a.TimeZone); err != nil {
-		fs.add(path+".time_zone", "is %s; want an offset such as +08:00", fs.text(path+".time_zone"))
+		fs.Add(path+".time_zone", "is %s; want an offset such as +08:00", fs.Quoted(path+".time_zone"))
 	}
-	fs.oneOf(path+".order_times", a.OrderTimes, "milliseconds", "seconds")
-	fs.oneOf(path+".request_ids", a.RequestIDs, "hex", "uuid")
-	fs.duration(path+".skew", a.Skew, time.Second, 24*time.Hour)
+	fs.OneOf(path+".order_times", a.OrderTimes, "milliseconds", "seconds")
+	fs.OneOf(path+".request_ids", a.RequestIDs, "hex", "uuid")
+	fs.Duration(path+".skew", a.Skew, time.Second, 24*time.Hour)
 	for _, code := range slices.Sorted(maps.Keys(a.Classes)) {
-		fs.oneOf(path+".classes."+code, a.Classes[code], "REJECTED", "MISCONFIGURED", "TRANSIENT", "THROTTLED")
+		fs.OneOf(path+".classes."+code, a.Classes[code], "REJECTED", "MISCONFIGURED", "TRANSIENT", "THROTTLED")
 	}
 	a.checkEncrypt(fs, path+".encrypt")
 }
 
-func (a App) checkEncrypt(fs *findings, path string) {
+func (a App) checkEncrypt(fs *fault.Findings, path string) {
 	e := a.Encrypt
 	if !e.Enabled {
-		if fs.given(path) && !fs.given(path+".enabled") {
-			fs.add(path+".enabled", "is missing; want true, or no encrypt at all")
+		if fs.Given(path) && !fs.Given(path+".enabled") {
+			fs.Add(path+".enabled", "is missing; want true, or no encrypt at all")
 		}
 		return
 	}
@@ -90,9 +92,9 @@ func (a App) checkEncrypt(fs *findings, path string) {
 		to = a.PlatformKeys
 	}
 	if _, ok := to[e.KeyVersion]; e.KeyVersion != "" && !ok {
-		fs.add(path+".key_version", "is %s, which no platform key has; name one of theirs", fs.text(path+".key_version"))
+		fs.Add(path+".key_version", "is %s, which no platform key has; name one of theirs", fs.Quoted(path+".key_version"))
 	}
-	fs.required(at, len(to) == 0, "AlipayHK's RSA public key files to encrypt to, by version")
+	fs.Required(at, len(to) == 0, "AlipayHK's RSA public key files to encrypt to, by version")
 	for version, f := range e.PlatformKeys {
 		checkPublicKey(fs, at+"."+version, f)
 	}
@@ -100,9 +102,9 @@ func (a App) checkEncrypt(fs *findings, path string) {
 		checkPrivateKey(fs, path+".our_keys."+version, f)
 	}
 	if _, _, err := mime.ParseMediaType(e.MediaType); e.MediaType != "" && err != nil {
-		fs.add(path+".media_type", "is %s; want a media type such as text/plain", fs.text(path+".media_type"))
+		fs.Add(path+".media_type", "is %s; want a media type such as text/plain", fs.Quoted(path+".media_type"))
 	}
 	if e.Bits != 128 && e.Bits != 192 && e.Bits != 256 {
-		fs.add(path+".bits", "is %d; want 128, 192 or 256", e.Bits)
+		fs.Add(path+".bits", "is %d; want 128, 192 or 256", e.Bits)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // Privacy says how results and snapshots hide what may name a person. Without settings it is
@@ -30,21 +32,21 @@ func MaskedFields() []string {
 	}
 }
 
-func (p Privacy) check(fs *findings, t Topics) {
+func (p Privacy) check(fs *fault.Findings, t Topics) {
 	if key := p.KeyFile.Text.Reveal(); key != "" && len(key) < minMaskKey {
-		fs.add("privacy.key_file", "%s holds fewer than %d characters; want a key as of: openssl rand -base64 32", p.KeyFile.Path, minMaskKey)
+		fs.Add("privacy.key_file", "%s holds fewer than %d characters; want a key as of: openssl rand -base64 32", p.KeyFile.Path, minMaskKey)
 	}
 	for _, topic := range slices.Sorted(maps.Keys(p.Clear)) {
 		path := "privacy.clear." + topic
 		if topic != t.Results && topic != t.Snapshots {
-			fs.add(path, "is not masked at all; want the topic of results (%s) or of snapshots (%s)", t.Results, t.Snapshots)
+			fs.Add(path, "is not masked at all; want the topic of results (%s) or of snapshots (%s)", t.Results, t.Snapshots)
 			continue
 		}
 		for i, field := range p.Clear[topic] {
 			if !slices.Contains(MaskedFields(), field) {
-				fs.add(index(path, i), "is %s; want of %s%s", fs.text(index(path, i)), strings.Join(MaskedFields(), ", "), meant(field, MaskedFields()))
+				fs.Add(fault.Index(path, i), "is %s; want of %s%s", fs.Quoted(fault.Index(path, i)), strings.Join(MaskedFields(), ", "), fault.DidYouMean(field, MaskedFields()))
 			}
 		}
-		fs.unique(path, p.Clear[topic])
+		fs.Unique(path, p.Clear[topic])
 	}
 }

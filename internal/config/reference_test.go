@@ -20,6 +20,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // referenceFile is made of the types of the settings: their comments say what a key is, their
@@ -367,7 +368,7 @@ func requiredSettings(t *testing.T) map[string]bool {
 		}
 		dir := folder(t)
 		_, err = config.Load(settings(t, dir, string(text)), environment(dir))
-		var faults config.Faults
+		var faults fault.Faults
 		if !errors.As(err, &faults) {
 			t.Errorf("without %s the settings are taken: %v", path, err)
 		}

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 var update = flag.Bool("update", false, "write the files that are made of others")
@@ -123,7 +124,7 @@ func TestG7_TestKeysAreRefused(t *testing.T) {
 }
 
 // refusals puts a text in the place of Alipay's key or, for private keys, of ours, and loads.
-func refusals(t *testing.T, text string) config.Faults {
+func refusals(t *testing.T, text string) fault.Faults {
 	t.Helper()
 	dir := folder(t)
 	name := "public.pem"
@@ -139,7 +140,7 @@ func refusals(t *testing.T, text string) config.Faults {
 	).Replace(file(t, "minimal.yaml"))
 	production = strings.Replace(production, "  start: earliest", "  start: earliest\n  cluster_id: c", 1)
 	_, err := config.Load(settings(t, dir, production), environment(dir))
-	var faults config.Faults
+	var faults fault.Faults
 	if err != nil && !errors.As(err, &faults) {
 		t.Fatal(err)
 	}

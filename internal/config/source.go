@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // Source is a settings file that was loaded. It keeps the text, so that the files of keys and
@@ -40,7 +42,7 @@ func Open(path string, env func(string) (string, bool)) (*Source, Config, error)
 type reader func(setting, name string, secret bool) (string, error)
 
 func (s *Source) decode(reads func(string) bool, read reader) (Config, error) {
-	d := &decoder{findings: newFindings(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read}
+	d := &decoder{Findings: fault.New(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read}
 	c, err := d.config(s.text)
 	if err != nil {
 		return Config{}, fmt.Errorf("settings %s:\n%w", s.path, err)
@@ -59,7 +61,7 @@ func (s *Source) Reread() (Config, error) {
 		return text, err
 	})
 	if err != nil {
-		var faults Faults
+		var faults fault.Faults
 		errors.As(err, &faults)
 		for _, f := range faults {
 			now[f.Path] = s.held[f.Path]

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"alipay-kafka-bridge/internal/config/fault"
 )
 
 // reference is ${NAME} in a string value.
@@ -14,7 +16,7 @@ var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 // puts in is not looked at again (security Y1).
 func substitute(text string, env func(string) (string, bool)) (string, error) {
 	if strings.Contains(reference.ReplaceAllString(text, ""), "${") {
-		return "", fmt.Errorf("%s has a ${ that begins no ${NAME}; a name has letters, digits and _", quote(text))
+		return "", fmt.Errorf("%s has a ${ that begins no ${NAME}; a name has letters, digits and _", fault.Quote(text))
 	}
 	var missing []string
 	out := reference.ReplaceAllStringFunc(text, func(ref string) string {

@@ -16,7 +16,7 @@ func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int3
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id, _ := cl.GroupMetadata()
-	if e.strayed(id) {
+	if e.membershipLost(id) {
 		return
 	}
 	for topic, parts := range m {
@@ -30,10 +30,10 @@ func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int3
 	}
 }
 
-// strayed ends the session when a held partition belongs to another member id. Called under mu.
-func (e *Engine) strayed(id string) bool {
+// membershipLost ends the session when a held partition belongs to another member id. Called under mu.
+func (e *Engine) membershipLost(id string) bool {
 	for _, p := range e.parts {
-		if p.stamp != id {
+		if p.memberID != id {
 			e.session.cancel(errRejoin)
 			return true
 		}
@@ -141,8 +141,8 @@ func (e *Engine) recount() {
 		for _, r := range p.backlog {
 			e.bytes += size(r)
 		}
-		if p.hand != nil && !p.gone {
-			e.bytes += size(p.hand)
+		if p.preparing != nil && !p.gone {
+			e.bytes += size(p.preparing)
 		}
 		for _, o := range p.done {
 			e.bytes += size(o.it.in.Record)

@@ -145,7 +145,7 @@ type Engine struct {
 	session      *session
 	cancelSettle context.CancelFunc // ends the settle under way
 
-	kick chan struct{} // SettleCount outcomes are waiting; never closed
+	settleNow chan struct{} // SettleCount outcomes are waiting; never closed
 }
 
 // New checks the options and starts nothing.
@@ -156,10 +156,10 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 	o.defaults()
 	return &Engine{
 		o: o, prepare: prepare, commit: c,
-		settling: make(chan struct{}, 1),
-		parts:    map[topicPartition]*partition{},
-		lanes:    newLanes(o.started),
-		kick:     make(chan struct{}, 1),
+		settling:  make(chan struct{}, 1),
+		parts:     map[topicPartition]*partition{},
+		lanes:     newLanes(o.started),
+		settleNow: make(chan struct{}, 1),
 	}, nil
 }
 

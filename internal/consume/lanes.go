@@ -35,7 +35,7 @@ const (
 
 // pool holds the lanes that wait for a start.
 type pool struct {
-	ready   turns
+	ready   fairQueue
 	started int
 	byTopic map[string]int // started, of each input topic that was ever met
 	limit   int

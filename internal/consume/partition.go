@@ -25,25 +25,25 @@ func (tp topicPartition) String() string { return fmt.Sprintf("%s/%d", tp.topic,
 // older incarnation is recognised by its pointer and discarded. Engine.mu guards it.
 type partition struct {
 	topicPartition
-	stamp string // the member id it was assigned to
-	place place
-	base  committed   // what the group had committed when it was assigned
-	hand  *kgo.Record // being read for its lane
+	memberID       string // the member id it was assigned to
+	place          place
+	firstCommitted committed   // what the group had committed when it was assigned
+	preparing      *kgo.Record // being read for its lane
 
-	win      *window // nil until the committed position is known
-	backlog  []*kgo.Record
-	changed  *sync.Cond // backlog, window or state changed; on Engine.mu
-	done     []outcome  // finished and not settled
-	running  int
-	idle     chan struct{}   // closed when running drops to zero while draining
-	ctx      context.Context // of its handlings; ends when no new attempt may begin
-	cancel   context.CancelFunc
-	draining bool // being given up: nothing starts any more
-	gone     bool // given up: outcomes are discarded
-	stopped  bool // an operator has to decide first; nothing is read
-	full     bool // backlog has reached backlogFull
-	paused   bool // at the client
-	fresh    bool // started without a committed offset: its position is still to be committed
+	win              *window // nil until the committed position is known
+	backlog          []*kgo.Record
+	changed          *sync.Cond // backlog, window or state changed; on Engine.mu
+	done             []outcome  // finished and not settled
+	running          int
+	idle             chan struct{}   // closed when running drops to zero while draining
+	ctx              context.Context // of its handlings; ends when no new attempt may begin
+	cancel           context.CancelFunc
+	draining         bool // being given up: nothing starts any more
+	gone             bool // given up: outcomes are discarded
+	stopped          bool // an operator has to decide first; nothing is read
+	full             bool // backlog has reached backlogFull
+	paused           bool // at the client
+	startUncommitted bool // started without a committed offset: its position is still to be committed
 
 	// rewoundBelow is the end offset when an operator accepted a position without our
 	// text: results of records below it may have been published before.
@@ -57,7 +57,7 @@ type outcome struct {
 }
 
 func (e *Engine) newPartition(tp topicPartition, stamp string) *partition {
-	p := &partition{topicPartition: tp, stamp: stamp, idle: make(chan struct{}), changed: sync.NewCond(&e.mu)}
+	p := &partition{topicPartition: tp, memberID: stamp, idle: make(chan struct{}), changed: sync.NewCond(&e.mu)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -94,7 +94,7 @@ func (e *Engine) feed(p *partition) {
 			return
 		}
 		e.mu.Lock()
-		p.hand = nil
+		p.preparing = nil
 		if !p.gone {
 			e.lanes.push(&item{in: in, part: p, task: task})
 			e.start()
@@ -118,7 +118,7 @@ func (e *Engine) nextAdmitted(p *partition) *kgo.Record {
 		p.backlog[0] = nil
 		p.backlog = p.backlog[1:]
 		if p.win.admit(r.Offset) {
-			p.hand = r
+			p.preparing = r
 			return r
 		}
 		e.bytes -= size(r) // a former owner has finished it
@@ -160,7 +160,7 @@ func (e *Engine) panicked(ctx context.Context, in Input, v any) Outcome {
 
 // start begins every handling that may run now. Called under mu.
 func (e *Engine) start() {
-	if e.pressed() {
+	if e.tooManyUnsettled() {
 		return // reflow starts again
 	}
 	for _, it := range e.lanes.start() {
@@ -191,7 +191,7 @@ func (e *Engine) handle(it *item) {
 		it.task.Handle = nil // what it holds is not needed any more
 		p.done = append(p.done, outcome{it: it, Outcome: out})
 		e.lanes.release(it, true)
-		e.kickIfMany()
+		e.settleSoonIfMany()
 	case p.draining:
 		e.lanes.release(it, false) // stays unfinished; the next owner has it
 	default:
@@ -219,14 +219,14 @@ func (e *Engine) hold(it *item, err error) {
 	})
 }
 
-func (e *Engine) kickIfMany() {
+func (e *Engine) settleSoonIfMany() {
 	n := 0
 	for _, p := range e.parts {
 		n += len(p.done)
 	}
 	if n >= e.o.SettleCount {
 		select {
-		case e.kick <- struct{}{}:
+		case e.settleNow <- struct{}{}:
 		default:
 		}
 	}

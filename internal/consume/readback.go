@@ -27,7 +27,7 @@ func (e *Engine) readBack(ctx context.Context) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id, _ := cl.GroupMetadata()
-	if id == "" || e.strayed(id) {
+	if id == "" || e.membershipLost(id) {
 		return false
 	}
 	for tp, c := range found {
@@ -36,7 +36,7 @@ func (e *Engine) readBack(ctx context.Context) bool {
 			continue
 		}
 		pos, err := p.place.read(c.offset, c.text)
-		if err != nil && c == p.base {
+		if err != nil && c == p.firstCommitted {
 			continue // nothing of ours was committed yet
 		}
 		if err != nil {

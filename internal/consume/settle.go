@@ -13,8 +13,8 @@ import (
 // settleTimeout bounds one settle; the broker's transaction timeout is 15 s.
 const settleTimeout = 12 * time.Second
 
-// reasonStart journals where a group began in a partition, or where an operator set it to.
-const reasonStart = "start"
+// ReasonStart journals where a group began in a partition, or where an operator set it to.
+const ReasonStart = "start"
 
 // journalEvery is how long skips wait for other outcomes to ride along with.
 const journalEvery = time.Second
@@ -38,7 +38,7 @@ func (e *Engine) settleLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 			e.reflow() // whatever made room since the last poll
-		case <-e.kick:
+		case <-e.settleNow:
 		}
 		select {
 		case e.settling <- struct{}{}:
@@ -81,7 +81,7 @@ func (e *Engine) settleAll(ctx context.Context, parts []*partition) {
 func (e *Engine) unsettled(parts []*partition) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(parts, func(p *partition) bool { return !p.gone && (len(p.done) > 0 || p.fresh) })
+	return slices.ContainsFunc(parts, func(p *partition) bool { return !p.gone && (len(p.done) > 0 || p.startUncommitted) })
 }
 
 // settle makes one batch visible and reports whether it may be called again at once. only,
@@ -147,7 +147,7 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 	defer e.mu.Unlock()
 	id, generation := e.session.client.GroupMetadata()
 	m := produce.Member{ID: id, Generation: generation}
-	if id == "" || e.strayed(id) || m == e.settler.fenced {
+	if id == "" || e.membershipLost(id) || m == e.settler.fenced {
 		return produce.Batch{}, nil, nil
 	}
 	limit := e.o.SettleCount
@@ -162,7 +162,7 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 			continue
 		}
 		mine := p.finished(limit - len(taken))
-		if len(mine) == 0 && !p.fresh {
+		if len(mine) == 0 && !p.startUncommitted {
 			continue
 		}
 		for _, o := range mine {
@@ -171,9 +171,9 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 				skips = append(skips, Skipped{p.topic, p.partition, o.it.in.Offset, o.Skip})
 			}
 		}
-		if p.fresh {
+		if p.startUncommitted {
 			force = true // a start is only a wish until it is committed
-			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), reasonStart})
+			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), ReasonStart})
 		}
 		o, err := p.commitAt(offsets(mine))
 		if err != nil {
@@ -249,7 +249,7 @@ func (e *Engine) settled(taken []outcome, b produce.Batch) {
 	}
 	for _, o := range b.Offsets {
 		if p := e.parts[topicPartition{o.Topic, o.Partition}]; p != nil {
-			p.fresh = false
+			p.startUncommitted = false
 		}
 	}
 	e.flow(e.session.client)

@@ -260,16 +260,16 @@ func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFa
 // open gives a partition its window, or stops it for an operator. Called under mu.
 func (e *Engine) open(p *partition, c committed, b bounds) {
 	if c.offset < 0 {
-		p.win, p.fresh = newWindow(position{next: b.begin}), true
+		p.win, p.startUncommitted = newWindow(position{next: b.begin}), true
 		go e.feed(p)
 		return
 	}
-	p.base = c
+	p.firstCommitted = c
 	pos, err := p.place.read(c.offset, c.text)
 	switch {
 	case err == nil:
 	case e.accepted(p.topicPartition, c.offset):
-		pos, p.fresh, p.rewoundBelow = position{next: c.offset}, true, b.high
+		pos, p.startUncommitted, p.rewoundBelow = position{next: c.offset}, true, b.high
 		e.o.Log.Warn("position accepted by the operator", "topic", p.topic, "partition", p.partition, "offset", c.offset)
 	default:
 		e.stop(p, "committed position was not written by this bridge for this place; check it, then run with --accept-position",
@@ -282,7 +282,7 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 			return
 		}
 		e.o.Log.Warn("loss accepted by the operator", "topic", p.topic, "partition", p.partition, "lost_from", pos.next, "lost_to", b.low)
-		pos, p.fresh = position{next: b.low}, true
+		pos, p.startUncommitted = position{next: b.low}, true
 	}
 	p.win = newWindow(pos)
 	go e.feed(p)

@@ -12,11 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"alipay-kafka-bridge/internal/avro"
-
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"alipay-kafka-bridge/internal/avro"
 )
 
 // Ports on a virtual network, where none can be taken: those of Kafka and of the registry

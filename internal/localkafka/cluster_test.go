@@ -7,15 +7,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"alipay-kafka-bridge/internal/avro"
-	"alipay-kafka-bridge/internal/localkafka"
-	"alipay-kafka-bridge/schemas"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/localkafka"
+	"alipay-kafka-bridge/schemas"
 )
 
 func journalTopic() localkafka.Topic {

@@ -12,10 +12,10 @@ import (
 	"strconv"
 	"strings"
 
-	"alipay-kafka-bridge/internal/avro"
-
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"alipay-kafka-bridge/internal/avro"
 )
 
 // maxBody bounds a request to the registry.

@@ -72,11 +72,11 @@ type TransactorOptions struct {
 // After any error but [ErrFenced] the outcome of the transaction is unknown to it, and it
 // refuses work until Recover: only a new InitProducerID settles what may still be open.
 type Transactor struct {
-	o      TransactorOptions
-	client *kgo.Client // nil: Open or Recover is due
-	old    bool        // the cluster runs transaction.version < 2
-	began  time.Time   // of the transaction under way
-	fenced time.Time   // when another process last took our transactional id
+	o           TransactorOptions
+	client      *kgo.Client // nil: Open or Recover is due
+	oldProtocol bool        // the cluster runs transaction.version < 2
+	began       time.Time   // of the transaction under way
+	fenced      time.Time   // when another process last took our transactional id
 }
 
 // NewTransactor checks the options and starts nothing.
@@ -101,7 +101,7 @@ func (t *Transactor) Recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.old, err = oldTransactions(ctx, cl); err == nil && t.old {
+	if t.oldProtocol, err = oldTransactions(ctx, cl); err == nil && t.oldProtocol {
 		cl.Close()
 		if cl, err = t.newClient(kgo.MaxVersions(oldVersions())); err != nil {
 			return err
@@ -242,7 +242,7 @@ func (t *Transactor) commitOffsets(ctx context.Context, b Batch) error {
 	if err != nil {
 		return fmt.Errorf("producer id: %w", err)
 	}
-	if t.old {
+	if t.oldProtocol {
 		if err := t.addOffsets(ctx, id, epoch); err != nil {
 			return err
 		}

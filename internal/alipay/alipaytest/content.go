@@ -1,13 +1,14 @@
 package alipaytest
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
 )
 
 // bizContent is what the vectors put into biz_content, of all classic methods.

@@ -1,8 +1,9 @@
 package alipaytest
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
 	"encoding/json"
+
+	"alipay-kafka-bridge/internal/alipay"
 )
 
 // ErrorTable is testdata/openapi/errors.json.

@@ -1,10 +1,12 @@
 package alipaytest
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
 	"crypto/rsa"
 	"testing"
 	"time"
+
+	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
 // OpenAPIKeys is testdata/openapi/keys.json.
@@ -50,18 +52,18 @@ type HKKeys struct {
 	}
 }
 
-func Signer(t testing.TB, keys OpenAPIKeys, name string) alipay.Signer {
+func Signer(t testing.TB, keyVectors OpenAPIKeys, name string) keys.Signer {
 	t.Helper()
-	key, err := alipay.ParsePrivateKey(Armour(keys.Keys[name].PKCS8Base64))
+	key, err := keys.ParsePrivate(Armour(keyVectors.Keys[name].PKCS8Base64))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return alipay.NewRSASigner(key)
+	return keys.NewRSASigner(key)
 }
 
-func PublicKey(t testing.TB, keys OpenAPIKeys, name string) *rsa.PublicKey {
+func PublicKey(t testing.TB, keyVectors OpenAPIKeys, name string) *rsa.PublicKey {
 	t.Helper()
-	key, err := alipay.ParsePublicKey(Armour(keys.Keys[name].SPKIBase64))
+	key, err := keys.ParsePublic(Armour(keyVectors.Keys[name].SPKIBase64))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,10 +103,10 @@ type CertVectors struct {
 // CertTime is the time at which the certificates of the vectors are judged.
 var CertTime = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
-func Certificates(t testing.TB) *alipay.Certificates {
+func Certificates(t testing.TB) *certs.Store {
 	t.Helper()
 	v := Load[CertVectors](t, "openapi/certs.json")
-	c, err := alipay.NewCertificates(alipay.CertificateOptions{
+	c, err := certs.New(certs.Options{
 		App: []byte(v.Certificates["app"].PEM), Alipay: []byte(v.Certificates["alipay_leaf"].PEM), Root: []byte(v.RootBundle),
 		Now: func() time.Time { return CertTime },
 	})

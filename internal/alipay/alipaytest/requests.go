@@ -1,8 +1,9 @@
 package alipaytest
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
 	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
 )
 
 // The plainest request of each method.

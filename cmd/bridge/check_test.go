@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/app/apptest"
+	"alipay-kafka-bridge/internal/check"
+	"alipay-kafka-bridge/internal/config"
+)
+
+// TestCheckOnBrokenSettings: `bridge check` names the line of every fault that
+// internal/config/testdata/bad has, what is wrong, and what would be right.
+func TestCheckOnBrokenSettings(t *testing.T) {
+	const bad = "../../internal/config/testdata/bad"
+	names, err := filepath.Glob(bad + "/*.yaml")
+	apptest.NoError(t, err)
+	if len(names) < 20 {
+		t.Fatalf("%d files", len(names))
+	}
+	dir := t.TempDir()
+	t.Setenv("KEYS", dir)
+	t.Setenv("SIXTY_FOUR", "64")
+	t.Setenv("CANARY", "c4n4ry")
+	for name, text := range map[string]string{
+		"private.pem": apptest.PrivatePEM(apptest.OwnKey()), "client.pem": apptest.PrivatePEM(apptest.OwnKey()), "public.pem": apptest.PublicPEM(apptest.PlatformKey().Public()),
+		"simulated.pem": config.SimulatorMark + "\n" + apptest.PrivatePEM(apptest.OwnKey()), "roots.pem": apptest.CertificatePEM("", &apptest.LaterKey().PublicKey),
+		"loose.pem": apptest.PrivatePEM(apptest.OwnKey()), "many.pem": strings.Repeat(apptest.PublicPEM(apptest.PlatformKey().Public()), 17),
+		"long.pem": strings.Repeat("x", 64<<10+1), "empty.pem": " \n", "token": "c4n4ry", "password": "c4n4ry", "mask": strings.Repeat("k", 32),
+	} {
+		apptest.WriteSecret(t, dir, name, text)
+	}
+	apptest.NoError(t, os.Chmod(filepath.Join(dir, "loose.pem"), 0o644))
+	line := regexp.MustCompile(`^# want: line (\d+): `)
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".yaml"), func(t *testing.T) {
+			text, err := os.ReadFile(name)
+			apptest.NoError(t, err)
+			settings := apptest.WriteSecret(t, dir, "bridge.yaml", string(text))
+			out, err := runBridge(t.Context(), t, "check", "-c", settings, "-o", "json", "--offline")
+			if exitCode(err) != exitFound {
+				t.Fatalf("exit %d: %v", exitCode(err), err)
+			}
+			var got check.Report
+			apptest.NoError(t, json.Unmarshal([]byte(out), &got))
+			if len(got.Findings) != 1 {
+				t.Fatalf("findings = %+v, want one", got.Findings)
+			}
+			f := got.Findings[0]
+			if want := line.FindStringSubmatch(string(text)); want == nil || fmt.Sprint(f.Line) != want[1] {
+				t.Errorf("line %d, want %q", f.Line, want)
+			}
+			if f.What == "" || f.Remedy == "" || f.Remedy == "mend this line" || strings.Contains(out, "c4n4ry") {
+				t.Errorf("finding = %+v, want what and remedy, no secret", f)
+			}
+		})
+	}
+}
+
+// TestCheckPrints: text for people on one line each, JSON for scripts; what is foreign cannot
+// break a line.
+func TestCheckPrints(t *testing.T) {
+	f := check.Report{Findings: []check.Finding{{Part: "kafka", What: "a\nb", Remedy: "do c"}}, Notes: []string{"not seen"}}
+	var text, asJSON bytes.Buffer
+	if err := output("text").printReport(&text, f); exitCode(err) != exitFound || text.String() != "note: not seen\na b; do c\n" {
+		t.Errorf("exit %d, %q", exitCode(err), text.String())
+	}
+	want := `{"findings":[{"part":"kafka","what":"a\nb","remedy":"do c"}],"notes":["not seen"]}` + "\n"
+	if err := output("json").printReport(&asJSON, f); exitCode(err) != exitFound || asJSON.String() != want {
+		t.Errorf("exit %d, %s", exitCode(err), asJSON.String())
+	}
+	text.Reset()
+	if err := output("text").printReport(&text, check.Report{}); err != nil || text.String() != "nothing found\n" {
+		t.Errorf("%v, %q", err, text.String())
+	}
+}
+
+// Each instance has transactional ids of its own, and whoever gives the rights sits elsewhere.
+func TestACLsOfAnotherSlot(t *testing.T) {
+	dir, err := simulated()
+	apptest.NoError(t, err)
+	out, err := runBridge(t.Context(), t, "check", "-c", filepath.Join(dir, "bridge.yaml"), "--acls", "--slot", "b")
+	if err != nil || !strings.Contains(out, "alipay-kafka-bridge-b") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestCheckEndsWithItsContext: a check that is interrupted while a broker keeps silent ends at
+// once with the cause, and tells nothing that it found since.
+func TestCheckEndsWithItsContext(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	apptest.NoError(t, err)
+	defer silent.Close()
+	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+silent.Addr().String()+"'], slot: s, start: earliest}\n")
+	settings := filepath.Join(filepath.Dir(cfg.Apps["main"].PrivateKeyFile.Path), "bridge.yaml")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	var out string
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		out, err = runBridge(ctx, t, "check", "-c", settings)
+		ended <- err
+	}()
+	conn, err := silent.Accept()
+	apptest.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Read(make([]byte, 1)) // the question is there
+	apptest.NoError(t, err)
+	cancel(interrupted)
+	select {
+	case err := <-ended:
+		if !errors.Is(err, interrupted) || exitCode(err) != exitFailed || out != "" {
+			t.Errorf("err = %v, exit %d, printed %q; want the cause alone", err, exitCode(err), out)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the check goes on")
+		<-ended
+	}
+}

@@ -1,0 +1,56 @@
+package certs_test
+
+import (
+	"testing"
+
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/certs"
+)
+
+// TestCertificateVectors: SN of each certificate, of each bundle, and who is trusted when.
+func TestCertificateVectors(t *testing.T) {
+	v := alipaytest.Load[alipaytest.CertVectors](t, "openapi/certs.json")
+	for name, c := range v.Certificates {
+		if sns, err := certs.BundleSNs([]byte(c.PEM)); err != nil || len(sns) != 1 || sns[0] != c.SN {
+			t.Errorf("%s: %v, %v, want %s of %q", name, sns, err, c.SN, c.Issuer)
+		}
+	}
+	for _, c := range v.Bundles {
+		want := ""
+		if c.RootSN != nil {
+			want = *c.RootSN
+		}
+		if sn, err := certs.RootSN([]byte(c.Text)); sn != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v, want %q (%s)", c.ID, sn, err, want, c.Note)
+		}
+	}
+	for _, c := range v.Trust {
+		if err := certs.TrustChain([]byte(v.RootBundle), v.Issuer, []byte(c.Chain), c.At); (err == nil) != c.Trusted {
+			t.Errorf("%s: %v, want trusted %v (%s)", c.ID, err, c.Trusted, c.Note)
+		}
+	}
+	t.Logf("openapi/certs.json: %d certificates, %d bundles, %d chains", len(v.Certificates), len(v.Bundles), len(v.Trust))
+}
+
+// TestCertificatesOfTheApp: what stands in every request, and what is refused at start.
+func TestCertificatesOfTheApp(t *testing.T) {
+	v := alipaytest.Load[alipaytest.CertVectors](t, "openapi/certs.json")
+	c := alipaytest.Certificates(t)
+	if c.AppSN() != v.Certificates["app"].SN || c.RootSN() != *v.Bundles[0].RootSN || len(c.Ends()) != 2 {
+		t.Errorf("app %s, root %s, ends %v", c.AppSN(), c.RootSN(), c.Ends())
+	}
+	pem := func(name string) []byte { return []byte(v.Certificates[name].PEM) }
+	for name, o := range map[string]certs.Options{
+		"no app":           {Alipay: pem("alipay_leaf"), Root: []byte(v.RootBundle)},
+		"no Alipay":        {App: pem("app"), Root: []byte(v.RootBundle)},
+		"no root":          {App: pem("app"), Alipay: pem("alipay_leaf")},
+		"the app's twice":  {App: pem("app"), Alipay: pem("app"), Root: []byte(v.RootBundle)},
+		"an authority":     {App: pem("app"), Alipay: pem("class2"), Root: []byte(v.RootBundle)},
+		"a root for app":   {App: pem("root_r1"), Alipay: pem("alipay_leaf"), Root: []byte(v.RootBundle)},
+		"an elliptic root": {App: pem("app"), Alipay: pem("alipay_leaf"), Root: pem("root_e1")},
+	} {
+		if _, err := certs.New(o); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

@@ -1,0 +1,303 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/jsonscan"
+	"alipay-kafka-bridge/internal/alipay/keys"
+)
+
+// classic is the classic gateway: it seals requests into signed parameters and opens answers
+// by the exact bytes of their node.
+type classic struct {
+	url      *url.URL
+	appID    string
+	signType alipay.SignType
+	charset  alipay.Charset
+	keys     *rotation // ours
+	trust    *trust    // Alipay's
+	content  *AESKey   // nil: contents are sent in plain
+	weak     bool      // SHA-1 and short keys are permitted
+	now      func() time.Time
+
+	// send makes an HTTP exchange: certificate mode asks the gateway for a certificate that it
+	// does not know. nil asks for none.
+	send func(ctx context.Context, r call, s *signedRequest) (*answer, error)
+}
+
+// newClassic checks what the options say of keys and coding.
+func newClassic(o OpenAPIOptions) (*classic, error) {
+	if o.AppID == "" || len(o.AppID) > 32 || o.Signer == nil {
+		return nil, errors.New("alipay: an app needs an app id of up to 32 characters and a signer")
+	}
+	g, err := newClassicReader(o)
+	if err != nil {
+		return nil, err
+	}
+	current, err := g.accept(o.Signer)
+	if err != nil {
+		return nil, err
+	}
+	next, err := g.accept(o.NextSigner)
+	if err != nil {
+		return nil, err
+	}
+	g.keys = newRotation(current, next)
+	return g, nil
+}
+
+// newClassicReader returns a gateway that can open answers and seals nothing.
+func newClassicReader(o OpenAPIOptions) (*classic, error) {
+	t, err := newTrust(o)
+	if err != nil {
+		return nil, err
+	}
+	g := &classic{
+		appID: o.AppID, signType: cmp.Or(o.SignType, alipay.SignRSA2), charset: cmp.Or(o.Charset, alipay.CharsetUTF8),
+		keys: newRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
+	}
+	if !g.charset.Known() {
+		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
+	}
+	if g.signType.Hash() == 0 || g.signType == alipay.SignRSA && !o.AllowWeak {
+		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
+	}
+	return g, nil
+}
+
+// accept checks a signer of ours: not Alipay's key, strong enough, and in certificate mode the
+// one that the application certificate names. nil is no signer.
+func (g *classic) accept(s keys.Signer) (keys.Signer, error) {
+	if s == nil {
+		return nil, nil
+	}
+	pub, rsaKey := keys.PublicOf(s).(*rsa.PublicKey)
+	switch {
+	case keys.PublicOf(s) != nil && !rsaKey:
+		return nil, errors.New("alipay: the classic gateway knows RSA keys only")
+	case rsaKey && !g.weak && pub.N.BitLen() < strongKeyBits:
+		return nil, fmt.Errorf("alipay: our own key has %d bits, fewer than %d; AllowWeak permits it", pub.N.BitLen(), strongKeyBits)
+	case rsaKey && g.trust.certs != nil && !pub.Equal(g.trust.certs.AppKey()):
+		return nil, errors.New("alipay: the private key is not that of the application certificate")
+	}
+	for _, k := range g.trust.keys {
+		if keys.Holds(s, k.Key) {
+			return nil, errOwnKey("Alipay key")
+		}
+	}
+	return keys.Verifying(s)
+}
+
+// gatewayPath is the path of the classic gateway (common parameters, "request address").
+const gatewayPath = "/gateway.do"
+
+func (g *classic) supports(m alipay.Method) bool { return m != alipay.MethodHKOrderSync }
+
+func (g *classic) write(r alipay.Request) ([]byte, error) { return alipay.Content(r) }
+
+// seal signs the parameters of one call. The public ones and the signature go into the query,
+// where the gateway learns the charset before it decodes anything; biz_content and
+// app_auth_token go into the body: a URL ends in logs and error texts.
+func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*signedRequest, error) {
+	at := g.now()
+	coded, err := g.charset.Encode(content)
+	if err != nil {
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid, nothing was sent", Err: err}
+	}
+	query := g.public(m, r, at)
+	body := []param{{"biz_content", string(coded)}}
+	if g.content != nil && r.Method() != certs.MethodDownload {
+		query = append(query, param{"encrypt_type", "AES"})
+		body[0].value = g.content.encrypt(coded) // then it is signed
+	}
+	if m.AppAuthToken != "" {
+		body = append(body, param{"app_auth_token", m.AppAuthToken})
+	}
+	text := canonical(slices.Concat(query, body))
+	signer, generation := g.keys.signer()
+	sig, err := signer.Sign(ctx, keys.Digest(g.signType.Hash(), text))
+	if err != nil {
+		return nil, errors.Join(keys.ErrSigner, err)
+	}
+	query = append(query, param{"sign", base64.StdEncoding.EncodeToString(sig)})
+	u := *g.url
+	u.RawQuery = string(encode(query))
+	return &signedRequest{
+		url:    &u,
+		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded;charset=" + string(g.charset)}},
+		body:   encode(body),
+		secret: m.AppAuthToken,
+		at:     at,
+		signed: text,
+		signer: generation,
+	}, nil
+}
+
+// public returns the public parameters of a call but sign (common parameters of every page).
+func (g *classic) public(m alipay.Merchant, r call, at time.Time) []param {
+	list := []param{
+		{"app_id", g.appID},
+		{"charset", string(g.charset)},
+		{"format", "JSON"},
+		{"method", string(r.Method())},
+		{"sign_type", string(g.signType)},
+		{"timestamp", alipay.FormatTime(at)},
+		{"version", "1.0"},
+	}
+	if m.NotifyURL != "" && r.Method() == alipay.MethodTradeCreate {
+		list = append(list, param{"notify_url", m.NotifyURL})
+	}
+	if c := g.trust.certs; c != nil { // certificate mode: both are signed like any other
+		list = append(list, param{"app_cert_sn", c.AppSN()}, param{"alipay_root_cert_sn", c.RootSN()})
+	}
+	return list
+}
+
+func (g *classic) checkSigner(ctx context.Context) error {
+	s, _ := g.keys.signer()
+	return keys.CheckSigner(ctx, s, g.signType.Hash())
+}
+
+func (g *classic) inherit(old protocol) error {
+	o, ok := old.(*classic)
+	if !ok || o.appID != g.appID || *o.url != *g.url || (o.trust.certs == nil) != (g.trust.certs == nil) {
+		return errOtherApp
+	}
+	if g.trust.certs != nil {
+		g.trust.certs.Inherit(o.trust.certs)
+	}
+	g.keys, g.send = o.keys.renewed(g.keys.current, g.keys.next), o.send
+	return nil
+}
+
+// param is one parameter of a request.
+type param struct{ name, value string }
+
+// canonical returns the text that is signed: every parameter that is sent but sign, sorted by
+// name in byte order, name=value joined by &, values raw. sign_type is among them. It sorts
+// params themselves.
+func canonical(params []param) []byte {
+	slices.SortFunc(params, func(a, b param) int { return strings.Compare(a.name, b.name) })
+	size := 0
+	for _, p := range params {
+		size += len(p.name) + len(p.value) + len("=&")
+	}
+	b := make([]byte, 0, size)
+	for i, p := range params {
+		if i > 0 {
+			b = append(b, '&')
+		}
+		b = append(append(append(b, p.name...), '='), p.value...)
+	}
+	return b
+}
+
+// encode writes parameters as a form, in their order.
+func encode(params []param) []byte {
+	size := 0
+	for _, p := range params {
+		size += len(p.name) + escapedLen(p.value) + len("=&")
+	}
+	b := make([]byte, 0, size)
+	for i, p := range params {
+		if i > 0 {
+			b = append(b, '&')
+		}
+		b = append(append(b, p.name...), '=')
+		b = appendEscaped(b, p.value)
+	}
+	return b
+}
+
+// unescaped says which bytes stand for themselves in a form, as [url.QueryEscape] has it. That
+// one returns a copy of each value: a tenth of all garbage that a call makes.
+func unescaped(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
+}
+
+func escapedLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if !unescaped(s[i]) && s[i] != ' ' {
+			n += 2
+		}
+	}
+	return n
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		switch c := s[i]; {
+		case unescaped(c):
+			b = append(b, c)
+		case c == ' ':
+			b = append(b, '+')
+		default:
+			b = append(b, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return b
+}
+
+// certDownload asks for one certificate of Alipay's.
+type certDownload struct{ sn string }
+
+func (*certDownload) Method() alipay.Method { return certs.MethodDownload }
+
+func (*certDownload) Repeatable() bool { return true }
+
+func (d *certDownload) content() []byte {
+	return []byte(`{"alipay_cert_sn":"` + d.sn + `"}`) // hexadecimal, nothing to escape
+}
+
+// downloadChain asks the gateway for a certificate. The answer's own signature is not looked
+// at, as in the official SDKs: the chain says whether it is trusted. An *Error says that there
+// was no answer.
+func (g *classic) downloadChain(ctx context.Context, sn string) ([]byte, error) {
+	r := &certDownload{sn: sn}
+	s, err := g.seal(ctx, alipay.Merchant{}, r, r.content())
+	if err != nil {
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed, nothing was sent", Err: err}
+	}
+	a, err := g.send(ctx, r, s)
+	if err != nil {
+		return nil, err
+	}
+	return g.readChain(r, a)
+}
+
+// readChain takes the chain out of the answer to a download.
+func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
+	if a.status != http.StatusOK {
+		return nil, httpError(r, a)
+	}
+	env, err := cutAnswer(a.body, r.Method(), g.charset)
+	if err != nil {
+		return nil, unusable(r, a, err)
+	}
+	f, err := jsonscan.ParseObject(env.charset.Decode(env.node))
+	if err != nil {
+		return nil, unusable(r, a, err)
+	}
+	if code, sub := f.Text("code"), f.Text("sub_code"); code != "10000" {
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.ClassifyUnsigned(r.Method(), code, sub).Class, Code: sanitize(code, maxCode), SubCode: sanitize(sub, maxCode)}
+	}
+	chain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(f.Text("alipay_cert_content")), ""))
+	if err != nil {
+		return nil, fmt.Errorf("alipay_cert_content is no Base64: %w", certs.ErrUntrusted)
+	}
+	return chain, nil
+}

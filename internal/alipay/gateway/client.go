@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/keys"
+)
+
+// protocol is what one gateway demands: how requests are sealed and answers opened.
+type protocol interface {
+	supports(alipay.Method) bool
+	write(alipay.Request) ([]byte, error) // the content, in plain
+	seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*signedRequest, error)
+	open(ctx context.Context, r call, s *signedRequest, a *answer) (alipay.Reply, error)
+	checkSigner(ctx context.Context) error
+	inherit(old protocol) error // takes over what the old one has learned, or says why it cannot
+}
+
+// App is one Alipay app: a gateway, its keys and its connections, shared by many merchants.
+// It prints as <hidden>.
+type App struct {
+	inUse   atomic.Pointer[protocol] // replaced as a whole by UseKeys
+	http    *http.Client
+	timeout time.Duration
+	tracer  trace.Tracer
+	host    string // for spans
+	port    int
+}
+
+func newApp(w protocol, u *url.URL, t transport) *App {
+	if t.timeout <= 0 {
+		t.timeout = t.fallback
+	}
+	if t.tracer == nil {
+		t.tracer = noop.NewTracerProvider().Tracer("")
+	}
+	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer}
+	a.inUse.Store(&w)
+	a.host, a.port = hostPort(u)
+	return a
+}
+
+// protocol is the protocol with the keys that are in use. A call keeps to one from its first byte
+// to the last.
+func (a *App) protocol() protocol { return *a.inUse.Load() }
+
+// Close drops idle connections. Calls that run are not disturbed.
+func (a *App) Close() { a.http.CloseIdleConnections() }
+
+// Format, LogValue and MarshalText keep what the app holds out of fmt, slog, JSON and YAML.
+func (a *App) Format(f fmt.State, _ rune)   { fmt.Fprint(f, keys.Hidden) }
+func (a *App) LogValue() slog.Value         { return slog.StringValue(keys.Hidden) }
+func (a *App) MarshalText() ([]byte, error) { return []byte(keys.Hidden), nil }
+
+// Client makes calls for one merchant of an app. It is safe for concurrent use.
+type Client struct {
+	app      *App
+	merchant atomic.Pointer[alipay.Merchant]
+}
+
+// Client returns the client of one merchant. It shares the app's connections.
+func (a *App) Client(m alipay.Merchant) *Client {
+	c := &Client{app: a}
+	c.SetMerchant(m)
+	return c
+}
+
+// SetMerchant replaces tokens and address. Requests that are sealed keep theirs; the next one
+// of a call that is tried again has the new ones.
+func (c *Client) SetMerchant(m alipay.Merchant) { c.merchant.Store(&m) }
+
+// Format, LogValue and MarshalText print as the merchant does.
+func (c *Client) Format(f fmt.State, _ rune)   { fmt.Fprint(f, c.merchant.Load().String()) }
+func (c *Client) LogValue() slog.Value         { return c.merchant.Load().LogValue() }
+func (c *Client) MarshalText() ([]byte, error) { return c.merchant.Load().MarshalText() }
+
+// Do makes one attempt of one call: validate, seal, send, open. It returns nil only when
+// Alipay provably did or answered it; any other outcome is an [*alipay.Error], whose class says what
+// to do. The reply is filled as far as the answer could be read, even with an error.
+func (c *Client) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
+	return c.Seal(ctx, r)(ctx)()
+}
+
+// Seal is [Client.Do] in three steps, of which only the second one is Alipay's time. Seal
+// validates and signs; what is wrong with the request is returned at the end, and nothing is sent.
+// A sealed request is to be sent soon: its timestamp is signed.
+func (c *Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
+	by := caller{c.app.protocol(), *c.merchant.Load()}
+	s, sealErr := c.app.seal(ctx, by, r)
+	return func(ctx context.Context) func() (alipay.Reply, error) {
+		if sealErr != nil {
+			return func() (alipay.Reply, error) { return alipay.Reply{Method: r.Method()}, sealErr }
+		}
+		ctx, span := c.app.startSpan(ctx, r.Method())
+		ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
+		ans, err := c.app.send(ctx, r, s)
+		return func() (alipay.Reply, error) {
+			defer cancel()
+			rep := alipay.Reply{Method: r.Method()}
+			if err == nil {
+				spanStatus(span, ans.status)
+				rep, err = by.open(ctx, r, s, ans)
+			}
+			endSpan(span, rep, err)
+			return rep, err
+		}
+	}
+}
+
+// caller is the merchant and the protocol of one attempt.
+type caller struct {
+	protocol
+	merchant alipay.Merchant
+}
+
+// prepare does what needs no network.
+func prepare(w protocol, m alipay.Merchant, r alipay.Request) ([]byte, error) {
+	if !w.supports(r.Method()) {
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Misconfigured, Scope: alipay.ScopeMethod, Message: "this gateway does not know the method"}
+	}
+	if err := m.Validate(); err != nil {
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Misconfigured, Scope: alipay.ScopeAccount, Message: "the account's settings", Err: err}
+	}
+	err := alipay.Check(r)
+	if err == nil {
+		var content []byte
+		if content, err = w.write(r); err == nil {
+			return content, nil
+		}
+	}
+	return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid, nothing was sent", Err: err}
+}
+
+// errTimeout is the cause of an attempt's own deadline.
+var errTimeout = errors.New("the attempt took too long")
+
+// seal writes and signs one request.
+func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*signedRequest, error) {
+	content, err := prepare(by.protocol, by.merchant, r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, a.timeout, errTimeout)
+	defer cancel()
+	s, err := by.seal(ctx, by.merchant, r, content)
+	if e := (*alipay.Error)(nil); err != nil && !errors.As(err, &e) {
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed, nothing was sent", Err: err}
+	}
+	return s, err
+}
+
+// CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
+// signer that is elsewhere shows its faults at start. The error wraps [keys.ErrSigner].
+func (a *App) CheckSigner(ctx context.Context) error { return a.protocol().checkSigner(ctx) }
+
+// UseKeys puts the keys of another app in use, one that was built of the same settings after
+// their files changed: our own keys, Alipay's, certificates and the key of encryption. Calls
+// that run keep the old ones to their end. What the app has learned stays: which of two own keys
+// Alipay accepts, and the certificates that were downloaded, if the new root bundle vouches for
+// them. The other app must not be used after that. After an error nothing has changed. (security, Y3)
+func (a *App) UseKeys(from *App) error {
+	next := from.protocol()
+	if err := next.inherit(a.protocol()); err != nil {
+		return err
+	}
+	a.inUse.Store(&next)
+	return nil
+}
+
+// Ends returns the time at which each certificate, or each key of Alipay's with an end, stops
+// counting, by the name that an operator knows it by.
+func (a *App) Ends() map[string]time.Time {
+	g, ok := a.protocol().(*classic)
+	switch {
+	case !ok:
+		return nil
+	case g.trust.certs != nil:
+		return g.trust.certs.Ends()
+	}
+	ends := map[string]time.Time{}
+	for i, k := range g.trust.keys {
+		if !k.Until.IsZero() {
+			ends[fmt.Sprintf("more_alipay_keys[%d]", i-1)] = k.Until
+		}
+	}
+	return ends
+}
+
+var errOtherApp = errors.New("alipay: another app, gateway or mode; keys alone are replaced")

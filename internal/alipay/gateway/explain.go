@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/keys"
+)
+
+// Step is one step of reading what Alipay sent, for people who ask why it was believed or not.
+// It never holds a value of a field.
+type Step struct {
+	Name   string `json:"name"` // cut, certificate, signature, decrypt, code, request ...
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// Explanation is what was made of something that Alipay sent, and why. It comes from the same
+// code that reads it in calls.
+type Explanation struct {
+	Verified bool         `json:"verified"`
+	Class    alipay.Class `json:"-"`
+	Code     string       `json:"code"`
+	SubCode  string       `json:"sub_code"`
+	Reason   string       `json:"reason"` // the first step that failed, in words
+	Steps    []Step       `json:"steps"`
+}
+
+// MarshalJSON adds the class by its name.
+func (e Explanation) MarshalJSON() ([]byte, error) {
+	type plain Explanation
+	return json.Marshal(struct {
+		Class string `json:"class"`
+		plain
+	}{e.Class.String(), plain(e)})
+}
+
+// steps collects the steps of one reading; nil collects nothing.
+type steps struct{ list []Step }
+
+func (s *steps) ok(name, format string, args ...any) { s.note(name, true, format, args) }
+
+func (s *steps) bad(name, format string, args ...any) { s.note(name, false, format, args) }
+
+func (s *steps) note(name string, ok bool, format string, args []any) {
+	if s != nil {
+		s.list = append(s.list, Step{Name: name, OK: ok, Detail: fmt.Sprintf(format, args...)})
+	}
+}
+
+// explanation sums up what the steps led to.
+func (s *steps) explanation(rep alipay.Reply, err error) Explanation {
+	e := Explanation{Verified: rep.Verified, Class: alipay.ClassOf(err), Code: rep.Code, SubCode: rep.SubCode, Steps: s.list}
+	for _, step := range s.list {
+		if !step.OK {
+			e.Reason = step.Name + ": " + step.Detail
+			return e
+		}
+	}
+	if e.Reason = "signed by Alipay and read"; err != nil {
+		e.Reason = err.Error()
+	}
+	return e
+}
+
+// capturedCall is a request of which only the method is known: its answer was captured without it.
+type capturedCall struct{ method alipay.Method }
+
+func (c *capturedCall) Method() alipay.Method { return c.method }
+func (c *capturedCall) Repeatable() bool      { return c.method != alipay.MethodTradeCreate }
+
+// Explain reads an answer of the classic gateway that was captured, as an app with these options
+// would, and says why. Signer and AppID may be absent; with a Signer whose public half is known
+// it also knows our own key where it should be Alipay's. signed is the text that the request
+// signed, see [SignedText], to compare with the one in a refusal of its signature; nil if it is
+// not known. Whether the answer belongs to its request is not judged.
+func (o OpenAPIOptions) Explain(m alipay.Method, status int, body, signed []byte) (Explanation, error) {
+	g, err := newClassicReader(o)
+	if err != nil {
+		return Explanation{}, err
+	}
+	st := &steps{}
+	if o.Signer != nil {
+		g.trust.own, _ = keys.PublicOf(o.Signer).(*rsa.PublicKey)
+		g.trust.checkOwn(st)
+	}
+	r := &capturedCall{method: m}
+	rep, err := g.open(context.Background(), r, &signedRequest{steps: st, signed: signed}, &answer{status: cmp.Or(status, http.StatusOK), body: body})
+	st.ok("request", "whether the answer belongs to its request is not judged")
+	return st.explanation(rep, err), nil
+}
+
+// Explain reads an answer of AlipayHK that was captured, as a client with these options would,
+// and says why. Signer may be absent. path is that of the request line. The age of the answer
+// is not judged.
+func (o HKOptions) Explain(path string, status int, header http.Header, body []byte) (Explanation, error) {
+	own := keys.PublicOf(o.Signer)
+	o.Signer = nil
+	h, err := newHKReader(o)
+	if err != nil {
+		return Explanation{}, err
+	}
+	h.skew, h.own = -1, own
+	h.clientID = cmp.Or(o.ClientID, header.Get("Client-Id"))
+	h.path = cmp.Or(o.SigningPath, path, hkPath)
+	st := &steps{}
+	for id, k := range h.keys {
+		if pub, ok := k.(interface{ Equal(crypto.PublicKey) bool }); ok && own != nil && id.owner == hkPlatform && pub.Equal(own) {
+			st.bad("key", "platform key %s is the public half of our own private key; configure the one AlipayHK shows", id.version)
+		}
+	}
+	rep, err := h.open(context.Background(), &capturedCall{method: alipay.MethodHKOrderSync}, &signedRequest{steps: st}, &answer{status: cmp.Or(status, http.StatusOK), header: header, body: body})
+	st.ok("time", "not judged: the answer was captured")
+	return st.explanation(rep, err), nil
+}
+
+// Explain reads a notification that was captured, and says why it is taken or not: class DONE is
+// taken, REJECTED is another merchant's, UNTRUSTED is not provably Alipay's. own may be nil, or
+// the public half of our own private key, which is often mistaken for Alipay's.
+func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
+	st := &steps{}
+	t := *v.trust
+	t.own = own
+	w := *v
+	w.trust = &t
+	t.checkOwn(st)
+	n, err := w.read(rawBody, st)
+	rep := alipay.Reply{Verified: err == nil, Code: string(n.Status)}
+	switch {
+	case errors.Is(err, ErrNotOurs):
+		err = &alipay.Error{Class: alipay.Rejected, Err: err}
+	case err != nil:
+		err = &alipay.Error{Class: alipay.Untrusted, Err: err}
+	}
+	return st.explanation(rep, err)
+}
+
+// SignedText returns the text that a captured request of the classic gateway signed: its query
+// and its form body without sign.
+func SignedText(query, body []byte) ([]byte, error) {
+	var params []param
+	for _, part := range [][]byte{query, body} {
+		form, err := parseForm(part)
+		if err != nil && !errors.Is(err, errEmptyForm) {
+			return nil, err
+		}
+		for name, value := range form {
+			if name != "sign" {
+				params = append(params, param{name, string(value)})
+			}
+		}
+	}
+	return canonical(params), nil
+}
+
+// Preview is a signed request that is not sent.
+type Preview struct {
+	Method  alipay.Method
+	URL     string // without its query
+	Content []byte // biz_content or the body, in plain
+	ToSign  []byte // the text that is signed, tokens hidden
+	SHA256  string // of the whole signed request
+	Sign    string // the signature: with the rest a credential, to be shown for test keys only
+}
+
+// Preview validates and signs a request and sends nothing.
+func (c *Client) Preview(ctx context.Context, r alipay.Request) (Preview, error) {
+	w, m := c.app.protocol(), *c.merchant.Load()
+	content, err := prepare(w, m, r)
+	if err != nil {
+		return Preview{}, err
+	}
+	s, err := w.seal(ctx, m, r, content)
+	if err != nil {
+		return Preview{}, err
+	}
+	u := *s.url
+	u.RawQuery = ""
+	p := Preview{Method: r.Method(), URL: u.String(), Content: content, ToSign: s.signed, SHA256: sha256Hex(s.url.String() + "\n" + string(s.body))}
+	if p.Sign = s.url.Query().Get("sign"); p.Sign == "" {
+		p.Sign = s.header.Get("Signature")
+	}
+	if s.secret != "" && r.Method() != alipay.MethodHKOrderSync { // HK's token is not signed
+		p.ToSign = hideToken(s.signed, s.secret)
+	}
+	return p, nil
+}
+
+// hideToken hides a token in a text to sign.
+func hideToken(text []byte, token string) []byte {
+	return bytes.ReplaceAll(text, []byte("app_auth_token="+token), []byte("app_auth_token="+keys.Hidden))
+}

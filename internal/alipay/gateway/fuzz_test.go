@@ -1,0 +1,120 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/gateway"
+	"alipay-kafka-bridge/internal/alipay/keys"
+)
+
+// FuzzWideAnswer: answers in GBK, where the second byte of a character may look like a quote's
+// escape or a brace; whatever is done to one, nothing verifies but the signed bytes, and nobody
+// panics in cutting, decrypting or reading.
+func FuzzWideAnswer(f *testing.F) {
+	v := alipaytest.Load[responses](f, "openapi/responses.json")
+	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](f, "openapi/keys.json")
+	genuine := map[string]bool{}
+	for _, c := range v.Cases {
+		f.Add(c.HTTP.Body)
+		genuine[strings.ReplaceAll(string(c.Expect.SignContent), `\/`, "/")] = true
+	}
+	aes, err := gateway.ParseAESKey([]byte(v.AESKey))
+	if err != nil {
+		f.Fatal(err)
+	}
+	o := gateway.OpenAPIOptions{
+		AppID: "1", Signer: keys.NewRSASigner(ourKey()), AlipayKey: alipaytest.PublicKey(f, keyVectors, "alipay"), Charset: alipay.CharsetGBK, AES: aes,
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		rep, err := gateway.OpenAnswer(o, alipaytest.Query(), body)
+		if err == nil {
+			t.Errorf("a success for an order that no vector names: %q", body)
+		}
+		node, _, cutErr := gateway.CutAnswer(body, alipay.MethodTradeQuery, alipay.CharsetGBK)
+		if rep.Verified && (cutErr != nil || !genuine[strings.ReplaceAll(string(node), `\/`, "/")]) {
+			t.Errorf("verified: %q", body)
+		}
+	})
+}
+
+// FuzzHKAnswer: headers and body of an answer of AlipayHK, encrypted or not.
+func FuzzHKAnswer(f *testing.F) {
+	const path = "/api/open/alipay/v1/merchant/order/sync"
+	genuine := map[string]bool{}
+	for _, c := range alipaytest.Load[hkResponses](f, "alipayhk/response_signed_rsa256.json").Cases {
+		f.Add(c.Headers["Signature"], c.Headers["Response-Time"], c.Headers["Encrypt"], c.Body.Base64)
+		genuine[string(c.Body.Base64)] = true
+	}
+	for _, c := range alipaytest.Load[encryptedVectors](f, "alipayhk/encrypted_response_rsa_aes.json").Cases {
+		f.Add(c.Headers["Signature"], c.Headers["Response-Time"], c.Headers["Encrypt"], []byte(c.Body.Text))
+		genuine[c.Body.Text] = true
+	}
+	o := gateway.HKOptions{ClientID: hkClientID, PlatformKeys: map[string]*rsa.PublicKey{
+		"1": &hkKey(f, "platform_rsa_v1").PublicKey, "2": &hkKey(f, "platform_rsa_v2").PublicKey,
+	}}
+	f.Fuzz(func(t *testing.T, signature, at, encrypt string, body []byte) {
+		h := http.Header{"Signature": {signature}, "Response-Time": {at}, "Client-Id": {hkClientID}}
+		if encrypt != "" {
+			h.Set("Encrypt", encrypt)
+		}
+		e, err := o.Explain(path, 200, h, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Verified && !genuine[string(body)] {
+			t.Errorf("verified: %q %q %q", signature, at, body)
+		}
+	})
+}
+
+// FuzzDecrypt: what is opened with a key that the text does not know.
+func FuzzDecrypt(f *testing.F) {
+	c := alipaytest.Load[encryptedVectors](f, "alipayhk/encrypted_request_rsa_aes.json").Cases[0]
+	f.Add(c.Headers["Encrypt"], []byte(c.Body.Text))
+	key := hkKey(f, c.Recipient)
+	aes, err := gateway.ParseAESKey([]byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 16))))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, header string, body []byte) {
+		if plain, err := gateway.DecryptHK(key, header, body); err == nil && len(plain) > len(body) {
+			t.Errorf("%d bytes out of %d", len(plain), len(body))
+		}
+		if plain, err := gateway.DecryptAES(aes, string(body)); err == nil && len(plain) > len(body) {
+			t.Errorf("%d bytes out of %d", len(plain), len(body))
+		}
+	})
+}
+
+// FuzzEcho: the text of a refusal; no value of ours stands in what is made of it.
+func FuzzEcho(f *testing.F) {
+	const ours = "app_auth_token=" + tokenCanary + "&app_id=1&biz_content={\"a\":\"b&c=d\"}&charset=utf-8&method=x&sign_type=RSA2"
+	f.Add(ours)
+	f.Add("\u7f51\u5173: " + strings.ReplaceAll(ours, "&", "&amp;"))
+	f.Add("app_id=1&&&=&version=&version=2")
+	f.Fuzz(func(t *testing.T, theirs string) {
+		if m := gateway.CompareEcho(ours, theirs); m != nil && strings.Contains(m.Error(), tokenCanary) {
+			t.Errorf("%v", m)
+		}
+	})
+}
+
+// FuzzAESKey: no error shows the text.
+func FuzzAESKey(f *testing.F) {
+	f.Add([]byte("MDEyMzQ1Njc4OWFiY2RlZg=="))
+	f.Add([]byte("not Base64, and longer than forty characters"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, err := gateway.ParseAESKey(text)
+		if err != nil && (!errors.Is(err, keys.ErrUnusable) || len(text) > 40 && strings.Contains(err.Error(), string(text))) {
+			t.Errorf("%v of %q", err, text)
+		}
+	})
+}

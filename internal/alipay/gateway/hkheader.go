@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// hkSignature is a Signature header that has been read.
+type hkSignature struct {
+	algorithm  string // as sent; empty is RSA256
+	keyVersion string // empty: not stated
+	signature  []byte
+}
+
+var errHKHeader = errors.New("malformed Signature header")
+
+// parseHKSignature reads "algorithm=RSA256,keyVersion=1,signature=..." (AlipayHK Synchronize
+// Order, "Signature"): pairs in any order, blanks around them, unknown keys ignored, a
+// repeated key refused. Pages and SDKs of the family disagree on the coding of the value, so
+// percent-coded, raw and URL-safe Base64 are all taken, with or without padding.
+func parseHKSignature(header string) (hkSignature, error) {
+	pairs, err := hkPairs(header)
+	if err != nil {
+		return hkSignature{}, err
+	}
+	h := hkSignature{algorithm: pairs["algorithm"], keyVersion: pairs["keyVersion"]}
+	h.signature, err = hkBase64(pairs["signature"])
+	return h, err
+}
+
+// hkPairs splits a header of key=value pairs at commas and first equal signs.
+func hkPairs(header string) (map[string]string, error) {
+	pairs := map[string]string{}
+	for p := range strings.SplitSeq(header, ",") {
+		if p = strings.TrimSpace(p); p == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(p, "=")
+		key = strings.TrimSpace(key)
+		if _, twice := pairs[key]; twice || !ok {
+			return nil, errHKHeader
+		}
+		pairs[key] = strings.TrimSpace(value)
+	}
+	return pairs, nil
+}
+
+// hkBase64 decodes a value of a header pair. Percent escapes are decoded once and nothing
+// else: form decoding would turn the + of raw Base64 into a blank.
+func hkBase64(value string) ([]byte, error) {
+	text, err := percentDecode(value)
+	if err != nil {
+		return nil, err
+	}
+	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
+	b, err := base64.RawStdEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) == 0 || strings.ContainsAny(text, "\r\n") {
+		return nil, fmt.Errorf("no Base64: %w", errHKHeader)
+	}
+	return b, nil
+}
+
+func percentDecode(s string) (string, error) {
+	if !strings.Contains(s, "%") {
+		return s, nil
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			b = append(b, s[i])
+			continue
+		}
+		if i+2 >= len(s) || !isHexDigit(s[i+1]) || !isHexDigit(s[i+2]) {
+			return "", fmt.Errorf("malformed escape: %w", errHKHeader)
+		}
+		n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8)
+		b = append(b, byte(n))
+		i += 2
+	}
+	return string(b), nil
+}
+
+func isHexDigit(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
+
+// purpose returns the kind of key that the named algorithm verifies with; empty for one that is
+// not known: nothing falls back to RSA256. Names are not case-sensitive; older AlipayHK pages
+// of the same gateway call RSA256 sha256withrsa.
+func (h hkSignature) purpose() hkPurpose {
+	switch name := strings.ToUpper(h.algorithm); name {
+	case "", algRSA256, "SHA256WITHRSA":
+		return hkVerifyRSA
+	case algECC224:
+		return hkVerifyECC
+	}
+	return ""
+}
+
+// formatHKSignature writes a Signature header.
+func formatHKSignature(algorithm, keyVersion string, sig []byte) string {
+	return "algorithm=" + algorithm + ",keyVersion=" + keyVersion + ",signature=" + percentBase64(sig)
+}
+
+// percentBase64 codes bytes as the SDKs do: standard Base64, of which only + / = are
+// percent-coded.
+func percentBase64(b []byte) string {
+	return strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(base64.StdEncoding.EncodeToString(b))
+}
+
+// hkTimeLayouts are the forms of Request-Time and Response-Time in the family: ISO-8601 with
+// an offset, with or without its colon; fractions are taken by all.
+var hkTimeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}
+
+// text writes a time in the form, in a zone.
+func (l HKTimeLayout) text(at time.Time, zone *time.Location) string {
+	if l == HKTimeEpoch {
+		return strconv.FormatInt(at.UnixMilli(), 10)
+	}
+	return at.In(zone).Format(string(l))
+}
+
+var errHKTime = errors.New("not an ISO-8601 time with zone")
+
+// parseHKTime reads the instant of a time header. 13 digits are epoch milliseconds, which the
+// Go and Java SDKs of the family send. The signature covers the text, never the instant.
+func parseHKTime(text string) (time.Time, error) {
+	if len(text) == 13 && strings.Trim(text, "0123456789") == "" {
+		ms, err := strconv.ParseInt(text, 10, 64)
+		return time.UnixMilli(ms), err
+	}
+	for _, layout := range hkTimeLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errHKTime
+}

@@ -1,0 +1,59 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
+)
+
+// OpenRegistry opens the schema registry, or the folder that stands in for it.
+func OpenRegistry(r config.Registry, maxRecord int, log *slog.Logger) (*avro.Registry, error) {
+	if r.Folder != "" {
+		return avro.NewFolder(os.DirFS(r.Folder), maxRecord)
+	}
+	dial, err := kafka.TLSDialer("registry", kafka.TLSFiles{CA: r.CAFile, Cert: r.CertFile, Key: r.KeyFile}, log)
+	if err != nil {
+		return nil, err
+	}
+	authorize, err := authorizationOf(r, log)
+	if err != nil {
+		return nil, err
+	}
+	return avro.NewRegistry(avro.RegistryOptions{URL: r.URL, Authorize: authorize, DialTLSContext: dial, MaxRecord: maxRecord})
+}
+
+// authorizationOf says who we are in each request, with the secret as its file has it then.
+func authorizationOf(r config.Registry, log *slog.Logger) (func(*http.Request) error, error) {
+	file := r.PasswordFile
+	if r.User == "" {
+		file = r.TokenFile
+	}
+	if file.IsZero() {
+		return nil, nil
+	}
+	secret, err := config.NewFileValue("registry", log, file.Read)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return func(req *http.Request) error {
+		if text := secret.Get().Reveal(); r.User != "" {
+			req.SetBasicAuth(r.User, text)
+		} else {
+			req.Header.Set("Authorization", "Bearer "+text)
+		}
+		return nil
+	}, nil
+}
+
+// SchemasReady says why the schemas of the output topics cannot be used, if they cannot.
+func SchemasReady(ctx context.Context, registry *avro.Registry, t config.Topics) error {
+	return records.NewEncoder(order.NewCodec(registry), OutputTopics(t), nil).Ready(ctx)
+}

@@ -1,0 +1,227 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/config/fault"
+)
+
+// rereadEvery is how often the files of keys, certificates and tokens are read again: soon
+// enough for a change of keys that a person watches (security Y3).
+const rereadEvery = 30 * time.Second
+
+// reloader keeps a running service up to date: with files of keys and tokens by itself, with
+// accounts in the settings file when it is told to. What it cannot use leaves everything as it is.
+type reloader struct {
+	path     string
+	slot     string // of the command line; empty: the settings say
+	env      func(string) (string, bool)
+	apps     *config.Source // as at the start: what an app is needs a restart
+	accounts *config.Source // of the last reload
+	now      config.Config  // in force
+	service  *Service
+	Instrumentation
+	every time.Duration // 0 is rereadEvery
+	ready func()        // called once it watches; nil: nobody waits
+
+	failed map[string]string // why the new files of an app are not in use, by app
+	faulty map[string]string // what is wrong with a file, by setting
+	warned map[string]int    // days before an end of which was warned, by what ends
+}
+
+// newReloader watches over a service that was built of these settings.
+func newReloader(l Settings, s *Service) *reloader {
+	return &reloader{
+		path: l.path, slot: l.slot, env: os.LookupEnv, apps: l.source, accounts: l.source, now: l.Config, service: s, Instrumentation: Instrumentation{s.parts.Tracer, s.parts.Log},
+		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
+	}
+}
+
+// run works until ctx ends. A value from hup means that the settings file is to be read.
+func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
+	tick := time.NewTicker(cmp.Or(max(r.every, 0), rereadEvery))
+	defer tick.Stop()
+	r.warnOfEnds(time.Now())
+	if r.ready != nil {
+		r.ready()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			r.rereadSettings()
+			r.rereadFiles(ctx)
+		case <-tick.C:
+			r.rereadFiles(ctx)
+		}
+		r.warnOfEnds(time.Now())
+	}
+}
+
+// rereadSettings reads the settings file and puts in use what needs no restart.
+func (r *reloader) rereadSettings() {
+	src, c, err := config.Open(r.path, r.env)
+	if err == nil {
+		_, err = newAccounts(c)
+	}
+	if err != nil {
+		r.logRefusal(err)
+		return
+	}
+	if r.slot != "" {
+		c.Kafka.Slot = r.slot
+	}
+	next := merge(r.now, c)
+	var waiting []config.Change
+	for _, c := range config.Changes(next, c) {
+		if !c.Content { // files are read by themselves
+			waiting = append(waiting, c)
+		}
+	}
+	r.accounts = src
+	r.useAccounts(next, "settings were read again", config.Changes(r.now, next), waiting)
+}
+
+// logRefusal tells all that is wrong with a settings file.
+func (r *reloader) logRefusal(err error) {
+	r.Log.Error("the settings file has faults, the former settings stay in force", "file", r.path)
+	var faults fault.Faults
+	if !errors.As(err, &faults) {
+		r.Log.Error("fault in the settings file", "error", err)
+	}
+	for _, f := range faults {
+		r.Log.Error("fault in the settings file", "line", f.Line, "setting", f.Path, "error", f.Msg)
+	}
+}
+
+func (r *reloader) useAccounts(next config.Config, what string, changed, waiting []config.Change) {
+	accounts, err := newAccounts(next)
+	if err != nil {
+		r.logRefusal(err) // never: both halves were checked
+		return
+	}
+	r.service.setAccounts(accounts, inputsOf(next.Topics.Inputs), inputsOf(next.Topics.Queries))
+	r.now = next
+	r.Log.Warn(what, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
+	if len(waiting) > 0 {
+		r.Log.Warn("these settings need a restart and were ignored", "settings", settingPaths(waiting))
+	}
+}
+
+// rereadFiles reads keys, certificates and tokens again and puts in use what changed.
+func (r *reloader) rereadFiles(ctx context.Context) {
+	apps, err := r.apps.Reread()
+	faults := faultsOf(err, "apps.")
+	accounts := apps
+	if r.accounts != r.apps {
+		accounts, err = r.accounts.Reread()
+	}
+	faults = append(faults, faultsOf(err, "accounts.")...)
+	r.logFaults(faults)
+	for name, a := range apps.Apps {
+		r.restartFor(name, a)
+		if changed := config.Changes(oneApp(name, r.now.Apps[name]), oneApp(name, a)); len(changed) > 0 {
+			r.useKeys(ctx, name, a, changed)
+		} else {
+			delete(r.failed, name)
+		}
+	}
+	next := r.now
+	next.Accounts = maps.Clone(r.now.Accounts)
+	for name, a := range next.Accounts {
+		read := accounts.Accounts[name]
+		a.AppAuthTokenFile, a.AgentTokenFile = rereadFile(a.AppAuthTokenFile, read.AppAuthTokenFile), rereadFile(a.AgentTokenFile, read.AgentTokenFile)
+		next.Accounts[name] = a
+	}
+	if changed := config.Changes(r.now, next); len(changed) > 0 {
+		r.useAccounts(next, "tokens were replaced", changed, nil)
+	}
+}
+
+// rereadFile is a file as it was read again, if it is the same one.
+func rereadFile(have, read config.SecretFile) config.SecretFile {
+	if have.Path == read.Path {
+		return read
+	}
+	return have
+}
+
+func oneApp(name string, a config.App) config.Config {
+	return config.Config{Apps: map[string]config.App{name: a}}
+}
+
+// restartFor tells of what connections are made with: it is read once.
+func (r *reloader) restartFor(name string, a config.App) {
+	now := r.now.Apps[name]
+	if a.CAFile == now.CAFile {
+		return
+	}
+	now.CAFile = a.CAFile
+	r.now.Apps = maps.Clone(r.now.Apps)
+	r.now.Apps[name] = now
+	r.Log.Warn("this file needs a restart", "app", name, "setting", "apps."+name+".ca_file")
+}
+
+// useKeys puts the keys of an app's files in use, all or none. What fails is tried again, since
+// a signer that is elsewhere may be in trouble, and told once.
+func (r *reloader) useKeys(ctx context.Context, name string, a config.App, changed []config.Change) {
+	log := r.Log.With("app", name, "settings", settingPaths(changed))
+	built, err := NewAlipayApp(ctx, a, r.Instrumentation)
+	if err == nil {
+		defer built.Close()
+		err = built.CheckSigner(ctx)
+	}
+	if err == nil {
+		err = r.service.parts.Apps[name].App.UseKeys(built)
+	}
+	if err != nil {
+		if r.failed[name] != err.Error() {
+			log.Error("new key files cannot be used, the former keys stay in force", "error", err)
+		}
+		r.failed[name] = err.Error()
+		return
+	}
+	delete(r.failed, name)
+	r.now.Apps = maps.Clone(r.now.Apps)
+	r.now.Apps[name] = a
+	log.Warn("keys were replaced", "anchors", trustFingerprints(a))
+}
+
+// logFaults logs each fault of a file once, and that it is mended.
+func (r *reloader) logFaults(faults []fault.Fault) {
+	now := map[string]string{}
+	for _, f := range faults {
+		if now[f.Path] = f.Msg; r.faulty[f.Path] != f.Msg {
+			r.Log.Error("a file cannot be used, what it held before stays in force", "setting", f.Path, "error", f.Msg)
+		}
+	}
+	for setting := range r.faulty {
+		if now[setting] == "" {
+			r.Log.Warn("a file can be used again", "setting", setting)
+		}
+	}
+	r.faulty = now
+}
+
+func faultsOf(err error, prefix string) []fault.Fault {
+	var faults fault.Faults
+	errors.As(err, &faults)
+	return slices.DeleteFunc(slices.Clone(faults), func(f fault.Fault) bool { return !strings.HasPrefix(f.Path, prefix) })
+}
+
+func settingPaths(changes []config.Change) []string {
+	out := make([]string, len(changes))
+	for i, c := range changes {
+		out[i] = c.Path
+	}
+	return out
+}

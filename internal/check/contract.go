@@ -1,0 +1,231 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/schemas"
+)
+
+// fullTransitive is the compatibility that the contract asks of every subject (DESIGN.md,
+// "Records").
+const fullTransitive = "FULL_TRANSITIVE"
+
+// Who cannot read whose records.
+const (
+	bridgeReads = "the bridge cannot read it"
+	othersRead  = "its readers cannot read the bridge's schema"
+)
+
+// SchemaFinding is one field, or one schema, that breaks the contract.
+type SchemaFinding struct {
+	Where  string   `json:"where"` // file, or topic and version
+	Record string   `json:"record,omitempty"`
+	Field  string   `json:"field,omitempty"` // path, e.g. items[].price; empty: the whole
+	What   string   `json:"what"`
+	Why    string   `json:"why"`
+	Calls  []string `json:"calls,omitempty"` // the Alipay calls that lose the value, and where
+}
+
+// String is one line for people.
+func (f SchemaFinding) String() string {
+	s := f.Where + ": " + f.What + ": "
+	if f.Field != "" {
+		s += f.Field + ": "
+	}
+	s += f.Why
+	if len(f.Calls) > 0 {
+		s += "; breaks " + strings.Join(f.Calls, ", ")
+	}
+	return s
+}
+
+// schemaNote is a field that a producer does not write: no fault, but something stays empty.
+type schemaNote struct {
+	Where string   `json:"where"`
+	Field string   `json:"field"`
+	Calls []string `json:"calls"`
+}
+
+// SchemaReport are what breaks the contract, and what a producer leaves empty.
+type SchemaReport struct {
+	Findings   []SchemaFinding `json:"findings"`
+	NotWritten []schemaNote    `json:"not_written,omitempty"`
+}
+
+// Count is how many findings there are.
+func (f SchemaReport) Count() int { return len(f.Findings) }
+
+// Text has one line for each note and each finding.
+func (f SchemaReport) Text() string {
+	var b strings.Builder
+	for _, n := range f.NotWritten {
+		fmt.Fprintf(&b, "note: %s: %s is not written; stays empty: %s\n", n.Where, n.Field, strings.Join(n.Calls, ", "))
+	}
+	for _, found := range f.Findings {
+		b.WriteString(found.String() + "\n")
+	}
+	if len(f.Findings) == 0 {
+		b.WriteString("nothing found\n")
+	}
+	return b.String()
+}
+
+// judge compares another's schema with ours. Both directions count where both may write.
+func (f *SchemaReport) judge(where string, ours schemas.Schema, theirs string, bothWays bool) error {
+	fields, err := schemas.Fields(ours.Text)
+	if err != nil {
+		return err
+	}
+	input := ours.Name == "OrderEvent"
+	directions := []struct{ what, reader, writer string }{{othersRead, theirs, ours.Text}}
+	if input || bothWays {
+		directions = append(directions, struct{ what, reader, writer string }{bridgeReads, ours.Text, theirs})
+	}
+	for _, d := range directions {
+		problems, err := avro.Problems(d.reader, d.writer)
+		if err != nil {
+			return err
+		}
+		for _, p := range problems {
+			found := SchemaFinding{Where: where, Record: ours.Name, Field: p.Field, What: d.what, Why: p.Why}
+			if input && d.what == bridgeReads {
+				found.Calls = callsOf(fields, p.Field)
+			}
+			f.Findings = append(f.Findings, found)
+		}
+	}
+	if input {
+		f.notWritten(where, fields, theirs)
+	}
+	return nil
+}
+
+// callsOf names the calls that lose a field's value: its own, or those of the field that it
+// is a part of. A field that goes nowhere by itself decides about all calls.
+func callsOf(fields map[string]schemas.Field, path string) []string {
+	for ; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
+		if found := fields[path].Places; len(found) > 0 {
+			return placeNames(found)
+		}
+	}
+	return []string{"every call"}
+}
+
+func placeNames(places []schemas.Place) []string {
+	out := make([]string, len(places))
+	for i, p := range places {
+		out[i] = p.String()
+	}
+	return out
+}
+
+// notWritten notes our fields that a producer's schema does not have and a call has.
+func (f *SchemaReport) notWritten(where string, ours map[string]schemas.Field, theirs string) {
+	written, err := schemas.Fields(theirs)
+	if err != nil {
+		return // told already: the schema was refused
+	}
+	for _, path := range slices.Sorted(maps.Keys(ours)) {
+		_, has := written[path]
+		parent := path[:max(strings.LastIndexByte(path, '.'), 0)]
+		_, hasParent := written[strings.TrimSuffix(parent, "[]")]
+		if !has && len(ours[path].Places) > 0 && (parent == "" || hasParent) {
+			f.NotWritten = append(f.NotWritten, schemaNote{where, path, placeNames(ours[path].Places)})
+		}
+	}
+}
+
+// SchemaFolder judges the files of a producer or a reader, without any network.
+func SchemaFolder(dir string) (SchemaReport, error) {
+	f := SchemaReport{Findings: []SchemaFinding{}}
+	judged := 0
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".avsc" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		ours, err := ownSchema(string(text))
+		if err != nil {
+			judged++
+			f.Findings = append(f.Findings, SchemaFinding{Where: path, What: "the bridge refuses it", Why: err.Error()})
+		}
+		if err != nil || ours.Name == "" {
+			return nil
+		}
+		judged++
+		return f.judge(path, ours, string(text), false)
+	})
+	if err == nil && judged == 0 {
+		err = fmt.Errorf("%s: no .avsc file holds a record of the bridge (see bridge schemas list)", dir)
+	}
+	return f, err
+}
+
+// ownSchema returns our schema of the same unqualified name; none for records that are not ours.
+func ownSchema(text string) (schemas.Schema, error) {
+	codec, err := avro.NewCodec(text)
+	if err != nil {
+		return schemas.Schema{}, err
+	}
+	for _, s := range schemas.All() {
+		if s.Name == codec.Name() {
+			return s, nil
+		}
+	}
+	return schemas.Schema{}, nil
+}
+
+// SchemaOf returns the contract's schema with this text.
+func SchemaOf(text string) schemas.Schema {
+	all := schemas.All()
+	return all[slices.IndexFunc(all, func(s schemas.Schema) bool { return s.Text == text })]
+}
+
+// SchemaRegistry judges every version of every topic.
+func SchemaRegistry(ctx context.Context, registry *avro.Registry, topics []kafka.Topic) (SchemaReport, error) {
+	f := SchemaReport{Findings: []SchemaFinding{}}
+	for _, t := range topics {
+		h, err := registry.History(ctx, t.Name)
+		if err != nil {
+			return f, err
+		}
+		if len(h.Versions) == 0 {
+			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "no schema is listed", Why: "run bridge schemas register"})
+			continue
+		}
+		if h.Level != fullTransitive {
+			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "compatibility is " + cmp.Or(h.Level, "not set"),
+				Why: "set it to " + fullTransitive + ": bridge schemas register"})
+		}
+		for _, v := range h.Versions {
+			f.judgeVersion(fmt.Sprintf("%s version %d", t.Name, v.Number), SchemaOf(t.Schema), v)
+		}
+	}
+	return f, nil
+}
+
+func (f *SchemaReport) judgeVersion(where string, ours schemas.Schema, v avro.Version) {
+	theirs, err := ownSchema(v.Schema)
+	if err == nil && theirs.Name != ours.Name {
+		err = fmt.Errorf("another record than %s", ours.Name)
+	}
+	if err == nil {
+		err = f.judge(where, ours, v.Schema, true)
+	}
+	if err != nil {
+		f.Findings = append(f.Findings, SchemaFinding{Where: where, Record: ours.Name, What: "the bridge refuses it", Why: err.Error()})
+	}
+}

@@ -1,0 +1,120 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/kafka"
+)
+
+// anyPrincipal is Kafka's principal of an ACL for all.
+const anyPrincipal = "User:*"
+
+// otherPrincipals tells who else may write our outputs, or use our groups and transactional ids: one
+// grant too wide forges results (security C1). That everybody may is a finding; whom the
+// operator named is a note.
+func (c *checker) otherPrincipals(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
+	described, err := adm.DescribeACLs(ctx, c.ownResources())
+	for _, d := range described {
+		err = errors.Join(err, d.Err)
+	}
+	switch {
+	case errors.Is(err, kerr.SecurityDisabled):
+		if c.production() {
+			c.add(partACLs, "the cluster has no authorizer: whoever reaches it may write results", "set authorizer.class.name on the brokers, and allow what bridge check --acls prints")
+		}
+		return
+	case errors.Is(err, kerr.ClusterAuthorizationFailed):
+		c.note("who else may write the outputs was not looked at: this principal may not Describe the cluster")
+		return
+	case err != nil:
+		c.add(partACLs, "list of ACLs: "+err.Error(), "look at the brokers")
+		return
+	}
+	c.reportGrants(described)
+	c.reportTopicsWithoutACL(topics, described)
+}
+
+// reportTopicsWithoutACL tells the outputs that we may write though no ACL is about them. Whether everybody
+// may is a setting of the brokers that they show nobody; that we are a super user is the other
+// reading.
+func (c *checker) reportTopicsWithoutACL(topics kadm.TopicDetails, described kadm.DescribeACLsResults) {
+	var open []string
+	for _, d := range described {
+		if d.Type == kmsg.ACLResourceTypeTopic && len(d.Described) == 0 {
+			open = append(open, *d.Name)
+		}
+	}
+	open = slices.DeleteFunc(open, func(name string) bool { return !mayUse(topics[name], kafka.OpWrite) })
+	switch what := strings.Join(open, ", ") + ": guarded by no ACL: open to everybody if allow.everyone.if.no.acl.found is true"; {
+	case len(open) == 0:
+	case c.production():
+		c.add(partACLs, what, "allow what bridge check --acls prints")
+	default:
+		c.note("%s", what)
+	}
+}
+
+// reportGrants tells each grant once: a prefix or a wildcard matches many of our names.
+func (c *checker) reportGrants(described kadm.DescribeACLsResults) {
+	told, named := map[kadm.DescribedACL]bool{}, map[string][]string{}
+	for _, d := range described {
+		for _, a := range d.Described {
+			if told[a] || !isSensitive(a) || a.Principal == kafka.Principal(c.cfg, c.principal) {
+				continue
+			}
+			told[a] = true
+			if a.Principal == anyPrincipal {
+				c.add(partACLs, "everybody is allowed "+describeACL(a), kafka.RemovalCommand(c.cfg, a))
+			} else if !slices.Contains(named[a.Principal], describeACL(a)) {
+				named[a.Principal] = append(named[a.Principal], describeACL(a))
+			}
+		}
+	}
+	for _, principal := range slices.Sorted(maps.Keys(named)) {
+		c.note("%s is allowed %s", principal, strings.Join(named[principal], ", "))
+	}
+}
+
+// ownResources selects every ACL on what is the bridge's alone, also those that deny: any ACL guards.
+func (c *checker) ownResources() *kadm.ACLBuilder {
+	names := map[string][]string{}
+	for _, a := range kafka.NeededACLs(c.cfg) {
+		if a.Resource != kafka.ResourceTopic || a.Operation == kafka.OpWrite {
+			names[a.Resource] = append(names[a.Resource], a.Name)
+		}
+	}
+	return kadm.NewACLs().Topics(names[kafka.ResourceTopic]...).Groups(names[kafka.ResourceGroup]...).TransactionalIDs(names[kafka.ResourceTransactionalID]...).
+		ResourcePatternType(kadm.ACLPatternMatch).Allow().AllowHosts().Deny().DenyHosts().Operations(kadm.OpAny)
+}
+
+// isSensitive says whether an ACL lets somebody do what the bridge alone should do.
+func isSensitive(a kadm.DescribedACL) bool {
+	if a.Permission != kmsg.ACLPermissionTypeAllow {
+		return false
+	}
+	switch a.Operation {
+	case kadm.OpAll, kadm.OpWrite, kadm.OpDelete, kadm.OpAlter, kadm.OpAlterConfigs:
+		return true
+	case kadm.OpRead: // of a group is to move its offsets
+		return a.Type == kmsg.ACLResourceTypeGroup
+	}
+	return false
+}
+
+// describeACL is an ACL in words.
+func describeACL(a kadm.DescribedACL) string {
+	s := fmt.Sprintf("%s on %s %s", a.Operation, strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), a.Name)
+	if a.Pattern == kadm.ACLPatternPrefixed {
+		s += "*"
+	}
+	return s
+}

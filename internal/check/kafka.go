@@ -1,0 +1,181 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/kafka"
+)
+
+// kafkaRetryTimeout is how long one question to the brokers is repeated.
+const kafkaRetryTimeout = 10 * time.Second
+
+// kafka looks at the cluster, at what we may do there, at the topics and at the groups.
+func (c *checker) kafka(ctx context.Context) {
+	opts, err := kafka.ClientOptions(c.cfg.Kafka, discardLog())
+	if err != nil {
+		return // told already
+	}
+	cl, err := kgo.NewClient(append(opts, kgo.RetryTimeout(kafkaRetryTimeout))...)
+	if err != nil {
+		c.add(partKafka, "kafka client: "+err.Error(), "mend the settings under kafka")
+		return
+	}
+	defer cl.Close()
+	defer context.AfterFunc(ctx, cl.Close)() // kgo's first read of a connection knows no context
+	adm := kadm.NewClient(cl)
+	meta, err := adm.BrokerMetadata(ctx)
+	if err != nil {
+		c.add(partKafka, "kafka: "+err.Error(), "start the brokers "+strings.Join(c.cfg.Kafka.Brokers, ",")+", or mend brokers, tls and sasl under kafka")
+		return
+	}
+	if want := c.cfg.Kafka.ClusterID; want != "" && meta.Cluster != want {
+		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, kafka.cluster_id says %q", meta.Cluster, want), "mend brokers or cluster_id under kafka; the brokers were asked nothing else")
+		return
+	}
+	topics := c.describe(ctx, adm)
+	c.acls(ctx, cl, topics)
+	c.otherPrincipals(ctx, adm, topics)
+	c.topics(ctx, adm, topics)
+	c.brokers(ctx, adm, meta.Brokers)
+	c.startPosition(ctx, adm, topics)
+}
+
+// describe asks for each topic by itself: kadm drops the answers for all when one is refused.
+func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDetails {
+	out := kadm.TopicDetails{}
+	for _, t := range kafka.Topics(c.cfg.Topics) {
+		m, err := adm.Metadata(kadm.WithAuthorizedOps(ctx), t.Name)
+		d := m.Topics[t.Name]
+		if err != nil {
+			d.Err = err
+		}
+		out[t.Name] = d
+	}
+	return out
+}
+
+// acls finds what we are not allowed to do. The brokers judge: what they say of us counts
+// denials, prefixes and super users, which a list of ACLs does not.
+func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDetails) {
+	for _, a := range kafka.NeededACLs(c.cfg) {
+		allowed, err := false, error(nil)
+		switch a.Resource {
+		case kafka.ResourceTopic:
+			allowed = mayUse(topics[a.Name], a.Operation)
+		case kafka.ResourceGroup:
+			allowed, err = mayJoin(ctx, cl, a.Name)
+		case kafka.ResourceTransactionalID:
+			allowed, err = mayTransact(ctx, cl, a.Name)
+		}
+		switch {
+		case err != nil:
+			c.add(partACLs, fmt.Sprintf("%s: cannot be found out: %v", a, err), "look at the brokers")
+		case !allowed:
+			c.add(partACLs, fmt.Sprintf("%s is not allowed", a), a.Command(c.cfg, c.principal))
+		}
+	}
+}
+
+// mayUse reads what the broker says of a topic. One that does not exist is nobody's.
+func mayUse(t kadm.TopicDetail, operation string) bool {
+	switch {
+	case errors.Is(t.Err, kerr.TopicAuthorizationFailed):
+		return false
+	case t.Err != nil || len(t.AuthorizedOperations) == 0:
+		return true // told with the topics, or a broker that does not say (before 2.3)
+	case operation == kafka.OpRead:
+		return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationRead)
+	}
+	return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationWrite)
+}
+
+// No broker knows this member and this producer: it answers whether we may ask, and
+// nothing happens.
+const (
+	unknownMember   = "bridge-check"
+	unknownProducer = math.MaxInt64
+)
+
+// mayJoin sends a heartbeat of a member that does not exist, which wants the same right as
+// joining.
+func mayJoin(ctx context.Context, cl *kgo.Client, group string) (bool, error) {
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = group, unknownMember, -1
+	resp, err := req.RequestWith(ctx, cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	return allowedUnless(err, kerr.GroupAuthorizationFailed, kerr.UnknownMemberID, kerr.GroupIDNotFound, kerr.IllegalGeneration, kerr.RebalanceInProgress)
+}
+
+// mayTransact adds offsets for a producer that does not exist. InitProducerID would end the
+// producer of a bridge that runs.
+func mayTransact(ctx context.Context, cl *kgo.Client, id string) (bool, error) {
+	req := kmsg.NewPtrAddOffsetsToTxnRequest()
+	req.TransactionalID, req.ProducerID, req.Group = id, unknownProducer, unknownMember
+	resp, err := req.RequestWith(ctx, cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	return allowedUnless(err, kerr.TransactionalIDAuthorizationFailed,
+		kerr.InvalidProducerIDMapping, kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.GroupAuthorizationFailed)
+}
+
+// allowedUnless tells a refusal from the answer to a member or producer that does not exist.
+func allowedUnless(err, denied error, allowed ...error) (bool, error) {
+	if errors.Is(err, denied) {
+		return false, nil
+	}
+	if err == nil || slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(err, a) }) {
+		return true, nil
+	}
+	return false, err
+}
+
+// startPosition warns before run refuses: a group that has committed nothing of a topic needs a start.
+func (c *checker) startPosition(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
+	if c.cfg.Kafka.Start != "" {
+		return
+	}
+	c.committedOffsets(ctx, adm, topics, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
+	c.committedOffsets(ctx, adm, topics, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
+}
+
+func (c *checker) committedOffsets(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, group string, inputs []config.Input) {
+	if len(inputs) == 0 {
+		return
+	}
+	had, err := adm.FetchOffsets(ctx, group)
+	switch {
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		return // told with the ACLs
+	case err != nil && !errors.Is(err, kerr.GroupIDNotFound):
+		c.add(partKafka, fmt.Sprintf("committed offsets of group %s: %v", group, err), "look at the brokers")
+		return
+	}
+	var without []string
+	for _, in := range inputs {
+		if len(had[in.Name]) == 0 && mayUse(topics[in.Name], kafka.OpRead) { // or it is told with the ACLs
+			without = append(without, in.Name)
+		}
+	}
+	what := "group " + group + " has no committed offsets"
+	if len(without) < len(inputs) {
+		what += " of " + strings.Join(without, ", ")
+	}
+	if len(without) > 0 {
+		c.add(partKafka, what, "set kafka.start to earliest, latest or a time")
+	}
+}

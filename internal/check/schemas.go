@@ -1,0 +1,32 @@
+package check
+
+import (
+	"context"
+	"slices"
+
+	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/kafka"
+)
+
+// schemas compares every version that the registry lists with ours.
+func (c *checker) schemas(ctx context.Context) {
+	registry, err := app.OpenRegistry(c.cfg.Registry, 0, discardLog())
+	if err != nil {
+		return // told already
+	}
+	defer registry.Close()
+	if c.cfg.Registry.URL != "" {
+		known := slices.DeleteFunc(kafka.Topics(c.cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
+		f, err := SchemaRegistry(ctx, registry, known)
+		if err != nil {
+			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or mend the settings under registry")
+			return
+		}
+		for _, found := range f.Findings {
+			c.add(partSchemas, found.String(), "bridge schemas check tells more")
+		}
+	}
+	if err := app.SchemasReady(ctx, registry, c.cfg.Topics); err != nil {
+		c.add(partSchemas, err.Error(), "bridge schemas register lists the schemas of this version")
+	}
+}

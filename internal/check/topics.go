@@ -1,0 +1,179 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/kafka"
+)
+
+const (
+	// maxWrittenBatch is what the bridge writes at most in one batch: kgo's own bound.
+	maxWrittenBatch = 1_000_012
+	// safeReplicas and safeInSync are what a topic has in production: one broker may fail while
+	// another is down for maintenance, and nothing acknowledged is lost.
+	safeReplicas = 3
+	safeInSync   = 2
+)
+
+// topics looks at each topic's partitions, copies and configuration.
+func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicDetails) {
+	denied := 0
+	for _, t := range kafka.Topics(c.cfg.Topics) {
+		d := have[t.Name]
+		switch {
+		case errors.Is(d.Err, kerr.TopicAuthorizationFailed):
+			continue // told with the ACLs
+		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+			c.add(partTopics, "topic "+t.Name+" is missing", "bridge topics create")
+			continue
+		case d.Err != nil:
+			c.add(partTopics, fmt.Sprintf("topic %s: %v", t.Name, d.Err), "look at the brokers")
+			continue
+		}
+		c.layout(t, d)
+		have, err := valuesOf(adm.DescribeTopicConfigs(ctx, t.Name))
+		switch {
+		case errors.Is(err, kerr.TopicAuthorizationFailed):
+			denied++
+		case err != nil:
+			c.add(partTopics, fmt.Sprintf("configuration of topic %s: %v", t.Name, err), "look at the brokers")
+		default:
+			c.configured(t, have, d.Partitions.NumReplicas())
+		}
+	}
+	if denied > 0 {
+		c.note("the configuration of %d topics was not looked at: this principal may not DescribeConfigs there", denied)
+	}
+}
+
+// valuesOf returns the configuration of one resource, or why there is none: kadm's own error
+// holds only what the cluster refused, the rest stands with the resource.
+func valuesOf(resources kadm.ResourceConfigs, err error) (map[string]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, r := range resources {
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		for _, c := range r.Configs {
+			out[c.Key] = c.MaybeValue()
+		}
+	}
+	return out, nil
+}
+
+// wantedReplicas are how many every topic should have: what the settings say, or what is safe.
+func (c *checker) wantedReplicas() int {
+	switch {
+	case c.cfg.Topics.Replication > 0:
+		return c.cfg.Topics.Replication
+	case c.production():
+		return safeReplicas
+	}
+	return 1
+}
+
+func (c *checker) production() bool {
+	for _, a := range c.cfg.Apps {
+		if a.Environment == config.Production {
+			return true
+		}
+	}
+	return false
+}
+
+// layout looks at what everybody may see of a topic.
+func (c *checker) layout(t kafka.Topic, d kadm.TopicDetail) {
+	if n, want := len(d.Partitions), c.cfg.Topics.Partitions; n < want {
+		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, topics.partitions says %d", t.Name, n, want),
+			"mend topics.partitions, or add partitions while no event of the topic waits: orders move to others")
+	}
+	if n, want := d.Partitions.NumReplicas(), c.wantedReplicas(); n < want {
+		c.add(partTopics, fmt.Sprintf("topic %s has %d copies, want %d", t.Name, n, want), "kafka-reassign-partitions.sh with more replicas, or set topics.replication")
+	}
+}
+
+// configured looks at a topic's configuration. What an input topic keeps is its producers'
+// matter, but not that it keeps all events of an order.
+func (c *checker) configured(t kafka.Topic, have map[string]string, copies int) {
+	if policy, ok := have["cleanup.policy"]; ok && policy != "delete" {
+		c.misconfigured(t, "cleanup.policy", policy, "delete", "older records of a key would vanish before anybody reads them")
+	}
+	c.inSync(t, have, copies)
+	most, err := strconv.ParseInt(have["max.message.bytes"], 10, 64)
+	switch {
+	case err != nil:
+	case t.IsInput() && most > kafka.MaxResponseBytes:
+		c.misconfigured(t, "max.message.bytes", have["max.message.bytes"], strconv.Itoa(1<<20), fmt.Sprintf("a batch above %d bytes stops its partition", kafka.MaxResponseBytes))
+	case !t.IsInput() && most < maxWrittenBatch:
+		c.misconfigured(t, "max.message.bytes", have["max.message.bytes"], strconv.Itoa(1<<20), "the bridge writes batches up to "+strconv.Itoa(maxWrittenBatch))
+	}
+	if !t.IsInput() {
+		c.retention(t, have["retention.ms"])
+	}
+}
+
+// inSync wants writes to be on two brokers in production, and possible at all.
+func (c *checker) inSync(t kafka.Topic, have map[string]string, copies int) {
+	n, err := strconv.Atoi(have["min.insync.replicas"])
+	switch {
+	case err != nil:
+	case n > copies:
+		c.misconfigured(t, "min.insync.replicas", strconv.Itoa(n), strconv.Itoa(max(1, copies-1)), fmt.Sprintf("with %d copies nothing can be written", copies))
+	case c.production() && n < safeInSync:
+		c.misconfigured(t, "min.insync.replicas", strconv.Itoa(n), strconv.Itoa(safeInSync), "what one broker alone has acknowledged can be lost")
+	}
+}
+
+// retention wants personal data to go when the contract says so, and the journal to stay
+// (security O8). A topic may keep less of the former.
+func (c *checker) retention(t kafka.Topic, text string) {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return
+	}
+	want := int64(t.Days) * 24 * time.Hour.Milliseconds()
+	journal := t.Role == "journal"
+	switch {
+	case journal && ms >= 0 && ms < want:
+		c.misconfigured(t, "retention.ms", text, strconv.FormatInt(want, 10), "the journal says where skipped orders went")
+	case !journal && (ms < 0 || ms > want):
+		c.misconfigured(t, "retention.ms", text, strconv.FormatInt(want, 10), "it holds personal data")
+	}
+}
+
+func (c *checker) misconfigured(t kafka.Topic, key, is, want, why string) {
+	c.add(partTopics, fmt.Sprintf("topic %s has %s=%s: %s", t.Name, key, is, why),
+		fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s=%s", c.cfg.Kafka.Brokers[0], t.Name, key, want))
+}
+
+// brokers looks at what holds for the whole cluster.
+func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.BrokerDetails) {
+	for _, b := range list {
+		have, err := valuesOf(adm.DescribeBrokerConfigs(ctx, b.NodeID))
+		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			c.note("offset.metadata.max.bytes was not looked at: this principal may not DescribeConfigs of the cluster (Kafka's default, %d, is enough)", consume.MaxText)
+			return
+		}
+		if err != nil {
+			c.add(partKafka, fmt.Sprintf("configuration of broker %d: %v", b.NodeID, err), "look at the brokers")
+			continue
+		}
+		text := have["offset.metadata.max.bytes"]
+		if n, err := strconv.Atoi(text); err == nil && n < consume.MaxText {
+			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, the bridge commits up to %d", b.NodeID, text, consume.MaxText),
+				"set it to 4096 or more in the brokers' configuration")
+		}
+	}
+}

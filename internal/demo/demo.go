@@ -1,0 +1,220 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/examples"
+	"alipay-kafka-bridge/internal/audit"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/simulator"
+)
+
+// timeLimit bounds the demo: whatever has no outcome by then never gets one.
+const timeLimit = 90 * time.Second
+
+// KnownFaults says whether a name is one of the kinds of faults.
+func KnownFaults(name string) bool {
+	return slices.Contains([]string{"none", "outage", "lost", "all"}, name)
+}
+
+func lostFaults(name string) []simulator.Fault {
+	if name != "lost" && name != "all" {
+		return nil
+	}
+	var faults []simulator.Fault
+	for _, m := range []simulator.Method{simulator.TradeCreate, simulator.TradeQuery, simulator.OrderInfoSync, simulator.HKOrderSync} {
+		faults = append(faults, simulator.Before(m).Probability(0.05), simulator.After(m).Probability(0.05))
+	}
+	return faults
+}
+
+// Run plays the whole story in one process, prints what was proven, and fails if a proof does.
+func Run(ctx context.Context, o Options, out, talk io.Writer) error {
+	text, err := readOrders(o.Orders)
+	if err != nil {
+		return err
+	}
+	stage, err := newStage(ctx, o, text, talk)
+	if err != nil {
+		return err
+	}
+	defer stage.close()
+	_, _ = fmt.Fprintf(talk, "kafka %s, registry %s, gateways %s: all inside this process\n", stage.kafka.Addrs()[0], stage.kafka.RegistryURL(), stage.url)
+
+	runCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- stage.service.Run(runCtx, func() {}) }()
+
+	result, err := stage.play(runCtx, talk)
+	if err != nil {
+		return errors.Join(err, stopped(stop, ended))
+	}
+	result.print(out)
+	if o.Serve && result.proven() {
+		stage.printNext(out, true)
+		<-ctx.Done()
+	}
+	if err := stopped(stop, ended); err != nil {
+		return err
+	}
+	if !result.proven() {
+		return errors.New("a proof failed")
+	}
+	if !o.Serve {
+		stage.printNext(out, false)
+	}
+	return nil
+}
+
+func stopped(stop func(), ended <-chan error) error {
+	stop()
+	return <-ended
+}
+
+func readOrders(file string) ([]byte, error) {
+	if file == "" {
+		return examples.Orders, nil
+	}
+	return os.ReadFile(file) //nolint:gosec // the user names his own file
+}
+
+// play sends the events, with the outage in the middle, and waits for every outcome.
+func (s *stage) play(ctx context.Context, talk io.Writer) (*report, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, fmt.Errorf("not every event had an outcome within %v", timeLimit))
+	defer cancel()
+	reader, err := s.outcomeReader()
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	show := newProgress(talk, s, reader)
+	defer show.stop()
+
+	sent := make(chan error, 1)
+	go func() { sent <- s.send(ctx) }()
+	if s.outage {
+		go s.interrupt(ctx, show)
+	}
+	if err := reader.ReadUntil(ctx, len(s.events)); err != nil {
+		return nil, err
+	}
+	if err := <-sent; err != nil {
+		return nil, err
+	}
+	if err := reader.ReadRest(ctx); err != nil {
+		return nil, err
+	}
+	show.stop()
+	return newReport(s, reader.Outcomes()), nil
+}
+
+// outcomeReader reads the topics that the bridge writes.
+func (s *stage) outcomeReader() (*audit.Reader, error) {
+	return audit.NewReader(s.kafka.ClientOptions(), s.codec,
+		audit.Topics{Results: s.topics.Results, Journal: s.topics.Journal, DeadLetters: s.topics.Inputs[0].DeadLetters})
+}
+
+// Figures of the demo's play: long enough to watch, short enough to wait for.
+const (
+	sendInterval = 10 * time.Millisecond // between two events
+	outageStart  = time.Second
+	outageLength = 4 * time.Second
+)
+
+// send produces the events one after the other, as a busy shop would.
+func (s *stage) send(ctx context.Context) error {
+	cl, err := kgo.NewClient(s.kafka.ClientOptions()...)
+	if err != nil {
+		return fmt.Errorf("producer: %w", err)
+	}
+	defer cl.Close()
+	tick := time.NewTicker(sendInterval)
+	defer tick.Stop()
+	for i := range s.events {
+		if err := records.SendEvents(ctx, cl, s.codec, inputTopic, s.events[i:i+1]); err != nil {
+			return err
+		}
+		s.sent.Add(1)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// interrupt lets both gateways fail for some seconds.
+func (s *stage) interrupt(ctx context.Context, show *progress) {
+	if !sleep(ctx, outageStart) {
+		return
+	}
+	show.say("Alipay is gone: every connection is cut")
+	s.sim.StartOutage()
+	defer s.sim.StopOutage()
+	if sleep(ctx, outageLength) {
+		show.say("Alipay is back")
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// newErrorLog keeps warnings out of the progress.
+func newErrorLog(talk io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(talk, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
+func parseOrders(text []byte, codec *order.Codec) ([]order.Event, error) {
+	events, err := order.ReadEvents("orders", bytes.NewReader(text), codec)
+	if err == nil && len(events) == 0 {
+		err = errors.New("no order events")
+	}
+	return events, err
+}
+
+// Options are what the demo plays.
+type Options struct {
+	Orders string
+	Faults string
+	Seed   uint64
+	Serve  bool
+}
+
+// printNext says where to look next.
+func (s *stage) printNext(out io.Writer, serving bool) {
+	if serving {
+		_, _ = fmt.Fprintf(out, `
+Everything stays up until Ctrl-C. In another terminal:
+  bridge tail results --brokers %[1]s --registry %[2]s
+  bridge tail dead-letters --brokers %[1]s --registry %[2]s
+  bridge send examples/orders.jsonl --brokers %[1]s --registry %[2]s
+`, strings.Join(s.kafka.Addrs(), ","), s.kafka.RegistryURL())
+		return
+	}
+	_, _ = fmt.Fprint(out, `
+Next:
+  bridge demo --serve           the same, and stay up for bridge tail and bridge send
+  bridge demo --faults all      requests and answers are lost, too
+  README.md, "Run it on a real Kafka"  the same with your own broker
+`)
+}

@@ -1,0 +1,82 @@
+package handle
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// An order that sends more events than any order has would block what stands behind it in
+// its partition: each waits for the one before, and the window ends 24,000 offsets after the
+// first (security K10).
+const (
+	floodEvents = 200              // of one order that are handled ...
+	floodTime   = 10 * time.Minute // ... within this time
+	floodOrders = 20_000           // that are remembered, up to twice
+)
+
+const reasonKeyFlood = "key_flood"
+
+var errFlood = errors.New("more events of one order than 200 in 10 minutes")
+
+// floods counts the events of each order in each input partition, as they are read. It
+// forgets orders that it has not met for long.
+type floods struct {
+	mu       sync.Mutex
+	new, old map[floodKey]*floodCount
+}
+
+type floodKey struct {
+	topic     string
+	partition int32
+	lane      string
+}
+
+type floodCount struct {
+	since time.Time
+	n     int   // events since then
+	last  int64 // offset of the newest one
+	over  int64 // offset of the first one that was too many; negative: none was
+
+	formerOver, formerLast int64 // of the flood before this one; formerLast negative: none was
+}
+
+// over counts an event and says whether it is one too many. A record that is read again,
+// after a rebalance, is judged as it was and counts no second time.
+func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.count(floodKey{in.Topic, in.Partition, lane}, in.Offset)
+	if in.Offset > c.last {
+		if now.Sub(c.since) > floodTime {
+			if c.over >= 0 {
+				c.formerOver, c.formerLast = c.over, c.last
+			}
+			c.since, c.n, c.over = now, 0, -1
+		}
+		c.n++
+		c.last = in.Offset
+		if c.n > floodEvents && c.over < 0 {
+			c.over = in.Offset
+		}
+	}
+	return c.over >= 0 && in.Offset >= c.over || c.formerOver <= in.Offset && in.Offset <= c.formerLast
+}
+
+// count finds an order's figures, or begins them before this offset.
+func (f *floods) count(k floodKey, offset int64) *floodCount {
+	c := f.new[k]
+	if c != nil {
+		return c
+	}
+	if c = f.old[k]; c == nil {
+		c = &floodCount{last: offset - 1, over: -1, formerLast: -1}
+	}
+	if f.new == nil || len(f.new) >= floodOrders {
+		f.new, f.old = map[floodKey]*floodCount{}, f.new
+	}
+	f.new[k] = c
+	return c
+}

@@ -1,0 +1,391 @@
+package handle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+// Reasons of dead letters that the handling gives.
+const (
+	reasonUnknownAccount    = "unknown_account"
+	reasonAccountNotAllowed = "account_not_allowed"
+	reasonExhausted         = "exhausted"
+	reasonFutureTime        = "future_time"
+)
+
+// maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK takes only
+// what is newer than the last one, so one event of 2099 would silence its order for ever.
+const maxAhead = 5 * time.Minute
+
+// caller is one event's dealings with Alipay: the guard's retries and their budget.
+type caller interface {
+	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
+	Exhausted() bool
+	Until(t time.Time) // the end of the event's life
+}
+
+// HandlerOptions configure a [Handler]. Tracer, Now and Log have defaults.
+type HandlerOptions struct {
+	Group    string
+	Inputs   map[string]TopicAccounts // by topic
+	Accounts map[order.Account]*Account
+	Codec    *order.Codec
+	Encoder  *records.Encoder
+	// SkippedResults publishes a result SKIPPED for what maps to no call, beside the journal's entry.
+	SkippedResults bool
+	Tracer         trace.Tracer
+	Now            func() time.Time
+	Log            *slog.Logger
+}
+
+// Handler is the path of an order event: decode, plan, call, resolve, encode.
+type Handler struct {
+	o           HandlerOptions
+	permissions atomic.Pointer[permissions]
+	newest      newestEvents
+	floods      floods
+}
+
+// NewHandler returns a handler; it starts nothing.
+func NewHandler(o HandlerOptions) *Handler {
+	if o.Tracer == nil {
+		o.Tracer = noop.Tracer{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{o: o}
+	h.SetPermissions(o.Inputs, o.Accounts)
+	return h
+}
+
+// handling is one event on its way. It outlives a handling without outcome: when the lane
+// tries again, the budget goes on, and a create in doubt is asked for before it is sent.
+type handling struct {
+	order.Handling
+	in       consume.Input
+	account  *Account
+	call     caller
+	attempts int       // made so far
+	kept     bool      // an attempt may have taken effect: the request stays, byte by byte
+	doubt    time.Time // until when a lost create may be under way; zero: none is
+}
+
+// Prepare finds a record's lane. It is a [PrepareFunc].
+func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
+	name, no, err := h.o.Codec.EventOf(ctx, in.Topic, in.Value)
+	if reason, final := order.IsUndecodable(err); final {
+		return consume.Task{Key: "undecodable/" + string(in.Key), Handle: func(context.Context) (consume.Outcome, error) {
+			return h.refuse(in, h.origin(in), reason, err)
+		}}, nil
+	}
+	if err != nil {
+		return consume.Task{}, fmt.Errorf("decode event: %w", err)
+	}
+	t := h.permissions.Load()
+	name = t.nameOf(in.Topic, name)
+	if string(in.Key) != string(no) {
+		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
+	}
+	task := consume.Task{Key: string(name) + "/" + string(no)}
+	if account, reason := t.account(in.Topic, name); reason == "" {
+		if h.floods.over(task.Key, in.Record, h.o.Now()) {
+			task.Handle = func(context.Context) (consume.Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
+			return task, nil
+		}
+		task.Pool = account.App
+	}
+	var e *handling // made when it is begun: thousands wait in lanes
+	task.Handle = func(ctx context.Context) (consume.Outcome, error) {
+		if e == nil {
+			e = &handling{in: in}
+		}
+		return h.begin(ctx, e, name)
+	}
+	return task, nil
+}
+
+// begin handles an event for the account of that name, as its settings are now. Only here it
+// is decoded: thousands wait in lanes, and a decoded event takes three times the memory of its
+// bytes.
+func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (consume.Outcome, error) {
+	if e.kept {
+		return h.handle(ctx, e)
+	}
+	ev, err := h.o.Codec.DecodeEvent(ctx, e.in.Topic, e.in.Value)
+	if reason, final := order.IsUndecodable(err); final {
+		return h.refuse(e.in, h.origin(e.in), reason, err)
+	}
+	if err != nil {
+		return consume.Outcome{}, fmt.Errorf("decode event: %w", err)
+	}
+	account, reason := h.permissions.Load().account(e.in.Topic, name)
+	if reason != "" {
+		return h.notAllowed(e.in, ev, name, reason)
+	}
+	if e.call == nil {
+		e.call = account.Call()
+	}
+	e.account = account
+	e.Handling = h.origin(e.in)
+	e.Event, e.Account = ev, account.Name
+	e.Environment = account.Environment
+	e.Channel = account.Planner.Channel(ev)
+	return h.handle(ctx, e)
+}
+
+// notAllowed ends an event whose topic may not name this account, or whose account nobody knows.
+func (h *Handler) notAllowed(in consume.Input, ev order.Event, name order.Account, reason string) (consume.Outcome, error) {
+	hd := h.origin(in)
+	hd.Event, hd.Account = ev, name
+	return h.refuse(in, hd, reason, fmt.Errorf("account %q", name))
+}
+
+func (h *Handler) origin(in consume.Input) order.Handling {
+	return order.Handling{
+		Origin:  order.Origin{Topic: in.Topic, Partition: in.Partition, Offset: in.Offset},
+		Rewound: in.Rewound,
+	}
+}
+
+// handle blocks until the event has an outcome, or ctx ends.
+func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome, err error) {
+	ctx, span := h.startSpan(telemetry.Extract(ctx, e.in.Record), e)
+	defer func() {
+		if err != nil {
+			span.SetStatus(codes.Error, "no outcome")
+		}
+		span.End()
+	}()
+	if e.kept {
+		if !e.doubt.IsZero() { // an earlier handling ended while it asked
+			if out, decided, err := h.resolve(ctx, e); decided || err != nil {
+				return out, err
+			}
+		}
+		return h.callUntil(ctx, e)
+	}
+	e.Request, err = e.account.Planner.Plan(e.Event)
+	if err != nil {
+		return h.unplanned(ctx, e, err)
+	}
+	if e.Event.OccurredAt.After(h.o.Now().Add(maxAhead)) {
+		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonFutureTime, Field: "occurred_at", Msg: "lies more than 5 minutes ahead"})
+	}
+	if why := h.newest.superseded(e); why != "" {
+		return h.ended(ctx, e, order.OutcomeSuperseded, why)
+	}
+	if _, creates := e.Request.(*alipay.TradeCreate); creates && e.Event.ExpiresAt != nil {
+		e.call.Until(*e.Event.ExpiresAt)
+	}
+	return h.callUntil(ctx, e)
+}
+
+func (h *Handler) startSpan(ctx context.Context, e *handling) (context.Context, trace.Span) {
+	return h.o.Tracer.Start(ctx, "process "+e.in.Topic, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		attribute.String("messaging.system", "kafka"),
+		attribute.String("messaging.operation.name", "process"),
+		attribute.String("messaging.operation.type", "process"),
+		attribute.String("messaging.destination.name", e.in.Topic),
+		attribute.Int("messaging.destination.partition.id", int(e.in.Partition)),
+		attribute.Int64("messaging.kafka.offset", e.in.Offset),
+		attribute.String("messaging.consumer.group.name", h.o.Group),
+		attribute.String("bridge.account", string(e.Account)),
+		attribute.String("bridge.order_no", string(e.Event.OrderNo)),
+		attribute.String("bridge.event_id", string(e.Event.ID)),
+	))
+}
+
+// unplanned ends an event that maps to no call.
+func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (consume.Outcome, error) {
+	var skip *order.SkipError
+	if errors.As(err, &skip) {
+		if !h.o.SkippedResults {
+			return consume.Outcome{Skip: skip.Reason}, nil
+		}
+		out, encodeErr := h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()))
+		out.Skip = skip.Reason
+		return out, encodeErr
+	}
+	var bad *order.InvalidError
+	if !errors.As(err, &bad) {
+		return consume.Outcome{}, fmt.Errorf("plan: %w", err)
+	}
+	return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()), h.deadLetter(ctx, e, bad.Reason, bad, alipay.Reply{}))
+}
+
+// callUntil calls, and resolves what became of calls whose answer cannot be believed, until
+// the event has an outcome or the budget is spent.
+func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, error) {
+	for {
+		reply, err := e.call.Do(ctx, e.Request)
+		// One refusal proves that nothing took effect; then new settings may make another request.
+		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || reply.Attempts > e.attempts+1
+		e.attempts = reply.Attempts
+		switch class := alipay.ClassOf(err); {
+		case errors.Is(err, alipay.ErrLate):
+			return h.expired(ctx, e)
+		case err != nil && !answered(err):
+			return consume.Outcome{}, err // the context ended
+		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
+			return h.decided(ctx, e, reply, err)
+		case class == alipay.Misconfigured:
+			return consume.Outcome{}, err // no outcome: the lane keeps the record
+		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
+			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
+		}
+		e.doubt = reply.LastAttemptAt.Add(e.account.AttemptTimeout)
+		out, decided, resolveErr := h.resolve(ctx, e)
+		if decided || resolveErr != nil {
+			return out, resolveErr
+		}
+		if e.call.Exhausted() {
+			return h.exhausted(ctx, e, reply, err)
+		}
+	}
+}
+
+// answered tells an outcome of a call from the end of the context before it.
+func answered(err error) bool {
+	var ae *alipay.Error
+	return errors.As(err, &ae)
+}
+
+// decided publishes what Alipay's answer says.
+func (h *Handler) decided(ctx context.Context, e *handling, reply alipay.Reply, err error) (consume.Outcome, error) {
+	h.newest.accepted(e, alipay.ClassOf(err))
+	r := order.ResultOf(e.Handling, reply, err, h.o.Now())
+	var more []*kgo.Record
+	if err == nil && shows(e.Request) {
+		more = h.snapshot(ctx, e, order.AskedByEvent, reply)
+	}
+	return h.publish(ctx, e, r, more...)
+}
+
+// shows says whether an answer to r shows a trade.
+func shows(r alipay.Request) bool {
+	return r.Method() == alipay.MethodTradeQuery || r.Method() == alipay.MethodItemOrderQuery
+}
+
+// snapshot returns the records of a shown trade. An answer that cannot be read leaves the
+// result alone to tell of it.
+func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, reply alipay.Reply) []*kgo.Record {
+	s, err := order.SnapshotOf(e.Handling, by, reply, h.o.Now())
+	if err == nil {
+		var out []*kgo.Record
+		if out, err = h.o.Encoder.Snapshot(ctx, records.Input(e.in), s); err == nil {
+			return out
+		}
+	}
+	h.o.Log.WarnContext(ctx, "answer shows no readable trade", "account", e.Account, "order_no", e.Event.OrderNo, "error", err)
+	return nil
+}
+
+func (h *Handler) exhausted(ctx context.Context, e *handling, reply alipay.Reply, err error) (consume.Outcome, error) {
+	return h.publish(ctx, e, order.ResultOf(e.Handling, reply, err, h.o.Now()), h.deadLetter(ctx, e, reasonExhausted, err, reply))
+}
+
+func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutcome, reason string) (consume.Outcome, error) {
+	return h.publish(ctx, e, order.Ended(e.Handling, outcome, reason, "", h.o.Now()))
+}
+
+// publish encodes a result; more are the records that go with it.
+func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more ...*kgo.Record) (consume.Outcome, error) {
+	span := trace.SpanFromContext(ctx)
+	span.SetAttributes(attribute.String("bridge.outcome", string(r.Outcome)), attribute.String("bridge.class", string(r.CallClass)))
+	if r.Outcome == order.OutcomeExhausted || r.Outcome == order.OutcomeInvalid {
+		span.SetStatus(codes.Error, string(r.Outcome))
+	}
+	out, err := h.o.Encoder.Result(ctx, records.Input(e.in), e.Handling, r)
+	if err != nil {
+		return consume.Outcome{}, err
+	}
+	return consume.Outcome{Records: append(out, more...)}, nil
+}
+
+func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error, reply alipay.Reply) *kgo.Record {
+	d := records.DeadLetter{Reason: reason, Error: err.Error(), EventID: string(e.Event.ID), Attempts: reply.Attempts, Replays: e.ReplayCount}
+	if !reply.FirstAttemptAt.IsZero() {
+		d.FirstAttempt = &reply.FirstAttemptAt
+	}
+	return h.o.Encoder.DeadLetter(ctx, records.Input(e.in), d)
+}
+
+// refuse ends a record that never became an event to handle: a result INVALID, so that
+// readers need not wait for ever, and a dead letter.
+func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
+	ctx := telemetry.Extract(context.Background(), in.Record)
+	e := &handling{Handling: hd, in: in}
+	letter := h.deadLetter(ctx, e, reason, err, alipay.Reply{})
+	out, encodeErr := h.publish(ctx, e, order.Ended(hd, order.OutcomeInvalid, reason, "", h.o.Now()), letter)
+	return out, encodeErr
+}
+
+// Refuse is for the engine: a record whose handling panicked or whose outcome no topic takes.
+func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Outcome {
+	hd := h.origin(in)
+	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
+		hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
+	}
+	out, encodeErr := h.refuse(in, hd, reason, err)
+	if encodeErr != nil {
+		letter := h.deadLetter(context.Background(), &handling{Handling: hd, in: in}, reason, err, alipay.Reply{})
+		out = consume.Outcome{Records: []*kgo.Record{letter}}
+	}
+	return out
+}
+
+// Journal is for the engine: skipped offsets, one record per partition.
+func (h *Handler) Journal(skips []consume.Skipped) ([]*kgo.Record, error) {
+	var out []*kgo.Record
+	for _, j := range entries(skips, h.o.Group, h.o.Now()) {
+		r, err := h.o.Encoder.Journal(context.Background(), j)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// entries joins consecutive offsets of one reason. skips come by partition, ascending.
+func entries(skips []consume.Skipped, group string, at time.Time) []order.JournalEntry {
+	var out []order.JournalEntry
+	for _, s := range skips {
+		last := s.Offset
+		if s.Reason == consume.ReasonStart {
+			last-- // nothing is skipped: an empty range says where the group began
+		}
+		n := len(out) - 1
+		if n < 0 || out[n].Topic != s.Topic || out[n].Partition != s.Partition {
+			out = append(out, order.JournalEntry{Topic: s.Topic, Partition: s.Partition, Group: group, WrittenAt: at})
+			n++
+		}
+		ranges := out[n].Skipped
+		if k := len(ranges) - 1; k >= 0 && ranges[k].Reason == s.Reason && ranges[k].Last+1 == s.Offset {
+			ranges[k].Last = last
+			continue
+		}
+		out[n].Skipped = append(ranges, order.SkippedRange{First: s.Offset, Last: last, Reason: s.Reason})
+	}
+	return out
+}

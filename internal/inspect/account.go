@@ -1,0 +1,65 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+
+	"alipay-kafka-bridge/internal/alipay/gateway"
+	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/config"
+)
+
+// Account is an account of the settings with its app.
+type Account struct {
+	Account config.Account
+	App     config.App
+}
+
+// withoutRemoteKeys is the app's configuration for one that logs nothing, and asks for no key that
+// is elsewhere.
+func (a Account) withoutRemoteKeys() (context.Context, config.App, app.Instrumentation) {
+	local := a.App
+	local.PrivateKeyURI, local.NextPrivateKeyURI = "", ""
+	return context.Background(), local, app.NoInstrumentation()
+}
+
+// OpenAPI is what the classic gateway's answers are judged by.
+func (a Account) OpenAPI() (gateway.OpenAPIOptions, error) {
+	return app.OpenAPIOptions(a.withoutRemoteKeys())
+}
+
+// HK is what AlipayHK's answers are judged by.
+func (a Account) HK() (gateway.HKOptions, error) {
+	return app.HKOptions(a.withoutRemoteKeys())
+}
+
+// SetOwner fills in whose notifications are the account's, where v does not say.
+func (a Account) SetOwner(v *gateway.VerifierOptions) {
+	v.AppID = cmp.Or(v.AppID, a.App.AppID)
+	if a.Account.SellerID != "" && len(v.SellerIDs) == 0 {
+		v.SellerIDs = []string{a.Account.SellerID}
+	}
+}
+
+// ErrNotShown is why a signature stays hidden: with the rest of the request it is a credential
+// that never expires (security G2).
+var ErrNotShown = errors.New("--show-signature: only for a key that bridge simulate made and a gateway on this machine")
+
+// showable says whether a signature may be shown.
+func showable(key, gateway string) bool {
+	return strings.Contains(key, config.SimulatorMark) && loopback(gateway)
+}
+
+// loopback says whether an address is on this machine.
+func loopback(gateway string) bool {
+	u, err := url.Parse(gateway)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,50 @@
+package kafka
+
+import (
+	"strings"
+	"testing"
+
+	"alipay-kafka-bridge/internal/config"
+)
+
+// TestNeededACLs: exactly what run uses, once each.
+func TestNeededACLs(t *testing.T) {
+	c := config.Default()
+	c.Kafka.Slot = "s"
+	c.Topics.Queries[0].DeadLetters = c.Topics.Inputs[0].DeadLetters
+	var got []string
+	for _, a := range NeededACLs(c) {
+		got = append(got, a.String())
+	}
+	want := `Read on group alipay-kafka-bridge
+Read on group alipay-kafka-bridge-queries
+Read on topic alipay-queries
+Read on topic order-events
+Write on topic alipay-results
+Write on topic alipay-snapshots
+Write on topic bridge-journal
+Write on topic order-events.dlq
+Write on topic trade-observations
+Write on transactional-id alipay-kafka-bridge-queries-s
+Write on transactional-id alipay-kafka-bridge-s`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+	shared := c
+	shared.Topics.Inputs = []config.Input{{Name: "a", DeadLetters: "x"}, {Name: "b", DeadLetters: "y"}, {Name: "c", DeadLetters: "x"}}
+	once := map[ACL]bool{}
+	for _, a := range NeededACLs(shared) {
+		if once[a] {
+			t.Errorf("twice: %s", a)
+		}
+		once[a] = true
+	}
+	c.Topics.Queries = nil
+	if n := len(NeededACLs(c)); n != 8 {
+		t.Errorf("without queries %d, want 8", n)
+	}
+	c.Kafka.Brokers, c.Kafka.SASL.User = []string{"kafka:9092"}, "bri'dge"
+	if got := NeededACLs(c)[0].Command(c, ""); got != `kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties --add --allow-principal 'User:bri'\''dge' --operation Read --group alipay-kafka-bridge` {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,205 @@
+package kafka
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Limits of what fetching may take (security K6). A few kilobytes can decompress to
+// gigabytes, one fetch holds many batches, and a record of 7 bytes costs 170 in memory: so
+// batches are bounded, and all that are decompressed and not yet forgotten together.
+const (
+	maxBatch             = 32 << 20  // bytes that one batch may decompress to
+	maxBatchCost         = 40 << 20  // memory that one batch may cost, records counted
+	maxFetched           = 48 << 20  // memory that all batches may cost before another is taken on: above what two engines hold, or every fetch would collect garbage
+	recordCost           = 176       // bytes of a kgo.Record and the pointer to it
+	headerCost           = 64        // bytes of a kgo.RecordHeader and its key
+	maxFetchBytes        = 512 << 10 // of one fetch, as it is on the wire
+	maxPartitionBytes    = 256 << 10
+	MaxResponseBytes     = 16 << 20 // of one answer: Kafka sends at least one batch, however large
+	maxConcurrentFetches = 2        // fetches
+)
+
+// FetchLimits returns the options that bound what a consumer's fetches may take. All clients
+// that get the same options share the bound.
+func FetchLimits() ([]kgo.Opt, error) {
+	inner, err := boundedDecompressor(&scratch{})
+	if err != nil {
+		return nil, err
+	}
+	b := &budget{inner: inner, waiting: map[int][]*batch{}}
+	return []kgo.Opt{
+		kgo.FetchMaxBytes(maxFetchBytes), kgo.FetchMaxPartitionBytes(maxPartitionBytes),
+		kgo.MaxConcurrentFetches(maxConcurrentFetches), kgo.BrokerMaxReadBytes(MaxResponseBytes),
+		kgo.MaxDecompressBatchBytes(maxBatch), kgo.WithDecompressor(b), kgo.WithPools(b),
+	}, nil
+}
+
+// boundedDecompressor returns kgo's own decompressor with its bound, which only a client
+// makes. What it returns lies in the scratch.
+func boundedDecompressor(s *scratch) (kgo.Decompressor, error) {
+	cl, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(maxBatch), kgo.WithPools(s)) // connects to nothing
+	if err != nil {
+		return nil, fmt.Errorf("kafka client: %w", err)
+	}
+	defer cl.Close()
+	return cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor), nil
+}
+
+// scratch is where batches are decompressed before their size is known: a slice that grew
+// would leave several times its size behind. Pages that nothing was written to take no memory.
+type scratch struct{ b []byte }
+
+func (s *scratch) GetDecompressBytes([]byte, kgo.CompressionCodecType) []byte {
+	if s.b == nil {
+		s.b = make([]byte, 0, maxBatch+1)
+	}
+	return s.b
+}
+
+// PutDecompressBytes does nothing: there is one slice, and it stays.
+func (*scratch) PutDecompressBytes([]byte) {}
+
+// budget decompresses while there is memory for it.
+//
+// A batch that costs too much by itself stops its partition: kgo reports
+// [kgo.ErrDecompressTooLarge] and reads no further. A batch that finds no memory because of
+// others is a [budgetError]: kgo hands over what comes before it, and fetches it again.
+type budget struct {
+	held atomic.Int64 // cost of what is decompressed and not yet collected
+
+	scratchLock sync.Mutex // held while the scratch is in use
+	inner       kgo.Decompressor
+
+	mu      sync.Mutex
+	waiting map[int][]*batch // decompressed, without records yet, by their number; guarded by mu
+}
+
+// batch is what one batch costs. It is held until its bytes are collected, or its records once
+// kgo has made them: records without key and value do not keep the bytes.
+type batch struct {
+	cost    int64
+	records int
+}
+
+// budgetError says that there is no memory for a batch now. The partition goes on by itself.
+type budgetError struct{}
+
+func (budgetError) Error() string { return "no memory for a batch until others are done" }
+
+func (budgetError) Temporary() bool { return true }
+
+func (b *budget) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if b.held.Load() > maxFetched {
+		runtime.GC() // what the consumer has let go counts until it is collected
+	}
+	if b.held.Load() > maxFetched {
+		return nil, budgetError{}
+	}
+	out, err := b.decompress(src, codec)
+	if err != nil || len(out) == 0 {
+		return out, err
+	}
+	d := measure(out)
+	if d.cost > maxBatchCost {
+		return nil, kgo.ErrMaxDecompress
+	}
+	b.held.Add(d.cost)
+	b.mu.Lock()
+	b.waiting[d.records] = append(b.waiting[d.records], d)
+	b.mu.Unlock()
+	runtime.AddCleanup(&out[0], b.forget, d)
+	return out, nil
+}
+
+func (b *budget) decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	b.scratchLock.Lock()
+	defer b.scratchLock.Unlock()
+	out, err := b.inner.Decompress(src, codec)
+	return slices.Clone(out), err
+}
+
+// forget gives back a batch whose bytes are collected, unless its records hold it by now.
+func (b *budget) forget(d *batch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiting[d.records], d); i >= 0 {
+		b.take(d.records, i)
+		b.held.Add(-d.cost)
+	}
+}
+
+func (b *budget) take(n, i int) *batch {
+	d := b.waiting[n][i]
+	b.waiting[n] = slices.Delete(b.waiting[n], i, i+1)
+	if len(b.waiting[n]) == 0 {
+		delete(b.waiting, n)
+	}
+	return d
+}
+
+// GetRecords makes the records of a batch and moves its cost to them. Two batches of as many
+// records may change their places: the sum is the same.
+func (b *budget) GetRecords(n int) []kgo.Record {
+	if n == 0 {
+		return nil
+	}
+	records := make([]kgo.Record, n)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting[n]) > 0 {
+		cost := b.take(n, 0).cost
+		runtime.AddCleanup(&records[0], func(cost int64) { b.held.Add(-cost) }, cost)
+	}
+	return records
+}
+
+// PutRecords does nothing: records are left to the collector.
+func (*budget) PutRecords([]kgo.Record) {}
+
+// measure counts the records of a batch and the memory that they take when kgo reads them:
+// the bytes themselves, and what stands around each record and header. kgo stops at what is
+// not a record, and so does this.
+func measure(records []byte) *batch {
+	d := &batch{cost: int64(len(records))}
+	for r := records; len(r) > 0; d.records++ {
+		length, n := binary.Varint(r)
+		if n <= 0 || length < 0 || length > int64(len(r)-n) {
+			break
+		}
+		d.cost += recordCost + headerCost*headersOf(r[n:n+int(length)])
+		r = r[n+int(length):]
+	}
+	return d
+}
+
+// headersOf reads how many headers a record has: after a byte of attributes, the differences
+// of time and offset, key and value (Kafka's record format, version 2).
+func headersOf(record []byte) int64 {
+	if len(record) == 0 {
+		return 0
+	}
+	r := record[1:]
+	for i := range 5 {
+		v, n := binary.Varint(r)
+		if n <= 0 {
+			return 0
+		}
+		r = r[n:]
+		switch {
+		case i == 4:
+			return min(max(v, 0), int64(len(record))) // each takes a byte at least
+		case i >= 2 && v > int64(len(r)):
+			return 0
+		case i >= 2 && v > 0:
+			r = r[v:]
+		}
+	}
+	return 0
+}

@@ -1,0 +1,112 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"alipay-kafka-bridge/internal/config"
+)
+
+// ClientOptions are for every client of every command.
+func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(k.Brokers...),
+		kgo.ClientID(strings.TrimSuffix("alipay-kafka-bridge-"+k.Slot, "-")),
+		kgo.SessionTimeout(k.SessionTimeout), kgo.HeartbeatInterval(k.Heartbeat), kgo.RebalanceTimeout(k.RebalanceTimeout),
+	}
+	switch {
+	case k.TLS.Enabled:
+		dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, k.TLS.ServerName}, log)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.Dialer(dial))
+	case k.SASL.Readable():
+		opts = append(opts, kgo.Dialer(dialLoopback))
+	}
+	if k.SASL.Mechanism != "" {
+		m, err := mechanismOf(k.SASL, log)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(m))
+	}
+	return opts, nil
+}
+
+// NewClient opens a client with these options besides its own, and makes sure that it is the right cluster.
+func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	own, err := ClientOptions(k, log)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(append(own, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka client: %w", err)
+	}
+	if err := CheckCluster(ctx, cl, k.ClusterID); err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return cl, nil
+}
+
+// errRemoteBroker is about a broker that another broker named.
+var errRemoteBroker = errors.New("the broker is not on this machine, and without kafka.tls it would get the secret of kafka.sasl in clear (security G1)")
+
+// dialLoopback connects to this machine alone. The settings name the first brokers, those say
+// where the others are, and a name is resolved only here: what counts is the address at the
+// moment of connecting.
+func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout, Control: func(_, resolved string, _ syscall.RawConn) error {
+		if a, err := netip.ParseAddrPort(resolved); err != nil || !a.Addr().IsLoopback() {
+			return errRemoteBroker
+		}
+		return nil
+	}}
+	return d.DialContext(ctx, network, addr)
+}
+
+// mechanismOf reads the secret anew for each authentication.
+func mechanismOf(s config.SASL, log *slog.Logger) (sasl.Mechanism, error) {
+	if s.Mechanism == config.OAuthBearer {
+		token, err := tokenOf(s, log)
+		if err != nil {
+			return nil, err
+		}
+		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+			text, err := token(ctx)
+			return oauth.Auth{Token: text, Extensions: s.Extensions}, err
+		}), nil
+	}
+	password, err := config.NewFileValue("kafka.sasl", log, s.PasswordFile.Read)
+	if err != nil {
+		return nil, fmt.Errorf("kafka.sasl: %w", err)
+	}
+	now := func(context.Context) (scram.Auth, error) {
+		return scram.Auth{User: s.User, Pass: password.Get().Reveal()}, nil
+	}
+	switch s.Mechanism {
+	case config.Plain:
+		return plain.Plain(func(context.Context) (plain.Auth, error) {
+			return plain.Auth{User: s.User, Pass: password.Get().Reveal()}, nil
+		}), nil
+	case config.Scram256:
+		return scram.Sha256(now), nil
+	case config.Scram512:
+		return scram.Sha512(now), nil
+	}
+	return nil, fmt.Errorf("kafka.sasl: no such mechanism %q", s.Mechanism)
+}

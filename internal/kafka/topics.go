@@ -1,0 +1,62 @@
+package kafka
+
+import (
+	"fmt"
+	"slices"
+
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/schemas"
+)
+
+// Retentions of the topics that the bridge writes (security.md O8), in days.
+const (
+	keepResults      = 30
+	keepSnapshots    = 7
+	keepObservations = 7
+	keepDeadLetters  = 14
+	keepJournal      = 400
+	keepQueries      = 1
+	keepInputs       = 7
+)
+
+// Topic is one topic of the contract.
+type Topic struct {
+	Name   string
+	Role   string // for people, and the short name in tail
+	Schema string // of its values; empty: whatever bytes came
+	Days   int
+}
+
+// Topics lists every topic of the settings.
+func Topics(t config.Topics) []Topic {
+	var out []Topic
+	for _, in := range t.Inputs {
+		out = append(out, Topic{in.Name, "events", schemas.OrderEvent, keepInputs}, Topic{in.DeadLetters, "dead-letters", "", keepDeadLetters})
+	}
+	for _, in := range t.Queries {
+		out = append(out, Topic{in.Name, "queries", schemas.OrderEvent, keepQueries}, Topic{in.DeadLetters, "dead-queries", "", keepDeadLetters})
+	}
+	out = append(out,
+		Topic{t.Results, "results", schemas.CallResult, keepResults},
+		Topic{t.Snapshots, "snapshots", schemas.TradeSnapshot, keepSnapshots},
+		Topic{t.Observations, "observations", schemas.TradeObservation, keepObservations},
+		Topic{t.Journal, "journal", schemas.JournalEntry, keepJournal},
+	)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(t Topic) bool { // inputs may share a dead letter topic
+		again := seen[t.Name]
+		seen[t.Name] = true
+		return again
+	})
+}
+
+// Configs are what topics create asks of the cluster.
+func (t Topic) Configs() map[string]string {
+	return map[string]string{
+		"cleanup.policy": "delete",
+		"retention.ms":   fmt.Sprint(int64(t.Days) * 24 * 60 * 60 * 1000),
+	}
+}
+
+// IsInput says whether others write the topic.
+func (t Topic) IsInput() bool { return t.Role == "events" || t.Role == "queries" }

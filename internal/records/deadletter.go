@@ -1,0 +1,110 @@
+package records
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+// Headers of a dead letter say where it comes from and why; the input's own follow as
+// in.<name>. Key and value are the original bytes.
+const (
+	deadPrefix = "dead-"
+	inPrefix   = "in."
+
+	HeaderDeadReason       = deadPrefix + "reason"
+	HeaderDeadError        = deadPrefix + "error"
+	HeaderDeadTopic        = deadPrefix + "topic"
+	HeaderDeadPartition    = deadPrefix + "partition"
+	HeaderDeadOffset       = deadPrefix + "offset"
+	HeaderDeadTimestamp    = deadPrefix + "timestamp" // of the input record, RFC 3339
+	HeaderDeadAttempts     = deadPrefix + "attempts"
+	HeaderDeadFirstAttempt = deadPrefix + "first-attempt" // RFC 3339
+	HeaderDeadReplays      = deadPrefix + "replays"
+	HeaderDeadLength       = deadPrefix + "length" // of an original that was too large to keep
+	HeaderDeadSHA256       = deadPrefix + "sha256" // of the same, hex
+)
+
+// maxLetter is the size of an original that a dead letter keeps: with its headers it stays
+// below what a topic takes by default. Of a larger one it keeps place, length and hash.
+const (
+	maxLetter    = 800 << 10
+	maxLetterKey = 64 << 10
+)
+
+// maxErrorText bounds foreign words in headers (security.md G8).
+const maxErrorText = 256
+
+// DeadLetter is why a record needs a person.
+type DeadLetter struct {
+	Reason       string // a word for machines
+	Error        string // for people
+	EventID      string
+	Attempts     int
+	FirstAttempt *time.Time
+	Replays      int
+}
+
+// DeadLetter returns the record of a dead letter.
+func (e *Encoder) DeadLetter(ctx context.Context, in Input, d DeadLetter) *kgo.Record {
+	r := &kgo.Record{Topic: e.topics.DeadLetters[in.Topic], Key: in.Key, Value: in.Value}
+	add := func(key, value string) {
+		if value != "" {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: key, Value: []byte(value)})
+		}
+	}
+	add(HeaderDeadReason, d.Reason)
+	add(HeaderDeadError, headerText(d.Error))
+	add(HeaderDeadTopic, in.Topic)
+	add(HeaderDeadPartition, itoa(int64(in.Partition)))
+	add(HeaderDeadOffset, itoa(in.Offset))
+	add(HeaderDeadTimestamp, in.Timestamp.UTC().Format(time.RFC3339Nano))
+	add(HeaderDeadAttempts, itoa(int64(d.Attempts)))
+	if d.FirstAttempt != nil {
+		add(HeaderDeadFirstAttempt, d.FirstAttempt.UTC().Format(time.RFC3339Nano))
+	}
+	add(HeaderDeadReplays, itoa(int64(d.Replays)))
+	add(HeaderEventID, d.EventID)
+	if len(in.Value)+len(in.Key) > maxLetter {
+		sum := sha256.Sum256(in.Value)
+		add(HeaderDeadLength, itoa(int64(len(in.Value))))
+		add(HeaderDeadSHA256, hex.EncodeToString(sum[:]))
+		r.Value = nil
+		r.Key = in.Key[:min(len(in.Key), maxLetterKey)]
+	}
+	size := 0
+	for _, h := range in.Headers {
+		// An input that carries more than this is not carried on: the letter must stay writable.
+		if size += len(h.Key) + len(h.Value); size <= maxInHeaders {
+			r.Headers = append(r.Headers, kgo.RecordHeader{Key: inPrefix + h.Key, Value: h.Value})
+		}
+	}
+	telemetry.Inject(ctx, r)
+	return r
+}
+
+// maxInHeaders bounds the original headers that a dead letter keeps.
+const maxInHeaders = 64 << 10
+
+// headerText makes foreign words safe for a header: valid, short, without control characters.
+func headerText(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, s)
+	for i := range s {
+		if i > maxErrorText {
+			return s[:i]
+		}
+	}
+	return s
+}

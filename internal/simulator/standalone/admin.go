@@ -1,0 +1,103 @@
+package standalone
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"alipay-kafka-bridge/internal/simulator"
+)
+
+// maxFaults bounds a list of faults.
+const maxFaults = 1 << 20
+
+// adminHandler shows what the simulator remembers, plays buyers and lets it misbehave.
+func adminHandler(sim *simulator.Simulator) http.Handler {
+	m := http.NewServeMux()
+	show := func(path string, what func(*http.Request) any) {
+		m.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { answerJSON(w, what(r)) })
+	}
+	m.HandleFunc("GET /journal", func(w http.ResponseWriter, _ *http.Request) { writeJournal(w, sim.Journal()) })
+	show("/totals", func(*http.Request) any { return sim.Totals() })
+	show("/tally", func(r *http.Request) any { return sim.Tally(r.URL.Query().Get("order")) })
+	show("/trades", func(*http.Request) any { return sim.Trades() })
+	show("/hk-orders", func(*http.Request) any { return sim.HKOrders() })
+	show("/notifications", func(*http.Request) any { return sim.Notifications() })
+	show("/clock", func(*http.Request) any { return map[string]time.Time{"now": sim.Now()} })
+	m.HandleFunc("GET /trades/{number}", func(w http.ResponseWriter, r *http.Request) { answerTrade(w, r, sim) })
+	m.HandleFunc("POST /trades/{number}/{act}", func(w http.ResponseWriter, r *http.Request) { actOnTrade(w, r, sim) })
+	m.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) { addFaults(w, r, sim) })
+	m.HandleFunc("POST /clock", func(w http.ResponseWriter, r *http.Request) { moveClock(w, r, sim) })
+	m.HandleFunc("POST /notifications/{id}/send", func(w http.ResponseWriter, r *http.Request) {
+		if err := sim.SendAgain(r.PathValue("id")); err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		answerJSON(w, map[string]bool{"done": true})
+	})
+	for pattern, do := range map[string]func(){
+		"DELETE /faults": sim.ClearFaults, "POST /reset": sim.Reset,
+		"POST /outage/start": sim.StartOutage, "POST /outage/stop": sim.StopOutage,
+		"POST /notifications/hold": sim.HoldNotifications, "POST /notifications/release": sim.ReleaseNotifications,
+	} {
+		m.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
+			do()
+			answerJSON(w, map[string]bool{"done": true})
+		})
+	}
+	return http.NewCrossOriginProtection().Handler(m) // a web page must not make it misbehave
+}
+
+func answerTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
+	t, ok := sim.Trade(r.PathValue("number"))
+	if !ok {
+		http.Error(w, "no such trade", http.StatusNotFound)
+		return
+	}
+	answerJSON(w, t)
+}
+
+// actOnTrade pays, closes, finishes or refunds a trade.
+func actOnTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
+	step := simulator.Step{Do: simulator.Act(r.PathValue("act"))}
+	if text := r.URL.Query().Get("amount"); text != "" {
+		var err error
+		if step.Amount, err = simulator.ParseYuan(text); err != nil {
+			http.Error(w, "amount: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+	}
+	if err := sim.Do(r.PathValue("number"), step); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	answerTrade(w, r, sim)
+}
+
+func addFaults(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
+	faults, err := simulator.LoadFaults(http.MaxBytesReader(w, r.Body, maxFaults))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for _, f := range faults {
+		sim.AddFault(f)
+	}
+	answerJSON(w, map[string]int{"added": len(faults)})
+}
+
+// moveClock advances the simulated time.
+func moveClock(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
+	d, err := time.ParseDuration(r.URL.Query().Get("advance"))
+	if err != nil || d < 0 {
+		http.Error(w, "advance is a duration like 4m", http.StatusBadRequest)
+		return
+	}
+	sim.Advance(d)
+	answerJSON(w, map[string]time.Time{"now": sim.Now()})
+}
+
+func answerJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the reader went away
+}
