@@ -1,6 +1,7 @@
 package handle
 
 import (
+	"alipay-kafka-bridge/internal/recent"
 	"errors"
 	"sync"
 	"time"
@@ -22,10 +23,10 @@ const reasonKeyFlood = "key_flood"
 var errFlood = errors.New("more events of one order than 200 in 10 minutes")
 
 // floods counts the events of each order in each input partition, as they are read. It
-// forgets orders that it has not met for long.
+// forgets orders that it has not seen for a long time.
 type floods struct {
-	mu       sync.Mutex
-	new, old map[floodKey]*floodCount
+	mu     sync.Mutex
+	orders recent.Map[floodKey, *floodCount] // guarded by mu
 }
 
 type floodKey struct {
@@ -67,16 +68,10 @@ func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 
 // count finds an order's figures, or begins them before this offset.
 func (f *floods) count(k floodKey, offset int64) *floodCount {
-	c := f.new[k]
-	if c != nil {
-		return c
-	}
-	if c = f.old[k]; c == nil {
+	c, ok := f.orders.Get(k)
+	if !ok {
 		c = &floodCount{last: offset - 1, over: -1, formerLast: -1}
 	}
-	if f.new == nil || len(f.new) >= floodOrders {
-		f.new, f.old = map[floodKey]*floodCount{}, f.new
-	}
-	f.new[k] = c
+	f.orders.Set(k, c)
 	return c
 }

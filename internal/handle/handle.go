@@ -17,6 +17,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/recent"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/telemetry"
 )
@@ -74,6 +75,8 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{o: o}
+	h.newest.byLane = recent.NewMap[string, acceptedEvent](newestLimit)
+	h.floods.orders = recent.NewMap[floodKey, *floodCount](floodOrders)
 	h.SetPermissions(o.Inputs, o.Accounts)
 	return h
 }

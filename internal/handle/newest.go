@@ -6,19 +6,20 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/recent"
 )
 
-// newestLimit bounds the orders that clocks remembers to twice this number.
+// newestLimit is how many orders newestEvents remembers at least; twice as many at most.
 const newestLimit = 50_000
 
-// newestEvents remembers, per HK order, the last event that AlipayHK took. The gateway processes
+// newestEvents remembers, per HK order, the last event that AlipayHK accepted. The gateway processes
 // only what is strictly newer by orderModifyTime and answers S to the rest (Synchronize
 // Order, "orderModifyTime"): without this an event that came to nothing would be reported as
-// applied. It forgets orders it has not met for long; what it lets through then is found by
+// applied. It forgets orders that it has not seen for a long time; what it lets through then is found by
 // comparing consecutive results.
 type newestEvents struct {
-	mu       sync.Mutex
-	new, old map[string]acceptedEvent // by lane
+	mu     sync.Mutex
+	byLane recent.Map[string, acceptedEvent] // guarded by mu
 }
 
 type acceptedEvent struct {
@@ -51,27 +52,20 @@ func (c *newestEvents) superseded(e *handling) string {
 	return ""
 }
 
-// accepted remembers an event that was taken.
+// accepted remembers an event that AlipayHK accepted.
 func (c *newestEvents) accepted(e *handling, class alipay.Class) {
 	if e.Request.Method() != alipay.MethodHKOrderSync || class != alipay.Done && class != alipay.Accepted {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.new == nil || len(c.new) >= newestLimit {
-		c.new, c.old = map[string]acceptedEvent{}, c.new
-	}
-	c.new[laneOf(e)] = acceptedEvent{e.Event.ID, e.Event.OccurredAt, e.Event.Version, e.Origin}
+	c.byLane.Set(laneOf(e), acceptedEvent{e.Event.ID, e.Event.OccurredAt, e.Event.Version, e.Origin})
 }
 
 func (c *newestEvents) get(lane string) (acceptedEvent, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if m, ok := c.new[lane]; ok {
-		return m, true
-	}
-	m, ok := c.old[lane]
-	return m, ok
+	return c.byLane.Get(lane)
 }
 
 func laneOf(e *handling) string { return string(e.Account) + "/" + string(e.Event.OrderNo) }

@@ -146,7 +146,7 @@ func newHKReader(o HKOptions) (*hk, error) {
 		clientID: o.ClientID, keyVersion: cmp.Or(o.KeyVersion, "1"), ecc: o.ECC, path: cmp.Or(o.SigningPath, hkPath),
 		tryAll: o.TryAllKeys, refuseUnsigned: o.RefuseUnsigned, classes: o.Classes, now: orNow(o.Now),
 		layout: cmp.Or(o.TimeLayout, HKTimePage), zone: cmp.Or(o.TimeZone, time.FixedZone("+08:00", 8*60*60)), skew: cmp.Or(o.Skew, hkSkew), seconds: o.Seconds, dashed: o.DashedIDs,
-		orders: &seenOrders{},
+		orders: newSeenOrders(),
 	}
 	var err error
 	if h.keys, err = newHKKeys(o); err != nil {

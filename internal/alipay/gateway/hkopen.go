@@ -13,6 +13,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
+	"alipay-kafka-bridge/internal/recent"
 )
 
 // open verifies an answer and says what it means. Nothing is read before it is verified,
@@ -244,31 +245,29 @@ func (h *hk) withinSkew(text string, sent time.Time) bool {
 	return err == nil && !t.Before(sent.Add(-h.skew)) && !t.After(h.now().Add(h.skew))
 }
 
-// seenLimit bounds the orders that seenOrders remembers to twice this number.
+// seenLimit is how many orders seenOrders remembers at least; twice as many at most.
 const seenLimit = 20_000
 
-// seenOrders remembers to which order of ours each orderId of AlipayHK belongs. An answer says
+// seenOrders remembers to which order of ours each orderId of AlipayHK belongs. An answer has
 // nothing else of its request, so one that was kept and is played again for another order would
-// pass as that order's (security G3). It forgets orders it has not met for long.
+// pass as that order's (security G3). It forgets orders that it has not seen for a long time.
 type seenOrders struct {
-	mu       sync.Mutex
-	new, old map[string]alipay.OutTradeNo // by orderId
+	mu   sync.Mutex
+	byID recent.Map[string, alipay.OutTradeNo] // by orderId; guarded by mu
 }
 
-// belongs says whether an orderId may be this order's: it is, or it is met for the first time.
+func newSeenOrders() *seenOrders {
+	return &seenOrders{byID: recent.NewMap[string, alipay.OutTradeNo](seenLimit)}
+}
+
+// belongs says whether an orderId may be this order's: it is, or it is seen for the first time.
 func (s *seenOrders) belongs(orderID string, no alipay.OutTradeNo) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if have, ok := s.new[orderID]; ok {
-		return have == no
-	}
-	if have, ok := s.old[orderID]; ok && have != no {
+	if have, ok := s.byID.Get(orderID); ok && have != no {
 		return false
 	}
-	if s.new == nil || len(s.new) >= seenLimit {
-		s.new, s.old = make(map[string]alipay.OutTradeNo, seenLimit/16), s.new
-	}
-	s.new[orderID] = no
+	s.byID.Set(orderID, no)
 	return true
 }
 
