@@ -177,15 +177,15 @@ func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
 	return b, nil
 }
 
-// bareSchema returns what goavro needs to know of a schema and nothing more: no defaults,
-// docs, aliases or logical types. So a writer's mistakes there, and goavro's readings of
-// decimals, dates and patterns, cannot matter.
+// bareSchema returns what goavro needs to know of a schema and nothing more: no defaults, docs,
+// aliases or logical types, and a neutral name for each type. So mistakes of a writer there cannot
+// matter, nor how goavro reads decimals, dates, namespaces, and types that are named like Avro's own.
 func bareSchema(n *node, defined map[string]bool) any {
 	if n.name != "" {
-		if defined[n.name] {
-			return n.name
+		if defined[n.neutral] {
+			return n.neutral
 		}
-		defined[n.name] = true
+		defined[n.neutral] = true
 	}
 	switch n.kind {
 	case kindRecord:
@@ -193,11 +193,11 @@ func bareSchema(n *node, defined map[string]bool) any {
 		for i, f := range n.fields {
 			fields[i] = map[string]any{"name": f.name, "type": bareSchema(f.typ, defined)}
 		}
-		return map[string]any{"type": "record", "name": n.name, "fields": fields}
+		return map[string]any{"type": "record", "name": n.neutral, "fields": fields}
 	case kindEnum:
-		return map[string]any{"type": "enum", "name": n.name, "symbols": n.symbols}
+		return map[string]any{"type": "enum", "name": n.neutral, "symbols": n.symbols}
 	case kindFixed:
-		return map[string]any{"type": "fixed", "name": n.name, "size": n.size}
+		return map[string]any{"type": "fixed", "name": n.neutral, "size": n.size}
 	case kindArray:
 		return map[string]any{"type": "array", "items": bareSchema(n.items, defined)}
 	case kindMap:

@@ -306,5 +306,5 @@ func unfit(n *node, v any, path string) error {
 	if n.kind == kindEnum {
 		return fmt.Errorf("%s: want one of %v", path, n.symbols)
 	}
-	return fmt.Errorf("%s: %s does not fit %s", path, what, n.branchName())
+	return fmt.Errorf("%s: %s does not fit %s", path, what, n.typeName())
 }

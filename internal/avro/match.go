@@ -28,7 +28,8 @@ const maxProblems = 100
 //   - a branch or a symbol that the reader does not have fails only when a record uses it;
 //   - null, where the reader has a default and no null, is an absent field;
 //   - records, enums and fixeds are matched by their place, whatever their names;
-//   - an instant is read in the unit that its writer says.
+//   - an instant is read in the unit that its writer says;
+//   - text is read as a symbol of an enum: ksqlDB, Connect and others write no enums.
 type matcher struct {
 	strict bool
 	done   map[pair]match
@@ -65,6 +66,8 @@ func (m *matcher) judge(r, w *node) match {
 		return m.fromUnion(r, w)
 	case r.kind == kindUnion:
 		return m.intoUnion(r, w)
+	case !m.strict && textForEnum(r, w):
+		return match{to: projectText(r)}
 	case r.kind != w.kind:
 		return promote(r, w)
 	case m.strict && !sameType(r, w), r.kind == kindFixed && r.size != w.size:
@@ -91,7 +94,7 @@ func failed(format string, args ...any) match {
 }
 
 func mismatched(r, w *node) match {
-	return failed("written as %s, read as %s", w.branchName(), r.branchName())
+	return failed("written as %s, read as %s", w.typeName(), r.typeName())
 }
 
 // within puts the problems of a part under its name.
@@ -136,10 +139,13 @@ func (m *matcher) fromUnion(r, w *node) match {
 func (m *matcher) intoUnion(r, w *node) match {
 	b := m.branchFor(r, w)
 	if b == nil {
-		return failed("no branch of the reader takes %s", w.branchName())
+		return failed("no branch of the reader takes %s", w.typeName())
 	}
 	return m.match(b, w)
 }
+
+// textForEnum says whether the writer has text where the reader has an enum.
+func textForEnum(r, w *node) bool { return r.kind == kindEnum && w.kind == kindString }
 
 // branchFor returns the reader's branch for a type: of its full name, of its name, one that
 // it can be promoted to; and, reading, one of its kind.
@@ -149,6 +155,7 @@ func (m *matcher) branchFor(r, w *node) *node {
 		func(b *node) bool { return sameType(b, w) },
 		func(b *node) bool { return slices.Contains(promotions[b.kind], w.kind) },
 		func(b *node) bool { return !m.strict && b.kind == w.kind && b.size == w.size },
+		func(b *node) bool { return !m.strict && textForEnum(b, w) },
 	} {
 		if i := slices.IndexFunc(r.branches, fits); i >= 0 {
 			return r.branches[i]

@@ -273,5 +273,5 @@ func (n *node) hasSymbol(s string) bool {
 
 // mismatch tells the types, never the value: it may be personal data.
 func mismatch(n *node, v any) error {
-	return fmt.Errorf("a %T does not fit %s", v, n.branchName())
+	return fmt.Errorf("a %T does not fit %s", v, n.typeName())
 }

@@ -154,9 +154,10 @@ func compare(t *testing.T, schema string, c *avro.Codec, theirs *oracle.Schema, 
 // asJSON makes values of different Go types comparable; fmt takes what JSON cannot (NaN).
 func asJSON(t *testing.T, v any) string {
 	t.Helper()
-	b, err := json.Marshal(bytesToLists(v))
+	plain := bytesToLists(v)
+	b, err := json.Marshal(plain)
 	if err != nil {
-		return fmt.Sprint(v)
+		return fmt.Sprint(plain)
 	}
 	return string(b)
 }

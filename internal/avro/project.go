@@ -158,6 +158,19 @@ func projectSymbol(unknown map[string]bool, other string) step {
 	}
 }
 
+// projectText reads text as a symbol of the reader's enum.
+func projectText(enum *node) step {
+	return func(v any, _ *int) (any, error) {
+		switch {
+		case enum.hasSymbol(v.(string)):
+			return v, nil
+		case enum.enumOther != "":
+			return enum.enumOther, nil
+		}
+		return nil, errors.New("text that is not a symbol of the reader, which has no default symbol")
+	}
+}
+
 // plainStep is [plain] for a type without parts.
 func plainStep(n *node) step {
 	switch n.kind {

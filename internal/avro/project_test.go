@@ -57,7 +57,6 @@ func TestProjection(t *testing.T) {
 		{"a symbol that it does not have", enum(`"B","A"`, ""), enum(`"U","A"`, `,"default":"U"`), "", "B", "U"},
 		{"and no default", enum(`"B","A"`, ""), enum(`"A"`, ""), "", "B", errorText("f: a symbol that the reader does not have")},
 		{"a symbol that both have, and no default", enum(`"B","A"`, ""), enum(`"A"`, ""), "", "A", "A"},
-		{"text is no symbol", `"string"`, enum(`"A"`, ""), "", "A", errorText("written as string")},
 
 		{"into a union", `"string"`, `["null","string"]`, "", "a", "a"},
 		{"into a union, promoted", `"int"`, `["null","double"]`, "", int64(3), 3.0},
