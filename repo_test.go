@@ -32,7 +32,7 @@ var arrows = map[string][]string{
 	"internal/app":                  {"internal/admin", "internal/alipay", "internal/alipay/certs", "internal/alipay/gateway", "internal/alipay/keys", "internal/avro", "internal/breaker", "internal/config", "internal/config/fault", "internal/consume", "internal/control", "internal/handle", "internal/kafka", "internal/notify", "internal/order", "internal/produce", "internal/records", "internal/status", "internal/telemetry"},
 	"internal/app/apptest":          {"internal/config"},
 	"internal/audit":                {"internal/order"},
-	"internal/avro":                 {"schemas"},
+	"internal/avro":                 {"internal/recent", "schemas"},
 	"internal/breaker":              {"internal/alipay", "internal/alipay/keys"},
 	"internal/check":                {"internal/app", "internal/avro", "internal/config", "internal/config/fault", "internal/consume", "internal/kafka", "schemas"},
 	"internal/config":               {"internal/config/fault"},

@@ -69,7 +69,7 @@ func (e *codecEntry) size() int {
 	if e.codec == nil {
 		return 0
 	}
-	return len(e.codec.text)
+	return e.codec.size
 }
 
 func (c *codecCache) drop(key codecKey) {

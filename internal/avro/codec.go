@@ -17,6 +17,8 @@ import (
 type Codec struct {
 	root    *node
 	text    string
+	refers  bool // text alone is not the whole schema
+	size    int  // of all texts
 	bin     *goavro.Codec
 	readers sync.Map // *Codec of a reader to its *projection: dropped with the writer's codec
 }
@@ -41,8 +43,11 @@ func setLimits() bool {
 
 // NewCodec parses a schema. It returns an [UndecodableError] with [ReasonSchemaRefused] when
 // the schema is not a record's or not safe to decode with.
-func NewCodec(text string) (*Codec, error) {
-	root, err := parseSchema(text)
+func NewCodec(text string) (*Codec, error) { return newCodec(writerSchema{text: text}) }
+
+// newCodec is [NewCodec] for a schema that may refer to others.
+func newCodec(s writerSchema) (*Codec, error) {
+	root, err := parseSchema(s.text, s.references...)
 	if err != nil {
 		return nil, &UndecodableError{ReasonSchemaRefused, err}
 	}
@@ -57,7 +62,7 @@ func NewCodec(text string) (*Codec, error) {
 	if err != nil {
 		return nil, &UndecodableError{ReasonSchemaRefused, err}
 	}
-	return &Codec{root: root, text: text, bin: bin}, nil
+	return &Codec{root: root, text: s.text, refers: len(s.references) > 0, size: s.size(), bin: bin}, nil
 }
 
 // MustCodec is [NewCodec] for the schemas that are compiled in.
@@ -138,7 +143,7 @@ func (c *Codec) projectionTo(reader *Codec) *projection {
 	p := &projection{}
 	if got := newMatcher(false).match(reader.root, c.root); len(got.problems) > 0 {
 		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
-	} else if p.to = got.to; compact(reader.text) == compact(c.text) {
+	} else if p.to = got.to; !c.refers && compact(reader.text) == compact(c.text) {
 		p.same = true
 		p.to = func(v any, _ *int) (any, error) { return plain(c.root, v), nil } // nothing to project
 	}

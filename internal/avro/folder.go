@@ -59,11 +59,11 @@ func (f *folder) add(dir fs.FS, name string, id SchemaID) error {
 	return nil
 }
 
-func (f *folder) schema(_ context.Context, _ string, id SchemaID) (string, error) {
+func (f *folder) schema(_ context.Context, _ string, id SchemaID) (writerSchema, error) {
 	if text, ok := f.texts[id]; ok {
-		return text, nil
+		return writerSchema{text: text}, nil
 	}
-	return "", undecodable("the schema folder has no such id")
+	return writerSchema{}, undecodable("the schema folder has no such id")
 }
 
 func (f *folder) idOf(_ context.Context, _, text string) (SchemaID, error) {

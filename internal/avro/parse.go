@@ -21,12 +21,22 @@ type parser struct {
 }
 
 // parseSchema reads a schema text by the rules of the Avro specification and refuses what is not
-// safe to decode with (security K5).
-func parseSchema(text string) (*node, error) {
-	if len(text) > maxSchemaText {
-		return nil, fmt.Errorf("schema has %d bytes of text, more than %d", len(text), maxSchemaText)
+// safe to decode with (security K5). references are read before it: it may use their types.
+func parseSchema(text string, references ...string) (*node, error) {
+	if n := (writerSchema{text, references}).size(); n > maxSchemaText {
+		return nil, fmt.Errorf("schema has %d bytes of text, more than %d", n, maxSchemaText)
 	}
 	p := parser{named: map[string]*node{}, open: map[string]bool{}}
+	for _, ref := range references {
+		if _, err := p.text(ref); err != nil {
+			return nil, fmt.Errorf("a schema that it refers to: %w", err)
+		}
+	}
+	return p.text(text)
+}
+
+// text reads one schema text.
+func (p *parser) text(text string) (*node, error) {
 	raw := json.RawMessage(strings.TrimSpace(text))
 	if !json.Valid(raw) {
 		return nil, errors.New("schema is not JSON")

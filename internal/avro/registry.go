@@ -2,6 +2,7 @@ package avro
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,9 +27,9 @@ const (
 
 // source is where schemas come from: a registry or a folder.
 type source interface {
-	// schema returns the text of an id that is listed under the subject. An [UndecodableError]
-	// says that it is not, any other error that nobody could be asked.
-	schema(ctx context.Context, subject string, id SchemaID) (string, error)
+	// schema returns the schema of an id that is listed under the subject. An [UndecodableError]
+	// says that it is not listed, any other error that the source could not be asked.
+	schema(ctx context.Context, subject string, id SchemaID) (writerSchema, error)
 	// idOf returns the id under which this text is listed under the subject.
 	idOf(ctx context.Context, subject, text string) (SchemaID, error)
 	// register lists the text under the subject and returns its id.
@@ -39,6 +40,26 @@ type source interface {
 	close()
 }
 
+// writerSchema is a schema's text with those that it refers to, each before what refers to it.
+type writerSchema struct {
+	text       string
+	references []string
+}
+
+// size is the length of all its texts.
+func (s writerSchema) size() int {
+	n := len(s.text)
+	for _, ref := range s.references {
+		n += len(ref)
+	}
+	return n
+}
+
+var (
+	errUnknownID = errors.New("the registry does not know it")
+	errNotListed = errors.New("the registry does not list it")
+)
+
 // Registry reads and writes framed values. It asks for a schema once and keeps the codec;
 // askers of the same id at the same time share one look-up.
 type Registry struct {
@@ -46,6 +67,7 @@ type Registry struct {
 	maxRecord int
 	flights   singleflight.Group
 	codecs    codecCache
+	late      lateIDs
 	ids       sync.Map // writerKey to SchemaID: our own schemas' ids never change
 }
 
@@ -58,7 +80,7 @@ func newRegistry(from source, maxRecord int) *Registry {
 	if maxRecord == 0 {
 		maxRecord = defaultMaxRecord
 	}
-	return &Registry{from: from, maxRecord: maxRecord, codecs: codecCache{entries: map[codecKey]*codecEntry{}}}
+	return &Registry{from: from, maxRecord: maxRecord, codecs: codecCache{entries: map[codecKey]*codecEntry{}}, late: newLateIDs()}
 }
 
 // Close gives back idle connections.
@@ -206,11 +228,14 @@ func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Code
 }
 
 func (r *Registry) ask(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
-	text, err := r.from.schema(ctx, subject(topic), id)
+	s, err := r.from.schema(ctx, subject(topic), id)
+	if (errors.Is(err, errUnknownID) || errors.Is(err, errNotListed)) && r.late.mayCome(codecKey{topic, id}, time.Now()) {
+		return nil, fmt.Errorf("schema %d of topic %s: not known yet, asking again for up to %s", id, topic, lateFor)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("schema %d of topic %s: %w", id, topic, err)
 	}
-	c, err := NewCodec(text)
+	c, err := newCodec(s)
 	if err != nil {
 		return nil, fmt.Errorf("schema %d of topic %s: %w", id, topic, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +34,13 @@ type registryServer struct {
 	mu      sync.Mutex
 	schemas map[string]string // id to answer; guarded by mu
 	broken  bool              // guarded by mu: every answer is 503
+	deleted map[string]bool   // by id: known only to those who ask for deleted versions, too; guarded by mu
+}
+
+func (s *registryServer) onlyDeleted(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted = map[string]bool{id: true}
 }
 
 func (s *registryServer) set(id, answer string) {
@@ -58,7 +66,7 @@ func (s *registryServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case s.broken:
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case !known:
+	case !known, s.deleted[id] && req.URL.Query().Get("deleted") != "true":
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
 	case versions:
@@ -114,20 +122,71 @@ func TestOneLookUpForManyAskers(t *testing.T) {
 	})
 }
 
-func TestUnknownIDIsRememberedForAWhile(t *testing.T) {
+// final says whether an error of a reading is final: the record becomes a dead letter.
+func final(err error) bool {
+	var u *avro.UndecodableError
+	return errors.As(err, &u)
+}
+
+// A follower of the registry learns late of a schema that its producer uses already.
+func TestALateSchemaIsWaitedFor(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
 		for range 10 {
-			if _, _, err := r.Open(t.Context(), "events", smallValue(7)); reason(err) != avro.ReasonUndecodable {
+			if _, _, err := r.Open(t.Context(), "events", smallValue(7)); err == nil || final(err) {
+				t.Fatalf("got %v, want an error that is not final", err)
+			}
+			time.Sleep(time.Second)
+		}
+		s.set("7", schemaAnswer(small))
+		if _, _, err := r.Open(t.Context(), "events", smallValue(7)); err != nil {
+			t.Errorf("it is known by now: %v", err)
+		}
+	})
+}
+
+// An id that stays unknown is final, is remembered for a while, and is asked for again later.
+func TestUnknownIDIsFinalAfterAWhile(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		open := func() error {
+			_, _, err := r.Open(t.Context(), "events", smallValue(7))
+			return err
+		}
+		_ = open()
+		time.Sleep(16 * time.Second)
+		before := s.asked.Load()
+		for range 10 {
+			if err := open(); reason(err) != avro.ReasonUndecodable {
 				t.Fatalf("got %v, want undecodable", err)
 			}
 		}
-		if got := s.asked.Load(); got != 1 {
-			t.Errorf("the registry was asked %d times, want once", got)
+		if got := s.asked.Load(); got != before+1 {
+			t.Errorf("the registry was asked %d times, want once", got-before)
 		}
 		s.set("7", schemaAnswer(small))
 		time.Sleep(time.Minute)
-		if _, _, err := r.Open(t.Context(), "events", smallValue(7)); err != nil {
+		if err := open(); err != nil {
 			t.Errorf("it is known by now: %v", err)
+		}
+	})
+}
+
+// A producer that makes ids up does not stop its partition with each of them (security K7).
+func TestK7_FewIDsAreWaitedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T, _ *registryServer, r *avro.Registry) {
+		waited := 0
+		for id := byte(100); id < 150; id++ {
+			if _, _, err := r.Open(t.Context(), "events", smallValue(id)); !final(err) {
+				waited++
+			}
+		}
+		if waited != 3 {
+			t.Errorf("%d ids are waited for, want 3", waited)
+		}
+		if _, _, err := r.Open(t.Context(), "events", smallValue(149)); !final(err) {
+			t.Errorf("an id that was final is waited for: %v", err)
+		}
+		if _, _, err := r.Open(t.Context(), "others", smallValue(100)); final(err) {
+			t.Errorf("another topic's id: %v", err)
 		}
 	})
 }
@@ -155,6 +214,10 @@ func TestOutageIsNotTheRecordsFault(t *testing.T) {
 // Ids are global in a registry: one of another topic says nothing about this one (security K7).
 func TestK7_IDOfAnotherSubjectIsNotTaken(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *registryServer, r *avro.Registry) {
+		if _, _, err := r.Open(t.Context(), "others", smallValue(1)); err == nil || final(err) {
+			t.Errorf("got %v, want an error that is not final yet", err)
+		}
+		time.Sleep(16 * time.Second)
 		if _, _, err := r.Open(t.Context(), "others", smallValue(1)); reason(err) != avro.ReasonUndecodable {
 			t.Errorf("got %v, want undecodable", err)
 		}
@@ -203,7 +266,6 @@ func TestAskerWhoLeavesDoesNotStopTheOthers(t *testing.T) {
 func TestAnswersThatAreNoSchema(t *testing.T) {
 	for _, tt := range []struct{ name, answer, want string }{
 		{"another type", `{"schemaType":"JSON","schema":"{}"}`, avro.ReasonUndecodable},
-		{"references", `{"schema":` + string(mustJSON(small)) + `,"references":[{"name":"a","subject":"b","version":1}]}`, avro.ReasonSchemaRefused},
 		{"a schema that is not safe", schemaAnswer(`{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}`), avro.ReasonSchemaRefused},
 		{"an answer of 2 MB", strings.Repeat(" ", 2<<20), avro.ReasonSchemaRefused},
 		{"a schema of half a megabyte", schemaAnswer(`"` + strings.Repeat("x", 512<<10) + `"`), avro.ReasonSchemaRefused},
@@ -219,6 +281,73 @@ func TestAnswersThatAreNoSchema(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A schema may use types of other schemas, which may use types of others again.
+func TestReferences(t *testing.T) {
+	referring := func(schema, subject string) string {
+		return fmt.Sprintf(`{"schema":%s,"references":[{"name":"any","subject":%q,"version":1}]}`, mustJSON(schema), subject)
+	}
+	const (
+		top    = `{"type":"record","name":"Small","fields":[{"name":"n","type":"int"},{"name":"m","type":"shop.Money"}]}`
+		money  = `{"type":"record","name":"Money","namespace":"shop","fields":[{"name":"minor","type":"long"},{"name":"unit","type":"Unit"}]}`
+		unit   = `{"type":"enum","name":"Unit","namespace":"shop","symbols":["FEN","CENT"]}`
+		moneyB = "\x08\x02" // 4 CENT
+	)
+	read := func(t *testing.T, s *registryServer, r *avro.Registry) (map[string]any, error) {
+		t.Helper()
+		s.set("2", referring(top, "money"))
+		_, record, err := r.Open(t.Context(), "events", append(smallValue(2), moneyB...))
+		return record, err
+	}
+	t.Run("resolved", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+			s.set("/subjects/money/versions/1", referring(money, "unit"))
+			s.set("/subjects/unit/versions/1", schemaAnswer(unit))
+			got, err := read(t, s, r)
+			if want := map[string]any{"minor": int64(4), "unit": "CENT"}; err != nil || !reflect.DeepEqual(got["m"], want) {
+				t.Errorf("got %v, %v, want %v", got, err, want)
+			}
+		})
+	})
+	t.Run("not known yet", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+			if _, err := read(t, s, r); err == nil || final(err) {
+				t.Errorf("got %v, want an error that is not final", err)
+			}
+		})
+	})
+	t.Run("in a circle", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+			s.set("/subjects/money/versions/1", referring(money, "unit"))
+			s.set("/subjects/unit/versions/1", referring(`{"type":"enum","name":"Other","symbols":["A"]}`, "money"))
+			if _, err := read(t, s, r); reason(err) != avro.ReasonSchemaRefused {
+				t.Errorf("got %v, want schema_refused", err)
+			}
+		})
+	})
+	t.Run("without an end", func(t *testing.T) {
+		inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+			s.set("/subjects/money/versions/1", referring(money, "s0"))
+			for i := range 100 {
+				s.set(fmt.Sprintf("/subjects/s%d/versions/1", i), referring(unit, fmt.Sprintf("s%d", i+1)))
+			}
+			if _, err := read(t, s, r); reason(err) != avro.ReasonSchemaRefused {
+				t.Errorf("got %v, want schema_refused", err)
+			}
+		})
+	})
+}
+
+// A version that was deleted in the registry is still asked for: its records are still there.
+func TestDeletedVersionsAreRead(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+		s.set("2", schemaAnswer(small))
+		s.onlyDeleted("2")
+		if _, _, err := r.Open(t.Context(), "events", smallValue(2)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func mustJSON(v any) []byte {

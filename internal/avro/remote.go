@@ -101,36 +101,74 @@ type remote struct {
 
 func (r *remote) close() { r.transport.CloseIdleConnections() }
 
-func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (string, error) {
+func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (writerSchema, error) {
 	if err := r.rate(subject).Wait(ctx); err != nil {
-		return "", fmt.Errorf("registry: too many look-ups for %s: %w", subject, err)
+		return writerSchema{}, fmt.Errorf("registry: too many look-ups for %s: %w", subject, err)
 	}
+	// A producer's records outlive the version that it was deleted from.
+	ctx = sr.WithParams(ctx, sr.ShowDeleted)
 	s, err := r.client.SchemaByID(ctx, int(id))
 	if unknown(err) {
-		return "", undecodable("the registry does not know it")
+		return writerSchema{}, &UndecodableError{ReasonUndecodable, errUnknownID}
 	}
 	var long *http.MaxBytesError
 	if errors.As(err, &long) { // or a producer with a large schema would stop its partition
-		return "", &UndecodableError{ReasonSchemaRefused, fmt.Errorf("the registry's answer has more than %d bytes", maxAnswer)}
+		return writerSchema{}, &UndecodableError{ReasonSchemaRefused, fmt.Errorf("the registry's answer has more than %d bytes", maxAnswer)}
 	}
 	if err != nil {
-		return "", outage(err)
+		return writerSchema{}, outage(err)
 	}
 	if s.Type != sr.TypeAvro {
-		return "", undecodable("it is of type %s, not Avro", s.Type)
-	}
-	if len(s.References) != 0 {
-		return "", &UndecodableError{ReasonSchemaRefused, errors.New("it refers to other schemas")}
+		return writerSchema{}, undecodable("it is of type %s; the bridge reads Avro only", s.Type)
 	}
 	// Not /subjects: Apicurio does not have it.
 	listed, err := r.client.SchemaVersionsByID(ctx, int(id))
 	if err != nil && !unknown(err) {
-		return "", outage(err)
+		return writerSchema{}, outage(err)
 	}
 	if !slices.ContainsFunc(listed, func(v sr.SubjectVersion) bool { return v.Subject == subject }) {
-		return "", undecodable("the registry does not list it under %s", subject)
+		return writerSchema{}, &UndecodableError{ReasonUndecodable, fmt.Errorf("%w under %s", errNotListed, subject)}
 	}
-	return s.Schema, nil
+	refs := references{remote: r, seen: map[string]bool{}}
+	if err := refs.collect(ctx, s.References); err != nil {
+		return writerSchema{}, err
+	}
+	return writerSchema{text: s.Schema, references: refs.texts}, nil
+}
+
+// maxReferences bounds the schemas that one schema refers to, directly or through others.
+const maxReferences = 50
+
+// references collects what a schema refers to, each before what refers to it.
+type references struct {
+	remote *remote
+	seen   map[string]bool
+	texts  []string
+}
+
+func (r *references) collect(ctx context.Context, list []sr.SchemaReference) error {
+	for _, ref := range list {
+		key := fmt.Sprintf("%s/%d", ref.Subject, ref.Version)
+		if r.seen[key] {
+			continue
+		}
+		if len(r.seen) >= maxReferences {
+			return &UndecodableError{ReasonSchemaRefused, fmt.Errorf("it refers to more than %d other schemas", maxReferences)}
+		}
+		r.seen[key] = true
+		s, err := r.remote.client.SchemaByVersion(ctx, ref.Subject, ref.Version)
+		if unknown(err) {
+			return &UndecodableError{ReasonUndecodable, fmt.Errorf("%w: it refers to version %d of %.80q", errUnknownID, ref.Version, ref.Subject)}
+		}
+		if err != nil {
+			return outage(err)
+		}
+		if err := r.collect(ctx, s.References); err != nil {
+			return err
+		}
+		r.texts = append(r.texts, s.Schema.Schema)
+	}
+	return nil
 }
 
 func (r *remote) rate(subject string) *rate.Limiter {
