@@ -24,7 +24,7 @@ type Config struct {
 	HK         HKConfig      `yaml:"hk"`
 	Faults     []FaultConfig `yaml:"faults"`
 	Buyers     []Buyer       `yaml:"buyers"`
-	Notify     []TradeStatus `yaml:"notify"` // states of which merchants are told; not given: TRADE_SUCCESS
+	Notify     []TradeStatus `yaml:"notify"` // states that merchants are notified of; not given: TRADE_SUCCESS
 	Trades     []TradeConfig `yaml:"trades"`
 	ItemOrders []ItemConfig  `yaml:"item_orders"`
 }
@@ -179,7 +179,7 @@ type Generated struct {
 }
 
 // Options turns the configuration into options. Key files are relative to dir. Apps without keys
-// get new ones, which are returned beside.
+// get new ones, which are returned too.
 func (c Config) Options(dir string) (Options, Generated, error) {
 	o := Options{
 		Seed: c.Seed, Latency: c.Latency, PayLimit: c.PayLimit, BenchMode: c.BenchMode,
@@ -251,7 +251,7 @@ func (f FaultConfig) fault() (Fault, error) {
 		return Fault{}, fmt.Errorf("%s needs a delay", f.Kind)
 	case f.Probability < 0 || f.Probability > 1:
 		return Fault{}, errors.New("probability is outside 0 to 1")
-	case f.Method != "" && f.Method != HKOrderSync && !known(f.Method):
+	case f.Method != "" && f.Method != HKOrderSync && !f.Method.isClassic():
 		return Fault{}, fmt.Errorf("no method %q", f.Method)
 	}
 	out := mk(f).Order(f.Order).App(f.App).Skip(f.Skip).Between(f.From, f.To).WithCode(f.Code)

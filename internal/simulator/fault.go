@@ -3,7 +3,6 @@ package simulator
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -109,7 +108,7 @@ func Refuse(m Method, subCode string) Fault {
 // Unsigned answers as always, but without a signature.
 func Unsigned(m Method) Fault { return newFault(kindUnsigned, m).AfterEffect() }
 
-// WrongKey answers as always, but signs with the key of nobody.
+// WrongKey answers as always, but signs with a key that belongs to no one.
 func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 
 // Swapped answers with an earlier, genuinely signed answer to another order of the same app and
@@ -183,7 +182,7 @@ func (f Fault) Between(from, to time.Time) Fault { f.from, f.to = from, to; retu
 func (f Fault) AfterEffect() Fault { f.after = true; return f }
 
 // WithCode replaces the code of Refuse that belongs to its sub_code by the documents, at HK the
-// resultStatus (F unless told otherwise).
+// resultStatus (F unless this says otherwise).
 func (f Fault) WithCode(code string) Fault { f.code = code; return f }
 
 // String names the fault as the journal does.
@@ -235,14 +234,14 @@ func (fs *faults) outage(now time.Time) bool {
 	return slices.ContainsFunc(fs.list, func(f Fault) bool { return f.kind == kindOutage && f.inWindow(now) })
 }
 
-// strike chooses what happens to a request. atHand says whether another answer is there to send.
-func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, atHand func(kind) bool) struck {
+// strike chooses what happens to a request. hasAnswer says whether an earlier answer is there to send.
+func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, hasAnswer func(kind) bool) struck {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	var out struck
 	for i := range fs.list {
 		f := &fs.list[i]
-		if !f.fits(e, given, now) || !atHand(f.kind) {
+		if !f.fits(e, given, now) || !hasAnswer(f.kind) {
 			continue
 		}
 		if f.kind != kindDelay && out.kind != kindNone {
@@ -289,45 +288,4 @@ func (f *Fault) spend(seed uint64, index int, e *RequestEntry, attempt int) bool
 		f.times--
 	}
 	return true
-}
-
-// refusalOf puts a fault into the words of the classic gateway.
-func (f Fault) refusal(m Method) reply {
-	switch f.kind {
-	case kindThrottled:
-		return failure("isv.app-call-limited", "the app calls too often")
-	case kindSystemError:
-		if strings.HasPrefix(string(m), "koubei.") {
-			return failure("SYSTEM_ERROR", busy)
-		}
-		return failure("ACQ.SYSTEM_ERROR", busy)
-	case kindAccepted:
-		return reply{code: "10003"}
-	case kindRefused:
-		a := failure(f.subCode, "refused on order")
-		if f.code != "" {
-			a.code = f.code
-		}
-		return a
-	default:
-		return failure("isp.unknow-error", busy)
-	}
-}
-
-// hkRefusal puts a fault into the words of the HK gateway.
-func (f Fault) hkRefusal() hkResult {
-	switch f.kind {
-	case kindThrottled:
-		return hkResult{code: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: "U", message: "too many requests"}
-	case kindAccepted:
-		return hkResult{code: "ACCEPTED", status: "A", message: "accepted"}
-	case kindRefused:
-		status := f.code
-		if status == "" {
-			status = "F"
-		}
-		return hkResult{code: f.subCode, status: status, message: "refused on order"}
-	default:
-		return hkResult{code: "UNKNOWN_EXCEPTION", status: "U", message: "unknown error"}
-	}
 }

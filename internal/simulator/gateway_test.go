@@ -73,6 +73,22 @@ func vectorBench(t testing.TB, certified bool) *bench {
 	return b
 }
 
+// certVectors is what these tests need of testdata/openapi/certs.json.
+type certVectors struct {
+	Certificates map[string]struct {
+		PEM string
+		SN  string `json:"cert_sn"`
+	}
+	RootBundle string `json:"root_bundle"`
+}
+
+func vectorCerts(t testing.TB) certVectors {
+	t.Helper()
+	var v certVectors
+	loadLoose(t, "openapi/certs.json", &v)
+	return v
+}
+
 // vectorConfig has the apps and keys that the vectors' "about" names.
 func vectorConfig(t testing.TB, certified bool) simulator.Config {
 	t.Helper()

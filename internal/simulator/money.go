@@ -62,3 +62,9 @@ func isDigits(text string) bool {
 	}
 	return text != ""
 }
+
+// yuan returns an amount that the table has already checked; ok is false if it is absent.
+func (f fields) yuan(name string) (a Fen, ok bool) {
+	a, err := ParseYuan(f.literal(name))
+	return a, err == nil
+}

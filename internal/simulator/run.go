@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"slices"
@@ -52,6 +53,46 @@ func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 	s.send(w, r, e, a, hit.Fault)
 }
 
+// whimsOf throws the dice for one answer.
+func (s *Simulator) whimsOf(e *RequestEntry, attempt int) *whims {
+	if len(s.quirks) == 0 {
+		return nil
+	}
+	sum := hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
+	return newWhims(s.quirks, sum)
+}
+
+// Latency is how long an answer takes. Half of it passes before the effect and half after,
+// so that a caller who gives up meets both cases.
+type Latency struct {
+	Fixed  time.Duration `yaml:"fixed"`
+	Jitter time.Duration `yaml:"jitter"` // spread evenly on top of Fixed, by the seed, order and attempt
+}
+
+// of returns the latency of one request.
+func (l Latency) of(seed uint64, e *RequestEntry, attempt int) time.Duration {
+	if l.Jitter <= 0 {
+		return l.Fixed
+	}
+	share := roll(seed, "latency", string(e.Method), e.OrderNo, strconv.Itoa(attempt))
+	return l.Fixed + time.Duration(share*float64(l.Jitter))
+}
+
+// sleep waits; it returns false if the caller went away first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // gone ends a request whose caller went away.
 func (s *Simulator) gone(e *RequestEntry, f Fault) {
 	s.log.verdict(e, verdictGone, f.String())
@@ -67,9 +108,9 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 	case kindTruncated:
 		out.body = out.body[:len(out.body)/2]
 	case kindSkewed:
-		w.Header().Set("Date", s.now().Add(f.delay).UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", s.Now().Add(f.delay).UTC().Format(http.TimeFormat))
 	case kindSlowBody:
-		out.drip(w, r, f.delay)
+		drip(w, r, out, f.delay)
 		return
 	case kindNone:
 		if a.good && !s.o.BenchMode {
@@ -83,10 +124,10 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 const drops = 20
 
 // drip sends the body in drops over d.
-func (s sealed) drip(w http.ResponseWriter, r *http.Request, d time.Duration) {
-	s.writeHeader(w)
+func drip(w http.ResponseWriter, r *http.Request, out sealed, d time.Duration) {
+	out.writeHeader(w)
 	c := http.NewResponseController(w)
-	for part := range slices.Chunk(s.body, max(1, len(s.body)/drops)) {
+	for part := range slices.Chunk(out.body, max(1, len(out.body)/drops)) {
 		if !sleep(r.Context(), d/drops) {
 			return
 		}

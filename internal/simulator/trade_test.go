@@ -187,7 +187,7 @@ func TestPaidTradeTellsItsPayment(t *testing.T) {
 	}
 }
 
-func TestBadStockIsRefused(t *testing.T) {
+func TestBadOptionsAreRefused(t *testing.T) {
 	g := generated()
 	for name, o := range map[string]simulator.Options{
 		"trade of an unknown app": {Apps: []simulator.App{g.app.App}, Trades: []simulator.Trade{{App: "x", OutTradeNo: "t", Total: 1}}},
