@@ -23,7 +23,7 @@ type Certificates struct {
 	Roots  string // the bundle that clients hold
 
 	// Next is the certificate that comes after Alipay's, with its intermediate, and NextKey its
-	// key: the fault Rotated signs with it. Empty: that fault does not strike.
+	// key: the fault Rotated signs with it. Empty: that fault does nothing.
 	Next    string
 	NextKey *rsa.PrivateKey
 }

@@ -65,14 +65,14 @@ type OlderKeys struct {
 	Keys       KeysConfig `yaml:"keys"`
 }
 
-// ECCConfig is [ECC] in a file; its keys have the version key_version of the client.
+// ECCConfig is [wire.ECC] in a file; its keys have the version key_version of the client.
 type ECCConfig struct {
 	Keys   KeysConfig `yaml:"keys"`
 	Hash   string     `yaml:"hash"`   // sha224 or sha256; empty: sha224
 	Format string     `yaml:"format"` // der or p1363; empty: der
 }
 
-// HKConfig is [HKRules] in a file.
+// HKConfig is [rules.HK] in a file.
 type HKConfig struct {
 	Skew          time.Duration `yaml:"skew"`
 	BizTypes      []string      `yaml:"biz_types"`
@@ -101,7 +101,7 @@ type FaultConfig struct {
 	Code        string        `yaml:"code"`
 }
 
-// TradeConfig is one [Trade].
+// TradeConfig is one [simulator.Trade].
 type TradeConfig struct {
 	App         string         `yaml:"app"`
 	Merchant    string         `yaml:"merchant"`
@@ -119,7 +119,7 @@ type TradeConfig struct {
 	More        map[string]any `yaml:"more"`
 }
 
-// ItemConfig is one [ItemOrder].
+// ItemConfig is one [simulator.ItemOrder].
 type ItemConfig struct {
 	App            string         `yaml:"app"`
 	OrderNo        string         `yaml:"order_no"`

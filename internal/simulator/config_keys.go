@@ -60,7 +60,7 @@ func (c KeysConfig) read(dir string, inCertificate bool) (keys, error) {
 	return out, nil
 }
 
-// CertificatesConfig are the certificates of an app, each as PEM text or as a file: [Certificates].
+// CertificatesConfig are the certificates of an app, each as PEM text or as a file: [wire.Certificates].
 // The merchant's key is in his certificate, so keys has the signing key only.
 type CertificatesConfig struct {
 	App             string `yaml:"app"`

@@ -28,7 +28,7 @@ type kept struct {
 // firstLimit bounds the answers kept for Replayed.
 const firstLimit = 10_000
 
-// has says whether a fault of this kind has an answer at hand; most kinds need none.
+// has says whether a fault of this kind has an earlier answer to send; most kinds need none.
 func (x *swaps) has(k kind, e *RequestEntry) bool {
 	if k != kindSwapped && k != kindReplayed {
 		return true

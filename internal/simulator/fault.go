@@ -45,17 +45,17 @@ func (k kind) String() string {
 }
 
 // Fault is one misbehaviour on order. Make it with a constructor and narrow it with the
-// methods; each returns a changed copy. Without Times, Always or Probability it strikes once.
-// An empty method means any call. A fault strikes requests that passed every check (HK order
-// of checks: docs/alipay.md, HK "Simulator"); only Outage strikes before anything is read.
+// methods; each returns a changed copy. Without Times, Always or Probability it acts once.
+// An empty method means any call. A fault acts on requests that passed every check (HK order
+// of checks: docs/alipay.md, HK "Simulator"); only Outage acts before anything is read.
 type Fault struct {
 	kind        kind
 	method      Method
 	order       string
 	app         string
 	skip        int     // matching requests that pass first
-	times       int     // strikes left; negative: no end
-	probability float64 // of each strike; 0: certain
+	times       int     // times left to act; negative: no end
+	probability float64 // of each time; 0: certain
 	after       bool    // once the effect has taken place
 	from, to    time.Time
 	delay       time.Duration // of Delay, SlowBody, Skewed; of Retry-After for TooManyRequests
@@ -112,7 +112,7 @@ func Unsigned(m Method) Fault { return newFault(kindUnsigned, m).AfterEffect() }
 func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 
 // Swapped answers with an earlier, genuinely signed answer to another order of the same app and
-// method. It does not strike while there is none.
+// method. It does not act while there is none.
 func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
 
 // Reset breaks the connection with a TCP reset before the effect, as a proxy does that forgot it.
@@ -125,13 +125,13 @@ func Timeout(m Method) Fault { return newFault(kindTimeout, m) }
 func Accepted(m Method) Fault { return newFault(kindAccepted, m) }
 
 // Replayed answers with the first good answer that this order got to this method, genuinely signed
-// then. It does not strike while there is none.
+// then. It does not act while there is none.
 func Replayed(m Method) Fault { return newFault(kindReplayed, m).AfterEffect() }
 
 // Truncated sends the first half of the answer as if it were all.
 func Truncated(m Method) Fault { return newFault(kindTruncated, m).AfterEffect() }
 
-// SlowBody sends the headers at once and the body in drops over d.
+// SlowBody sends the headers at once and the body in parts, spread over d.
 func SlowBody(m Method, d time.Duration) Fault {
 	f := newFault(kindSlowBody, m).AfterEffect()
 	f.delay = d
@@ -165,13 +165,13 @@ func (f Fault) App(id string) Fault { f.app = id; return f }
 // Skip lets n matching requests pass first.
 func (f Fault) Skip(n int) Fault { f.skip = n; return f }
 
-// Times lets the fault strike n times.
+// Times lets the fault act n times.
 func (f Fault) Times(n int) Fault { f.times = n; return f }
 
-// Always lets the fault strike without end.
+// Always lets the fault act without end.
 func (f Fault) Always() Fault { f.times = -1; return f }
 
-// Probability lets each matching request be struck with probability p, without end unless
+// Probability lets the fault act on each matching request with probability p, without end unless
 // Times follows. The same seed, order and attempt give the same decision.
 func (f Fault) Probability(p float64) Fault { f.probability, f.times = p, -1; return f }
 
@@ -213,7 +213,7 @@ type faults struct {
 	list []Fault // guarded by mu
 }
 
-// AddFault puts a fault behind those already in force; of several that fit, the first strikes.
+// AddFault puts a fault behind those already in force; of several that fit, the first acts.
 func (s *Simulator) AddFault(f Fault) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -275,7 +275,7 @@ func (f *Fault) fits(e *RequestEntry, given string, now time.Time) bool {
 		f.inWindow(now)
 }
 
-// spend counts a fitting request and says whether the fault strikes it.
+// spend counts a fitting request and says whether the fault acts on it.
 func (f *Fault) spend(seed uint64, index int, e *RequestEntry, attempt int) bool {
 	if f.skip > 0 {
 		f.skip--

@@ -82,7 +82,7 @@ var orderNumbers = []string{"out_trade_no", "trade_no", "order_no", "out_order_n
 // known for two only (invalid-signature is, invalid-app-id is not): what fails before the app
 // proved itself is unsigned, what fails later is signed [inferred].
 func (s *Simulator) refuse(w http.ResponseWriter, f *front, e *RequestEntry, a reply) {
-	s.log.verdict(e, a.verdict(), "")
+	s.log.complete(e, a.verdict(), "")
 	f.seal(a, s.signer, s.traceID()).write(w)
 }
 

@@ -343,7 +343,7 @@ func TestOtherMerchantsTrade(t *testing.T) {
 	}
 }
 
-func TestSameContentInOtherClothes(t *testing.T) {
+func TestEquivalentContentIsARepeat(t *testing.T) {
 	b := newBench(t, simulator.Options{})
 	first := b.call("alipay.trade.create", `{"out_trade_no":"o_1","total_amount":"88.80","subject":"a\u0062","buyer_id":"2088102146225135"}`, nil)
 	again := b.call("alipay.trade.create", ` {"subject":"ab", "total_amount":88.8,"buyer_id":"2088102146225135","out_trade_no":"o_1"}`, nil)

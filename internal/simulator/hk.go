@@ -66,7 +66,7 @@ func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 	f.whims = s.whimsOf(e, attempt)
 	if bad != nil {
 		a := s.hkAnswer(f, *bad)
-		s.log.verdict(e, a.verdict, "")
+		s.log.complete(e, a.verdict, "")
 		a.seal(Fault{}).write(w)
 		return
 	}
@@ -101,7 +101,7 @@ func (s *Simulator) hkAdmit(f *hkFront, readErr error) *hkResult {
 	if readErr != nil {
 		return hkRefused("PARAM_ILLEGAL", "unreadable body")
 	}
-	plain, bad := f.decrypt()
+	plain, bad := f.plainBody()
 	if bad != nil {
 		return bad
 	}
@@ -154,7 +154,7 @@ func checkHKClient(f *hkFront) *hkResult {
 		return hkRefused("INVALID_SIGNATURE", "unreadable Signature header")
 	}
 	f.sig = sig
-	if sig.keyVersion != "" && !f.app.keys.known(sig.keyVersion) {
+	if sig.version != "" && !f.app.keys.known(sig.version) {
 		f.mute = true
 		return hkRefused("KEY_NOT_FOUND", "no key of this version")
 	}
@@ -237,9 +237,9 @@ func (s *Simulator) hkUpdate(f *hkFront, e *RequestEntry) hkResult {
 	return hkResult{code: "SUCCESS", status: "S", message: "success", orderID: o.OrderID}
 }
 
-// decrypt returns the body, decrypted when an Encrypt header says so. Whatever is wrong with it
+// plainBody returns the body, decrypted when an Encrypt header says so. Whatever is wrong with it
 // gives one answer; the code is open [inferred] (docs/alipay.md, HK "Encryption").
-func (f *hkFront) decrypt() ([]byte, *hkResult) {
+func (f *hkFront) plainBody() ([]byte, *hkResult) {
 	header := f.r.Header.Get("Encrypt")
 	if header == "" {
 		return f.body, nil

@@ -22,16 +22,19 @@ type hkResult struct {
 	orderID               string
 }
 
+// hkRefused is a final refusal: resultStatus F.
 func hkRefused(code, message string) *hkResult {
 	return &hkResult{code: code, status: "F", message: message}
 }
 
+// verdict is the result as the journal names it.
 func (a hkResult) verdict() string { return a.status + " " + a.code }
 
+// body writes the result.
 func (a hkResult) body(w *whims) []byte {
 	result := object(members{{"resultCode", a.code}, {"resultStatus", a.status}, {"resultMessage", a.message}})
 	m := members{{"result", json.RawMessage(result)}}
-	return append(w.respace(object(w.members(m.addText("orderId", a.orderID)))), w.end()...)
+	return append(w.respace(object(w.rearrange(m.addText("orderId", a.orderID)))), w.end()...)
 }
 
 // hkContent is the content to sign, both ways: METHOD SP PATH LF Client-Id "." time "." body
@@ -51,9 +54,9 @@ const (
 
 // signatureHeader is a Signature header that could be read.
 type signatureHeader struct {
-	algorithm  algorithm
-	keyVersion string
-	signature  []byte
+	algorithm algorithm
+	version   string // keyVersion; empty: not stated
+	signature []byte
 }
 
 // parseSignatureHeader reads "algorithm=RSA256,keyVersion=1,signature=..." in any order, with
@@ -67,7 +70,7 @@ func parseSignatureHeader(text string) (signatureHeader, bool) {
 	if !ok {
 		return signatureHeader{}, false
 	}
-	h := signatureHeader{keyVersion: values["keyVersion"], signature: sig}
+	h := signatureHeader{version: values["keyVersion"], signature: sig}
 	switch strings.ToLower(values["algorithm"]) {
 	case "", "rsa256", "sha256withrsa": // the last is an alias on older pages
 		h.algorithm = rsa256
@@ -139,8 +142,8 @@ func (k hkKeys) known(version string) bool {
 
 // versions returns the key versions to try: the stated one, else all, newest first [inferred].
 func (k hkKeys) versions(sig signatureHeader) []string {
-	if sig.keyVersion != "" {
-		return []string{sig.keyVersion}
+	if sig.version != "" {
+		return []string{sig.version}
 	}
 	all := slices.Collect(maps.Keys(k.merchant))
 	if sig.algorithm == ecc224 {
@@ -164,7 +167,7 @@ func (k hkKeys) verify(sig signatureHeader, version string, content []byte) bool
 		key := k.merchant[version]
 		return key != nil && verify(key, crypto.SHA256, content, sig.signature)
 	case ecc224:
-		return k.ecc.verify(version, content, sig.signature)
+		return k.ecc.accepts(version, content, sig.signature)
 	}
 	return false
 }

@@ -21,7 +21,7 @@ var (
 	errNotUTF8   = errors.New("not UTF-8")
 )
 
-// fields is a JSON object: text, [json.Number], bool, nil, fields or a list of these. A member
+// fields is a JSON object: text, [json.Number], bool, nil, another object or a list of these. A member
 // that is null is as good as absent.
 type fields map[string]any
 

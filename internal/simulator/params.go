@@ -31,6 +31,7 @@ type charset struct {
 	codec encoding.Encoding // nil: UTF-8
 }
 
+// The charsets of the gateway.
 var (
 	utf8Charset = charset{name: "utf-8"}
 	gbkCharset  = charset{name: "GBK", codec: simplifiedchinese.GB18030} // whose two-byte part equals Java's GBK; x/text's own GBK has another euro sign

@@ -89,8 +89,8 @@ func (w *whims) takes(q Quirk) bool {
 	return w != nil && w.on[q] && w.dice.IntN(2) == 0
 }
 
-// members applies the quirks that concern members.
-func (w *whims) members(m members) members {
+// rearrange applies the quirks that concern members.
+func (w *whims) rearrange(m members) members {
 	if w.takes(UnknownMembers) {
 		m = append(slices.Clone(m), member{"simulated_member", map[string]any{"sign": `"sign":"}{` + "\\", "list": []any{}}})
 	}

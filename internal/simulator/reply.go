@@ -18,12 +18,15 @@ type reply struct {
 	members               members
 }
 
+// success is the reply to a request that took effect or was answered.
 func success(m members) reply { return reply{code: "10000", members: m} }
 
+// failure is the reply with an error; its code follows from the sub_code.
 func failure(subCode, subMsg string) reply {
 	return reply{code: codeOf(subCode), subCode: subCode, subMsg: subMsg}
 }
 
+// refusal returns a pointer to a failure, for functions that return nil when all is well.
 func refusal(subCode, subMsg string) *reply {
 	a := failure(subCode, subMsg)
 	return &a
@@ -78,7 +81,7 @@ func (a reply) node(w *whims) []byte {
 	if a.subCode != "" {
 		m = m.add("sub_code", a.subCode).add("sub_msg", a.subMsg)
 	}
-	return w.respace(object(w.members(append(m, a.members...))))
+	return w.respace(object(w.rearrange(append(m, a.members...))))
 }
 
 // sealed is an answer as it goes out.
@@ -87,11 +90,13 @@ type sealed struct {
 	body   []byte
 }
 
+// write sends the answer.
 func (s sealed) write(w http.ResponseWriter) {
 	s.writeHeader(w)
 	_, _ = w.Write(s.body) // the caller may be gone; no one is left to answer
 }
 
+// writeHeader sets the headers only.
 func (s sealed) writeHeader(w http.ResponseWriter) {
 	for name, values := range s.header {
 		w.Header()[name] = values
@@ -101,16 +106,16 @@ func (s sealed) writeHeader(w http.ResponseWriter) {
 // nodeName is the name of a method's answer node.
 func nodeName(method string) string { return strings.ReplaceAll(method, ".", "_") + "_response" }
 
-// signKey is with what an answer is signed; the zero value leaves it unsigned.
+// signKey is what an answer is signed with; the zero value leaves it unsigned.
 type signKey struct {
 	key    *rsa.PrivateKey
 	hash   crypto.Hash
 	certSN string // of the certificate that belongs to key; empty in key mode
 }
 
-// envelope is what an answer is put into.
+// envelope is how the answer to one request is written.
 type envelope struct {
-	name    string // of the node
+	name    string // of the answer's node
 	charset charset
 	answer  signKey
 	aesKey  []byte // the request was encrypted, so the answer is

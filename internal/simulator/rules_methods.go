@@ -255,7 +255,7 @@ var itemOrderRules = []rule{
 // checkItemOrder applies the table.
 func checkItemOrder(c fields) error { return checkRules(itemOrderRules, c) }
 
-// checkQuery: one of the two numbers is needed (alipay.trade.query, "out_trade_no").
+// checkQuery applies the table; one of the two numbers is needed (alipay.trade.query, "out_trade_no").
 func checkQuery(c fields) error {
 	if err := checkRules(queryRules, c); err != nil {
 		return err

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// form is what a member of biz_content has to be.
-type form uint8
+// valueForm is what a member of biz_content has to be.
+type valueForm uint8
 
 const (
-	isText     form = iota
-	isYuan          // 0.01 to 100000000, text or number
-	isPrice         // as isYuan, but may be zero: a gift has a price too [inferred]
-	isQuantity      // whole number above zero, text or number
+	isText     valueForm = iota
+	isYuan               // 0.01 to 100000000, text or number
+	isPrice              // as isYuan, but may be zero: a gift has a price too [inferred]
+	isQuantity           // whole number above zero, text or number
 	isObject
 	isList  // of objects
 	isTexts // list of texts
@@ -26,7 +26,7 @@ const (
 // rule is one row of a page's table of request parameters.
 type rule struct {
 	name     string
-	form     form
+	form     valueForm
 	max      int // characters of a text, digits of a quantity, entries of a list; 0: no limit on the page
 	required bool
 	pattern  *regexp.Regexp

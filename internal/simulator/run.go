@@ -49,11 +49,11 @@ func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 		s.misbehave(w, r, c, hit.Fault)
 		return
 	}
-	s.log.verdict(e, a.verdict, hit.String())
+	s.log.complete(e, a.verdict, hit.String())
 	s.send(w, r, e, a, hit.Fault)
 }
 
-// whimsOf throws the dice for one answer.
+// whimsOf chooses the quirks of one answer.
 func (s *Simulator) whimsOf(e *RequestEntry, attempt int) *whims {
 	if len(s.quirks) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // gone ends a request whose caller went away.
 func (s *Simulator) gone(e *RequestEntry, f Fault) {
-	s.log.verdict(e, verdictGone, f.String())
+	s.log.complete(e, verdictGone, f.String())
 	panic(http.ErrAbortHandler)
 }
 
@@ -123,7 +123,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 // drops is in how many parts SlowBody sends a body.
 const drops = 20
 
-// drip sends the body in drops over d.
+// drip sends the body in parts, spread over d.
 func drip(w http.ResponseWriter, r *http.Request, out sealed, d time.Duration) {
 	out.writeHeader(w)
 	c := http.NewResponseController(w)
@@ -143,22 +143,22 @@ const longest = 10 * time.Minute
 func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
 	switch f.kind {
 	case kindCut, kindReset:
-		s.log.verdict(c.entry, verdictLost, f.String())
+		s.log.complete(c.entry, verdictLost, f.String())
 		if f.kind == kindReset {
 			reset(w)
 		}
 		panic(http.ErrAbortHandler)
 	case kindTimeout:
-		s.log.verdict(c.entry, verdictLost, f.String())
+		s.log.complete(c.entry, verdictLost, f.String())
 		sleep(r.Context(), longest)
 		panic(http.ErrAbortHandler)
 	case kindBadGateway:
-		s.log.verdict(c.entry, "502", f.String())
+		s.log.complete(c.entry, "502", f.String())
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"))
 	case kindTooMany:
-		s.log.verdict(c.entry, "429", f.String())
+		s.log.complete(c.entry, "429", f.String())
 		if f.delay > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.delay.Seconds())))
 		}
@@ -167,7 +167,7 @@ func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f
 		_, _ = w.Write([]byte("<html><body>429 Too Many Requests</body></html>"))
 	default:
 		a := c.refuse(f)
-		s.log.verdict(c.entry, a.verdict, f.String())
+		s.log.complete(c.entry, a.verdict, f.String())
 		a.seal(Fault{}).write(w)
 	}
 }

@@ -72,7 +72,7 @@ func (g *signer) sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
 // signECC returns the Base64 of an ECDSA signature. A replayed one is as good as a new one,
 // though a real signer never gives the same twice.
 func (g *signer) signECC(e ECC, k *ecdsa.PrivateKey, content []byte) string {
-	return g.once(k, 0, content, func() []byte { return e.sign(k, content) })
+	return g.once(k, 0, content, func() []byte { return e.signature(k, content) })
 }
 
 // once signs, or replays what it signed before in BenchMode.
@@ -126,7 +126,8 @@ func (e ECC) digest(content []byte) []byte {
 	return d[:]
 }
 
-func (e ECC) verify(version string, content, sig []byte) bool {
+// accepts says whether a signature is by one version of the merchant's keys.
+func (e ECC) accepts(version string, content, sig []byte) bool {
 	k := e.MerchantKeys[version]
 	if k == nil {
 		return false
@@ -141,7 +142,8 @@ func (e ECC) verify(version string, content, sig []byte) bool {
 	return ecdsa.Verify(k, e.digest(content), r, s)
 }
 
-func (e ECC) sign(k *ecdsa.PrivateKey, content []byte) []byte {
+// signature signs content.
+func (e ECC) signature(k *ecdsa.PrivateKey, content []byte) []byte {
 	if !e.P1363 {
 		sig, err := ecdsa.SignASN1(rand.Reader, k, e.digest(content))
 		if err != nil {

@@ -92,7 +92,7 @@ type Simulator struct {
 	byTradeNo  map[string]*trade
 	itemOrders map[string]ItemOrder
 	hkOrders   map[hkKey]*HKOrder
-	seq        int // order of creation, and of appointments
+	seq        int // order of creation, and of scheduled checks
 	agenda     agenda
 	mail       mail
 

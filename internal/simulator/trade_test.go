@@ -170,7 +170,7 @@ func TestCreateTooLate(t *testing.T) {
 	}
 }
 
-func TestPaidTradeTellsItsPayment(t *testing.T) {
+func TestPaidTradeShowsItsPayment(t *testing.T) {
 	b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 8888, More: map[string]any{"trans_currency": "HKD", "point_amount": "1.00"}}}})
 	query := func() map[string]any {
 		return b.call("alipay.trade.query", map[string]any{"out_trade_no": "o_1"}, nil).fields
