@@ -4,20 +4,12 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 )
 
 // errDecrypt is the one error of everything that can be wrong with a ciphertext.
 var errDecrypt = errors.New("cannot be decrypted")
-
-// newAESKey makes a content key as the console gives it: 16 bytes.
-func newAESKey() []byte {
-	k := make([]byte, 16)
-	_, _ = rand.Read(k) // never fails
-	return k
-}
 
 // encryptContent is AES-CBC with a zero IV and PKCS#7 padding, in Base64 (docs/alipay.md, "AES
 // content encryption").
@@ -42,6 +34,30 @@ func decryptContent(key []byte, text string) ([]byte, error) {
 		return nil, errDecrypt
 	}
 	cipher.NewCBCDecrypter(b, make([]byte, aes.BlockSize)).CryptBlocks(raw, raw)
+	return unpad(raw)
+}
+
+// ecbEncrypt is AES in ECB with PKCS#7 padding.
+func ecbEncrypt(key, plain []byte) []byte {
+	b, err := aes.NewCipher(key)
+	if err != nil {
+		panic("simulator: AES key is unusable: " + err.Error())
+	}
+	out := pad(plain)
+	for i := 0; i < len(out); i += aes.BlockSize {
+		b.Encrypt(out[i:], out[i:i+aes.BlockSize])
+	}
+	return out
+}
+
+func ecbDecrypt(key, raw []byte) ([]byte, error) {
+	b, err := aes.NewCipher(key)
+	if err != nil || len(raw) == 0 || len(raw)%aes.BlockSize != 0 {
+		return nil, errDecrypt
+	}
+	for i := 0; i < len(raw); i += aes.BlockSize {
+		b.Decrypt(raw[i:], raw[i:i+aes.BlockSize])
+	}
 	return unpad(raw)
 }
 

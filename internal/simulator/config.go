@@ -24,7 +24,7 @@ type Config struct {
 	HK         HKConfig      `yaml:"hk"`
 	Faults     []FaultConfig `yaml:"faults"`
 	Buyers     []Buyer       `yaml:"buyers"`
-	Notify     []TradeStatus `yaml:"notify"` // states of which merchants are told; not given: TRADE_SUCCESS
+	Notify     []TradeStatus `yaml:"notify"` // states that merchants are notified of; not given: TRADE_SUCCESS
 	Trades     []TradeConfig `yaml:"trades"`
 	ItemOrders []ItemConfig  `yaml:"item_orders"`
 }
@@ -65,14 +65,14 @@ type OlderKeys struct {
 	Keys       KeysConfig `yaml:"keys"`
 }
 
-// ECCConfig is [ECC] in a file; its keys have the version key_version of the client.
+// ECCConfig is [wire.ECC] in a file; its keys have the version key_version of the client.
 type ECCConfig struct {
 	Keys   KeysConfig `yaml:"keys"`
 	Hash   string     `yaml:"hash"`   // sha224 or sha256; empty: sha224
 	Format string     `yaml:"format"` // der or p1363; empty: der
 }
 
-// HKConfig is [HKRules] in a file.
+// HKConfig is [rules.HK] in a file.
 type HKConfig struct {
 	Skew          time.Duration `yaml:"skew"`
 	BizTypes      []string      `yaml:"biz_types"`
@@ -101,7 +101,7 @@ type FaultConfig struct {
 	Code        string        `yaml:"code"`
 }
 
-// TradeConfig is one [Trade].
+// TradeConfig is one [simulator.Trade].
 type TradeConfig struct {
 	App         string         `yaml:"app"`
 	Merchant    string         `yaml:"merchant"`
@@ -119,7 +119,7 @@ type TradeConfig struct {
 	More        map[string]any `yaml:"more"`
 }
 
-// ItemConfig is one [ItemOrder].
+// ItemConfig is one [simulator.ItemOrder].
 type ItemConfig struct {
 	App            string         `yaml:"app"`
 	OrderNo        string         `yaml:"order_no"`
@@ -179,7 +179,7 @@ type Generated struct {
 }
 
 // Options turns the configuration into options. Key files are relative to dir. Apps without keys
-// get new ones, which are returned beside.
+// get new ones, which are returned too.
 func (c Config) Options(dir string) (Options, Generated, error) {
 	o := Options{
 		Seed: c.Seed, Latency: c.Latency, PayLimit: c.PayLimit, BenchMode: c.BenchMode,
@@ -251,7 +251,7 @@ func (f FaultConfig) fault() (Fault, error) {
 		return Fault{}, fmt.Errorf("%s needs a delay", f.Kind)
 	case f.Probability < 0 || f.Probability > 1:
 		return Fault{}, errors.New("probability is outside 0 to 1")
-	case f.Method != "" && f.Method != HKOrderSync && !known(f.Method):
+	case f.Method != "" && f.Method != HKOrderSync && !f.Method.isClassic():
 		return Fault{}, fmt.Errorf("no method %q", f.Method)
 	}
 	out := mk(f).Order(f.Order).App(f.App).Skip(f.Skip).Between(f.From, f.To).WithCode(f.Code)

@@ -3,7 +3,9 @@ package simulator
 import (
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -58,7 +60,7 @@ func (c KeysConfig) read(dir string, inCertificate bool) (keys, error) {
 	return out, nil
 }
 
-// CertificatesConfig are the certificates of an app, each as PEM text or as a file: [Certificates].
+// CertificatesConfig are the certificates of an app, each as PEM text or as a file: [wire.Certificates].
 // The merchant's key is in his certificate, so keys has the signing key only.
 type CertificatesConfig struct {
 	App             string `yaml:"app"`
@@ -240,4 +242,73 @@ func (c ECCConfig) read(dir string, app *HKApp) error {
 	app.ECC.MerchantKeys = map[string]*ecdsa.PublicKey{app.PlatformKeyVersion: k}
 	app.ECC.PlatformKey, err = parseECCPrivate(private)
 	return err
+}
+
+var errNoKey = errors.New("not a PEM key")
+
+// parsePublic reads a public key: PEM, SPKI or PKCS#1.
+func parsePublic(text string) (*rsa.PublicKey, error) {
+	b, _ := pem.Decode([]byte(text))
+	if b == nil {
+		return nil, errNoKey
+	}
+	if k, err := x509.ParsePKCS1PublicKey(b.Bytes); err == nil {
+		return k, nil
+	}
+	k, err := x509.ParsePKIXPublicKey(b.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read public key: %w", err)
+	}
+	if r, ok := k.(*rsa.PublicKey); ok {
+		return r, nil
+	}
+	return nil, errors.New("not an RSA public key")
+}
+
+// parsePrivate reads a private key: PEM, PKCS#8 or PKCS#1. Its errors never quote the text.
+func parsePrivate(text string) (*rsa.PrivateKey, error) {
+	b, _ := pem.Decode([]byte(text))
+	if b == nil {
+		return nil, errNoKey
+	}
+	if k, err := x509.ParsePKCS1PrivateKey(b.Bytes); err == nil {
+		return k, nil
+	}
+	k, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+	if err != nil {
+		return nil, errors.New("read private key: neither PKCS#1 nor PKCS#8")
+	}
+	if r, ok := k.(*rsa.PrivateKey); ok {
+		return r, nil
+	}
+	return nil, errors.New("not an RSA private key")
+}
+
+// parseECC reads an ECC public key: PEM, SPKI.
+func parseECC(text string) (*ecdsa.PublicKey, error) {
+	b, _ := pem.Decode([]byte(text))
+	if b == nil {
+		return nil, errNoKey
+	}
+	k, err := x509.ParsePKIXPublicKey(b.Bytes)
+	if e, ok := k.(*ecdsa.PublicKey); ok && err == nil {
+		return e, nil
+	}
+	return nil, errors.New("not an ECC public key")
+}
+
+// parseECCPrivate reads an ECC private key: PEM, PKCS#8 or SEC1. Its errors never quote the text.
+func parseECCPrivate(text string) (*ecdsa.PrivateKey, error) {
+	b, _ := pem.Decode([]byte(text))
+	if b == nil {
+		return nil, errNoKey
+	}
+	if k, err := x509.ParseECPrivateKey(b.Bytes); err == nil {
+		return k, nil
+	}
+	k, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+	if e, ok := k.(*ecdsa.PrivateKey); ok && err == nil {
+		return e, nil
+	}
+	return nil, errors.New("not an ECC private key")
 }

@@ -38,7 +38,10 @@ item_orders:
 
 func TestSettings(t *testing.T) {
 	dir := t.TempDir()
-	g := generated().app
+	g, err := simulator.GenerateApp("2021000000000001")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range map[string]string{"merchant.pem": g.MerchantPublic, "alipay.pem": g.AlipayPrivate} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -99,21 +102,5 @@ func TestBadSettings(t *testing.T) {
 	}
 	if _, err := simulator.LoadConfig(strings.NewReader("")); err != nil {
 		t.Errorf("an empty file: %v", err)
-	}
-}
-
-func TestYuan(t *testing.T) {
-	for text, want := range map[string]simulator.Fen{"0.01": 1, "1": 100, "1.5": 150, "88.88": 8888, "100000000": 10_000_000_000} {
-		if got, err := simulator.ParseYuan(text); err != nil || got != want {
-			t.Errorf("%s = %d, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"", ".5", "1.", "01", "-1", "1e2", "1.005", "NaN", " 1", "1,5", "9999999999999"} {
-		if got, err := simulator.ParseYuan(text); err == nil {
-			t.Errorf("%q = %d", text, got)
-		}
-	}
-	if got := simulator.Fen(-5).String(); got != "-0.05" {
-		t.Errorf("negative = %s", got)
 	}
 }

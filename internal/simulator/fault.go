@@ -3,7 +3,6 @@ package simulator
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -46,17 +45,17 @@ func (k kind) String() string {
 }
 
 // Fault is one misbehaviour on order. Make it with a constructor and narrow it with the
-// methods; each returns a changed copy. Without Times, Always or Probability it strikes once.
-// An empty method means any call. A fault strikes requests that passed every check (HK order
-// of checks: docs/alipay.md, HK "Simulator"); only Outage strikes before anything is read.
+// methods; each returns a changed copy. Without Times, Always or Probability it acts once.
+// An empty method means any call. A fault acts on requests that passed every check (HK order
+// of checks: docs/alipay.md, HK "Simulator"); only Outage acts before anything is read.
 type Fault struct {
 	kind        kind
 	method      Method
 	order       string
 	app         string
 	skip        int     // matching requests that pass first
-	times       int     // strikes left; negative: no end
-	probability float64 // of each strike; 0: certain
+	times       int     // times left to act; negative: no end
+	probability float64 // of each time; 0: certain
 	after       bool    // once the effect has taken place
 	from, to    time.Time
 	delay       time.Duration // of Delay, SlowBody, Skewed; of Retry-After for TooManyRequests
@@ -109,11 +108,11 @@ func Refuse(m Method, subCode string) Fault {
 // Unsigned answers as always, but without a signature.
 func Unsigned(m Method) Fault { return newFault(kindUnsigned, m).AfterEffect() }
 
-// WrongKey answers as always, but signs with the key of nobody.
+// WrongKey answers as always, but signs with a key that belongs to no one.
 func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 
 // Swapped answers with an earlier, genuinely signed answer to another order of the same app and
-// method. It does not strike while there is none.
+// method. It does not act while there is none.
 func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
 
 // Reset breaks the connection with a TCP reset before the effect, as a proxy does that forgot it.
@@ -126,13 +125,13 @@ func Timeout(m Method) Fault { return newFault(kindTimeout, m) }
 func Accepted(m Method) Fault { return newFault(kindAccepted, m) }
 
 // Replayed answers with the first good answer that this order got to this method, genuinely signed
-// then. It does not strike while there is none.
+// then. It does not act while there is none.
 func Replayed(m Method) Fault { return newFault(kindReplayed, m).AfterEffect() }
 
 // Truncated sends the first half of the answer as if it were all.
 func Truncated(m Method) Fault { return newFault(kindTruncated, m).AfterEffect() }
 
-// SlowBody sends the headers at once and the body in drops over d.
+// SlowBody sends the headers at once and the body in parts, spread over d.
 func SlowBody(m Method, d time.Duration) Fault {
 	f := newFault(kindSlowBody, m).AfterEffect()
 	f.delay = d
@@ -166,13 +165,13 @@ func (f Fault) App(id string) Fault { f.app = id; return f }
 // Skip lets n matching requests pass first.
 func (f Fault) Skip(n int) Fault { f.skip = n; return f }
 
-// Times lets the fault strike n times.
+// Times lets the fault act n times.
 func (f Fault) Times(n int) Fault { f.times = n; return f }
 
-// Always lets the fault strike without end.
+// Always lets the fault act without end.
 func (f Fault) Always() Fault { f.times = -1; return f }
 
-// Probability lets each matching request be struck with probability p, without end unless
+// Probability lets the fault act on each matching request with probability p, without end unless
 // Times follows. The same seed, order and attempt give the same decision.
 func (f Fault) Probability(p float64) Fault { f.probability, f.times = p, -1; return f }
 
@@ -183,7 +182,7 @@ func (f Fault) Between(from, to time.Time) Fault { f.from, f.to = from, to; retu
 func (f Fault) AfterEffect() Fault { f.after = true; return f }
 
 // WithCode replaces the code of Refuse that belongs to its sub_code by the documents, at HK the
-// resultStatus (F unless told otherwise).
+// resultStatus (F unless this says otherwise).
 func (f Fault) WithCode(code string) Fault { f.code = code; return f }
 
 // String names the fault as the journal does.
@@ -214,7 +213,7 @@ type faults struct {
 	list []Fault // guarded by mu
 }
 
-// AddFault puts a fault behind those already in force; of several that fit, the first strikes.
+// AddFault puts a fault behind those already in force; of several that fit, the first acts.
 func (s *Simulator) AddFault(f Fault) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -235,14 +234,14 @@ func (fs *faults) outage(now time.Time) bool {
 	return slices.ContainsFunc(fs.list, func(f Fault) bool { return f.kind == kindOutage && f.inWindow(now) })
 }
 
-// strike chooses what happens to a request. atHand says whether another answer is there to send.
-func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, atHand func(kind) bool) struck {
+// strike chooses what happens to a request. hasAnswer says whether an earlier answer is there to send.
+func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, hasAnswer func(kind) bool) struck {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	var out struck
 	for i := range fs.list {
 		f := &fs.list[i]
-		if !f.fits(e, given, now) || !atHand(f.kind) {
+		if !f.fits(e, given, now) || !hasAnswer(f.kind) {
 			continue
 		}
 		if f.kind != kindDelay && out.kind != kindNone {
@@ -276,7 +275,7 @@ func (f *Fault) fits(e *RequestEntry, given string, now time.Time) bool {
 		f.inWindow(now)
 }
 
-// spend counts a fitting request and says whether the fault strikes it.
+// spend counts a fitting request and says whether the fault acts on it.
 func (f *Fault) spend(seed uint64, index int, e *RequestEntry, attempt int) bool {
 	if f.skip > 0 {
 		f.skip--
@@ -289,45 +288,4 @@ func (f *Fault) spend(seed uint64, index int, e *RequestEntry, attempt int) bool
 		f.times--
 	}
 	return true
-}
-
-// refusalOf puts a fault into the words of the classic gateway.
-func (f Fault) refusal(m Method) reply {
-	switch f.kind {
-	case kindThrottled:
-		return failure("isv.app-call-limited", "the app calls too often")
-	case kindSystemError:
-		if strings.HasPrefix(string(m), "koubei.") {
-			return failure("SYSTEM_ERROR", busy)
-		}
-		return failure("ACQ.SYSTEM_ERROR", busy)
-	case kindAccepted:
-		return reply{code: "10003"}
-	case kindRefused:
-		a := failure(f.subCode, "refused on order")
-		if f.code != "" {
-			a.code = f.code
-		}
-		return a
-	default:
-		return failure("isp.unknow-error", busy)
-	}
-}
-
-// hkRefusal puts a fault into the words of the HK gateway.
-func (f Fault) hkRefusal() hkResult {
-	switch f.kind {
-	case kindThrottled:
-		return hkResult{code: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: "U", message: "too many requests"}
-	case kindAccepted:
-		return hkResult{code: "ACCEPTED", status: "A", message: "accepted"}
-	case kindRefused:
-		status := f.code
-		if status == "" {
-			status = "F"
-		}
-		return hkResult{code: f.subCode, status: status, message: "refused on order"}
-	default:
-		return hkResult{code: "UNKNOWN_EXCEPTION", status: "U", message: "unknown error"}
-	}
 }

@@ -73,6 +73,22 @@ func vectorBench(t testing.TB, certified bool) *bench {
 	return b
 }
 
+// certVectors is what these tests need of testdata/openapi/certs.json.
+type certVectors struct {
+	Certificates map[string]struct {
+		PEM string
+		SN  string `json:"cert_sn"`
+	}
+	RootBundle string `json:"root_bundle"`
+}
+
+func vectorCerts(t testing.TB) certVectors {
+	t.Helper()
+	var v certVectors
+	loadLoose(t, "openapi/certs.json", &v)
+	return v
+}
+
 // vectorConfig has the apps and keys that the vectors' "about" names.
 func vectorConfig(t testing.TB, certified bool) simulator.Config {
 	t.Helper()
@@ -327,7 +343,7 @@ func TestOtherMerchantsTrade(t *testing.T) {
 	}
 }
 
-func TestSameContentInOtherClothes(t *testing.T) {
+func TestEquivalentContentIsARepeat(t *testing.T) {
 	b := newBench(t, simulator.Options{})
 	first := b.call("alipay.trade.create", `{"out_trade_no":"o_1","total_amount":"88.80","subject":"a\u0062","buyer_id":"2088102146225135"}`, nil)
 	again := b.call("alipay.trade.create", ` {"subject":"ab", "total_amount":88.8,"buyer_id":"2088102146225135","out_trade_no":"o_1"}`, nil)

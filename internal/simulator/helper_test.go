@@ -47,6 +47,16 @@ func load(t testing.TB, path string, into any) {
 	}
 }
 
+// loadLoose reads only those members of a vector file that a test needs.
+func loadLoose(t testing.TB, path string, into any) {
+	t.Helper()
+	var raw json.RawMessage
+	load(t, path, &raw)
+	if err := json.Unmarshal(raw, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // vectorKeys are the PEM texts of both key files, by name.
 func vectorKeys(t testing.TB, path string) map[string]map[string]any {
 	t.Helper()

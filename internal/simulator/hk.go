@@ -1,9 +1,7 @@
 package simulator
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
@@ -12,24 +10,6 @@ import (
 	"strings"
 	"time"
 )
-
-// hkResult is an answer of the HK gateway before it is written.
-type hkResult struct {
-	code, status, message string // resultCode, resultStatus, resultMessage
-	orderID               string
-}
-
-func hkRefused(code, message string) *hkResult {
-	return &hkResult{code: code, status: "F", message: message}
-}
-
-func (a hkResult) verdict() string { return a.status + " " + a.code }
-
-func (a hkResult) body(w *whims) []byte {
-	result := object([]member{{"resultCode", a.code}, {"resultStatus", a.status}, {"resultMessage", a.message}})
-	m := []member{{"result", json.RawMessage(result)}}
-	return append(w.text(object(w.members(appendText(m, "orderId", a.orderID)))), w.end()...)
-}
 
 // HKOrder is what AlipayHK knows of one order.
 type HKOrder struct {
@@ -77,7 +57,7 @@ type hkFront struct {
 func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 	f := &hkFront{r: r, target: requestTarget(r), clientID: r.Header.Get("Client-Id")}
 	f.app = s.hkApps[f.clientID]
-	e := &RequestEntry{At: s.now(), Method: HKOrderSync, App: f.clientID}
+	e := &RequestEntry{At: s.Now(), Method: HKOrderSync, App: f.clientID}
 	body, err := io.ReadAll(r.Body)
 	f.body, e.Content = body, sha256.Sum256(body)
 	bad := s.hkAdmit(f, err)
@@ -86,7 +66,7 @@ func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 	f.whims = s.whimsOf(e, attempt)
 	if bad != nil {
 		a := s.hkAnswer(f, *bad)
-		s.log.verdict(e, a.verdict, "")
+		s.log.complete(e, a.verdict, "")
 		a.seal(Fault{}).write(w)
 		return
 	}
@@ -121,7 +101,7 @@ func (s *Simulator) hkAdmit(f *hkFront, readErr error) *hkResult {
 	if readErr != nil {
 		return hkRefused("PARAM_ILLEGAL", "unreadable body")
 	}
-	plain, bad := f.decrypt()
+	plain, bad := f.plainBody()
 	if bad != nil {
 		return bad
 	}
@@ -129,7 +109,7 @@ func (s *Simulator) hkAdmit(f *hkFront, readErr error) *hkResult {
 	if f.content, err = parseObject(plain); err != nil {
 		return hkRefused("PARAM_ILLEGAL", "body: "+err.Error())
 	}
-	if err := s.o.HK.check(f.content); err != nil {
+	if err := s.o.HK.checkBody(f.content); err != nil {
 		return hkRefused("PARAM_ILLEGAL", err.Error())
 	}
 	return nil
@@ -174,7 +154,7 @@ func checkHKClient(f *hkFront) *hkResult {
 		return hkRefused("INVALID_SIGNATURE", "unreadable Signature header")
 	}
 	f.sig = sig
-	if sig.keyVersion != "" && f.app.MerchantKeys[sig.keyVersion] == nil && f.app.ECC.MerchantKeys[sig.keyVersion] == nil {
+	if sig.version != "" && !f.app.keys.known(sig.version) {
 		f.mute = true
 		return hkRefused("KEY_NOT_FOUND", "no key of this version")
 	}
@@ -187,7 +167,7 @@ func (s *Simulator) checkHKTime(f *hkFront) *hkResult {
 	if !ok {
 		return hkRefused("PARAM_ILLEGAL", "Request-Time is no time")
 	}
-	if skew := s.now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
+	if skew := s.Now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
 		return hkRefused("PARAM_ILLEGAL", "Request-Time is off by "+skew.Truncate(time.Second).String())
 	}
 	return nil
@@ -196,20 +176,14 @@ func (s *Simulator) checkHKTime(f *hkFront) *hkResult {
 // checkHKSignature verifies the raw bytes, with the stated key or with all, newest first.
 func checkHKSignature(f *hkFront) *hkResult {
 	content := hkContent(f.r.Method, f.target, f.clientID, f.r.Header.Get("Request-Time"), f.body)
-	for _, version := range f.app.versions(f.sig) {
-		if f.app.verify(f.sig, version, content) {
+	for _, version := range f.app.keys.versions(f.sig) {
+		if f.app.keys.verify(f.sig, version, content) {
 			f.version = version
 			return nil
 		}
 	}
 	f.mute = true
 	return hkRefused("INVALID_SIGNATURE", "the signature does not fit")
-}
-
-// hkContent is the content to sign, both ways: METHOD SP PATH LF Client-Id "." time "." body
-// (docs/alipay.md, HK "Signing").
-func hkContent(method, target, clientID, at string, body []byte) []byte {
-	return slices.Concat([]byte(method+" "+target+"\n"+clientID+"."+at+"."), body)
 }
 
 // hkAnswer makes a result ready to be sealed. Answers for an unknown client, an unknown key and a
@@ -225,12 +199,12 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 			"Tracer-Id":    {s.traceID()},
 		}}
 		if f.secret {
-			f.app.encrypt(f.version, &out)
+			f.app.keys.encrypt(f.version, &out)
 		}
 		if f.app == nil || f.mute || flt.kind == kindUnsigned {
 			return out
 		}
-		now := s.now()
+		now := s.Now()
 		if s.o.BenchMode {
 			now = now.Truncate(time.Minute) // so that signatures can be replayed
 		}
@@ -239,7 +213,7 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 		}
 		at := now.In(beijing).Format(time.RFC3339)
 		out.header.Set("Response-Time", at)
-		out.header.Set("Signature", s.hkSign(f, hkContent(f.r.Method, f.target, f.clientID, at, out.body), flt.kind == kindWrongKey))
+		out.header.Set("Signature", f.app.keys.sign(s.signer, f.sig, hkContent(f.r.Method, f.target, f.clientID, at, out.body), flt.kind == kindWrongKey))
 		return out
 	}}
 }
@@ -258,10 +232,40 @@ func (s *Simulator) hkUpdate(f *hkFront, e *RequestEntry) hkResult {
 	if o.Updates == 0 || at > o.ModifyTime {
 		o.Status, o.ModifyTime = f.content.text("orderStatus"), at
 		o.Updates++
-		s.log.executed(e, s.now())
+		s.log.executed(e, s.Now())
 	}
 	return hkResult{code: "SUCCESS", status: "S", message: "success", orderID: o.OrderID}
 }
 
-// blank says whether a text has no content.
-func blank(text string) bool { return len(bytes.TrimSpace([]byte(text))) == 0 }
+// plainBody returns the body, decrypted when an Encrypt header says so. Whatever is wrong with it
+// gives one answer; the code is open [inferred] (docs/alipay.md, HK "Encryption").
+func (f *hkFront) plainBody() ([]byte, *hkResult) {
+	header := f.r.Header.Get("Encrypt")
+	if header == "" {
+		return f.body, nil
+	}
+	plain, err := f.app.keys.decrypt(header, f.body)
+	if err != nil {
+		return nil, hkRefused("PARAM_ILLEGAL", "the body cannot be decrypted")
+	}
+	f.secret = true
+	return plain, nil
+}
+
+// hkRefusal puts a fault into the words of the HK gateway.
+func (f Fault) hkRefusal() hkResult {
+	switch f.kind {
+	case kindThrottled:
+		return hkResult{code: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: "U", message: "too many requests"}
+	case kindAccepted:
+		return hkResult{code: "ACCEPTED", status: "A", message: "accepted"}
+	case kindRefused:
+		status := f.code
+		if status == "" {
+			status = "F"
+		}
+		return hkResult{code: f.subCode, status: status, message: "refused on order"}
+	default:
+		return hkResult{code: "UNKNOWN_EXCEPTION", status: "U", message: "unknown error"}
+	}
+}

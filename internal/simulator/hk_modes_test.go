@@ -176,16 +176,6 @@ func TestEncryptedRequests(t *testing.T) {
 	}
 }
 
-// loadLoose reads only those members of a vector file that a test needs.
-func loadLoose(t *testing.T, path string, into any) {
-	t.Helper()
-	var raw json.RawMessage
-	load(t, path, &raw)
-	if err := json.Unmarshal(raw, into); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // decryptHK undoes RSA_AES as a merchant does.
 func decryptHK(t *testing.T, k *rsa.PrivateKey, header string, body []byte) string {
 	t.Helper()

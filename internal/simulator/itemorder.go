@@ -60,7 +60,7 @@ func (s *Simulator) AddItemOrder(o ItemOrder) error {
 		o.BizProduct = "ONLINE_TRADE_PAY"
 	}
 	if o.CreatedAt.IsZero() {
-		o.CreatedAt = s.now()
+		o.CreatedAt = s.Now()
 	}
 	if o.ModifiedAt.IsZero() {
 		o.ModifiedAt = o.CreatedAt
@@ -76,11 +76,11 @@ func (s *Simulator) itemOrder(f *front, c fields) reply {
 	if !ok {
 		return failure("INVALID_PARAMETER", "no such order")
 	}
-	return success(replaced(o.members(), o.More)...)
+	return success(o.members().override(o.More))
 }
 
 // members writes the order as the page's response table does.
-func (o ItemOrder) members() []member {
+func (o ItemOrder) members() members {
 	at := func(t time.Time) string { return t.In(beijing).Format(timeLayout) }
 	items := make([]any, len(o.Items))
 	for i, it := range o.Items {
@@ -90,17 +90,15 @@ func (o ItemOrder) members() []member {
 		}
 		items[i] = line
 	}
-	m := []member{{"order_no", o.OrderNo}, {"out_order_no", o.OutOrderNo}, {"partner_id", o.PartnerID}}
-	m = appendText(m, "trade_no", o.TradeNo)
-	m = append(m, member{"status", o.Status}, member{"buyer_id", o.BuyerID}, member{"biz_product", o.BizProduct},
-		member{"gmt_create", at(o.CreatedAt)})
-	m = appendText(m, "seller_id", o.SellerID)
+	m := members{}.add("order_no", o.OrderNo).add("out_order_no", o.OutOrderNo).add("partner_id", o.PartnerID).
+		addText("trade_no", o.TradeNo).add("status", o.Status).add("buyer_id", o.BuyerID).add("biz_product", o.BizProduct).
+		add("gmt_create", at(o.CreatedAt)).addText("seller_id", o.SellerID)
 	if !o.PaidAt.IsZero() {
-		m = append(m, member{"gmt_payment", at(o.PaidAt)})
+		m = m.add("gmt_payment", at(o.PaidAt))
 	}
-	m = append(m, member{"gmt_modified", at(o.ModifiedAt)}, member{"total_amount", o.Total}, member{"real_pay_amount", o.RealPay})
+	m = m.add("gmt_modified", at(o.ModifiedAt)).add("total_amount", o.Total).add("real_pay_amount", o.RealPay)
 	if o.Discount != 0 {
-		m = append(m, member{"discount_amount", o.Discount})
+		m = m.add("discount_amount", o.Discount)
 	}
-	return append(m, member{"deliver_seller_real_amount", o.SellerReceives}, member{"item_order_vo", items})
+	return m.add("deliver_seller_real_amount", o.SellerReceives).add("item_order_vo", items)
 }

@@ -36,7 +36,7 @@ type RequestEntry struct {
 	RequestNo string    `json:"request_no"`
 	Content   Digest    `json:"content"`
 	Verdict   string    `json:"verdict"` // empty while the request is under way
-	Fault     string    `json:"fault"`   // name of the fault that struck
+	Fault     string    `json:"fault"`   // name of the fault that acted
 }
 
 // ExecutionEntry is one effect that took place: a trade created, a sync stored, an HK update processed.
@@ -128,8 +128,8 @@ func (j *journal) arrive(e *RequestEntry) (attempt int) {
 // lost notes a request of which nothing was read.
 func (j *journal) lost(e RequestEntry) { j.arrive(&e) }
 
-// verdict completes an entry.
-func (j *journal) verdict(e *RequestEntry, verdict string, fault string) {
+// complete adds the verdict to an entry.
+func (j *journal) complete(e *RequestEntry, verdict string, fault string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e.Verdict, e.Fault = verdict, fault

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -19,7 +21,7 @@ var (
 	errNotUTF8   = errors.New("not UTF-8")
 )
 
-// fields is a JSON object: text, [json.Number], bool, nil, fields or a list of these. A member
+// fields is a JSON object: text, [json.Number], bool, nil, another object or a list of these. A member
 // that is null is as good as absent.
 type fields map[string]any
 
@@ -112,4 +114,75 @@ func (f fields) literal(name string) string {
 		return v.String()
 	}
 	return ""
+}
+
+// literal returns a text or number as it was written, else "".
+func literal(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+// member is one member of a JSON object that is written.
+type member struct {
+	name  string
+	value any
+}
+
+// members are those of an answer node; the order is kept.
+type members []member
+
+// add appends a member.
+func (m members) add(name string, value any) members { return append(m, member{name, value}) }
+
+// addText appends a member unless its text is empty.
+func (m members) addText(name, value string) members {
+	if value == "" {
+		return m
+	}
+	return append(m, member{name, value})
+}
+
+// override puts more members in, sorted by name, in place of those with the same name.
+func (m members) override(more map[string]any) members {
+	m = slices.DeleteFunc(m, func(x member) bool { _, ok := more[x.name]; return ok })
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		m = append(m, member{name, more[name]})
+	}
+	return m
+}
+
+// without returns the members but those of the names.
+func (m members) without(names []string) members {
+	return slices.DeleteFunc(slices.Clone(m), func(x member) bool { return slices.Contains(names, x.name) })
+}
+
+// object writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
+func object(list members) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(encodeJSON(m.name))
+		b.WriteByte(':')
+		b.Write(encodeJSON(m.value))
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+func encodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("simulator: answer cannot be written: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -10,6 +10,7 @@ import (
 // Fen is an amount of the classic gateway in fen, a hundredth of a yuan.
 type Fen int64
 
+// The limits of a trade's total.
 const (
 	minTotal Fen = 1              // 0.01 yuan (alipay.trade.create, "total_amount")
 	maxTotal Fen = 10_000_000_000 // 100000000 yuan
@@ -61,4 +62,10 @@ func isDigits(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+// yuan returns an amount that the table has already checked; ok is false if it is absent.
+func (f fields) yuan(name string) (a Fen, ok bool) {
+	a, err := ParseYuan(f.literal(name))
+	return a, err == nil
 }

@@ -3,8 +3,10 @@ package simulator
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +14,7 @@ import (
 	"time"
 )
 
-// repeats are the pauses between the deliveries of one notification that nobody acknowledges:
+// repeats are the pauses between the deliveries of one notification that is not acknowledged:
 // eight deliveries in about a day (docs/alipay.md, "Repeats of a notification").
 var repeats = []time.Duration{
 	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
@@ -52,6 +54,97 @@ type Delivery struct {
 type mail struct {
 	list []*Notification
 	held bool
+}
+
+// Run plays the buyers and sends the notifications until ctx ends; then it returns nil. Without it
+// buyers act when somebody asks, and notifications wait for Deliver.
+func (s *Simulator) Run(ctx context.Context) error {
+	for {
+		s.Deliver(ctx)
+		wait, any := s.pause()
+		if !any {
+			wait = time.Hour // until somebody wakes us
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		case <-s.wake:
+			t.Stop()
+		case <-t.C:
+		}
+	}
+}
+
+// pause is how long there is nothing to do.
+func (s *Simulator) pause() (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := s.due()
+	for _, n := range s.mail.list {
+		if !s.mail.held && !n.Due.IsZero() && (next.IsZero() || n.Due.Before(next)) {
+			next = n.Due
+		}
+	}
+	return max(0, next.Sub(s.Now())), !next.IsZero()
+}
+
+// Notifications returns copies of all notifications, oldest first.
+func (s *Simulator) Notifications() []Notification {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	out := make([]Notification, len(s.mail.list))
+	for i, n := range s.mail.list {
+		out[i] = *n
+		out[i].Params, out[i].Deliveries = maps.Clone(n.Params), slices.Clone(n.Deliveries)
+	}
+	return out
+}
+
+// errNoMail says that no notification has the id.
+var errNoMail = errors.New("no such notification")
+
+// SendAgain lets a notification be delivered once more now, acknowledged or not: receivers meet
+// doubles, and old states after new ones.
+func (s *Simulator) SendAgain(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.mail.list {
+		if n.ID == id {
+			n.Due = s.Now()
+			s.nudge()
+			return nil
+		}
+	}
+	return errNoMail
+}
+
+// HoldNotifications keeps notifications back until ReleaseNotifications.
+func (s *Simulator) HoldNotifications() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mail.held = true
+}
+
+// ReleaseNotifications sends what was held, the newest first.
+func (s *Simulator) ReleaseNotifications() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.catchUp()
+	s.mail.held = false
+	now := s.Now()
+	var late []*Notification
+	for _, n := range s.mail.list {
+		if !n.Due.IsZero() && !n.Due.After(now) {
+			late = append(late, n)
+		}
+	}
+	for i, n := range late {
+		n.Due = now.Add(-time.Duration(i)) // one nanosecond apart: only the order matters
+	}
+	s.nudge()
 }
 
 // announce prepares a notification of a trade's state. The caller holds mu.
@@ -98,7 +191,7 @@ func (s *Simulator) notice(t *trade) map[string]string {
 		p["gmt_refund"] = t.RefundedAt.In(beijing).Format(timeLayout + ".000")
 	}
 	if c := s.apps[t.App].certified; c != nil {
-		p["alipay_cert_sn"] = c.current.sn
+		p["alipay_cert_sn"] = c.currentSN()
 	}
 	for name, value := range p {
 		if value == "" {
@@ -160,7 +253,7 @@ func (s *Simulator) nextMail() (*Notification, time.Time) {
 	s.catchUp()
 	var first *Notification
 	for _, n := range s.mail.list {
-		if !n.Due.IsZero() && !n.Due.After(s.now()) && (first == nil || n.Due.Before(first.Due)) {
+		if !n.Due.IsZero() && !n.Due.After(s.Now()) && (first == nil || n.Due.Before(first.Due)) {
 			first = n
 		}
 	}

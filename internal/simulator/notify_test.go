@@ -18,7 +18,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// notified are the parameters of a create whose merchant wants to be told.
+// notified are the parameters of a create whose merchant wants notifications.
 var notified = map[string]string{"notify_url": "https://merchant.example/notify"}
 
 // receiver is a merchant's notify_url.
@@ -77,8 +77,8 @@ func fits(form url.Values) bool {
 	return err == nil && rsa.VerifyPKCS1v15(&generated().app.App.SigningKey.PublicKey, crypto.SHA256, sum[:], sig) == nil
 }
 
-// TestNotificationOnTheWire: headers as bad as the real ones, signed, in the request's charset.
-func TestNotificationOnTheWire(t *testing.T) {
+// TestNotificationBytes: headers as bad as the real ones, signed, in the request's charset.
+func TestNotificationBytes(t *testing.T) {
 	r := &receiver{answer: "success"}
 	b := newBench(t, simulator.Options{Client: r.client()})
 	content := order("o_1")

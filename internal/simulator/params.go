@@ -8,11 +8,19 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
+
+// timeLayout is how the classic gateway writes times (every page, "timestamp").
+const timeLayout = "2006-01-02 15:04:05"
+
+// beijing is the zone of every zone-less time of the classic gateway. Fixed, because a
+// small image has no zone data.
+var beijing = time.FixedZone("UTC+8", 8*60*60)
 
 // params are the parameters of a request to the classic gateway, query and body together, decoded.
 type params map[string]string
@@ -23,6 +31,7 @@ type charset struct {
 	codec encoding.Encoding // nil: UTF-8
 }
 
+// The charsets of the gateway.
 var (
 	utf8Charset = charset{name: "utf-8"}
 	gbkCharset  = charset{name: "GBK", codec: simplifiedchinese.GB18030} // whose two-byte part equals Java's GBK; x/text's own GBK has another euro sign

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,22 +12,24 @@ import (
 // busy is the text of the pages' error sample: "the system is busy".
 const busy = "\u7cfb\u7edf\u7e41\u5fd9"
 
-// member is one member of an answer node; the order is kept.
-type member struct {
-	name  string
-	value any
-}
-
 // reply is an answer of the classic gateway before it is written.
 type reply struct {
 	code, subCode, subMsg string
-	members               []member
+	members               members
 }
 
-func success(m ...member) reply { return reply{code: "10000", members: m} }
+// success is the reply to a request that took effect or was answered.
+func success(m members) reply { return reply{code: "10000", members: m} }
 
+// failure is the reply with an error; its code follows from the sub_code.
 func failure(subCode, subMsg string) reply {
 	return reply{code: codeOf(subCode), subCode: subCode, subMsg: subMsg}
+}
+
+// refusal returns a pointer to a failure, for functions that return nil when all is well.
+func refusal(subCode, subMsg string) *reply {
+	a := failure(subCode, subMsg)
+	return &a
 }
 
 // messages are the words of the gateway codes (docs/alipay.md, "Gateway codes").
@@ -76,37 +77,11 @@ func (a reply) verdict() string {
 
 // node writes the answer's node.
 func (a reply) node(w *whims) []byte {
-	m := []member{{"code", a.code}, {"msg", messages[a.code]}}
+	m := members{{"code", a.code}, {"msg", messages[a.code]}}
 	if a.subCode != "" {
-		m = append(m, member{"sub_code", a.subCode}, member{"sub_msg", a.subMsg})
+		m = m.add("sub_code", a.subCode).add("sub_msg", a.subMsg)
 	}
-	return w.text(object(w.members(append(m, a.members...))))
-}
-
-// object writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
-func object(members []member) []byte {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range members {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.Write(encodeJSON(m.name))
-		b.WriteByte(':')
-		b.Write(encodeJSON(m.value))
-	}
-	b.WriteByte('}')
-	return b.Bytes()
-}
-
-func encodeJSON(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("simulator: answer cannot be written: " + err.Error())
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return w.respace(object(w.rearrange(append(m, a.members...))))
 }
 
 // sealed is an answer as it goes out.
@@ -115,11 +90,13 @@ type sealed struct {
 	body   []byte
 }
 
+// write sends the answer.
 func (s sealed) write(w http.ResponseWriter) {
 	s.writeHeader(w)
-	_, _ = w.Write(s.body) // the caller may be gone; nobody is left to tell
+	_, _ = w.Write(s.body) // the caller may be gone; no one is left to answer
 }
 
+// writeHeader sets the headers only.
 func (s sealed) writeHeader(w http.ResponseWriter) {
 	for name, values := range s.header {
 		w.Header()[name] = values
@@ -127,18 +104,18 @@ func (s sealed) writeHeader(w http.ResponseWriter) {
 }
 
 // nodeName is the name of a method's answer node.
-func nodeName(m Method) string { return strings.ReplaceAll(string(m), ".", "_") + "_response" }
+func nodeName(method string) string { return strings.ReplaceAll(method, ".", "_") + "_response" }
 
-// signKey is with what an answer is signed; the zero value leaves it unsigned.
+// signKey is what an answer is signed with; the zero value leaves it unsigned.
 type signKey struct {
 	key    *rsa.PrivateKey
 	hash   crypto.Hash
 	certSN string // of the certificate that belongs to key; empty in key mode
 }
 
-// envelope is what an answer is put into.
+// envelope is how the answer to one request is written.
 type envelope struct {
-	name    string // of the node
+	name    string // of the answer's node
 	charset charset
 	answer  signKey
 	aesKey  []byte // the request was encrypted, so the answer is
@@ -147,7 +124,7 @@ type envelope struct {
 
 // seal writes a reply and signs the bytes of its node, when it is encrypted the text with its
 // quotes (docs/alipay.md, "The answer"). Unsigned answers have no sign at all.
-func (s *Simulator) seal(a reply, v envelope) sealed {
+func (v envelope) seal(a reply, g *signer, traceID string) sealed {
 	if a.code == "20000" && v.whims.takes(GBKErrorText) {
 		v.charset, v.answer, v.aesKey = gbkCharset, signKey{}, nil
 	}
@@ -161,7 +138,7 @@ func (s *Simulator) seal(a reply, v envelope) sealed {
 		if k.certSN != "" {
 			sign = []byte(`"alipay_cert_sn":"` + k.certSN + `",`)
 		}
-		sign = append(sign, `"sign":"`+s.signer.sign(k.key, k.hash, node)+`"`...)
+		sign = append(sign, `"sign":"`+g.sign(k.key, k.hash, node)+`"`...)
 		parts = append(parts, sign)
 	}
 	if v.whims.takes(SignFirst) {
@@ -170,6 +147,6 @@ func (s *Simulator) seal(a reply, v envelope) sealed {
 	body := "{" + string(bytes.Join(parts, []byte(","))) + "}" + v.whims.end()
 	return sealed{body: []byte(body), header: http.Header{
 		"Content-Type": {v.whims.contentType(v.charset)},
-		"Trace_id":     {s.traceID()},
+		"Trace_id":     {traceID},
 	}}
 }

@@ -1,10 +1,12 @@
 package simulator
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -48,13 +50,53 @@ func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 		s.misbehave(w, r, c, hit.Fault)
 		return
 	}
-	s.log.verdict(e, a.verdict, hit.String())
+	s.log.complete(e, a.verdict, hit.String())
 	s.send(w, r, e, a, hit.Fault)
+}
+
+// whimsOf chooses the quirks of one answer.
+func (s *Simulator) whimsOf(e *RequestEntry, attempt int) *whims {
+	if len(s.quirks) == 0 {
+		return nil
+	}
+	sum := hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
+	return newWhims(s.quirks, sum)
+}
+
+// Latency is how long an answer takes. Half of it passes before the effect and half after,
+// so that a caller who gives up meets both cases.
+type Latency struct {
+	Fixed  time.Duration `yaml:"fixed"`
+	Jitter time.Duration `yaml:"jitter"` // spread evenly on top of Fixed, by the seed, order and attempt
+}
+
+// of returns the latency of one request.
+func (l Latency) of(seed uint64, e *RequestEntry, attempt int) time.Duration {
+	if l.Jitter <= 0 {
+		return l.Fixed
+	}
+	share := roll(seed, "latency", string(e.Method), e.OrderNo, strconv.Itoa(attempt))
+	return l.Fixed + time.Duration(share*float64(l.Jitter))
+}
+
+// sleep waits; it returns false if the caller went away first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // gone ends a request whose caller went away.
 func (s *Simulator) gone(e *RequestEntry, f Fault) {
-	s.log.verdict(e, verdictGone, f.String())
+	s.log.complete(e, verdictGone, f.String())
 	panic(http.ErrAbortHandler)
 }
 
@@ -67,9 +109,9 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 	case kindTruncated:
 		out.body = out.body[:len(out.body)/2]
 	case kindSkewed:
-		w.Header().Set("Date", s.now().Add(f.delay).UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", s.Now().Add(f.delay).UTC().Format(http.TimeFormat))
 	case kindSlowBody:
-		out.drip(w, r, f.delay)
+		drip(w, r, out, f.delay)
 		return
 	case kindNone:
 		if a.good && !s.o.BenchMode {
@@ -82,11 +124,11 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 // drops is in how many parts SlowBody sends a body.
 const drops = 20
 
-// drip sends the body in drops over d.
-func (s sealed) drip(w http.ResponseWriter, r *http.Request, d time.Duration) {
-	s.writeHeader(w)
+// drip sends the body in parts, spread over d.
+func drip(w http.ResponseWriter, r *http.Request, out sealed, d time.Duration) {
+	out.writeHeader(w)
 	c := http.NewResponseController(w)
-	for part := range slices.Chunk(s.body, max(1, len(s.body)/drops)) {
+	for part := range slices.Chunk(out.body, max(1, len(out.body)/drops)) {
 		if !sleep(r.Context(), d/drops) {
 			return
 		}
@@ -102,22 +144,22 @@ const longest = 10 * time.Minute
 func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
 	switch f.kind {
 	case kindCut, kindReset:
-		s.log.verdict(c.entry, verdictLost, f.String())
+		s.log.complete(c.entry, verdictLost, f.String())
 		if f.kind == kindReset {
 			reset(w)
 		}
 		panic(http.ErrAbortHandler)
 	case kindTimeout:
-		s.log.verdict(c.entry, verdictLost, f.String())
+		s.log.complete(c.entry, verdictLost, f.String())
 		sleep(r.Context(), longest)
 		panic(http.ErrAbortHandler)
 	case kindBadGateway:
-		s.log.verdict(c.entry, "502", f.String())
+		s.log.complete(c.entry, "502", f.String())
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"))
 	case kindTooMany:
-		s.log.verdict(c.entry, "429", f.String())
+		s.log.complete(c.entry, "429", f.String())
 		if f.delay > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.delay.Seconds())))
 		}
@@ -126,7 +168,7 @@ func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f
 		_, _ = w.Write([]byte("<html><body>429 Too Many Requests</body></html>"))
 	default:
 		a := c.refuse(f)
-		s.log.verdict(c.entry, a.verdict, f.String())
+		s.log.complete(c.entry, a.verdict, f.String())
 		a.seal(Fault{}).write(w)
 	}
 }
@@ -146,4 +188,86 @@ func reset(w http.ResponseWriter) {
 // traceID returns a number for the answer's trace header.
 func (s *Simulator) traceID() string {
 	return "sim" + strconv.FormatUint(s.traces.Add(1), 10)
+}
+
+// swaps keeps good answers for the faults that send another one: by app and method the newest of
+// two orders, for Swapped, and by order and method the first, for Replayed.
+type swaps struct {
+	mu    sync.Mutex
+	last  map[swapKey][2]kept // guarded by mu
+	first map[replayKey]sealed
+}
+
+type swapKey struct {
+	app    string
+	method Method
+}
+
+type replayKey struct {
+	swapKey
+	order string
+}
+
+type kept struct {
+	order string
+	out   sealed
+}
+
+// firstLimit bounds the answers kept for Replayed.
+const firstLimit = 10_000
+
+// has says whether a fault of this kind has an earlier answer to send; most kinds need none.
+func (x *swaps) has(k kind, e *RequestEntry) bool {
+	if k != kindSwapped && k != kindReplayed {
+		return true
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.find(k, e)
+	return ok
+}
+
+// take returns the other answer, or the given one when there is none any more.
+func (x *swaps) take(k kind, e *RequestEntry, own sealed) sealed {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if out, ok := x.find(k, e); ok {
+		return out
+	}
+	return own
+}
+
+// find looks for an answer. The caller holds mu.
+func (x *swaps) find(k kind, e *RequestEntry) (sealed, bool) {
+	at := swapKey{e.App, e.Method}
+	if k == kindReplayed {
+		out, ok := x.first[replayKey{at, e.OrderNo}]
+		return out, ok
+	}
+	for _, have := range x.last[at] {
+		if have.out.body != nil && have.order != e.OrderNo {
+			return have.out, true
+		}
+	}
+	return sealed{}, false
+}
+
+// keep remembers an answer.
+func (x *swaps) keep(e *RequestEntry, out sealed) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.last == nil {
+		x.last, x.first = map[swapKey][2]kept{}, map[replayKey]sealed{}
+	}
+	k := swapKey{e.App, e.Method}
+	pair := x.last[k]
+	if pair[0].order != e.OrderNo {
+		pair[1] = pair[0]
+	}
+	pair[0] = kept{e.OrderNo, out}
+	x.last[k] = pair
+	r := replayKey{k, e.OrderNo}
+	if _, there := x.first[r]; !there && len(x.first) < firstLimit {
+		x.first[r] = out
+	}
 }

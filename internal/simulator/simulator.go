@@ -22,6 +22,14 @@ const (
 	HKOrderSync    Method = "alipayhk.merchant.order.sync"
 )
 
+// isClassic says whether the classic gateway answers the call.
+func (m Method) isClassic() bool {
+	return m == TradeCreate || m == TradeQuery || m == OrderInfoSync || m == ItemOrderQuery || m == CertDownload
+}
+
+// CertDownload hands out Alipay's certificates by their SN; only apps in certificate mode call it.
+const CertDownload Method = "alipay.open.app.alipaycert.download"
+
 // The paths on which the gateways answer.
 const (
 	GatewayPath = "/gateway.do"                             // every page, "request address"
@@ -32,10 +40,6 @@ const (
 	hkSkew      = 5 * time.Minute                           // docs/alipay.md, HK "Time": the nearest sibling's figure [inferred]
 	journalSize = 2_000_000                                 // entries of each kind
 )
-
-// beijing is the zone of every zone-less time of the classic gateway. Fixed, because a
-// small image has no zone data.
-var beijing = time.FixedZone("UTC+8", 8*60*60)
 
 // Options of a simulator. The zero value is a gateway that knows no app.
 type Options struct {
@@ -50,7 +54,7 @@ type Options struct {
 	Buyers     []Buyer // of trades that create calls make
 	HK         HKRules
 
-	// Notify are the states of which merchants are told; nil: TRADE_SUCCESS, as on the page.
+	// Notify are the states of that merchants are notified of; nil: TRADE_SUCCESS, as on the page.
 	Notify []TradeStatus
 	// Client sends notifications; nil: one that follows no redirect, uses no proxy and waits 10 s.
 	Client *http.Client
@@ -68,15 +72,6 @@ type Options struct {
 	// then repeat their Response-Time for up to a minute; encrypted ones have a new key each time
 	// and are signed anew.
 	BenchMode bool
-}
-
-// HKRules are the points that the HK documents leave open. The zero value is the strict reading.
-type HKRules struct {
-	Skew          time.Duration // allowed between Request-Time and our clock; zero: 5 min, negative: any
-	BizTypes      []string      // allowed merchantBizType; nil: TRADE_ORDER, the only one on the page
-	LongRequestID bool          // take a requestId of more than 32 characters (a dashed UUID has 36)
-	Seconds       bool          // take order times that can only be seconds
-	OrderedTimes  bool          // refuse an orderModifyTime before orderCreateTime
 }
 
 // Simulator answers both gateways. It is safe for concurrent use.
@@ -97,7 +92,7 @@ type Simulator struct {
 	byTradeNo  map[string]*trade
 	itemOrders map[string]ItemOrder
 	hkOrders   map[hkKey]*HKOrder
-	seq        int // order of creation, and of appointments
+	seq        int // order of creation, and of scheduled checks
 	agenda     agenda
 	mail       mail
 
@@ -215,10 +210,10 @@ func (s *Simulator) Reset() {
 	}
 }
 
-// ServeHTTP answers both gateways, told apart by their path.
+// ServeHTTP answers both gateways; the path says which.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.unreachable() {
-		s.log.lost(RequestEntry{At: s.now(), Verdict: verdictLost, Fault: kindOutage.String()})
+		s.log.lost(RequestEntry{At: s.Now(), Verdict: verdictLost, Fault: kindOutage.String()})
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -240,5 +235,28 @@ func (s *Simulator) StopOutage() { s.down.Store(false) }
 
 // unreachable says whether an outage is on, by hand or by a fault's window.
 func (s *Simulator) unreachable() bool {
-	return s.down.Load() || s.faults.outage(s.now())
+	return s.down.Load() || s.faults.outage(s.Now())
+}
+
+// Now returns the simulated time: that of Options.Now, moved by Advance.
+func (s *Simulator) Now() time.Time { return s.o.Now().Add(time.Duration(s.ahead.Load())) }
+
+// Advance moves the clock forward. What falls due on the way happens in its order and at its own
+// time; notifications leave when Run or Deliver gets to them.
+func (s *Simulator) Advance(d time.Duration) {
+	if d > 0 {
+		s.ahead.Add(int64(d))
+	}
+	s.mu.Lock()
+	s.catchUp()
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// nudge wakes Run.
+func (s *Simulator) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is awake already
+	}
 }

@@ -54,7 +54,7 @@ type Trade struct {
 	RefundedAt time.Time `json:"refunded_at,omitzero"` // last
 	ClosedAt   time.Time `json:"closed_at,omitzero"`
 
-	NotifyURL string `json:"notify_url"` // empty: nobody is told
+	NotifyURL string `json:"notify_url"` // empty: no notifications
 	Charset   string `json:"charset"`    // of the notifications; empty: utf-8
 	SignType  string `json:"sign_type"`  // of the notifications; empty: RSA2
 
@@ -102,7 +102,7 @@ func (s *Simulator) AddTrade(t Trade) error {
 		return fmt.Errorf("trade %q: no status %q", t.OutTradeNo, t.Status)
 	}
 	if t.CreatedAt.IsZero() {
-		t.CreatedAt = s.now()
+		t.CreatedAt = s.Now()
 	}
 	if t.ExpiresAt.IsZero() {
 		t.ExpiresAt = t.CreatedAt.Add(s.o.PayLimit)
@@ -156,7 +156,7 @@ func (s *Simulator) Trades() []Trade {
 	s.catchUp()
 	all := make([]*trade, 0, len(s.trades))
 	for _, t := range s.trades {
-		s.age(t, s.now())
+		s.age(t, s.Now())
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b *trade) int { return a.seq - b.seq })
@@ -172,7 +172,7 @@ func (s *Simulator) Trade(number string) (Trade, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
-	t, err := s.find(number)
+	t, err := s.findTrade(number)
 	if err != nil {
 		return Trade{}, false
 	}
@@ -185,8 +185,8 @@ func (t *trade) copy() Trade {
 	return c
 }
 
-// find looks a trade up for the admin methods. The caller holds mu.
-func (s *Simulator) find(number string) (*trade, error) {
+// findTrade looks a trade up for the admin methods. The caller holds mu.
+func (s *Simulator) findTrade(number string) (*trade, error) {
 	found := s.byTradeNo[number]
 	for _, a := range s.o.Apps {
 		for _, m := range append([]Merchant{{}}, a.Merchants...) {
@@ -200,7 +200,7 @@ func (s *Simulator) find(number string) (*trade, error) {
 	if found == nil {
 		return nil, fmt.Errorf("trade %q: %w", number, errNoTrade)
 	}
-	s.age(found, s.now())
+	s.age(found, s.Now())
 	return found, nil
 }
 
@@ -210,11 +210,11 @@ func (s *Simulator) Do(number string, step Step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp()
-	t, err := s.find(number)
+	t, err := s.findTrade(number)
 	if err != nil {
 		return err
 	}
-	if err := s.act(t, step, s.now()); err != nil {
+	if err := s.act(t, step, s.Now()); err != nil {
 		return fmt.Errorf("trade %q is %s: %w", number, t.Status, err)
 	}
 	s.nudge()
@@ -237,46 +237,4 @@ func (s *Simulator) Refund(number string, amount Fen) error {
 		return fmt.Errorf("cannot refund %s", amount)
 	}
 	return s.Do(number, Step{Do: ActRefund, Amount: amount})
-}
-
-func (t *trade) pay(now time.Time) error {
-	if t.Status != WaitBuyerPay {
-		return errStatus
-	}
-	t.Status, t.PaidAt = TradeSuccess, now
-	return nil
-}
-
-func (t *trade) finish(now time.Time) error {
-	if t.Status != TradeSuccess && t.Status != WaitBuyerPay {
-		return errStatus
-	}
-	if t.PaidAt.IsZero() {
-		t.PaidAt = now
-	}
-	t.Status = TradeFinished
-	return nil
-}
-
-func (t *trade) close(now time.Time) error {
-	if t.Status != WaitBuyerPay {
-		return errStatus
-	}
-	t.Status, t.ClosedAt = TradeClosed, now
-	return nil
-}
-
-func (t *trade) refund(amount Fen, now time.Time) error {
-	if t.Status != TradeSuccess {
-		return errStatus
-	}
-	if amount < minTotal || t.Refunded+amount > t.Total {
-		return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
-	}
-	t.Refunded += amount
-	t.RefundedAt = now
-	if t.Refunded == t.Total {
-		t.Status, t.ClosedAt = TradeClosed, now
-	}
-	return nil
 }

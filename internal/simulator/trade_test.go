@@ -170,7 +170,7 @@ func TestCreateTooLate(t *testing.T) {
 	}
 }
 
-func TestPaidTradeTellsItsPayment(t *testing.T) {
+func TestPaidTradeShowsItsPayment(t *testing.T) {
 	b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 8888, More: map[string]any{"trans_currency": "HKD", "point_amount": "1.00"}}}})
 	query := func() map[string]any {
 		return b.call("alipay.trade.query", map[string]any{"out_trade_no": "o_1"}, nil).fields
@@ -187,7 +187,7 @@ func TestPaidTradeTellsItsPayment(t *testing.T) {
 	}
 }
 
-func TestBadStockIsRefused(t *testing.T) {
+func TestBadOptionsAreRefused(t *testing.T) {
 	g := generated()
 	for name, o := range map[string]simulator.Options{
 		"trade of an unknown app": {Apps: []simulator.App{g.app.App}, Trades: []simulator.Trade{{App: "x", OutTradeNo: "t", Total: 1}}},

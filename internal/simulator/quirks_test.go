@@ -12,30 +12,6 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-func TestQuirksByName(t *testing.T) {
-	for _, tt := range []struct {
-		text string
-		want []simulator.Quirk
-	}{
-		{"none", []simulator.Quirk{}},
-		{"", []simulator.Quirk{}},
-		{"sign_first,white_space", []simulator.Quirk{simulator.SignFirst, simulator.WhiteSpace}},
-		{"white_space, -white_space", []simulator.Quirk{}},
-	} {
-		if got, err := simulator.ParseQuirks(tt.text); err != nil || got == nil || !slices.Equal(got, tt.want) {
-			t.Errorf("%q = %v, %v, want %v", tt.text, got, err, tt.want)
-		}
-	}
-	for text, want := range map[string]int{"all": 10, "default": 9, "-white_space": 8, "all,-sign_first": 9} {
-		if got, err := simulator.ParseQuirks(text); err != nil || len(got) != want {
-			t.Errorf("%q = %v, %v, want %d quirks", text, got, err, want)
-		}
-	}
-	if _, err := simulator.ParseQuirks("earthquake"); err == nil {
-		t.Error("an unknown quirk was taken")
-	}
-}
-
 // quirkMarks say by what an answer shows that it took a quirk.
 var quirkMarks = map[simulator.Quirk]func(body, contentType string) bool{
 	simulator.MemberOrder:    func(body, _ string) bool { return !strings.Contains(body, `_response":{"code":"10000","msg"`) },

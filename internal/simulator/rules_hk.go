@@ -1,14 +1,25 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
+
+// HKRules are the points that the HK documents leave open. The zero value is the strict reading.
+type HKRules struct {
+	Skew          time.Duration // allowed between Request-Time and our clock; zero: 5 min, negative: any
+	BizTypes      []string      // allowed merchantBizType; nil: TRADE_ORDER, the only one on the page
+	LongRequestID bool          // take a requestId of more than 32 characters (a dashed UUID has 36)
+	Seconds       bool          // take order times that can only be seconds
+	OrderedTimes  bool          // refuse an orderModifyTime before orderCreateTime
+}
 
 // hkTexts are the required texts of Synchronize Order; no length is on the page.
 var hkTexts = []string{"requestId", "tradeNo", "merchantBizNo", "merchantBizType", "orderStatus"}
@@ -24,8 +35,8 @@ var (
 	hkCurrency = regexp.MustCompile(`^[A-Z]{3}$`)
 )
 
-// check applies the page to a body. Unknown members are ignored.
-func (h HKRules) check(c fields) error {
+// checkBody applies the page to a body. Unknown members are ignored.
+func (h HKRules) checkBody(c fields) error {
 	for _, name := range hkTexts {
 		if v, ok := c[name].(string); !ok || blank(v) {
 			return fmt.Errorf("%s is missing", name)
@@ -98,3 +109,6 @@ func wholeNumber(v any) (int64, bool) {
 	i, err := strconv.ParseInt(n.String(), 10, 64)
 	return i, err == nil
 }
+
+// blank says whether a text has no content.
+func blank(text string) bool { return len(bytes.TrimSpace([]byte(text))) == 0 }

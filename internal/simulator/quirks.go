@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -35,7 +34,7 @@ func AllQuirks() []Quirk {
 	return append(DefaultQuirks(), SignFirst)
 }
 
-// DefaultQuirks returns those that are on unless told otherwise: all that the official SDKs bear.
+// DefaultQuirks returns those that are on by default: all that the official SDKs bear.
 // SignFirst is none of them: the SDKs for Node and Python cut the wrong text then.
 func DefaultQuirks() []Quirk {
 	return []Quirk{
@@ -79,13 +78,9 @@ type whims struct {
 	dice *rand.Rand
 }
 
-// whimsOf throws the dice for one answer.
-func (s *Simulator) whimsOf(e *RequestEntry, attempt int) *whims {
-	if len(s.quirks) == 0 {
-		return nil
-	}
-	sum := hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
-	return &whims{on: s.quirks, dice: rand.New(rand.NewPCG( //nolint:gosec // must repeat, need not be secret
+// newWhims makes the choice for one answer by 16 bytes of its hash.
+func newWhims(on map[Quirk]bool, sum [32]byte) *whims {
+	return &whims{on: on, dice: rand.New(rand.NewPCG( //nolint:gosec // must repeat, need not be secret
 		binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))}
 }
 
@@ -94,8 +89,8 @@ func (w *whims) takes(q Quirk) bool {
 	return w != nil && w.on[q] && w.dice.IntN(2) == 0
 }
 
-// members applies the quirks that concern members.
-func (w *whims) members(m []member) []member {
+// rearrange applies the quirks that concern members.
+func (w *whims) rearrange(m members) members {
 	if w.takes(UnknownMembers) {
 		m = append(slices.Clone(m), member{"simulated_member", map[string]any{"sign": `"sign":"}{` + "\\", "list": []any{}}})
 	}
@@ -145,8 +140,8 @@ func loosened(v any) any {
 	return v
 }
 
-// text applies the quirks that concern the text of a JSON object.
-func (w *whims) text(object []byte) []byte {
+// respace applies the quirks that concern the text of a JSON object.
+func (w *whims) respace(object []byte) []byte {
 	if w.takes(EscapedSlash) {
 		object = bytes.ReplaceAll(object, []byte("/"), []byte(`\/`))
 	}

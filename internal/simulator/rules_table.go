@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// form is what a member of biz_content has to be.
-type form uint8
+// valueForm is what a member of biz_content has to be.
+type valueForm uint8
 
 const (
-	isText     form = iota
-	isYuan          // 0.01 to 100000000, text or number
-	isPrice         // as isYuan, but may be zero: a gift has a price too [inferred]
-	isQuantity      // whole number above zero, text or number
+	isText     valueForm = iota
+	isYuan               // 0.01 to 100000000, text or number
+	isPrice              // as isYuan, but may be zero: a gift has a price too [inferred]
+	isQuantity           // whole number above zero, text or number
 	isObject
 	isList  // of objects
 	isTexts // list of texts
@@ -27,7 +26,7 @@ const (
 // rule is one row of a page's table of request parameters.
 type rule struct {
 	name     string
-	form     form
+	form     valueForm
 	max      int // characters of a text, digits of a quantity, entries of a list; 0: no limit on the page
 	required bool
 	pattern  *regexp.Regexp
@@ -147,55 +146,6 @@ func (r *rule) checkTexts(v any) error {
 		if _, ok := entry.(string); !ok {
 			return fmt.Errorf("holds something else than texts")
 		}
-	}
-	return nil
-}
-
-// literal returns a text or number as it was written, else "".
-func literal(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	return ""
-}
-
-// readContent parses biz_content. Which sub_code answers broken JSON is not known; this one is
-// documented [inferred].
-func readContent(text string) (fields, *reply) {
-	if text == "" {
-		return nil, refusal("isv.invalid-parameter", "missing biz_content")
-	}
-	f, err := parseObject([]byte(text))
-	if err != nil {
-		return nil, refusal("isv.invalid-parameter", "biz_content: "+err.Error())
-	}
-	return f, nil
-}
-
-// check applies the page of the method to its business content.
-func check(f *front, content fields) *reply {
-	subCode := "ACQ.INVALID_PARAMETER"
-	var err error
-	switch f.method {
-	case TradeCreate:
-		return checkCreate(f, content)
-	case TradeQuery:
-		err = checkQuery(content)
-	case OrderInfoSync:
-		return checkSync(content)
-	case CertDownload:
-		if content.text("alipay_cert_sn") == "" {
-			return refusal("isv.invalid-parameter", "alipay_cert_sn is missing")
-		}
-	case ItemOrderQuery:
-		subCode = "INVALID_PARAMETER" // koubei.trade.itemorder.query has its codes without ACQ.
-		err = checkRules(itemOrderRules, content)
-	}
-	if err != nil {
-		return refusal(subCode, err.Error())
 	}
 	return nil
 }

@@ -8,12 +8,112 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net"
 	"time"
 )
+
+// keyBits is the size of every key that is made here: what Alipay's console asks for.
+const keyBits = 2048
+
+// GeneratedApp is an app with both halves of both its keys, for tests and for settings files.
+// The PEM texts are PKCS#8 and SPKI.
+type GeneratedApp struct {
+	App             App
+	MerchantKey     *rsa.PrivateKey // the bridge signs with it
+	MerchantPrivate string          // PEM
+	MerchantPublic  string          // PEM
+	AlipayPrivate   string          // PEM
+	AlipayPublic    string          // PEM: what the bridge verifies with
+	NextPrivate     string          // PEM: Alipay's next key, of Authority.Certify
+}
+
+// AESKeyText is the app's content key as Alipay's console shows it.
+func (g GeneratedApp) AESKeyText() string { return base64.StdEncoding.EncodeToString(g.App.AESKey) }
+
+// GeneratedHKApp is the same for the AlipayHK gateway.
+type GeneratedHKApp struct {
+	App             HKApp
+	MerchantKey     *rsa.PrivateKey
+	MerchantPrivate string // PEM
+	MerchantPublic  string // PEM
+	PlatformPrivate string // PEM
+	PlatformPublic  string // PEM
+}
+
+// GenerateApp makes an app with new keys.
+func GenerateApp(id string, merchants ...Merchant) (GeneratedApp, error) {
+	merchant, err := newPair()
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	alipay, err := newPair()
+	if err != nil {
+		return GeneratedApp{}, err
+	}
+	return GeneratedApp{
+		App:             App{ID: id, SellerID: "2088" + digits(12, "seller", id), PublicKey: &merchant.key.PublicKey, SigningKey: alipay.key, AESKey: newAESKey(), Merchants: merchants},
+		MerchantKey:     merchant.key,
+		MerchantPrivate: merchant.private, MerchantPublic: merchant.public,
+		AlipayPrivate: alipay.private, AlipayPublic: alipay.public,
+	}, nil
+}
+
+// GenerateHKApp makes an HK client with new keys, both of version 1.
+func GenerateHKApp(clientID string) (GeneratedHKApp, error) {
+	merchant, err := newPair()
+	if err != nil {
+		return GeneratedHKApp{}, err
+	}
+	alipay, err := newPair()
+	if err != nil {
+		return GeneratedHKApp{}, err
+	}
+	return GeneratedHKApp{
+		App: HKApp{
+			ClientID: clientID, MerchantKeys: map[string]*rsa.PublicKey{"1": &merchant.key.PublicKey},
+			PlatformKey: alipay.key, PlatformKeyVersion: "1",
+		},
+		MerchantKey:     merchant.key,
+		MerchantPrivate: merchant.private, MerchantPublic: merchant.public,
+		PlatformPrivate: alipay.private, PlatformPublic: alipay.public,
+	}, nil
+}
+
+// pair is a new key with its texts.
+type pair struct {
+	key             *rsa.PrivateKey
+	private, public string
+}
+
+func newPair() (pair, error) {
+	k, err := rsa.GenerateKey(rand.Reader, keyBits)
+	if err != nil {
+		return pair{}, fmt.Errorf("generate key: %w", err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return pair{}, fmt.Errorf("encode private key: %w", err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&k.PublicKey)
+	if err != nil {
+		return pair{}, fmt.Errorf("encode public key: %w", err)
+	}
+	text := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return pair{key: k, private: text("PRIVATE KEY", private), public: text("PUBLIC KEY", public)}, nil
+}
+
+// newAESKey makes a content key as the console gives it: 16 bytes.
+func newAESKey() []byte {
+	k := make([]byte, 16)
+	_, _ = rand.Read(k) // never fails
+	return k
+}
 
 // Authority is a small CA in the shape of Alipay's: roots of both kinds, one intermediate for
 // apps and one for Alipay. Its names say that it is none.
@@ -30,7 +130,7 @@ type issuer struct {
 	text string
 }
 
-// organisation stands in every subject that is made here, so that nobody takes it for Alipay's. It
+// organisation stands in every subject that is made here, so that no one takes it for Alipay's. It
 // has no comma: the Node SDK computes another SN then.
 const organisation = "Ant Financial made by bridge simulate"
 

@@ -1,8 +1,11 @@
 package simulator
 
 import (
+	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -89,8 +92,9 @@ var settleRules = []rule{
 	{name: "actual_amount", form: isYuan},
 }
 
-// checkCreate applies the table and the rules across fields.
-func checkCreate(f *front, c fields) *reply {
+// checkCreate applies the table and the rules across fields; account is the user id of the
+// contract account, the payee when the request names none.
+func checkCreate(c fields, account string) *reply {
 	if err := checkRules(createRules, c); err != nil {
 		return refusal("ACQ.INVALID_PARAMETER", err.Error())
 	}
@@ -99,24 +103,18 @@ func checkCreate(f *front, c fields) *reply {
 			return refusal("ACQ.INVALID_PARAMETER", err.Error())
 		}
 	}
-	if b := c.text("buyer_id"); b != "" && b == sellerOf(f, c) {
+	if b := c.text("buyer_id"); b != "" && b == sellerOf(c, account) {
 		return refusal("ACQ.BUYER_SELLER_EQUAL", "the buyer is the seller")
 	}
 	return nil
 }
 
 // sellerOf is the payee: the request's, else the contract account (alipay.trade.create, "seller_id").
-func sellerOf(f *front, c fields) string {
+func sellerOf(c fields, account string) string {
 	if s := c.text("seller_id"); s != "" {
 		return s
 	}
-	return f.merchant.SellerID
-}
-
-// yuan returns an amount that the table has already checked; ok is false if it is absent.
-func (f fields) yuan(name string) (a Fen, ok bool) {
-	a, err := ParseYuan(f.literal(name))
-	return a, err == nil
+	return account
 }
 
 // checkParts: all three amounts given must add up (alipay.trade.create, "total_amount"), and no
@@ -188,6 +186,100 @@ func life(text string) time.Duration {
 func checkChannels(c fields) error {
 	if c.text("enable_pay_channels") != "" && c.text("disable_pay_channels") != "" {
 		return errors.New("enable_pay_channels and disable_pay_channels exclude one another")
+	}
+	return nil
+}
+
+// buyerFields name the buyer: another one of them is another buyer, not another content.
+var buyerFields = []string{"buyer_id", "buyer_open_id", "buyer_logon_id"}
+
+// fingerprint hashes the content of a create without its buyer: order of members, white space and
+// escapes do not count, 88.88 is "88.88".
+func fingerprint(c fields) [32]byte {
+	rest := maps.Clone(c)
+	for _, name := range buyerFields {
+		delete(rest, name)
+	}
+	for name := range rest {
+		if a, ok := c.yuan(name); ok && slices.ContainsFunc(createRules, func(r rule) bool { return r.name == name && r.form == isYuan }) {
+			rest[name] = a.String()
+		}
+	}
+	text, err := json.Marshal(rest)
+	if err != nil {
+		panic("simulator: parsed JSON cannot be written: " + err.Error())
+	}
+	return hash(string(text))
+}
+
+// expiry is the end of an unpaid trade: time_expire wins over timeout_express, 1c is the next
+// Beijing midnight (alipay.trade.create, "timeout_express"). payLimit is for a request without both.
+func expiry(c fields, now time.Time, payLimit time.Duration) time.Time {
+	if t, err := time.ParseInLocation(timeLayout, c.text("time_expire"), beijing); err == nil {
+		return t
+	}
+	switch t := c.text("timeout_express"); t {
+	case "":
+		return now.Add(payLimit)
+	case "1c":
+		y, m, d := now.In(beijing).Date()
+		return time.Date(y, m, d+1, 0, 0, 0, 0, beijing)
+	default:
+		return now.Add(life(t))
+	}
+}
+
+// queryRules is the table of alipay.trade.query.
+var queryRules = []rule{
+	{name: "out_trade_no", max: 64},
+	{name: "trade_no", max: 64},
+	{name: "org_pid", max: 16},
+	{name: "query_options", form: isTexts, max: 1024},
+}
+
+// syncRules is the table of alipay.trade.orderinfo.sync. trade_no is "optional", but the number
+// that could stand in for it is no parameter of the method: required [inferred].
+var syncRules = []rule{
+	{name: "trade_no", max: 64, required: true},
+	{name: "out_request_no", max: 64, required: true},
+	{name: "biz_type", max: 64, required: true, oneOf: []string{"CREDIT_AUTH", "CREDIT_DEDUCT"}},
+	{name: "order_biz_info", form: isJSON, max: 2018},
+	{name: "orig_request_no", max: 64},
+}
+
+// itemOrderRules is the table of koubei.trade.itemorder.query.
+var itemOrderRules = []rule{
+	{name: "order_no", max: 64, required: true},
+}
+
+// checkItemOrder applies the table.
+func checkItemOrder(c fields) error { return checkRules(itemOrderRules, c) }
+
+// checkQuery applies the table; one of the two numbers is needed (alipay.trade.query, "out_trade_no").
+func checkQuery(c fields) error {
+	if err := checkRules(queryRules, c); err != nil {
+		return err
+	}
+	if c.text("out_trade_no")+c.text("trade_no") == "" {
+		return errors.New("out_trade_no and trade_no are both missing")
+	}
+	return nil
+}
+
+// syncStatuses are the documented words of order_biz_info (docs/alipay.md, "alipay.trade.orderinfo.sync").
+var syncStatuses = []string{"COMPLETE", "CLOSED", "VIOLATED"}
+
+// checkSync applies the table. A status that no document knows is the page's NOTIFY_STATUS_INVALID [inferred].
+func checkSync(c fields) *reply {
+	if err := checkRules(syncRules, c); err != nil {
+		return refusal("ACQ.INVALID_PARAMETER", err.Error())
+	}
+	info, err := parseObject([]byte(c.text("order_biz_info")))
+	if err != nil {
+		return nil // absent: the table has checked the rest
+	}
+	if status, given := info["status"]; given && !slices.Contains(syncStatuses, literal(status)) {
+		return refusal("ACQ.NOTIFY_STATUS_INVALID", "status is not one of the agreed words")
 	}
 	return nil
 }

@@ -1,0 +1,79 @@
+package simulator
+
+import (
+	"crypto/rsa"
+	"fmt"
+)
+
+// App is one app of the classic gateway, in key mode unless it has certificates.
+type App struct {
+	ID       string
+	SellerID string // the app owner's own user id: the payee when a request names none and carries no token
+
+	PublicKey  *rsa.PublicKey  // the merchant's: verifies sign_type RSA2
+	SigningKey *rsa.PrivateKey // Alipay's: signs answers under RSA2
+
+	LegacyPublicKey  *rsa.PublicKey  // verifies sign_type RSA (SHA-1); nil: the app has none
+	LegacySigningKey *rsa.PrivateKey // signs answers under RSA
+
+	AESKey []byte        // encrypts content when a request asks for it: 16, 24 or 32 bytes; nil: none
+	Certs  *Certificates // nil: key mode
+
+	Merchants []Merchant // those that gave this app an app_auth_token
+
+	certified *certified // of Certs; made by check
+}
+
+// Merchant is one merchant for whom an app acts with an app_auth_token.
+type Merchant struct {
+	Name         string // ours, for the journal and the admin methods
+	SellerID     string // the merchant's user id
+	AppAuthToken string
+}
+
+// HKApp is one client of the AlipayHK gateway.
+type HKApp struct {
+	ClientID           string
+	MerchantKeys       map[string]*rsa.PublicKey // by key version: verify requests
+	PlatformKey        *rsa.PrivateKey           // signs answers
+	PlatformKeyVersion string                    // named in the answers; empty: 1
+
+	OlderKeys map[string]*rsa.PrivateKey // the platform's by other versions: decrypt content that was wrapped for them
+	ECC       ECC
+
+	keys hkKeys // all of them; made by check
+}
+
+func (a *App) check() error {
+	if a.ID == "" || a.SigningKey == nil || (a.PublicKey == nil && a.Certs == nil) {
+		return fmt.Errorf("app %q needs an id, the merchant's public key and a signing key", a.ID)
+	}
+	if n := len(a.AESKey); n != 0 && n != 16 && n != 24 && n != 32 {
+		return fmt.Errorf("app %q: an AES key has 16, 24 or 32 bytes", a.ID)
+	}
+	if a.Certs == nil {
+		return nil
+	}
+	var err error
+	if a.certified, err = a.Certs.parse(a.SigningKey); err != nil {
+		return fmt.Errorf("app %q: %w", a.ID, err)
+	}
+	return nil
+}
+
+func (a *HKApp) check() error {
+	if a.ClientID == "" || len(a.MerchantKeys) == 0 || a.PlatformKey == nil {
+		return fmt.Errorf("client %q needs an id, a merchant key and a platform key", a.ClientID)
+	}
+	if a.PlatformKeyVersion == "" {
+		a.PlatformKeyVersion = "1"
+	}
+	if err := a.ECC.checkCurves(); err != nil {
+		return fmt.Errorf("client %q: %w", a.ClientID, err)
+	}
+	a.keys = hkKeys{
+		merchant: a.MerchantKeys, ecc: a.ECC,
+		platform: a.PlatformKey, platformVersion: a.PlatformKeyVersion, platformOlder: a.OlderKeys,
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package simulator
+
+import (
+	"container/heap"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// agenda holds the times at which a trade is to be looked at, the next one first.
+type agenda []appointment
+
+type appointment struct {
+	at    time.Time
+	order int // of entry, for equal times
+	key   tradeKey
+}
+
+var _ heap.Interface = (*agenda)(nil)
+
+func (a agenda) Len() int      { return len(a) }
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+
+func (a agenda) Less(i, j int) bool {
+	if a[i].at.Equal(a[j].at) {
+		return a[i].order < a[j].order
+	}
+	return a[i].at.Before(a[j].at)
+}
+
+// Push implements [heap.Interface].
+func (a *agenda) Push(x any) { *a = append(*a, x.(appointment)) }
+
+// Pop implements [heap.Interface].
+func (a *agenda) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	*a = (*a)[:last]
+	return x
+}
+
+// appoint notes when to look at a trade next. The caller holds mu.
+func (s *Simulator) appoint(t *trade) {
+	var at time.Time
+	if len(t.Script) > 0 {
+		at = t.NextStep
+	}
+	closes := t.Status == WaitBuyerPay && t.NotifyURL != ""
+	if closes && (at.IsZero() || t.ExpiresAt.Before(at)) {
+		at = t.ExpiresAt
+	}
+	if !at.IsZero() {
+		s.seq++
+		heap.Push(&s.agenda, appointment{at: at, order: s.seq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
+	}
+}
+
+// catchUp does what has fallen due. The caller holds mu.
+func (s *Simulator) catchUp() {
+	now := s.Now()
+	for len(s.agenda) > 0 && !s.agenda[0].at.After(now) {
+		a := heap.Pop(&s.agenda).(appointment)
+		t := s.trades[a.key]
+		if t == nil {
+			continue // forgotten by Reset
+		}
+		s.age(t, a.at)
+		s.step(t, a.at)
+	}
+}
+
+// due is when catchUp has something to do again. The caller holds mu.
+func (s *Simulator) due() time.Time {
+	if len(s.agenda) == 0 {
+		return time.Time{}
+	}
+	return s.agenda[0].at
+}
+
+// age closes a trade whose time limit has passed. The caller holds mu.
+func (s *Simulator) age(t *trade, now time.Time) {
+	if t.Status == WaitBuyerPay && !now.Before(t.ExpiresAt) {
+		t.Status, t.ClosedAt = TradeClosed, t.ExpiresAt
+		s.announce(t, t.ExpiresAt)
+	}
+}
+
+// Act is what a buyer, or the merchant in his stead, does with a trade.
+type Act string
+
+// The acts of a script.
+const (
+	ActPay     Act = "pay"
+	ActClose   Act = "close"
+	ActRefund  Act = "refund"
+	ActFinish  Act = "finish"
+	ActNothing Act = "nothing" // a pause; alone: a buyer who never pays
+)
+
+// Step is one act of a script.
+type Step struct {
+	After  time.Duration `yaml:"after" json:"after"` // since the step before, or since the trade's creation
+	Do     Act           `yaml:"do" json:"do"`
+	Amount Fen           `yaml:"amount" json:"amount,omitempty"` // of a refund; zero: all that is left
+}
+
+// Buyer is a script for the trades that create calls make. Of several that fit, the first acts.
+type Buyer struct {
+	App   string `yaml:"app"`   // empty: any
+	Order string `yaml:"order"` // beginning of out_trade_no; empty: any
+	Steps []Step `yaml:"steps"`
+}
+
+func (b Buyer) check() error {
+	for _, step := range b.Steps {
+		if !slices.Contains([]Act{ActPay, ActClose, ActRefund, ActFinish, ActNothing}, step.Do) || step.After < 0 || step.Amount < 0 {
+			return fmt.Errorf("buyer of %q: no step %+v", b.Order, step)
+		}
+	}
+	return nil
+}
+
+// engage gives a new trade its buyer. The caller holds mu.
+func (s *Simulator) engage(t *trade) {
+	for _, b := range s.o.Buyers {
+		if (b.App == "" || b.App == t.App) && strings.HasPrefix(t.OutTradeNo, b.Order) {
+			t.Script = slices.Clone(b.Steps)
+			if len(t.Script) > 0 {
+				t.NextStep = t.CreatedAt.Add(t.Script[0].After)
+			}
+			break
+		}
+	}
+	s.appoint(t)
+}
+
+// step does the next step of a trade's script if it is due. A step that the trade's status does
+// not allow ends the script. The caller holds mu.
+func (s *Simulator) step(t *trade, now time.Time) {
+	if len(t.Script) == 0 || t.NextStep.After(now) {
+		s.appoint(t)
+		return
+	}
+	next := t.Script[0]
+	t.Script = t.Script[1:]
+	if err := s.act(t, next, t.NextStep); err != nil {
+		t.Script = nil
+	}
+	if len(t.Script) > 0 {
+		t.NextStep = t.NextStep.Add(t.Script[0].After)
+	}
+	s.appoint(t)
+}
+
+// act does one act at a time. The caller holds mu.
+func (s *Simulator) act(t *trade, step Step, now time.Time) error {
+	var err error
+	switch step.Do {
+	case ActNothing:
+		return nil
+	case ActPay:
+		err = t.pay(now)
+	case ActClose:
+		err = t.close(now)
+	case ActFinish:
+		err = t.finish(now)
+	case ActRefund:
+		amount := step.Amount
+		if amount == 0 {
+			amount = t.Total - t.Refunded
+		}
+		err = t.refund(amount, now)
+	default:
+		err = fmt.Errorf("no act %q", step.Do)
+	}
+	if err == nil {
+		s.announce(t, now)
+	}
+	return err
+}
+
+func (t *trade) pay(now time.Time) error {
+	if t.Status != WaitBuyerPay {
+		return errStatus
+	}
+	t.Status, t.PaidAt = TradeSuccess, now
+	return nil
+}
+
+func (t *trade) finish(now time.Time) error {
+	if t.Status != TradeSuccess && t.Status != WaitBuyerPay {
+		return errStatus
+	}
+	if t.PaidAt.IsZero() {
+		t.PaidAt = now
+	}
+	t.Status = TradeFinished
+	return nil
+}
+
+func (t *trade) close(now time.Time) error {
+	if t.Status != WaitBuyerPay {
+		return errStatus
+	}
+	t.Status, t.ClosedAt = TradeClosed, now
+	return nil
+}
+
+func (t *trade) refund(amount Fen, now time.Time) error {
+	if t.Status != TradeSuccess {
+		return errStatus
+	}
+	if amount < minTotal || t.Refunded+amount > t.Total {
+		return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
+	}
+	t.Refunded += amount
+	t.RefundedAt = now
+	if t.Refunded == t.Total {
+		t.Status, t.ClosedAt = TradeClosed, now
+	}
+	return nil
+}
