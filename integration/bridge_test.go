@@ -23,6 +23,7 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // binary is the bridge as users get it, built once.
@@ -68,9 +69,9 @@ func (tw *town) simulate(latency time.Duration, faults ...simulator.Fault) strin
 	t := tw.t
 	t.Helper()
 	tw.dir, tw.prefix = t.TempDir(), fmt.Sprintf("it-%d-", time.Now().UnixNano())
-	app, err := simulator.GenerateApp("2021000000000001")
+	app, err := standalone.GenerateApp("2021000000000001")
 	must(t, err)
-	hk, err := simulator.GenerateHKApp("hk-client")
+	hk, err := standalone.GenerateHKApp("hk-client")
 	must(t, err)
 	tw.sim, err = simulator.New(simulator.Options{
 		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App},

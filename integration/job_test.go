@@ -118,8 +118,8 @@ func (tw *town) bothWork(second *process) {
 // twice, and no create is repeated without a query before it.
 func TestLostAnswersOnRealKafka(t *testing.T) {
 	tw := newTown(t, 4, 20*time.Millisecond,
-		simulator.Before(simulator.TradeCreate).Probability(0.03), simulator.After(simulator.TradeCreate).Probability(0.03),
-		simulator.Before(simulator.HKOrderSync).Probability(0.03), simulator.After(simulator.HKOrderSync).Probability(0.03))
+		simulator.CutBefore(simulator.TradeCreate).Probability(0.03), simulator.CutAfter(simulator.TradeCreate).Probability(0.03),
+		simulator.CutBefore(simulator.HKOrderSync).Probability(0.03), simulator.CutAfter(simulator.HKOrderSync).Probability(0.03))
 	events := orders(600)
 	tw.send(events)
 	p := tw.run("a")

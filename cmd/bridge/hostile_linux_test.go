@@ -28,6 +28,7 @@ import (
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // hostileRun names the settings file of the child: `bridge run` under a memory limit.
@@ -63,9 +64,9 @@ func besiege(t *testing.T, latency time.Duration) *besieged {
 	t.Helper()
 	b := &besieged{t: t, topics: config.Default().Topics, dead: make(chan error, 1)}
 	b.topics.Partitions = 1
-	app, err := simulator.GenerateApp(testApp)
+	app, err := standalone.GenerateApp(testApp)
 	apptest.NoError(t, err)
-	hk, err := simulator.GenerateHKApp(testHKApp)
+	hk, err := standalone.GenerateHKApp(testHKApp)
 	apptest.NoError(t, err)
 	b.kafka, err = localkafka.Start(localkafka.Options{Topics: topicsOfSettings(b.topics)})
 	apptest.NoError(t, err)
@@ -88,7 +89,7 @@ func besiege(t *testing.T, latency time.Duration) *besieged {
 }
 
 // prepare writes keys and settings, and the command that reads them.
-func (b *besieged) prepare(gateway string, app simulator.GeneratedApp, hk simulator.GeneratedHKApp) {
+func (b *besieged) prepare(gateway string, app standalone.GeneratedApp, hk standalone.GeneratedHKApp) {
 	b.t.Helper()
 	dir := b.t.TempDir()
 	settings, err := json.Marshal(map[string]any{

@@ -67,9 +67,9 @@ type world struct {
 func leakFaults() map[string]simulator.Fault {
 	c := simulator.TradeCreate
 	return map[string]simulator.Fault{
-		"before": simulator.Before(c), "after": simulator.After(c), "html": simulator.BadGateway(c), "unsigned": simulator.Unsigned(c),
+		"before": simulator.CutBefore(c), "after": simulator.CutAfter(c), "html": simulator.BadGateway(c), "unsigned": simulator.Unsigned(c),
 		"wrongkey": simulator.WrongKey(c), "swapped": simulator.Swapped(c), "truncated": simulator.Truncated(c), "system": simulator.SystemError(c),
-		"refused": simulator.Refuse(c, "ACQ.INVALID_PARAMETER"), "reset": simulator.Reset(c), "throttled": simulator.Throttled(c),
+		"refused": simulator.Refuse(c, "ACQ.INVALID_PARAMETER"), "reset": simulator.TCPReset(c), "throttled": simulator.Throttled(c),
 	}
 }
 

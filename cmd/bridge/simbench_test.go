@@ -42,7 +42,7 @@ type simulatedServer struct {
 
 // benchSimulator serves the classic gateway in benchmark mode until standard input ends.
 func benchSimulator() error {
-	app, err := simulator.GenerateApp(standalone.SimulatedApp)
+	app, err := standalone.GenerateApp(standalone.SimulatedApp)
 	if err != nil {
 		return err
 	}

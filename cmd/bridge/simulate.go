@@ -15,6 +15,7 @@ import (
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // simulateOptions are the flags of simulate.
@@ -111,7 +112,7 @@ func (o simulateOptions) run(c *cobra.Command) error {
 
 func quirkNames() string {
 	var names []string
-	for _, q := range simulator.AllQuirks() {
+	for _, q := range wire.AllQuirks() {
 		names = append(names, string(q))
 	}
 	return strings.Join(names, ", ")
@@ -165,7 +166,7 @@ func (o simulateOptions) events() ([]order.Event, error) {
 func (o simulateOptions) applyFlags(c *cobra.Command, options *simulator.Options) error {
 	if c.Flags().Changed("quirks") {
 		var err error
-		if options.Quirks, err = simulator.ParseQuirks(o.quirks); err != nil {
+		if options.Quirks, err = wire.ParseQuirks(o.quirks); err != nil {
 			return usageError{err}
 		}
 	}
@@ -177,7 +178,7 @@ func (o simulateOptions) applyFlags(c *cobra.Command, options *simulator.Options
 		return fmt.Errorf("faults: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	faults, err := simulator.LoadFaults(f)
+	faults, err := standalone.LoadFaults(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.faults, err)
 	}
@@ -185,15 +186,15 @@ func (o simulateOptions) applyFlags(c *cobra.Command, options *simulator.Options
 	return nil
 }
 
-func readSimulator(file string) (simulator.Config, error) {
+func readSimulator(file string) (standalone.Config, error) {
 	f, err := os.Open(file) //nolint:gosec // the operator names his own settings file
 	if err != nil {
-		return simulator.Config{}, fmt.Errorf("simulator settings: %w", err)
+		return standalone.Config{}, fmt.Errorf("simulator settings: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // read only
-	cfg, err := simulator.LoadConfig(f)
+	cfg, err := standalone.LoadConfig(f)
 	if err != nil {
-		return simulator.Config{}, fmt.Errorf("%s: %w", file, err)
+		return standalone.Config{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return cfg, nil
 }

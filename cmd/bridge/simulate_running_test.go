@@ -18,7 +18,6 @@ import (
 	"strings"
 	"testing"
 
-	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
@@ -41,7 +40,7 @@ func readVectors(t *testing.T, name string, into any) {
 type running struct{ gateway, admin string }
 
 // runSimulator runs the command with a settings file until the test ends.
-func runSimulator(t *testing.T, settings simulator.Config) running {
+func runSimulator(t *testing.T, settings standalone.Config) running {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), standalone.SimulatorFile)
 	if err := os.WriteFile(file, vectorYAML(t, settings), 0o600); err != nil {
@@ -65,9 +64,9 @@ func runSimulator(t *testing.T, settings simulator.Config) running {
 }
 
 // vectorYAML writes settings; JSON is YAML, and the file's names are those of the yaml tags.
-func vectorYAML(t *testing.T, c simulator.Config) []byte {
+func vectorYAML(t *testing.T, c standalone.Config) []byte {
 	t.Helper()
-	keys := func(k simulator.KeysConfig) map[string]any {
+	keys := func(k standalone.KeysConfig) map[string]any {
 		out := map[string]any{"signing": k.Signing}
 		if k.MerchantPublic != "" {
 			out["merchant_public"] = k.MerchantPublic
@@ -93,7 +92,7 @@ func vectorYAML(t *testing.T, c simulator.Config) []byte {
 }
 
 // vectorSettings has the app of the vectors, in certificate mode if asked, and the HK clients.
-func vectorSettings(t *testing.T, certified bool) simulator.Config {
+func vectorSettings(t *testing.T, certified bool) standalone.Config {
 	t.Helper()
 	var classic, hk struct {
 		Keys   map[string]map[string]any
@@ -102,10 +101,10 @@ func vectorSettings(t *testing.T, certified bool) simulator.Config {
 	readVectors(t, "openapi/keys.json", &classic)
 	readVectors(t, "alipayhk/keys.json", &hk)
 	text := func(k map[string]any, name string) string { s, _ := k[name].(string); return s }
-	pair := func(merchant, alipay string) simulator.KeysConfig {
-		return simulator.KeysConfig{MerchantPublic: text(classic.Keys[merchant], "spki_pem"), Signing: text(classic.Keys[alipay], "pkcs8_pem")}
+	pair := func(merchant, alipay string) standalone.KeysConfig {
+		return standalone.KeysConfig{MerchantPublic: text(classic.Keys[merchant], "spki_pem"), Signing: text(classic.Keys[alipay], "pkcs8_pem")}
 	}
-	app := simulator.AppConfig{ID: standalone.SimulatedApp, Keys: pair("app", "alipay"), LegacyKeys: pair("app1024", "alipay1024"), AESKey: classic.AESKey}
+	app := standalone.AppConfig{ID: standalone.SimulatedApp, Keys: pair("app", "alipay"), LegacyKeys: pair("app1024", "alipay1024"), AESKey: classic.AESKey}
 	if certified {
 		var v struct {
 			Certificates map[string]struct{ PEM string }
@@ -113,11 +112,11 @@ func vectorSettings(t *testing.T, certified bool) simulator.Config {
 		}
 		readVectors(t, "openapi/certs.json", &v)
 		app.Keys.MerchantPublic = ""
-		app.Certificates = &simulator.CertificatesConfig{App: v.Certificates["app"].PEM, Alipay: v.Certificates["alipay_leaf"].PEM + v.Certificates["class2"].PEM, Roots: v.Bundle}
+		app.Certificates = &standalone.CertificatesConfig{App: v.Certificates["app"].PEM, Alipay: v.Certificates["alipay_leaf"].PEM + v.Certificates["class2"].PEM, Roots: v.Bundle}
 	}
-	out := simulator.Config{Apps: []simulator.AppConfig{app}}
+	out := standalone.Config{Apps: []standalone.AppConfig{app}}
 	for _, id := range []string{"C1", "C2"} {
-		out.HKApps = append(out.HKApps, simulator.HKAppConfig{ClientID: id, Keys: simulator.KeysConfig{
+		out.HKApps = append(out.HKApps, standalone.HKAppConfig{ClientID: id, Keys: standalone.KeysConfig{
 			MerchantPublic: text(hk.Keys["merchant_rsa_v1"], "public_spki_pem"), Signing: text(hk.Keys["platform_rsa_v1"], "private_pkcs8_pem"),
 		}})
 	}

@@ -11,14 +11,15 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // TestSuccessorOfAlipaysCertificate: settings alone connect an app in certificate mode. When
 // Alipay signs with its next certificate, calls go on, and the operator is told to install it.
 func TestSuccessorOfAlipaysCertificate(t *testing.T) {
-	ca, err := simulator.NewAuthority()
+	ca, err := standalone.NewAuthority()
 	apptest.NoError(t, err)
-	made, err := simulator.GenerateApp(reloadApp)
+	made, err := standalone.GenerateApp(reloadApp)
 	apptest.NoError(t, err)
 	made, err = ca.Certify(made)
 	apptest.NoError(t, err)

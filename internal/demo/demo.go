@@ -35,7 +35,7 @@ func lostFaults(name string) []simulator.Fault {
 	}
 	var faults []simulator.Fault
 	for _, m := range []simulator.Method{simulator.TradeCreate, simulator.TradeQuery, simulator.OrderInfoSync, simulator.HKOrderSync} {
-		faults = append(faults, simulator.Before(m).Probability(0.05), simulator.After(m).Probability(0.05))
+		faults = append(faults, simulator.CutBefore(m).Probability(0.05), simulator.CutAfter(m).Probability(0.05))
 	}
 	return faults
 }

@@ -34,12 +34,13 @@ import (
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
+	"alipay-kafka-bridge/internal/simulator/wire"
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
 var (
-	jobApp = sync.OnceValues(func() (simulator.GeneratedApp, error) { return simulator.GenerateApp(classicAppID) })
-	jobHK  = sync.OnceValues(func() (simulator.GeneratedHKApp, error) { return simulator.GenerateHKApp(hkClientID) })
+	jobApp = sync.OnceValues(func() (standalone.GeneratedApp, error) { return standalone.GenerateApp(classicAppID) })
+	jobHK  = sync.OnceValues(func() (standalone.GeneratedHKApp, error) { return standalone.GenerateHKApp(hkClientID) })
 )
 
 // job is the whole service inside a synctest bubble: only Kafka's and Alipay's servers are fakes.
@@ -70,7 +71,7 @@ func newJob(t *testing.T, seed uint64, faults ...simulator.Fault) *job {
 	trades, orders := standalone.Prerequisites(s.events, classic.App.ID, time.Now())
 	s.sim, err = simulator.New(simulator.Options{
 		Apps: []simulator.App{classic.App}, HKApps: []simulator.HKApp{hk.App}, Seed: seed, Faults: faults, Trades: trades, ItemOrders: orders,
-		Quirks:  simulator.AllQuirks(),
+		Quirks:  wire.AllQuirks(),
 		Latency: simulator.Latency{Fixed: 20 * time.Millisecond, Jitter: 200 * time.Millisecond},
 	})
 	apptest.NoError(t, err)
@@ -153,7 +154,7 @@ func TestMainJob(t *testing.T) {
 				var faults []simulator.Fault
 				for _, m := range []simulator.Method{simulator.TradeCreate, simulator.TradeQuery, simulator.OrderInfoSync, simulator.ItemOrderQuery, simulator.HKOrderSync} {
 					p := rnd.Float64() / 8
-					faults = append(faults, simulator.Before(m).Probability(p), simulator.After(m).Probability(p), simulator.SystemError(m).AfterEffect().Probability(p/2), simulator.Unsigned(m).Probability(p/4))
+					faults = append(faults, simulator.CutBefore(m).Probability(p), simulator.CutAfter(m).Probability(p), simulator.SystemError(m).AfterEffect().Probability(p/2), simulator.Unsigned(m).Probability(p/4))
 				}
 				j := newJob(t, seed, faults...)
 				r := j.run(t)

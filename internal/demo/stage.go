@@ -57,11 +57,11 @@ func newStage(ctx context.Context, o Options, text []byte, talk io.Writer) (*sta
 	if s.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(s.topics)}); err != nil {
 		return nil, err
 	}
-	classic, err := simulator.GenerateApp(classicAppID)
+	classic, err := standalone.GenerateApp(classicAppID)
 	if err != nil {
 		return nil, err
 	}
-	hk, err := simulator.GenerateHKApp(hkClientID)
+	hk, err := standalone.GenerateHKApp(hkClientID)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func localTopics(t config.Topics) []localkafka.Topic {
 	return out
 }
 
-func (s *stage) startSimulator(ctx context.Context, o Options, classic simulator.GeneratedApp, hk simulator.GeneratedHKApp) error {
+func (s *stage) startSimulator(ctx context.Context, o Options, classic standalone.GeneratedApp, hk standalone.GeneratedHKApp) error {
 	trades, orders := standalone.Prerequisites(s.events, classic.App.ID, time.Now())
 	var err error
 	s.sim, err = simulator.New(simulator.Options{
@@ -135,7 +135,7 @@ func fastGuard() breaker.Options {
 	}
 }
 
-func (s *stage) parts(registry *avro.Registry, classic simulator.GeneratedApp, hk simulator.GeneratedHKApp, talk io.Writer) (app.Parts, error) {
+func (s *stage) parts(registry *avro.Registry, classic standalone.GeneratedApp, hk standalone.GeneratedHKApp, talk io.Writer) (app.Parts, error) {
 	guard := fastGuard()
 	main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{
 		URL: s.url, AppID: classic.App.ID, Signer: keys.NewRSASigner(classic.MerchantKey), AlipayKey: &classic.App.SigningKey.PublicKey, InFlight: guard.InFlight,

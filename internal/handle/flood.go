@@ -1,12 +1,13 @@
 package handle
 
 import (
-	"alipay-kafka-bridge/internal/recent"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/recent"
 )
 
 // An order that sends more events than any order has would block what stands behind it in

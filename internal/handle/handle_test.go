@@ -23,12 +23,13 @@ import (
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 	"alipay-kafka-bridge/schemas"
 )
 
 var (
-	appKeys = sync.OnceValues(func() (simulator.GeneratedApp, error) { return simulator.GenerateApp("2021000000000001") })
-	hkKeys  = sync.OnceValues(func() (simulator.GeneratedHKApp, error) { return simulator.GenerateHKApp("hk-client") })
+	appKeys = sync.OnceValues(func() (standalone.GeneratedApp, error) { return standalone.GenerateApp("2021000000000001") })
+	hkKeys  = sync.OnceValues(func() (standalone.GeneratedHKApp, error) { return standalone.GenerateHKApp("hk-client") })
 )
 
 // desk is a handler with everything real around it but Kafka: guard, client, simulator.
@@ -181,9 +182,9 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 		resolved order.ResolvedBy
 	}{
 		// The request never has an effect: asked twice, then sent again.
-		{"lost before the effect", []simulator.Fault{simulator.Before(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
+		{"lost before the effect", []simulator.Fault{simulator.CutBefore(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 		// The trade exists but we do not know.
-		{"lost after the effect", []simulator.Fault{simulator.After(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
+		{"lost after the effect", []simulator.Fault{simulator.CutAfter(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		// A success that nobody signed.
 		{"unsigned success", []simulator.Fault{simulator.Unsigned(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		{"signed by somebody else", []simulator.Fault{simulator.WrongKey(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
@@ -191,7 +192,7 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 		{"system error after", []simulator.Fault{simulator.SystemError(create).AfterEffect()}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		{"no answer in time, done", []simulator.Fault{simulator.Delay(create, time.Minute).AfterEffect()}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		// The resolving query is lost too.
-		{"query lost", []simulator.Fault{simulator.After(create), simulator.Before(simulator.TradeQuery)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 2}, order.ResolvedByQuery},
+		{"query lost", []simulator.Fault{simulator.CutAfter(create), simulator.CutBefore(simulator.TradeQuery)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 2}, order.ResolvedByQuery},
 		{"gateway in trouble", []simulator.Fault{simulator.BadGateway(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,7 +214,7 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 // An absence counts only once the lost attempt cannot be under way any more.
 func TestAbsenceIsBelievedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, simulator.Before(simulator.TradeCreate))
+		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate))
 		start := time.Now()
 		d.send(created("o1"))
 		var creates []time.Time
@@ -292,7 +293,7 @@ func TestExpiredCreateIsAskedForFirst(t *testing.T) {
 // Repeatable calls are simply repeated.
 func TestRepeatableCallsAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, simulator.After(simulator.HKOrderSync))
+		d := newDesk(t, simulator.CutAfter(simulator.HKOrderSync))
 		if got := d.send(paidHK("h1", "e1", 0)); got.Outcome != order.OutcomeApplied || got.Attempts != 2 {
 			t.Errorf("result = %+v", got)
 		}
@@ -497,7 +498,7 @@ func TestHeaders(t *testing.T) {
 // An end of the context while waiting is no outcome.
 func TestEndOfContextIsNoOutcome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, simulator.Before(simulator.TradeCreate))
+		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate))
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if got := d.handle(ctx, d.record(created("o1"))); got.err == nil || got.topics != "" {
@@ -524,7 +525,7 @@ func TestCreateIsNotSentAfterItsLife(t *testing.T) {
 // A query that is refused says nothing of the create.
 func TestUnknownOutcomeIsNeverARefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, simulator.After(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "ACQ.SOMETHING_NEW"))
+		d := newDesk(t, simulator.CutAfter(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "ACQ.SOMETHING_NEW"))
 		got := d.send(created("o1"))
 		if got.Outcome == order.OutcomeRejected {
 			t.Error("the trade exists and the result says REJECTED")
@@ -535,7 +536,7 @@ func TestUnknownOutcomeIsNeverARefusal(t *testing.T) {
 // A handling that ended while it asked goes on with asking.
 func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, simulator.Before(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006"))
+		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006"))
 		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
 		must(t, err)
 		if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {

@@ -75,9 +75,9 @@ func TestACreateInDoubtKeepsItsRequest(t *testing.T) {
 		lost     simulator.Fault
 		requests int
 	}{
-		"skipped now, and done":     {order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Skip, Word: "not_wanted"}, simulator.After(simulator.TradeCreate), 1},
-		"a query now, and done":     {order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Query}, simulator.After(simulator.TradeCreate), 1},
-		"other store, and not done": {order.Row{Types: []order.EventType{order.TypeShipped}, Do: order.Skip, Word: "not_wanted"}, simulator.Before(simulator.TradeCreate), 2},
+		"skipped now, and done":     {order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Skip, Word: "not_wanted"}, simulator.CutAfter(simulator.TradeCreate), 1},
+		"a query now, and done":     {order.Row{Types: []order.EventType{order.TypeCreated}, Do: order.Query}, simulator.CutAfter(simulator.TradeCreate), 1},
+		"other store, and not done": {order.Row{Types: []order.EventType{order.TypeShipped}, Do: order.Skip, Word: "not_wanted"}, simulator.CutBefore(simulator.TradeCreate), 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,8 @@ package simulator
 import (
 	"crypto/rsa"
 	"fmt"
+
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // App is one app of the classic gateway, in key mode unless it has certificates.
@@ -16,12 +18,12 @@ type App struct {
 	LegacyPublicKey  *rsa.PublicKey  // verifies sign_type RSA (SHA-1); nil: the app has none
 	LegacySigningKey *rsa.PrivateKey // signs answers under RSA
 
-	AESKey []byte        // encrypts content when a request asks for it: 16, 24 or 32 bytes; nil: none
-	Certs  *Certificates // nil: key mode
+	AESKey []byte             // encrypts content when a request asks for it: 16, 24 or 32 bytes; nil: none
+	Certs  *wire.Certificates // nil: key mode
 
 	Merchants []Merchant // those that gave this app an app_auth_token
 
-	certified *certified // of Certs; made by check
+	certificates *wire.CertificateMode // of Certs; made by check
 }
 
 // Merchant is one merchant for whom an app acts with an app_auth_token.
@@ -39,9 +41,9 @@ type HKApp struct {
 	PlatformKeyVersion string                    // named in the answers; empty: 1
 
 	OlderKeys map[string]*rsa.PrivateKey // the platform's by other versions: decrypt content that was wrapped for them
-	ECC       ECC
+	ECC       wire.ECC
 
-	keys hkKeys // all of them; made by check
+	keys wire.HKKeys // all of them; made by check
 }
 
 func (a *App) check() error {
@@ -55,7 +57,7 @@ func (a *App) check() error {
 		return nil
 	}
 	var err error
-	if a.certified, err = a.Certs.parse(a.SigningKey); err != nil {
+	if a.certificates, err = a.Certs.Parse(a.SigningKey); err != nil {
 		return fmt.Errorf("app %q: %w", a.ID, err)
 	}
 	return nil
@@ -68,12 +70,12 @@ func (a *HKApp) check() error {
 	if a.PlatformKeyVersion == "" {
 		a.PlatformKeyVersion = "1"
 	}
-	if err := a.ECC.checkCurves(); err != nil {
+	if err := a.ECC.CheckCurves(); err != nil {
 		return fmt.Errorf("client %q: %w", a.ClientID, err)
 	}
-	a.keys = hkKeys{
-		merchant: a.MerchantKeys, ecc: a.ECC,
-		platform: a.PlatformKey, platformVersion: a.PlatformKeyVersion, platformOlder: a.OlderKeys,
+	a.keys = wire.HKKeys{
+		Merchant: a.MerchantKeys, ECC: a.ECC,
+		Platform: a.PlatformKey, PlatformVersion: a.PlatformKeyVersion, PlatformOlder: a.OlderKeys,
 	}
 	return nil
 }

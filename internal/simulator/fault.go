@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/seeded"
 )
 
 // kind is what a fault does.
@@ -65,11 +67,11 @@ type Fault struct {
 
 func newFault(k kind, m Method) Fault { return Fault{kind: k, method: m, times: 1} }
 
-// Before cuts the connection before the effect: the request is lost.
-func Before(m Method) Fault { return newFault(kindCut, m) }
+// CutBefore cuts the connection before the effect: the request is lost.
+func CutBefore(m Method) Fault { return newFault(kindCut, m) }
 
-// After cuts the connection once the effect has taken place: the answer is lost.
-func After(m Method) Fault { return newFault(kindCut, m).AfterEffect() }
+// CutAfter cuts the connection once the effect has taken place: the answer is lost.
+func CutAfter(m Method) Fault { return newFault(kindCut, m).AfterEffect() }
 
 // BadGateway answers status 502 with HTML, as a proxy does.
 func BadGateway(m Method) Fault { return newFault(kindBadGateway, m) }
@@ -115,8 +117,8 @@ func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 // method. It does not act while there is none.
 func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
 
-// Reset breaks the connection with a TCP reset before the effect, as a proxy does that forgot it.
-func Reset(m Method) Fault { return newFault(kindReset, m) }
+// TCPReset breaks the connection with a TCP reset before the effect, as a proxy does that forgot it.
+func TCPReset(m Method) Fault { return newFault(kindReset, m) }
 
 // Timeout never answers: it holds the connection until the caller goes away.
 func Timeout(m Method) Fault { return newFault(kindTimeout, m) }
@@ -200,14 +202,14 @@ func (f Fault) String() string {
 	return f.kind.String()
 }
 
-// struck is what faults do to one request: at most one of them acts, delays add up.
-type struck struct {
+// faultEffect is what faults do to one request: at most one of them acts, delays add up.
+type faultEffect struct {
 	Fault
 	waitBefore, waitAfter time.Duration
 }
 
-// faults is the list in force.
-type faults struct {
+// faultList is the list in force.
+type faultList struct {
 	seed uint64
 	mu   sync.Mutex
 	list []Fault // guarded by mu
@@ -228,26 +230,26 @@ func (s *Simulator) ClearFaults() {
 }
 
 // outage says whether an Outage is on.
-func (fs *faults) outage(now time.Time) bool {
+func (fs *faultList) outage(now time.Time) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return slices.ContainsFunc(fs.list, func(f Fault) bool { return f.kind == kindOutage && f.inWindow(now) })
 }
 
-// strike chooses what happens to a request. hasAnswer says whether an earlier answer is there to send.
-func (fs *faults) strike(e *RequestEntry, given string, attempt int, now time.Time, hasAnswer func(kind) bool) struck {
+// choose chooses what happens to a request. hasAnswer says whether an earlier answer is there to send.
+func (fs *faultList) choose(e *RequestEntry, given string, attempt int, now time.Time, hasAnswer func(kind) bool) faultEffect {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	var out struck
+	var out faultEffect
 	for i := range fs.list {
 		f := &fs.list[i]
-		if !f.fits(e, given, now) || !hasAnswer(f.kind) {
+		if !f.matches(e, given, now) || !hasAnswer(f.kind) {
 			continue
 		}
 		if f.kind != kindDelay && out.kind != kindNone {
 			continue // the first one acts; this one keeps its count
 		}
-		if !f.spend(fs.seed, i, e, attempt) {
+		if !f.consume(fs.seed, i, e, attempt) {
 			continue
 		}
 		switch {
@@ -266,8 +268,8 @@ func (f *Fault) inWindow(now time.Time) bool {
 	return (f.from.IsZero() || !now.Before(f.from)) && (f.to.IsZero() || now.Before(f.to))
 }
 
-// fits says whether a fault is meant for this request.
-func (f *Fault) fits(e *RequestEntry, given string, now time.Time) bool {
+// matches says whether a fault is meant for this request.
+func (f *Fault) matches(e *RequestEntry, given string, now time.Time) bool {
 	return f.kind != kindOutage && f.times != 0 &&
 		(f.method == "" || f.method == e.Method) &&
 		(f.app == "" || f.app == e.App) &&
@@ -275,13 +277,13 @@ func (f *Fault) fits(e *RequestEntry, given string, now time.Time) bool {
 		f.inWindow(now)
 }
 
-// spend counts a fitting request and says whether the fault acts on it.
-func (f *Fault) spend(seed uint64, index int, e *RequestEntry, attempt int) bool {
+// consume counts a fitting request and says whether the fault acts on it.
+func (f *Fault) consume(seed uint64, index int, e *RequestEntry, attempt int) bool {
 	if f.skip > 0 {
 		f.skip--
 		return false
 	}
-	if f.probability > 0 && roll(seed, "fault", strconv.Itoa(index), string(e.Method), e.OrderNo, strconv.Itoa(attempt)) >= f.probability {
+	if f.probability > 0 && seeded.Fraction(seed, "fault", strconv.Itoa(index), string(e.Method), e.OrderNo, strconv.Itoa(attempt)) >= f.probability {
 		return false
 	}
 	if f.times > 0 {

@@ -33,7 +33,7 @@ func TestResetIsAReset(t *testing.T) {
 	b := newBench(t, simulator.Options{})
 	s := httptest.NewServer(b.sim)
 	defer s.Close()
-	b.sim.AddFault(simulator.Reset(""))
+	b.sim.AddFault(simulator.TCPReset(""))
 	if resp, err := post(t.Context(), t, s.URL); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("answer %v, %v, want a reset", resp, err)
 	}

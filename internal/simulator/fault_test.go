@@ -90,12 +90,12 @@ func TestFaults(t *testing.T) {
 		early  int // executions after the first call
 	}{
 		// The connection breaks and nothing has happened: the second call is the first execution.
-		{"lost before", simulator.Before(create), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
+		{"lost before", simulator.CutBefore(create), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
 		// The connection breaks although the trade exists: the second call finds it.
-		{"lost after", simulator.After(create), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
-		{"lost before, HK", simulator.Before(hk), hk, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
-		{"lost after, HK", simulator.After(hk), hk, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
-		{"lost before, query", simulator.Before(query), query, "error", false, simulator.Tally{Queries: 2}, 0},
+		{"lost after", simulator.CutAfter(create), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
+		{"lost before, HK", simulator.CutBefore(hk), hk, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
+		{"lost after, HK", simulator.CutAfter(hk), hk, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
+		{"lost before, query", simulator.CutBefore(query), query, "error", false, simulator.Tally{Queries: 2}, 0},
 		// A proxy answers in the gateway's place.
 		{"502 before", simulator.BadGateway(create), create, "Bad Gateway", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
 		{"502 after", simulator.BadGateway(create).AfterEffect(), create, "Bad Gateway", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
@@ -119,11 +119,11 @@ func TestFaults(t *testing.T) {
 		{"wrong key", simulator.WrongKey(create), create, "10000", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"wrong key, HK", simulator.WrongKey(hk), hk, "SUCCESS/S", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		// Faults that are addressed to something else.
-		{"other method", simulator.Before(query), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
-		{"other order", simulator.Before(create).Order("o_2"), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
-		{"other app", simulator.Before(create).App("x"), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
-		{"this order", simulator.Before(create).Order("o_1").App(appID), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
-		{"never", simulator.Before(create).Times(0), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
+		{"other method", simulator.CutBefore(query), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
+		{"other order", simulator.CutBefore(create).Order("o_2"), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
+		{"other app", simulator.CutBefore(create).App("x"), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
+		{"this order", simulator.CutBefore(create).Order("o_1").App(appID), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
+		{"never", simulator.CutBefore(create).Times(0), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -255,7 +255,7 @@ func TestLatency(t *testing.T) {
 func TestDelaysAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{
-			simulator.Delay("alipay.trade.create", 5*time.Second), simulator.Delay("", 2*time.Second).AfterEffect(), simulator.After(""),
+			simulator.Delay("alipay.trade.create", 5*time.Second), simulator.Delay("", 2*time.Second).AfterEffect(), simulator.CutAfter(""),
 		}})
 		c := serve(t, b)
 		began := time.Now()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // simulatorVectors is testdata/openapi/simulator.json.
@@ -90,26 +92,26 @@ func vectorCerts(t testing.TB) certVectors {
 }
 
 // vectorConfig has the apps and keys that the vectors' "about" names.
-func vectorConfig(t testing.TB, certified bool) simulator.Config {
+func vectorConfig(t testing.TB, certified bool) standalone.Config {
 	t.Helper()
 	k := vectorKeys(t, "openapi/keys.json")
-	pair := func(merchant, alipay string) simulator.KeysConfig {
-		return simulator.KeysConfig{MerchantPublic: k[merchant]["spki_pem"].(string), Signing: k[alipay]["pkcs8_pem"].(string)}
+	pair := func(merchant, alipay string) standalone.KeysConfig {
+		return standalone.KeysConfig{MerchantPublic: k[merchant]["spki_pem"].(string), Signing: k[alipay]["pkcs8_pem"].(string)}
 	}
-	app := simulator.AppConfig{
+	app := standalone.AppConfig{
 		ID: appID, Keys: pair("app", "alipay"), LegacyKeys: pair("app1024", "alipay1024"), AESKey: aesKey,
-		Merchants: []simulator.MerchantConfig{{Name: "isv", AppAuthToken: "201510BBaabdb44d8fd04607abf8d5931ec75D84"}},
+		Merchants: []standalone.MerchantConfig{{Name: "isv", AppAuthToken: "201510BBaabdb44d8fd04607abf8d5931ec75D84"}},
 	}
 	if certified {
 		v := vectorCerts(t)
 		app.Keys.MerchantPublic = ""
-		app.Certificates = &simulator.CertificatesConfig{
+		app.Certificates = &standalone.CertificatesConfig{
 			App: v.Certificates["app"].PEM, Roots: v.RootBundle,
 			Alipay: v.Certificates["alipay_leaf"].PEM + v.Certificates["class2"].PEM,
 			Next:   v.Certificates["alipay_next_leaf"].PEM + v.Certificates["class2"].PEM, NextSigning: k["alipay_next"]["pkcs8_pem"].(string),
 		}
 	}
-	return simulator.Config{Apps: []simulator.AppConfig{app}}
+	return standalone.Config{Apps: []standalone.AppConfig{app}}
 }
 
 // sent is the parts of a raw request that decide how its answer is verified.
@@ -270,8 +272,8 @@ func (b *bench) scenarioStep(t *testing.T, i int, s scenarioStep, numbers map[st
 	case "pay":
 		err = b.sim.Pay(s.OutTradeNo)
 	case "refund":
-		var amount simulator.Fen
-		if amount, err = simulator.ParseYuan(s.Amount); err == nil {
+		var amount wire.Fen
+		if amount, err = wire.ParseYuan(s.Amount); err == nil {
 			err = b.sim.Refund(s.OutTradeNo, amount)
 		}
 	case "advance_clock":

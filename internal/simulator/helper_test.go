@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 const (
@@ -89,13 +91,13 @@ func privateKey(t testing.TB, text any) *rsa.PrivateKey {
 
 // generated are the keys of tests that need no vector, made once.
 var generated = sync.OnceValue(func() (out struct {
-	app simulator.GeneratedApp
-	hk  simulator.GeneratedHKApp
+	app standalone.GeneratedApp
+	hk  standalone.GeneratedHKApp
 }) {
 	var err error
-	out.app, err = simulator.GenerateApp(appID, simulator.Merchant{Name: "shop-b", SellerID: "2088000000000002", AppAuthToken: "token-b"})
+	out.app, err = standalone.GenerateApp(appID, simulator.Merchant{Name: "shop-b", SellerID: "2088000000000002", AppAuthToken: "token-b"})
 	if err == nil {
-		out.hk, err = simulator.GenerateHKApp(clientID)
+		out.hk, err = standalone.GenerateHKApp(clientID)
 	}
 	if err != nil {
 		panic(err)
@@ -117,7 +119,7 @@ func newBench(t testing.TB, o simulator.Options) *bench {
 	o.Apps = []simulator.App{generated().app.App}
 	o.HKApps = []simulator.HKApp{generated().hk.App}
 	if o.Quirks == nil {
-		o.Quirks = []simulator.Quirk{}
+		o.Quirks = []wire.Quirk{}
 	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return b.now }

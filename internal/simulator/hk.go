@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/rules"
+	"alipay-kafka-bridge/internal/simulator/seeded"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // HKOrder is what AlipayHK knows of one order.
@@ -38,42 +42,42 @@ func (s *Simulator) HKOrders() []HKOrder {
 	return out
 }
 
-// hkFront is a request to the HK gateway on its way through the checks.
-type hkFront struct {
-	r        *http.Request
-	target   string // path and query as on the request line: they are signed
-	clientID string
-	app      *HKApp // nil until known
-	body     []byte
-	sig      signatureHeader
-	version  string // of the key that the signature fits
-	secret   bool   // the request was encrypted, so the answer is
-	content  fields
-	mute     bool // the answer is unsigned
-	whims    *whims
+// hkRequest is a request to the HK gateway on its way through the checks.
+type hkRequest struct {
+	http      *http.Request
+	target    string // path and query as on the request line: they are signed
+	clientID  string
+	app       *HKApp // nil until known
+	body      []byte
+	signature wire.SignatureHeader
+	version   string // of the key that the signature fits
+	encrypted bool   // the request was encrypted, so the answer is
+	content   wire.Fields
+	unsigned  bool // the answer is unsigned
+	quirks    *wire.AnswerQuirks
 }
 
 // serveHK answers one request to the HK gateway (docs/alipay.md, HK "Simulator": order of checks).
 func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
-	f := &hkFront{r: r, target: requestTarget(r), clientID: r.Header.Get("Client-Id")}
+	f := &hkRequest{http: r, target: requestTarget(r), clientID: r.Header.Get("Client-Id")}
 	f.app = s.hkApps[f.clientID]
 	e := &RequestEntry{At: s.Now(), Method: HKOrderSync, App: f.clientID}
 	body, err := io.ReadAll(r.Body)
 	f.body, e.Content = body, sha256.Sum256(body)
-	bad := s.hkAdmit(f, err)
-	e.OrderNo, e.RequestNo = f.content.text("merchantBizNo"), f.content.text("requestId")
+	bad := s.checkHKRequest(f, err)
+	e.OrderNo, e.RequestNo = f.content.Text("merchantBizNo"), f.content.Text("requestId")
 	attempt := s.log.arrive(e)
-	f.whims = s.whimsOf(e, attempt)
+	f.quirks = s.quirksOf(e, attempt)
 	if bad != nil {
 		a := s.hkAnswer(f, *bad)
 		s.log.complete(e, a.verdict, "")
-		a.seal(Fault{}).write(w)
+		a.seal(Fault{}).Write(w)
 		return
 	}
 	s.run(w, r, &call{
-		entry: e, given: f.content.text("tradeNo"), attempt: attempt, whims: f.whims,
-		effect: func() answer { return s.hkAnswer(f, s.hkUpdate(f, e)) },
-		refuse: func(flt Fault) answer { return s.hkAnswer(f, flt.hkRefusal()) },
+		entry: e, givenNumber: f.content.Text("tradeNo"), attempt: attempt, quirks: f.quirks,
+		effect: func() pendingAnswer { return s.hkAnswer(f, s.hkUpdate(f, e)) },
+		refuse: func(flt Fault) pendingAnswer { return s.hkAnswer(f, flt.hkRefusal()) },
 	})
 }
 
@@ -91,51 +95,51 @@ func requestTarget(r *http.Request) string {
 	return t
 }
 
-// hkAdmit runs the checks up to the body's fields.
-func (s *Simulator) hkAdmit(f *hkFront, readErr error) *hkResult {
-	for _, step := range []func(*hkFront) *hkResult{checkHKRoute, checkHKHeaders, checkHKClient, s.checkHKTime, checkHKSignature} {
+// checkHKRequest runs the checks up to the body's fields.
+func (s *Simulator) checkHKRequest(f *hkRequest, readErr error) *wire.HKResult {
+	for _, step := range []func(*hkRequest) *wire.HKResult{checkHKRoute, checkHKHeaders, checkHKClient, s.checkHKTime, checkHKSignature} {
 		if bad := step(f); bad != nil {
 			return bad
 		}
 	}
 	if readErr != nil {
-		return hkRefused("PARAM_ILLEGAL", "unreadable body")
+		return wire.HKRefusal("PARAM_ILLEGAL", "unreadable body")
 	}
 	plain, bad := f.plainBody()
 	if bad != nil {
 		return bad
 	}
 	var err error
-	if f.content, err = parseObject(plain); err != nil {
-		return hkRefused("PARAM_ILLEGAL", "body: "+err.Error())
+	if f.content, err = wire.ParseObject(plain); err != nil {
+		return wire.HKRefusal("PARAM_ILLEGAL", "body: "+err.Error())
 	}
-	if err := s.o.HK.checkBody(f.content); err != nil {
-		return hkRefused("PARAM_ILLEGAL", err.Error())
+	if err := s.o.HK.CheckBody(f.content); err != nil {
+		return wire.HKRefusal("PARAM_ILLEGAL", err.Error())
 	}
 	return nil
 }
 
 // checkHKRoute: path, method, media type.
-func checkHKRoute(f *hkFront) *hkResult {
-	if f.r.URL.Path != HKPath {
-		return hkRefused("INVALID_API", "no such API")
+func checkHKRoute(f *hkRequest) *wire.HKResult {
+	if f.http.URL.Path != HKPath {
+		return wire.HKRefusal("INVALID_API", "no such API")
 	}
-	if f.r.Method != http.MethodPost {
-		return hkRefused("METHOD_NOT_SUPPORTED", "POST")
+	if f.http.Method != http.MethodPost {
+		return wire.HKRefusal("METHOD_NOT_SUPPORTED", "POST")
 	}
-	kind, p, err := mime.ParseMediaType(f.r.Header.Get("Content-Type"))
-	wanted := kind == "application/json" || (kind == "text/plain" && f.r.Header.Get("Encrypt") != "")
+	kind, p, err := mime.ParseMediaType(f.http.Header.Get("Content-Type"))
+	wanted := kind == "application/json" || (kind == "text/plain" && f.http.Header.Get("Encrypt") != "")
 	if err != nil || !wanted || (p["charset"] != "" && !strings.EqualFold(p["charset"], "utf-8")) {
-		return hkRefused("MEDIA_TYPE_NOT_ACCEPTABLE", "application/json; charset=UTF-8")
+		return wire.HKRefusal("MEDIA_TYPE_NOT_ACCEPTABLE", "application/json; charset=UTF-8")
 	}
 	return nil
 }
 
 // checkHKHeaders: those that the page requires.
-func checkHKHeaders(f *hkFront) *hkResult {
+func checkHKHeaders(f *hkRequest) *wire.HKResult {
 	for _, name := range []string{"Client-Id", "Request-Time", "Signature"} {
-		if f.r.Header.Get(name) == "" {
-			return hkRefused("PARAM_ILLEGAL", "missing header "+name)
+		if f.http.Header.Get(name) == "" {
+			return wire.HKRefusal("PARAM_ILLEGAL", "missing header "+name)
 		}
 	}
 	return nil
@@ -143,65 +147,65 @@ func checkHKHeaders(f *hkFront) *hkResult {
 
 // checkHKClient: the client, and the key version that the Signature header names. A header that
 // cannot be read counts as a bad signature [inferred].
-func checkHKClient(f *hkFront) *hkResult {
+func checkHKClient(f *hkRequest) *wire.HKResult {
 	if f.app == nil {
-		f.mute = true
-		return hkRefused("INVALID_CLIENT", "no such client")
+		f.unsigned = true
+		return wire.HKRefusal("INVALID_CLIENT", "no such client")
 	}
-	sig, ok := parseSignatureHeader(f.r.Header.Get("Signature"))
+	sig, ok := wire.ParseSignatureHeader(f.http.Header.Get("Signature"))
 	if !ok {
-		f.mute = true
-		return hkRefused("INVALID_SIGNATURE", "unreadable Signature header")
+		f.unsigned = true
+		return wire.HKRefusal("INVALID_SIGNATURE", "unreadable Signature header")
 	}
-	f.sig = sig
-	if sig.version != "" && !f.app.keys.known(sig.version) {
-		f.mute = true
-		return hkRefused("KEY_NOT_FOUND", "no key of this version")
+	f.signature = sig
+	if sig.Version != "" && !f.app.keys.Known(sig.Version) {
+		f.unsigned = true
+		return wire.HKRefusal("KEY_NOT_FOUND", "no key of this version")
 	}
 	return nil
 }
 
 // checkHKTime: form and skew of Request-Time; which code answers is open [inferred].
-func (s *Simulator) checkHKTime(f *hkFront) *hkResult {
-	t, ok := parseHKTime(f.r.Header.Get("Request-Time"))
+func (s *Simulator) checkHKTime(f *hkRequest) *wire.HKResult {
+	t, ok := wire.ParseHKTime(f.http.Header.Get("Request-Time"))
 	if !ok {
-		return hkRefused("PARAM_ILLEGAL", "Request-Time is no time")
+		return wire.HKRefusal("PARAM_ILLEGAL", "Request-Time is no time")
 	}
 	if skew := s.Now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
-		return hkRefused("PARAM_ILLEGAL", "Request-Time is off by "+skew.Truncate(time.Second).String())
+		return wire.HKRefusal("PARAM_ILLEGAL", "Request-Time is off by "+skew.Truncate(time.Second).String())
 	}
 	return nil
 }
 
 // checkHKSignature verifies the raw bytes, with the stated key or with all, newest first.
-func checkHKSignature(f *hkFront) *hkResult {
-	content := hkContent(f.r.Method, f.target, f.clientID, f.r.Header.Get("Request-Time"), f.body)
-	for _, version := range f.app.keys.versions(f.sig) {
-		if f.app.keys.verify(f.sig, version, content) {
+func checkHKSignature(f *hkRequest) *wire.HKResult {
+	content := wire.HKStringToSign(f.http.Method, f.target, f.clientID, f.http.Header.Get("Request-Time"), f.body)
+	for _, version := range f.app.keys.Versions(f.signature) {
+		if f.app.keys.Verify(f.signature, version, content) {
 			f.version = version
 			return nil
 		}
 	}
-	f.mute = true
-	return hkRefused("INVALID_SIGNATURE", "the signature does not fit")
+	f.unsigned = true
+	return wire.HKRefusal("INVALID_SIGNATURE", "the signature does not fit")
 }
 
 // hkAnswer makes a result ready to be sealed. Answers for an unknown client, an unknown key and a
 // bad signature are unsigned.
-func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
-	return answer{verdict: a.verdict(), good: a.status == "S", seal: func(flt Fault) sealed {
+func (s *Simulator) hkAnswer(f *hkRequest, a wire.HKResult) pendingAnswer {
+	return pendingAnswer{verdict: a.Verdict(), succeeded: a.Status == "S", seal: func(flt Fault) wire.SealedAnswer {
 		if flt.kind == kindNoOrderID {
-			a.orderID = ""
+			a.OrderID = ""
 		}
-		out := sealed{body: a.body(f.whims), header: http.Header{
+		out := wire.SealedAnswer{Body: a.Body(f.quirks), Header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
 			"Client-Id":    {f.clientID},
 			"Tracer-Id":    {s.traceID()},
 		}}
-		if f.secret {
-			f.app.keys.encrypt(f.version, &out)
+		if f.encrypted {
+			f.app.keys.Encrypt(f.version, &out)
 		}
-		if f.app == nil || f.mute || flt.kind == kindUnsigned {
+		if f.app == nil || f.unsigned || flt.kind == kindUnsigned {
 			return out
 		}
 		now := s.Now()
@@ -211,9 +215,9 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 		if flt.kind == kindSkewed {
 			now = now.Add(flt.delay)
 		}
-		at := now.In(beijing).Format(time.RFC3339)
-		out.header.Set("Response-Time", at)
-		out.header.Set("Signature", f.app.keys.sign(s.signer, f.sig, hkContent(f.r.Method, f.target, f.clientID, at, out.body), flt.kind == kindWrongKey))
+		at := now.In(wire.Beijing).Format(time.RFC3339)
+		out.Header.Set("Response-Time", at)
+		out.Header.Set("Signature", f.app.keys.Sign(s.signer, f.signature, wire.HKStringToSign(f.http.Method, f.target, f.clientID, at, out.Body), flt.kind == kindWrongKey))
 		return out
 	}}
 }
@@ -221,51 +225,51 @@ func (s *Simulator) hkAnswer(f *hkFront, a hkResult) answer {
 // hkUpdate processes an update if it is strictly newer than the last one processed (Synchronize
 // Order, "orderModifyTime"). What an older one is answered is not stated: S with the known order
 // [inferred]. The caller holds mu.
-func (s *Simulator) hkUpdate(f *hkFront, e *RequestEntry) hkResult {
-	at, _ := wholeNumber(f.content["orderModifyTime"])
-	k := hkKey{f.clientID, f.content.text("merchantBizNo")}
+func (s *Simulator) hkUpdate(f *hkRequest, e *RequestEntry) wire.HKResult {
+	at, _ := rules.WholeNumber(f.content["orderModifyTime"])
+	k := hkKey{f.clientID, f.content.Text("merchantBizNo")}
 	o := s.hkOrders[k]
 	if o == nil {
-		o = &HKOrder{ClientID: k.clientID, BizNo: k.bizNo, OrderID: digits(28, "hk order", k.clientID, k.bizNo)}
+		o = &HKOrder{ClientID: k.clientID, BizNo: k.bizNo, OrderID: seeded.Digits(28, "hk order", k.clientID, k.bizNo)}
 		s.hkOrders[k] = o
 	}
 	if o.Updates == 0 || at > o.ModifyTime {
-		o.Status, o.ModifyTime = f.content.text("orderStatus"), at
+		o.Status, o.ModifyTime = f.content.Text("orderStatus"), at
 		o.Updates++
 		s.log.executed(e, s.Now())
 	}
-	return hkResult{code: "SUCCESS", status: "S", message: "success", orderID: o.OrderID}
+	return wire.HKResult{Code: "SUCCESS", Status: "S", Message: "success", OrderID: o.OrderID}
 }
 
 // plainBody returns the body, decrypted when an Encrypt header says so. Whatever is wrong with it
 // gives one answer; the code is open [inferred] (docs/alipay.md, HK "Encryption").
-func (f *hkFront) plainBody() ([]byte, *hkResult) {
-	header := f.r.Header.Get("Encrypt")
+func (f *hkRequest) plainBody() ([]byte, *wire.HKResult) {
+	header := f.http.Header.Get("Encrypt")
 	if header == "" {
 		return f.body, nil
 	}
-	plain, err := f.app.keys.decrypt(header, f.body)
+	plain, err := f.app.keys.Decrypt(header, f.body)
 	if err != nil {
-		return nil, hkRefused("PARAM_ILLEGAL", "the body cannot be decrypted")
+		return nil, wire.HKRefusal("PARAM_ILLEGAL", "the body cannot be decrypted")
 	}
-	f.secret = true
+	f.encrypted = true
 	return plain, nil
 }
 
 // hkRefusal puts a fault into the words of the HK gateway.
-func (f Fault) hkRefusal() hkResult {
+func (f Fault) hkRefusal() wire.HKResult {
 	switch f.kind {
 	case kindThrottled:
-		return hkResult{code: "REQUEST_TRAFFIC_EXCEED_LIMIT", status: "U", message: "too many requests"}
+		return wire.HKResult{Code: "REQUEST_TRAFFIC_EXCEED_LIMIT", Status: "U", Message: "too many requests"}
 	case kindAccepted:
-		return hkResult{code: "ACCEPTED", status: "A", message: "accepted"}
+		return wire.HKResult{Code: "ACCEPTED", Status: "A", Message: "accepted"}
 	case kindRefused:
 		status := f.code
 		if status == "" {
 			status = "F"
 		}
-		return hkResult{code: f.subCode, status: status, message: "refused on order"}
+		return wire.HKResult{Code: f.subCode, Status: status, Message: "refused on order"}
 	default:
-		return hkResult{code: "UNKNOWN_EXCEPTION", status: "U", message: "unknown error"}
+		return wire.HKResult{Code: "UNKNOWN_EXCEPTION", Status: "U", Message: "unknown error"}
 	}
 }

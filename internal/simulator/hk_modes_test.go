@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 // hkVectorBench is a simulator with the keys of the HK vectors; its clock is theirs.
-func hkVectorBench(t *testing.T, ecc simulator.ECCConfig) *bench {
+func hkVectorBench(t *testing.T, ecc standalone.ECCConfig) *bench {
 	t.Helper()
 	return hkVectorBenchOf(t, hkVectorOptions(t, ecc))
 }
@@ -33,16 +34,16 @@ func hkVectorBenchOf(t *testing.T, o simulator.Options) *bench {
 	return b
 }
 
-func hkVectorOptions(t *testing.T, ecc simulator.ECCConfig) simulator.Options {
+func hkVectorOptions(t *testing.T, ecc standalone.ECCConfig) simulator.Options {
 	t.Helper()
 	k := vectorKeys(t, "alipayhk/keys.json")
-	keys := func(merchant, platform string) simulator.KeysConfig {
-		return simulator.KeysConfig{MerchantPublic: k[merchant]["public_spki_pem"].(string), Signing: k[platform]["private_pkcs8_pem"].(string)}
+	keys := func(merchant, platform string) standalone.KeysConfig {
+		return standalone.KeysConfig{MerchantPublic: k[merchant]["public_spki_pem"].(string), Signing: k[platform]["private_pkcs8_pem"].(string)}
 	}
 	ecc.Keys = keys("merchant_ec_v1", "platform_ec_v1")
-	o, _, err := simulator.Config{HKApps: []simulator.HKAppConfig{{
+	o, _, err := standalone.Config{HKApps: []standalone.HKAppConfig{{
 		ClientID: clientID, KeyVersion: "1", Keys: keys("merchant_rsa_v1", "platform_rsa_v1"), ECC: ecc,
-		Older: []simulator.OlderKeys{{KeyVersion: "2", Keys: keys("merchant_rsa_v2", "platform_rsa_v2")}},
+		Older: []standalone.OlderKeys{{KeyVersion: "2", Keys: keys("merchant_rsa_v2", "platform_rsa_v2")}},
 	}}}.Options("")
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestBenchModeReplaysECC224(t *testing.T) {
 		if c.Side != "request" {
 			continue
 		}
-		o := hkVectorOptions(t, simulator.ECCConfig{Hash: strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", ""), Format: c.Expect.Only.Format})
+		o := hkVectorOptions(t, standalone.ECCConfig{Hash: strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", ""), Format: c.Expect.Only.Format})
 		for _, o.BenchMode = range []bool{true, false} {
 			b := hkVectorBenchOf(t, o)
 			signature := func() string {
@@ -111,7 +112,7 @@ func TestECC224(t *testing.T) {
 		}
 	}
 	loadLoose(t, "alipayhk/signed_ecc224.json", &v)
-	readings := []simulator.ECCConfig{{}, {Hash: "sha224", Format: "p1363"}, {Hash: "sha256", Format: "der"}, {Hash: "sha256", Format: "p1363"}}
+	readings := []standalone.ECCConfig{{}, {Hash: "sha224", Format: "p1363"}, {Hash: "sha256", Format: "der"}, {Hash: "sha256", Format: "p1363"}}
 	for _, c := range v.Cases {
 		for _, reading := range readings {
 			if c.Side != "request" {
@@ -152,7 +153,7 @@ func TestEncryptedRequests(t *testing.T) {
 	merchant := privateKey(t, vectorKeys(t, "alipayhk/keys.json")["merchant_rsa_v1"]["private_pkcs8_pem"])
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			b := hkVectorBench(t, simulator.ECCConfig{})
+			b := hkVectorBench(t, standalone.ECCConfig{})
 			resp := b.do(c.Body.Text, c.Headers)
 			raw, err := io.ReadAll(resp.Body)
 			if err != nil {

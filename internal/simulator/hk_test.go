@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/rules"
 )
 
 // updateStep is one step of testdata/alipayhk/order_modify_time_idempotency.json.
@@ -142,10 +143,10 @@ func TestHKBodies(t *testing.T) {
 		} `json:"cases"`
 	}
 	load(t, "alipayhk/body_rules.json", &v)
-	lax := simulator.HKRules{LongRequestID: true, Seconds: true, BizTypes: []string{"TRADE_ORDER", "SERVICE_ORDER"}}
+	lax := rules.HK{LongRequestID: true, Seconds: true, BizTypes: []string{"TRADE_ORDER", "SERVICE_ORDER"}}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			strict := newBench(t, simulator.Options{HK: simulator.HKRules{OrderedTimes: true}}).hk(string(c.Body)).result
+			strict := newBench(t, simulator.Options{HK: rules.HK{OrderedTimes: true}}).hk(string(c.Body)).result
 			open := newBench(t, simulator.Options{HK: lax}).hk(string(c.Body)).result
 			want := map[string][2]string{
 				"valid":         {"SUCCESS/S", "SUCCESS/S"},
@@ -299,7 +300,7 @@ func TestHKRequestTimes(t *testing.T) {
 	load(t, "alipayhk/request_time_formats.json", &v)
 	for _, c := range v.Cases {
 		t.Run(c.Text, func(t *testing.T) {
-			b := newBench(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: simulator.HKRules{Skew: time.Second}})
+			b := newBench(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: rules.HK{Skew: time.Second}})
 			body := hkBody("M-1", hkTime)
 			r := hkRequest(body, hkTime, generated().hk.MerchantKey)
 			sig := rsaSign(generated().hk.MerchantKey, []byte("POST "+simulator.HKPath+"\n"+clientID+"."+c.Text+"."+body))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // ItemOrder is a Koubei order (koubei.trade.itemorder.query, response). OrderNo, Status and Total
@@ -21,21 +23,21 @@ type ItemOrder struct {
 	CreatedAt      time.Time // zero: now
 	ModifiedAt     time.Time // zero: CreatedAt
 	PaidAt         time.Time // zero: not in the answer
-	Total          Fen
-	RealPay        Fen
-	Discount       Fen
-	SellerReceives Fen // deliver_seller_real_amount
+	Total          wire.Fen
+	RealPay        wire.Fen
+	Discount       wire.Fen
+	SellerReceives wire.Fen // deliver_seller_real_amount
 	Items          []Item
 	More           map[string]any // further members of the answer; they replace ours
 }
 
 // Item is one line of an ItemOrder ("item_order_vo").
 type Item struct {
-	ItemOrderNo string `yaml:"item_order_no"`
-	SkuID       string `yaml:"sku_id"`
-	Quantity    int    `yaml:"quantity"`
-	Price       Fen    `yaml:"price"`
-	ExtInfo     string `yaml:"ext_info"`
+	ItemOrderNo string   `yaml:"item_order_no"`
+	SkuID       string   `yaml:"sku_id"`
+	Quantity    int      `yaml:"quantity"`
+	Price       wire.Fen `yaml:"price"`
+	ExtInfo     string   `yaml:"ext_info"`
 }
 
 // itemStatuses are the words of the page; CLOSE is in its sample only.
@@ -45,7 +47,7 @@ var itemStatuses = []string{"INIT", "WAIT_PAY", "PAID", "SUCCESS", "FINISH", "CL
 func (s *Simulator) AddItemOrder(o ItemOrder) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	app, err := s.appOr(o.App)
+	app, err := s.appByID(o.App)
 	if err != nil {
 		return fmt.Errorf("item order %q: %w", o.OrderNo, err)
 	}
@@ -71,17 +73,17 @@ func (s *Simulator) AddItemOrder(o ItemOrder) error {
 
 // itemOrder answers koubei.trade.itemorder.query. No document says what an unknown order gets;
 // INVALID_PARAMETER is the page's only code for it [inferred].
-func (s *Simulator) itemOrder(f *front, c fields) reply {
-	o, ok := s.itemOrders[f.app.ID+"\n"+c.text("order_no")]
+func (s *Simulator) itemOrder(f *classicRequest, c wire.Fields) wire.Reply {
+	o, ok := s.itemOrders[f.app.ID+"\n"+c.Text("order_no")]
 	if !ok {
-		return failure("INVALID_PARAMETER", "no such order")
+		return wire.Failure("INVALID_PARAMETER", "no such order")
 	}
-	return success(o.members().override(o.More))
+	return wire.Success(o.members().Override(o.More))
 }
 
 // members writes the order as the page's response table does.
-func (o ItemOrder) members() members {
-	at := func(t time.Time) string { return t.In(beijing).Format(timeLayout) }
+func (o ItemOrder) members() wire.Members {
+	at := func(t time.Time) string { return t.In(wire.Beijing).Format(wire.TimeLayout) }
 	items := make([]any, len(o.Items))
 	for i, it := range o.Items {
 		line := map[string]any{"item_order_no": it.ItemOrderNo, "sku_id": it.SkuID, "quantity": it.Quantity, "price": it.Price}
@@ -90,15 +92,15 @@ func (o ItemOrder) members() members {
 		}
 		items[i] = line
 	}
-	m := members{}.add("order_no", o.OrderNo).add("out_order_no", o.OutOrderNo).add("partner_id", o.PartnerID).
-		addText("trade_no", o.TradeNo).add("status", o.Status).add("buyer_id", o.BuyerID).add("biz_product", o.BizProduct).
-		add("gmt_create", at(o.CreatedAt)).addText("seller_id", o.SellerID)
+	m := wire.Members{}.Add("order_no", o.OrderNo).Add("out_order_no", o.OutOrderNo).Add("partner_id", o.PartnerID).
+		AddText("trade_no", o.TradeNo).Add("status", o.Status).Add("buyer_id", o.BuyerID).Add("biz_product", o.BizProduct).
+		Add("gmt_create", at(o.CreatedAt)).AddText("seller_id", o.SellerID)
 	if !o.PaidAt.IsZero() {
-		m = m.add("gmt_payment", at(o.PaidAt))
+		m = m.Add("gmt_payment", at(o.PaidAt))
 	}
-	m = m.add("gmt_modified", at(o.ModifiedAt)).add("total_amount", o.Total).add("real_pay_amount", o.RealPay)
+	m = m.Add("gmt_modified", at(o.ModifiedAt)).Add("total_amount", o.Total).Add("real_pay_amount", o.RealPay)
 	if o.Discount != 0 {
-		m = m.add("discount_amount", o.Discount)
+		m = m.Add("discount_amount", o.Discount)
 	}
-	return m.add("deliver_seller_real_amount", o.SellerReceives).add("item_order_vo", items)
+	return m.Add("deliver_seller_real_amount", o.SellerReceives).Add("item_order_vo", items)
 }

@@ -112,7 +112,7 @@ func (j *journal) arrive(e *RequestEntry) (attempt int) {
 	j.seq++
 	e.Seq = j.seq
 	e.App, e.OrderNo, e.RequestNo = clip(e.App), clip(e.OrderNo), clip(e.RequestNo)
-	j.reqs.add(e)
+	j.reqs.Add(e)
 	t := j.tally(e.OrderNo)
 	attempt = t.Requests + t.Queries
 	if e.Method == TradeQuery || e.Method == ItemOrderQuery || e.Method == CertDownload {
@@ -140,7 +140,7 @@ func (j *journal) executed(e *RequestEntry, at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq++
-	j.execs.add(&ExecutionEntry{
+	j.execs.Add(&ExecutionEntry{
 		Seq: j.seq, At: at, Request: e.Seq, Method: e.Method, App: e.App, Merchant: e.Merchant,
 		OrderNo: e.OrderNo, RequestNo: e.RequestNo, Content: e.Content,
 	})
@@ -204,7 +204,7 @@ type ring[T any] struct {
 	dropped int
 }
 
-func (r *ring[T]) add(v T) {
+func (r *ring[T]) Add(v T) {
 	if len(r.items) < r.limit {
 		r.items = append(r.items, v)
 		return

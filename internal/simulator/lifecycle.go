@@ -6,23 +6,25 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// agenda holds the times at which a trade is to be looked at, the next one first.
-type agenda []appointment
+// schedule holds the times at which a trade is to be looked at, the next one first.
+type schedule []scheduledCheck
 
-type appointment struct {
+type scheduledCheck struct {
 	at    time.Time
 	order int // of entry, for equal times
 	key   tradeKey
 }
 
-var _ heap.Interface = (*agenda)(nil)
+var _ heap.Interface = (*schedule)(nil)
 
-func (a agenda) Len() int      { return len(a) }
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a schedule) Len() int      { return len(a) }
+func (a schedule) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
 
-func (a agenda) Less(i, j int) bool {
+func (a schedule) Less(i, j int) bool {
 	if a[i].at.Equal(a[j].at) {
 		return a[i].order < a[j].order
 	}
@@ -30,18 +32,18 @@ func (a agenda) Less(i, j int) bool {
 }
 
 // Push implements [heap.Interface].
-func (a *agenda) Push(x any) { *a = append(*a, x.(appointment)) }
+func (a *schedule) Push(x any) { *a = append(*a, x.(scheduledCheck)) }
 
 // Pop implements [heap.Interface].
-func (a *agenda) Pop() any {
+func (a *schedule) Pop() any {
 	last := len(*a) - 1
 	x := (*a)[last]
 	*a = (*a)[:last]
 	return x
 }
 
-// appoint notes when to look at a trade next. The caller holds mu.
-func (s *Simulator) appoint(t *trade) {
+// scheduleCheck notes when to look at a trade next. The caller holds mu.
+func (s *Simulator) scheduleCheck(t *trade) {
 	var at time.Time
 	if len(t.Script) > 0 {
 		at = t.NextStep
@@ -52,37 +54,37 @@ func (s *Simulator) appoint(t *trade) {
 	}
 	if !at.IsZero() {
 		s.seq++
-		heap.Push(&s.agenda, appointment{at: at, order: s.seq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
+		heap.Push(&s.schedule, scheduledCheck{at: at, order: s.seq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
 	}
 }
 
-// catchUp does what has fallen due. The caller holds mu.
-func (s *Simulator) catchUp() {
+// runDue does what has fallen due. The caller holds mu.
+func (s *Simulator) runDue() {
 	now := s.Now()
-	for len(s.agenda) > 0 && !s.agenda[0].at.After(now) {
-		a := heap.Pop(&s.agenda).(appointment)
+	for len(s.schedule) > 0 && !s.schedule[0].at.After(now) {
+		a := heap.Pop(&s.schedule).(scheduledCheck)
 		t := s.trades[a.key]
 		if t == nil {
 			continue // forgotten by Reset
 		}
-		s.age(t, a.at)
-		s.step(t, a.at)
+		s.closeIfExpired(t, a.at)
+		s.runNextStep(t, a.at)
 	}
 }
 
-// due is when catchUp has something to do again. The caller holds mu.
-func (s *Simulator) due() time.Time {
-	if len(s.agenda) == 0 {
+// nextDue is when runDue has something to do again. The caller holds mu.
+func (s *Simulator) nextDue() time.Time {
+	if len(s.schedule) == 0 {
 		return time.Time{}
 	}
-	return s.agenda[0].at
+	return s.schedule[0].at
 }
 
-// age closes a trade whose time limit has passed. The caller holds mu.
-func (s *Simulator) age(t *trade, now time.Time) {
+// closeIfExpired closes a trade whose time limit has passed. The caller holds mu.
+func (s *Simulator) closeIfExpired(t *trade, now time.Time) {
 	if t.Status == WaitBuyerPay && !now.Before(t.ExpiresAt) {
 		t.Status, t.ClosedAt = TradeClosed, t.ExpiresAt
-		s.announce(t, t.ExpiresAt)
+		s.queueNotification(t, t.ExpiresAt)
 	}
 }
 
@@ -102,7 +104,7 @@ const (
 type Step struct {
 	After  time.Duration `yaml:"after" json:"after"` // since the step before, or since the trade's creation
 	Do     Act           `yaml:"do" json:"do"`
-	Amount Fen           `yaml:"amount" json:"amount,omitempty"` // of a refund; zero: all that is left
+	Amount wire.Fen      `yaml:"amount" json:"amount,omitempty"` // of a refund; zero: all that is left
 }
 
 // Buyer is a script for the trades that create calls make. Of several that fit, the first acts.
@@ -121,8 +123,8 @@ func (b Buyer) check() error {
 	return nil
 }
 
-// engage gives a new trade its buyer. The caller holds mu.
-func (s *Simulator) engage(t *trade) {
+// assignBuyer gives a new trade its buyer. The caller holds mu.
+func (s *Simulator) assignBuyer(t *trade) {
 	for _, b := range s.o.Buyers {
 		if (b.App == "" || b.App == t.App) && strings.HasPrefix(t.OutTradeNo, b.Order) {
 			t.Script = slices.Clone(b.Steps)
@@ -132,29 +134,29 @@ func (s *Simulator) engage(t *trade) {
 			break
 		}
 	}
-	s.appoint(t)
+	s.scheduleCheck(t)
 }
 
-// step does the next step of a trade's script if it is due. A step that the trade's status does
+// runNextStep does the next step of a trade's script if it is due. A step that the trade's status does
 // not allow ends the script. The caller holds mu.
-func (s *Simulator) step(t *trade, now time.Time) {
+func (s *Simulator) runNextStep(t *trade, now time.Time) {
 	if len(t.Script) == 0 || t.NextStep.After(now) {
-		s.appoint(t)
+		s.scheduleCheck(t)
 		return
 	}
 	next := t.Script[0]
 	t.Script = t.Script[1:]
-	if err := s.act(t, next, t.NextStep); err != nil {
+	if err := s.apply(t, next, t.NextStep); err != nil {
 		t.Script = nil
 	}
 	if len(t.Script) > 0 {
 		t.NextStep = t.NextStep.Add(t.Script[0].After)
 	}
-	s.appoint(t)
+	s.scheduleCheck(t)
 }
 
-// act does one act at a time. The caller holds mu.
-func (s *Simulator) act(t *trade, step Step, now time.Time) error {
+// apply does one act at a time. The caller holds mu.
+func (s *Simulator) apply(t *trade, step Step, now time.Time) error {
 	var err error
 	switch step.Do {
 	case ActNothing:
@@ -175,7 +177,7 @@ func (s *Simulator) act(t *trade, step Step, now time.Time) error {
 		err = fmt.Errorf("no act %q", step.Do)
 	}
 	if err == nil {
-		s.announce(t, now)
+		s.queueNotification(t, now)
 	}
 	return err
 }
@@ -207,11 +209,11 @@ func (t *trade) close(now time.Time) error {
 	return nil
 }
 
-func (t *trade) refund(amount Fen, now time.Time) error {
+func (t *trade) refund(amount wire.Fen, now time.Time) error {
 	if t.Status != TradeSuccess {
 		return errStatus
 	}
-	if amount < minTotal || t.Refunded+amount > t.Total {
+	if amount < wire.MinTotal || t.Refunded+amount > t.Total {
 		return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
 	}
 	t.Refunded += amount

@@ -12,21 +12,24 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/seeded"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// repeats are the pauses between the deliveries of one notification that is not acknowledged:
+// repeatIntervals are the pauses between the deliveries of one notification that is not acknowledged:
 // eight deliveries in about a day (docs/alipay.md, "Repeats of a notification").
-var repeats = []time.Duration{
+var repeatIntervals = []time.Duration{
 	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
 }
 
 const (
 	// acknowledged is the one answer that ends the repeats.
 	acknowledged = "success"
-	// notifyWait bounds one delivery; how long Alipay waits is not known [inferred].
-	notifyWait = 10 * time.Second
-	// maxReceipt bounds what is read of an answer.
-	maxReceipt = 1 << 10
+	// deliveryTimeout bounds one delivery; how long Alipay waits is not known [inferred].
+	deliveryTimeout = 10 * time.Second
+	// maxAcknowledgement bounds what is read of an answer.
+	maxAcknowledgement = 1 << 10
 )
 
 // Notification is one notification with all its deliveries.
@@ -50,8 +53,8 @@ type Delivery struct {
 	Err    string    `json:"err,omitempty"`
 }
 
-// mail is what was and is to be sent. It belongs to Simulator.mu.
-type mail struct {
+// outbox is what was and is to be sent. It belongs to Simulator.mu.
+type outbox struct {
 	list []*Notification
 	held bool
 }
@@ -61,7 +64,7 @@ type mail struct {
 func (s *Simulator) Run(ctx context.Context) error {
 	for {
 		s.Deliver(ctx)
-		wait, any := s.pause()
+		wait, any := s.untilNextEvent()
 		if !any {
 			wait = time.Hour // until somebody wakes us
 		}
@@ -77,13 +80,13 @@ func (s *Simulator) Run(ctx context.Context) error {
 	}
 }
 
-// pause is how long there is nothing to do.
-func (s *Simulator) pause() (time.Duration, bool) {
+// untilNextEvent is how long there is nothing to do.
+func (s *Simulator) untilNextEvent() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := s.due()
-	for _, n := range s.mail.list {
-		if !s.mail.held && !n.Due.IsZero() && (next.IsZero() || n.Due.Before(next)) {
+	next := s.nextDue()
+	for _, n := range s.outbox.list {
+		if !s.outbox.held && !n.Due.IsZero() && (next.IsZero() || n.Due.Before(next)) {
 			next = n.Due
 		}
 	}
@@ -94,49 +97,49 @@ func (s *Simulator) pause() (time.Duration, bool) {
 func (s *Simulator) Notifications() []Notification {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
-	out := make([]Notification, len(s.mail.list))
-	for i, n := range s.mail.list {
+	s.runDue()
+	out := make([]Notification, len(s.outbox.list))
+	for i, n := range s.outbox.list {
 		out[i] = *n
 		out[i].Params, out[i].Deliveries = maps.Clone(n.Params), slices.Clone(n.Deliveries)
 	}
 	return out
 }
 
-// errNoMail says that no notification has the id.
-var errNoMail = errors.New("no such notification")
+// errNoNotification says that no notification has the id.
+var errNoNotification = errors.New("no such notification")
 
 // SendAgain lets a notification be delivered once more now, acknowledged or not: receivers meet
 // doubles, and old states after new ones.
 func (s *Simulator) SendAgain(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, n := range s.mail.list {
+	for _, n := range s.outbox.list {
 		if n.ID == id {
 			n.Due = s.Now()
-			s.nudge()
+			s.wakeRun()
 			return nil
 		}
 	}
-	return errNoMail
+	return errNoNotification
 }
 
 // HoldNotifications keeps notifications back until ReleaseNotifications.
 func (s *Simulator) HoldNotifications() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mail.held = true
+	s.outbox.held = true
 }
 
 // ReleaseNotifications sends what was held, the newest first.
 func (s *Simulator) ReleaseNotifications() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
-	s.mail.held = false
+	s.runDue()
+	s.outbox.held = false
 	now := s.Now()
 	var late []*Notification
-	for _, n := range s.mail.list {
+	for _, n := range s.outbox.list {
 		if !n.Due.IsZero() && !n.Due.After(now) {
 			late = append(late, n)
 		}
@@ -144,11 +147,11 @@ func (s *Simulator) ReleaseNotifications() {
 	for i, n := range late {
 		n.Due = now.Add(-time.Duration(i)) // one nanosecond apart: only the order matters
 	}
-	s.nudge()
+	s.wakeRun()
 }
 
-// announce prepares a notification of a trade's state. The caller holds mu.
-func (s *Simulator) announce(t *trade, at time.Time) {
+// queueNotification prepares a notification of a trade's state. The caller holds mu.
+func (s *Simulator) queueNotification(t *trade, at time.Time) {
 	wanted := s.o.Notify
 	if wanted == nil {
 		wanted = []TradeStatus{TradeSuccess}
@@ -157,20 +160,20 @@ func (s *Simulator) announce(t *trade, at time.Time) {
 		return
 	}
 	s.seq++
-	s.mail.list = append(s.mail.list, &Notification{
-		ID: digits(34, "notification", t.TradeNo, fmt.Sprint(s.seq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
-		URL: t.NotifyURL, Params: s.notice(t), Due: at,
+	s.outbox.list = append(s.outbox.list, &Notification{
+		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.seq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
+		URL: t.NotifyURL, Params: s.notificationParams(t), Due: at,
 	})
 }
 
-// notice writes the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
+// notificationParams writes the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
 // caller holds mu.
-func (s *Simulator) notice(t *trade) map[string]string {
+func (s *Simulator) notificationParams(t *trade) map[string]string {
 	when := func(at time.Time) string {
 		if at.IsZero() {
 			return ""
 		}
-		return at.In(beijing).Format(timeLayout)
+		return at.In(wire.Beijing).Format(wire.TimeLayout)
 	}
 	p := map[string]string{
 		"notify_type": "trade_status_sync", "app_id": t.App, "auth_app_id": t.App, "charset": t.Charset, "version": "1.0",
@@ -188,10 +191,10 @@ func (s *Simulator) notice(t *trade) map[string]string {
 	}
 	if t.Refunded > 0 {
 		p["refund_fee"] = t.Refunded.String()
-		p["gmt_refund"] = t.RefundedAt.In(beijing).Format(timeLayout + ".000")
+		p["gmt_refund"] = t.RefundedAt.In(wire.Beijing).Format(wire.TimeLayout + ".000")
 	}
-	if c := s.apps[t.App].certified; c != nil {
-		p["alipay_cert_sn"] = c.currentSN()
+	if c := s.apps[t.App].certificates; c != nil {
+		p["alipay_cert_sn"] = c.CurrentSN()
 	}
 	for name, value := range p {
 		if value == "" {
@@ -201,18 +204,18 @@ func (s *Simulator) notice(t *trade) map[string]string {
 	return p
 }
 
-// form writes a delivery: the parameters with its time, signed over all but sign and sign_type,
+// signedForm writes a delivery: the parameters with its time, signed over all but sign and sign_type,
 // in the charset of the request that made the trade.
-func (s *Simulator) form(n *Notification, at time.Time) string {
-	p := params{"notify_id": n.ID, "notify_time": at.In(beijing).Format(timeLayout)}
+func (s *Simulator) signedForm(n *Notification, at time.Time) string {
+	p := wire.Params{"notify_id": n.ID, "notify_time": at.In(wire.Beijing).Format(wire.TimeLayout)}
 	for name, value := range n.Params {
 		if name != "sign_type" {
 			p[name] = value
 		}
 	}
-	c, ok := charsetOf(p["charset"])
+	c, ok := wire.FindCharset(p["charset"])
 	if !ok {
-		c = utf8Charset
+		c = wire.UTF8
 	}
 	app := s.apps[n.App]
 	key, h := app.SigningKey, crypto.SHA256
@@ -222,13 +225,13 @@ func (s *Simulator) form(n *Notification, at time.Time) string {
 			key = app.LegacySigningKey
 		}
 	}
-	p["sign"] = s.signer.sign(key, h, c.encode(p.toSign()))
+	p["sign"] = s.signer.Sign(key, h, c.Encode(p.StringToSign()))
 	if t := n.Params["sign_type"]; t != "" {
 		p["sign_type"] = t
 	}
 	pairs := make([]string, 0, len(p))
 	for name, value := range p {
-		pairs = append(pairs, name+"="+url.QueryEscape(string(c.encode(value))))
+		pairs = append(pairs, name+"="+url.QueryEscape(string(c.Encode(value))))
 	}
 	slices.Sort(pairs)
 	return strings.Join(pairs, "&")
@@ -238,26 +241,26 @@ func (s *Simulator) form(n *Notification, at time.Time) string {
 // order in which they fell due. Run does it by itself.
 func (s *Simulator) Deliver(ctx context.Context) {
 	for {
-		n, at := s.nextMail()
+		n, at := s.takeDue()
 		if n == nil || ctx.Err() != nil {
 			return
 		}
-		s.noteDelivery(n, s.deliver(ctx, n, at))
+		s.recordDelivery(n, s.deliver(ctx, n, at))
 	}
 }
 
-// nextMail takes the first notification that is due.
-func (s *Simulator) nextMail() (*Notification, time.Time) {
+// takeDue takes the first notification that is due.
+func (s *Simulator) takeDue() (*Notification, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
+	s.runDue()
 	var first *Notification
-	for _, n := range s.mail.list {
+	for _, n := range s.outbox.list {
 		if !n.Due.IsZero() && !n.Due.After(s.Now()) && (first == nil || n.Due.Before(first.Due)) {
 			first = n
 		}
 	}
-	if first == nil || s.mail.held {
+	if first == nil || s.outbox.held {
 		return nil, time.Time{}
 	}
 	at := first.Due
@@ -269,9 +272,9 @@ func (s *Simulator) nextMail() (*Notification, time.Time) {
 // (docs/alipay.md, "Notifications").
 func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) Delivery {
 	out := Delivery{At: at}
-	ctx, cancel := context.WithTimeout(ctx, notifyWait)
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, strings.NewReader(s.form(n, at)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, strings.NewReader(s.signedForm(n, at)))
 	if err != nil {
 		out.Err = "unusable notify_url"
 		return out
@@ -285,7 +288,7 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 		return out
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReceipt))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAcknowledgement))
 	out.Status, out.Body = resp.StatusCode, string(body)
 	if err != nil {
 		out.Err = err.Error()
@@ -293,14 +296,14 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 	return out
 }
 
-// noteDelivery ends the notification or plans its repeat.
-func (s *Simulator) noteDelivery(n *Notification, d Delivery) {
+// recordDelivery ends the notification or plans its repeat.
+func (s *Simulator) recordDelivery(n *Notification, d Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.Deliveries = append(n.Deliveries, d)
 	n.Done = n.Done || (d.Err == "" && d.Status == http.StatusOK && d.Body == acknowledged)
-	if i := len(n.Deliveries) - 1; !n.Done && n.Due.IsZero() && i < len(repeats) {
-		n.Due = d.At.Add(repeats[i])
+	if i := len(n.Deliveries) - 1; !n.Done && n.Due.IsZero() && i < len(repeatIntervals) {
+		n.Due = d.At.Add(repeatIntervals[i])
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // notified are the parameters of a create whose merchant wants notifications.
@@ -178,7 +179,7 @@ func TestBuyersPlayTheirScripts(t *testing.T) {
 		after  time.Duration // since the last row
 		no     string
 		status simulator.TradeStatus
-		back   simulator.Fen
+		back   wire.Fen
 	}{
 		{9 * time.Second, "pay_1", simulator.WaitBuyerPay, 0},
 		{time.Second, "pay_1", simulator.TradeSuccess, 0},

@@ -10,25 +10,26 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // quirkMarks say by what an answer shows that it took a quirk.
-var quirkMarks = map[simulator.Quirk]func(body, contentType string) bool{
-	simulator.MemberOrder:    func(body, _ string) bool { return !strings.Contains(body, `_response":{"code":"10000","msg"`) },
-	simulator.WhiteSpace:     func(body, _ string) bool { return strings.Contains(body, "\n") },
-	simulator.EscapedSlash:   func(body, _ string) bool { return strings.Contains(body, `\/`) },
-	simulator.UnknownMembers: func(body, _ string) bool { return strings.Contains(body, "simulated_member") },
-	simulator.LooseNumbers:   func(body, _ string) bool { return strings.Contains(body, `"total_amount":1.00`) },
-	simulator.WrappedLists:   func(body, _ string) bool { return strings.Contains(body, `{"trade_fund_bill":[`) },
-	simulator.ContentTypes:   func(_, contentType string) bool { return contentType != "text/html;charset=utf-8" },
-	simulator.SignFirst:      func(body, _ string) bool { return strings.HasPrefix(body, `{"sign"`) },
+var quirkMarks = map[wire.Quirk]func(body, contentType string) bool{
+	wire.MemberOrder:    func(body, _ string) bool { return !strings.Contains(body, `_response":{"code":"10000","msg"`) },
+	wire.WhiteSpace:     func(body, _ string) bool { return strings.Contains(body, "\n") },
+	wire.EscapedSlash:   func(body, _ string) bool { return strings.Contains(body, `\/`) },
+	wire.UnknownMembers: func(body, _ string) bool { return strings.Contains(body, "simulated_member") },
+	wire.LooseNumbers:   func(body, _ string) bool { return strings.Contains(body, `"total_amount":1.00`) },
+	wire.WrappedLists:   func(body, _ string) bool { return strings.Contains(body, `{"trade_fund_bill":[`) },
+	wire.ContentTypes:   func(_, contentType string) bool { return contentType != "text/html;charset=utf-8" },
+	wire.SignFirst:      func(body, _ string) bool { return strings.HasPrefix(body, `{"sign"`) },
 }
 
 // TestEachQuirkAlone: with one switch on, some answers show it and some do not, all verify, and
 // the same seed gives the same answers; with none, no answer shows any.
 func TestEachQuirkAlone(t *testing.T) {
 	key := &generated().app.App.SigningKey.PublicKey
-	answers := func(quirks []simulator.Quirk) (all []string, types []string) {
+	answers := func(quirks []wire.Quirk) (all []string, types []string) {
 		b := newBench(t, simulator.Options{Seed: 7, Quirks: quirks, Trades: []simulator.Trade{{
 			OutTradeNo: "o_1", Total: 100, Status: simulator.TradeSuccess, More: map[string]any{"store_name": "a/b"},
 		}}})
@@ -46,12 +47,12 @@ func TestEachQuirkAlone(t *testing.T) {
 		}
 		return all, types
 	}
-	plain, plainTypes := answers([]simulator.Quirk{})
+	plain, plainTypes := answers([]wire.Quirk{})
 	for q, shows := range quirkMarks {
 		if shows(plain[0], plainTypes[0]) {
 			t.Errorf("%s shows although it is off: %s", q, plain[0])
 		}
-		got, types := answers([]simulator.Quirk{q})
+		got, types := answers([]wire.Quirk{q})
 		n := 0
 		for i := range got {
 			if shows(got[i], types[i]) {
@@ -61,7 +62,7 @@ func TestEachQuirkAlone(t *testing.T) {
 		if n < 2 || n > 18 {
 			t.Errorf("%s shows in %d of 20 answers", q, n)
 		}
-		if again, _ := answers([]simulator.Quirk{q}); !slices.Equal(again, got) {
+		if again, _ := answers([]wire.Quirk{q}); !slices.Equal(again, got) {
 			t.Errorf("%s: the same seed gave other answers", q)
 		}
 	}
@@ -70,7 +71,7 @@ func TestEachQuirkAlone(t *testing.T) {
 // TestGBKErrorText: under this quirk 20000 comes in GBK, although UTF-8 was asked, and unsigned.
 func TestGBKErrorText(t *testing.T) {
 	b := newBench(t, simulator.Options{
-		Quirks: []simulator.Quirk{simulator.GBKErrorText},
+		Quirks: []wire.Quirk{wire.GBKErrorText},
 		Faults: []simulator.Fault{simulator.Unavailable("").Always()},
 	})
 	gbk := 0

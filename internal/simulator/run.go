@@ -8,59 +8,62 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/seeded"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // call is one request that passed every check, of either gateway.
 type call struct {
-	entry   *RequestEntry // in the journal already
-	given   string        // the number as the request names it, when the entry has the merchant's
-	attempt int           // earlier requests of the same order
-	whims   *whims
-	effect  func() answer // does it; called at most once, under Simulator.mu
-	refuse  func(Fault) answer
+	entry       *RequestEntry // in the journal already
+	givenNumber string        // the number as the request names it, when the entry has the merchant's
+	attempt     int           // earlier requests of the same order
+	quirks      *wire.AnswerQuirks
+	effect      func() pendingAnswer // does it; called at most once, under Simulator.mu
+	refuse      func(Fault) pendingAnswer
 }
 
-// answer is an answer that can still be sealed well or badly.
-type answer struct {
-	verdict string
-	good    bool // a success, fit for Swapped
-	seal    func(Fault) sealed
+// pendingAnswer is an answer that can still be sealed well or badly.
+type pendingAnswer struct {
+	verdict   string
+	succeeded bool // a success, fit for Swapped
+	seal      func(Fault) wire.SealedAnswer
 }
 
 // run carries a valid request through faults, latency and its effect.
 func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 	e := c.entry
-	hit := s.faults.strike(e, c.given, c.attempt, e.At, func(k kind) bool { return s.swaps.has(k, e) })
-	half := c.whims.latency(s.o.Latency.of(s.o.Seed, e, c.attempt)) / 2
+	hit := s.faults.choose(e, c.givenNumber, c.attempt, e.At, func(k kind) bool { return s.earlier.has(k, e) })
+	half := c.quirks.SpreadLatency(s.o.Latency.of(s.o.Seed, e, c.attempt)) / 2
 	if !sleep(r.Context(), half+hit.waitBefore) {
-		s.gone(e, hit.Fault)
+		s.callerGone(e, hit.Fault)
 	}
 	if hit.kind != kindNone && !hit.after {
-		s.misbehave(w, r, c, hit.Fault)
+		s.answerWithFault(w, r, c, hit.Fault)
 		return
 	}
 	s.mu.Lock()
-	s.catchUp()
+	s.runDue()
 	a := c.effect()
 	s.mu.Unlock()
 	if !sleep(r.Context(), half+hit.waitAfter) {
-		s.gone(e, hit.Fault)
+		s.callerGone(e, hit.Fault)
 	}
 	if hit.kind != kindNone && hit.kind < kindUnsigned {
-		s.misbehave(w, r, c, hit.Fault)
+		s.answerWithFault(w, r, c, hit.Fault)
 		return
 	}
 	s.log.complete(e, a.verdict, hit.String())
 	s.send(w, r, e, a, hit.Fault)
 }
 
-// whimsOf chooses the quirks of one answer.
-func (s *Simulator) whimsOf(e *RequestEntry, attempt int) *whims {
+// quirksOf chooses the quirks of one answer.
+func (s *Simulator) quirksOf(e *RequestEntry, attempt int) *wire.AnswerQuirks {
 	if len(s.quirks) == 0 {
 		return nil
 	}
-	sum := hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
-	return newWhims(s.quirks, sum)
+	sum := seeded.Hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
+	return wire.NewAnswerQuirks(s.quirks, sum)
 }
 
 // Latency is how long an answer takes. Half of it passes before the effect and half after,
@@ -75,7 +78,7 @@ func (l Latency) of(seed uint64, e *RequestEntry, attempt int) time.Duration {
 	if l.Jitter <= 0 {
 		return l.Fixed
 	}
-	share := roll(seed, "latency", string(e.Method), e.OrderNo, strconv.Itoa(attempt))
+	share := seeded.Fraction(seed, "latency", string(e.Method), e.OrderNo, strconv.Itoa(attempt))
 	return l.Fixed + time.Duration(share*float64(l.Jitter))
 }
 
@@ -94,42 +97,42 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// gone ends a request whose caller went away.
-func (s *Simulator) gone(e *RequestEntry, f Fault) {
+// callerGone ends a request whose caller went away.
+func (s *Simulator) callerGone(e *RequestEntry, f Fault) {
 	s.log.complete(e, verdictGone, f.String())
 	panic(http.ErrAbortHandler)
 }
 
 // send writes the gateway's own answer, or what a fault makes of it.
-func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry, a answer, f Fault) {
+func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry, a pendingAnswer, f Fault) {
 	out := a.seal(f)
 	switch f.kind {
 	case kindSwapped, kindReplayed:
-		out = s.swaps.take(f.kind, e, out)
+		out = s.earlier.take(f.kind, e, out)
 	case kindTruncated:
-		out.body = out.body[:len(out.body)/2]
+		out.Body = out.Body[:len(out.Body)/2]
 	case kindSkewed:
 		w.Header().Set("Date", s.Now().Add(f.delay).UTC().Format(http.TimeFormat))
 	case kindSlowBody:
-		drip(w, r, out, f.delay)
+		sendSlowly(w, r, out, f.delay)
 		return
 	case kindNone:
-		if a.good && !s.o.BenchMode {
-			s.swaps.keep(e, out)
+		if a.succeeded && !s.o.BenchMode {
+			s.earlier.keep(e, out)
 		}
 	}
-	out.write(w)
+	out.Write(w)
 }
 
-// drops is in how many parts SlowBody sends a body.
-const drops = 20
+// bodyParts is in how many parts SlowBody sends a body.
+const bodyParts = 20
 
-// drip sends the body in parts, spread over d.
-func drip(w http.ResponseWriter, r *http.Request, out sealed, d time.Duration) {
-	out.writeHeader(w)
+// sendSlowly sends the body in parts, spread over d.
+func sendSlowly(w http.ResponseWriter, r *http.Request, out wire.SealedAnswer, d time.Duration) {
+	out.WriteHeader(w)
 	c := http.NewResponseController(w)
-	for part := range slices.Chunk(out.body, max(1, len(out.body)/drops)) {
-		if !sleep(r.Context(), d/drops) {
+	for part := range slices.Chunk(out.Body, max(1, len(out.Body)/bodyParts)) {
+		if !sleep(r.Context(), d/bodyParts) {
 			return
 		}
 		_, _ = w.Write(part) // the next sleep notices a caller who left
@@ -137,21 +140,21 @@ func drip(w http.ResponseWriter, r *http.Request, out sealed, d time.Duration) {
 	}
 }
 
-// longest is how long Timeout holds a caller who does not go away.
-const longest = 10 * time.Minute
+// maxHold is how long Timeout holds a caller who does not go away.
+const maxHold = 10 * time.Minute
 
-// misbehave answers in place of the gateway.
-func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
+// answerWithFault answers in place of the gateway.
+func (s *Simulator) answerWithFault(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
 	switch f.kind {
 	case kindCut, kindReset:
 		s.log.complete(c.entry, verdictLost, f.String())
 		if f.kind == kindReset {
-			reset(w)
+			resetConnection(w)
 		}
 		panic(http.ErrAbortHandler)
 	case kindTimeout:
 		s.log.complete(c.entry, verdictLost, f.String())
-		sleep(r.Context(), longest)
+		sleep(r.Context(), maxHold)
 		panic(http.ErrAbortHandler)
 	case kindBadGateway:
 		s.log.complete(c.entry, "502", f.String())
@@ -169,12 +172,12 @@ func (s *Simulator) misbehave(w http.ResponseWriter, r *http.Request, c *call, f
 	default:
 		a := c.refuse(f)
 		s.log.complete(c.entry, a.verdict, f.String())
-		a.seal(Fault{}).write(w)
+		a.seal(Fault{}).Write(w)
 	}
 }
 
-// reset ends a connection with a reset, where there is a TCP connection.
-func reset(w http.ResponseWriter) {
+// resetConnection ends a connection with a reset, where there is a TCP connection.
+func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return // the caller sees a cut instead
@@ -190,34 +193,34 @@ func (s *Simulator) traceID() string {
 	return "sim" + strconv.FormatUint(s.traces.Add(1), 10)
 }
 
-// swaps keeps good answers for the faults that send another one: by app and method the newest of
+// earlierAnswers keeps good answers for the faults that send another one: by app and method the newest of
 // two orders, for Swapped, and by order and method the first, for Replayed.
-type swaps struct {
-	mu    sync.Mutex
-	last  map[swapKey][2]kept // guarded by mu
-	first map[replayKey]sealed
+type earlierAnswers struct {
+	mu     sync.Mutex
+	newest map[appMethod][2]orderAnswer // guarded by mu
+	first  map[orderMethod]wire.SealedAnswer
 }
 
-type swapKey struct {
+type appMethod struct {
 	app    string
 	method Method
 }
 
-type replayKey struct {
-	swapKey
+type orderMethod struct {
+	appMethod
 	order string
 }
 
-type kept struct {
+type orderAnswer struct {
 	order string
-	out   sealed
+	out   wire.SealedAnswer
 }
 
-// firstLimit bounds the answers kept for Replayed.
-const firstLimit = 10_000
+// maxFirstAnswers bounds the answers kept for Replayed.
+const maxFirstAnswers = 10_000
 
 // has says whether a fault of this kind has an earlier answer to send; most kinds need none.
-func (x *swaps) has(k kind, e *RequestEntry) bool {
+func (x *earlierAnswers) has(k kind, e *RequestEntry) bool {
 	if k != kindSwapped && k != kindReplayed {
 		return true
 	}
@@ -228,7 +231,7 @@ func (x *swaps) has(k kind, e *RequestEntry) bool {
 }
 
 // take returns the other answer, or the given one when there is none any more.
-func (x *swaps) take(k kind, e *RequestEntry, own sealed) sealed {
+func (x *earlierAnswers) take(k kind, e *RequestEntry, own wire.SealedAnswer) wire.SealedAnswer {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if out, ok := x.find(k, e); ok {
@@ -238,36 +241,36 @@ func (x *swaps) take(k kind, e *RequestEntry, own sealed) sealed {
 }
 
 // find looks for an answer. The caller holds mu.
-func (x *swaps) find(k kind, e *RequestEntry) (sealed, bool) {
-	at := swapKey{e.App, e.Method}
+func (x *earlierAnswers) find(k kind, e *RequestEntry) (wire.SealedAnswer, bool) {
+	at := appMethod{e.App, e.Method}
 	if k == kindReplayed {
-		out, ok := x.first[replayKey{at, e.OrderNo}]
+		out, ok := x.first[orderMethod{at, e.OrderNo}]
 		return out, ok
 	}
-	for _, have := range x.last[at] {
-		if have.out.body != nil && have.order != e.OrderNo {
+	for _, have := range x.newest[at] {
+		if have.out.Body != nil && have.order != e.OrderNo {
 			return have.out, true
 		}
 	}
-	return sealed{}, false
+	return wire.SealedAnswer{}, false
 }
 
 // keep remembers an answer.
-func (x *swaps) keep(e *RequestEntry, out sealed) {
+func (x *earlierAnswers) keep(e *RequestEntry, out wire.SealedAnswer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.last == nil {
-		x.last, x.first = map[swapKey][2]kept{}, map[replayKey]sealed{}
+	if x.newest == nil {
+		x.newest, x.first = map[appMethod][2]orderAnswer{}, map[orderMethod]wire.SealedAnswer{}
 	}
-	k := swapKey{e.App, e.Method}
-	pair := x.last[k]
+	k := appMethod{e.App, e.Method}
+	pair := x.newest[k]
 	if pair[0].order != e.OrderNo {
 		pair[1] = pair[0]
 	}
-	pair[0] = kept{e.OrderNo, out}
-	x.last[k] = pair
-	r := replayKey{k, e.OrderNo}
-	if _, there := x.first[r]; !there && len(x.first) < firstLimit {
+	pair[0] = orderAnswer{e.OrderNo, out}
+	x.newest[k] = pair
+	r := orderMethod{k, e.OrderNo}
+	if _, there := x.first[r]; !there && len(x.first) < maxFirstAnswers {
 		x.first[r] = out
 	}
 }

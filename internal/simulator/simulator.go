@@ -8,6 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/rules"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // Method names one API call.
@@ -22,8 +25,8 @@ const (
 	HKOrderSync    Method = "alipayhk.merchant.order.sync"
 )
 
-// isClassic says whether the classic gateway answers the call.
-func (m Method) isClassic() bool {
+// IsClassic says whether the classic gateway answers the call.
+func (m Method) IsClassic() bool {
 	return m == TradeCreate || m == TradeQuery || m == OrderInfoSync || m == ItemOrderQuery || m == CertDownload
 }
 
@@ -32,13 +35,13 @@ const CertDownload Method = "alipay.open.app.alipaycert.download"
 
 // The paths on which the gateways answer.
 const (
-	GatewayPath = "/gateway.do"                             // every page, "request address"
-	HKPath      = "/api/open/alipay/v1/merchant/order/sync" // Synchronize Order
-	hkPrefix    = "/api/open/"                              // other paths below it: INVALID_API
-	maxBody     = 4 << 20                                   // bytes; no page names a limit [inferred]
-	defaultLife = 3 * time.Hour                             // of an unpaid face-to-face trade: alipay.trade.create (2026), "timeout_express"
-	hkSkew      = 5 * time.Minute                           // docs/alipay.md, HK "Time": the nearest sibling's figure [inferred]
-	journalSize = 2_000_000                                 // entries of each kind
+	GatewayPath     = "/gateway.do"                             // every page, "request address"
+	HKPath          = "/api/open/alipay/v1/merchant/order/sync" // Synchronize Order
+	hkPrefix        = "/api/open/"                              // other paths below it: INVALID_API
+	maxBody         = 4 << 20                                   // bytes; no page names a limit [inferred]
+	defaultPayLimit = 3 * time.Hour                             // of an unpaid face-to-face trade: alipay.trade.create (2026), "timeout_express"
+	hkSkew          = 5 * time.Minute                           // docs/alipay.md, HK "Time": the nearest sibling's figure [inferred]
+	journalSize     = 2_000_000                                 // entries of each kind
 )
 
 // Options of a simulator. The zero value is a gateway that knows no app.
@@ -52,7 +55,7 @@ type Options struct {
 	Trades     []Trade
 	ItemOrders []ItemOrder
 	Buyers     []Buyer // of trades that create calls make
-	HK         HKRules
+	HK         rules.HK
 
 	// Notify are the states of that merchants are notified of; nil: TRADE_SUCCESS, as on the page.
 	Notify []TradeStatus
@@ -60,7 +63,7 @@ type Options struct {
 	Client *http.Client
 
 	// Quirks are the liberties that answers take; nil: DefaultQuirks, empty: none. BenchMode has none.
-	Quirks []Quirk
+	Quirks []wire.Quirk
 
 	// PayLimit is how long a trade waits for its buyer when the request names no limit; zero: 3 h.
 	PayLimit time.Duration
@@ -76,16 +79,16 @@ type Options struct {
 
 // Simulator answers both gateways. It is safe for concurrent use.
 type Simulator struct {
-	o      Options
-	apps   map[string]*App
-	hkApps map[string]*HKApp
-	faults faults
-	log    *journal
-	signer *signer
-	swaps  swaps
-	quirks map[Quirk]bool
-	down   atomic.Bool // StartOutage
-	traces atomic.Uint64
+	o       Options
+	apps    map[string]*App
+	hkApps  map[string]*HKApp
+	faults  faultList
+	log     *journal
+	signer  *wire.Signer
+	earlier earlierAnswers
+	quirks  map[wire.Quirk]bool
+	down    atomic.Bool // StartOutage
+	traces  atomic.Uint64
 
 	mu         sync.Mutex // guards what follows; held for map look-ups only, never while signing or sleeping
 	trades     map[tradeKey]*trade
@@ -93,8 +96,8 @@ type Simulator struct {
 	itemOrders map[string]ItemOrder
 	hkOrders   map[hkKey]*HKOrder
 	seq        int // order of creation, and of scheduled checks
-	agenda     agenda
-	mail       mail
+	schedule   schedule
+	outbox     outbox
 
 	ahead atomic.Int64  // nanoseconds by which Advance moved the clock
 	wake  chan struct{} // one token: Run has something to do; never closed
@@ -106,7 +109,7 @@ func New(o Options) (*Simulator, error) {
 		o.Now = time.Now
 	}
 	if o.PayLimit == 0 {
-		o.PayLimit = defaultLife
+		o.PayLimit = defaultPayLimit
 	}
 	if o.Client == nil {
 		o.Client = newClient()
@@ -120,11 +123,11 @@ func New(o Options) (*Simulator, error) {
 	if o.JournalLimit <= 0 {
 		o.JournalLimit = journalSize
 	}
-	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: newSigner(o.BenchMode), wake: make(chan struct{}, 1)}
+	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: wire.NewSigner(o.BenchMode), wake: make(chan struct{}, 1)}
 	s.faults.seed = o.Seed
 	s.setQuirks()
-	s.forget()
-	if err := s.fill(); err != nil {
+	s.clearState()
+	if err := s.loadOptions(); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
 	return s, nil
@@ -133,19 +136,19 @@ func New(o Options) (*Simulator, error) {
 func (s *Simulator) setQuirks() {
 	list := s.o.Quirks
 	if list == nil {
-		list = DefaultQuirks()
+		list = wire.DefaultQuirks()
 	}
 	if s.o.BenchMode {
 		return // an answer must repeat to the byte
 	}
-	s.quirks = map[Quirk]bool{}
+	s.quirks = map[wire.Quirk]bool{}
 	for _, q := range list {
 		s.quirks[q] = true
 	}
 }
 
-// fill takes over the apps, faults, trades and item orders of the options.
-func (s *Simulator) fill() error {
+// loadOptions takes over the apps, faults, trades and item orders of the options.
+func (s *Simulator) loadOptions() error {
 	var errs []error
 	for i := range s.o.Apps {
 		a := s.o.Apps[i]
@@ -172,11 +175,11 @@ func (s *Simulator) fill() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return s.stock()
+	return s.addInitialData()
 }
 
-// stock adds the trades and item orders of the options.
-func (s *Simulator) stock() error {
+// addInitialData adds the trades and item orders of the options.
+func (s *Simulator) addInitialData() error {
 	var errs []error
 	for _, t := range s.o.Trades {
 		errs = append(errs, s.AddTrade(t))
@@ -187,32 +190,32 @@ func (s *Simulator) stock() error {
 	return errors.Join(errs...)
 }
 
-// forget empties the state. The caller holds mu or is alone.
-func (s *Simulator) forget() {
+// clearState empties the state. The caller holds mu or is alone.
+func (s *Simulator) clearState() {
 	s.trades = map[tradeKey]*trade{}
 	s.byTradeNo = map[string]*trade{}
 	s.itemOrders = map[string]ItemOrder{}
 	s.hkOrders = map[hkKey]*HKOrder{}
 	s.seq = 0
-	s.agenda = nil
-	s.mail = mail{}
+	s.schedule = nil
+	s.outbox = outbox{}
 }
 
 // Reset forgets trades, orders and journal and begins again with those of the options.
 // Faults and an outage stay.
 func (s *Simulator) Reset() {
 	s.mu.Lock()
-	s.forget()
+	s.clearState()
 	s.mu.Unlock()
 	s.log.reset()
-	if err := s.stock(); err != nil {
+	if err := s.addInitialData(); err != nil {
 		panic("simulator: options that New accepted are refused: " + err.Error())
 	}
 }
 
 // ServeHTTP answers both gateways; the path says which.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.unreachable() {
+	if s.inOutage() {
 		s.log.lost(RequestEntry{At: s.Now(), Verdict: verdictLost, Fault: kindOutage.String()})
 		panic(http.ErrAbortHandler)
 	}
@@ -233,8 +236,8 @@ func (s *Simulator) StartOutage() { s.down.Store(true) }
 // StopOutage ends what StartOutage began.
 func (s *Simulator) StopOutage() { s.down.Store(false) }
 
-// unreachable says whether an outage is on, by hand or by a fault's window.
-func (s *Simulator) unreachable() bool {
+// inOutage says whether an outage is on, by hand or by a fault's window.
+func (s *Simulator) inOutage() bool {
 	return s.down.Load() || s.faults.outage(s.Now())
 }
 
@@ -248,13 +251,13 @@ func (s *Simulator) Advance(d time.Duration) {
 		s.ahead.Add(int64(d))
 	}
 	s.mu.Lock()
-	s.catchUp()
+	s.runDue()
 	s.mu.Unlock()
-	s.nudge()
+	s.wakeRun()
 }
 
-// nudge wakes Run.
-func (s *Simulator) nudge() {
+// wakeRun wakes Run.
+func (s *Simulator) wakeRun() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // it is awake already

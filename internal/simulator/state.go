@@ -67,7 +67,7 @@ func (s *Simulator) Restore(r io.Reader) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget()
+	s.clearState()
 	s.ahead.Store(int64(in.Ahead))
 	var errs []error
 	for _, t := range in.Trades {
@@ -81,7 +81,7 @@ func (s *Simulator) Restore(r io.Reader) error {
 	}
 	for _, n := range in.Notifications {
 		if s.apps[n.App] != nil {
-			s.mail.list = append(s.mail.list, n)
+			s.outbox.list = append(s.outbox.list, n)
 		}
 	}
 	s.seq = max(s.seq, in.Seq) // ids of notifications hold it
@@ -103,6 +103,6 @@ func (s *Simulator) restoreTrade(saved savedTrade) error {
 	if err := s.store(t); err != nil {
 		return err
 	}
-	s.appoint(t)
+	s.scheduleCheck(t)
 	return nil
 }

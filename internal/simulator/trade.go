@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/seeded"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // TradeStatus is a trade's state (alipay.trade.query, "trade_status").
@@ -35,8 +38,8 @@ type Trade struct {
 	OutTradeNo string      `json:"out_trade_no"`
 	TradeNo    string      `json:"trade_no"` // empty in AddTrade: made
 	Status     TradeStatus `json:"status"`   // empty in AddTrade: WaitBuyerPay
-	Total      Fen         `json:"total"`
-	Refunded   Fen         `json:"refunded"` // so far
+	Total      wire.Fen    `json:"total"`
+	Refunded   wire.Fen    `json:"refunded"` // so far
 
 	Subject      string `json:"subject"`
 	Body         string `json:"body"`
@@ -87,11 +90,11 @@ var (
 func (s *Simulator) AddTrade(t Trade) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	app, err := s.appOr(t.App)
+	app, err := s.appByID(t.App)
 	if err != nil {
 		return fmt.Errorf("trade %q: %w", t.OutTradeNo, err)
 	}
-	if t.OutTradeNo == "" || t.Total < minTotal || t.Total > maxTotal {
+	if t.OutTradeNo == "" || t.Total < wire.MinTotal || t.Total > wire.MaxTotal {
 		return fmt.Errorf("trade %q needs an order number and a total", t.OutTradeNo)
 	}
 	t.App = app.ID
@@ -117,7 +120,7 @@ func (s *Simulator) AddTrade(t Trade) error {
 	if err := s.store(made); err != nil {
 		return err
 	}
-	s.appoint(made)
+	s.scheduleCheck(made)
 	return nil
 }
 
@@ -129,7 +132,7 @@ func (s *Simulator) store(t *trade) error {
 	}
 	if t.TradeNo == "" {
 		// 28 digits beginning with the Beijing date, as on the pages.
-		t.TradeNo = t.CreatedAt.In(beijing).Format("20060102") + digits(20, "trade", t.App, t.Merchant, t.OutTradeNo)
+		t.TradeNo = t.CreatedAt.In(wire.Beijing).Format("20060102") + seeded.Digits(20, "trade", t.App, t.Merchant, t.OutTradeNo)
 	}
 	s.seq++
 	t.seq = s.seq
@@ -138,8 +141,8 @@ func (s *Simulator) store(t *trade) error {
 	return nil
 }
 
-// appOr returns an app by its id, or the only one for an empty id. The caller holds mu or is alone.
-func (s *Simulator) appOr(id string) (*App, error) {
+// appByID returns an app by its id, or the only one for an empty id. The caller holds mu or is alone.
+func (s *Simulator) appByID(id string) (*App, error) {
 	if a := s.apps[id]; a != nil {
 		return a, nil
 	}
@@ -153,10 +156,10 @@ func (s *Simulator) appOr(id string) (*App, error) {
 func (s *Simulator) Trades() []Trade {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
+	s.runDue()
 	all := make([]*trade, 0, len(s.trades))
 	for _, t := range s.trades {
-		s.age(t, s.Now())
+		s.closeIfExpired(t, s.Now())
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b *trade) int { return a.seq - b.seq })
@@ -171,7 +174,7 @@ func (s *Simulator) Trades() []Trade {
 func (s *Simulator) Trade(number string) (Trade, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
+	s.runDue()
 	t, err := s.findTrade(number)
 	if err != nil {
 		return Trade{}, false
@@ -200,7 +203,7 @@ func (s *Simulator) findTrade(number string) (*trade, error) {
 	if found == nil {
 		return nil, fmt.Errorf("trade %q: %w", number, errNoTrade)
 	}
-	s.age(found, s.Now())
+	s.closeIfExpired(found, s.Now())
 	return found, nil
 }
 
@@ -209,15 +212,15 @@ func (s *Simulator) findTrade(number string) (*trade, error) {
 func (s *Simulator) Do(number string, step Step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp()
+	s.runDue()
 	t, err := s.findTrade(number)
 	if err != nil {
 		return err
 	}
-	if err := s.act(t, step, s.Now()); err != nil {
+	if err := s.apply(t, step, s.Now()); err != nil {
 		return fmt.Errorf("trade %q is %s: %w", number, t.Status, err)
 	}
-	s.nudge()
+	s.wakeRun()
 	return nil
 }
 
@@ -232,8 +235,8 @@ func (s *Simulator) Finish(number string) error { return s.Do(number, Step{Do: A
 func (s *Simulator) Close(number string) error { return s.Do(number, Step{Do: ActClose}) }
 
 // Refund gives back a part; when nothing is left the trade is closed.
-func (s *Simulator) Refund(number string, amount Fen) error {
-	if amount < minTotal {
+func (s *Simulator) Refund(number string, amount wire.Fen) error {
+	if amount < wire.MinTotal {
 		return fmt.Errorf("cannot refund %s", amount)
 	}
 	return s.Do(number, Step{Do: ActRefund, Amount: amount})

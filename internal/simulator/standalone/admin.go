@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // maxFaults bounds a list of faults.
@@ -62,7 +63,7 @@ func actOnTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator
 	step := simulator.Step{Do: simulator.Act(r.PathValue("act"))}
 	if text := r.URL.Query().Get("amount"); text != "" {
 		var err error
-		if step.Amount, err = simulator.ParseYuan(text); err != nil {
+		if step.Amount, err = wire.ParseYuan(text); err != nil {
 			http.Error(w, "amount: "+err.Error(), http.StatusBadRequest)
 			return
 		}
@@ -75,7 +76,7 @@ func actOnTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator
 }
 
 func addFaults(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
-	faults, err := simulator.LoadFaults(http.MaxBytesReader(w, r.Body, maxFaults))
+	faults, err := LoadFaults(http.MaxBytesReader(w, r.Body, maxFaults))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

@@ -17,7 +17,6 @@ import (
 
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/order"
-	"alipay-kafka-bridge/internal/simulator"
 )
 
 // Names in the folder that simulate writes.
@@ -135,11 +134,11 @@ func replaceFile(name, text string, mode fs.FileMode) error {
 
 // madeKeys makes keys and tokens and the simulator's settings that name them.
 func madeKeys() ([]madeFile, error) {
-	app, err := simulator.GenerateApp(SimulatedApp)
+	app, err := GenerateApp(SimulatedApp)
 	if err != nil {
 		return nil, err
 	}
-	hk, err := simulator.GenerateHKApp(simulatedClient)
+	hk, err := GenerateHKApp(simulatedClient)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +154,7 @@ func madeKeys() ([]madeFile, error) {
 	}
 	files = append(files, certified...)
 	files = append(files, madeFile{"keys/aes.key", app.AESKeyText() + "\n", 0o600})
-	cert, tlsKey, err := simulator.NewTLS()
+	cert, tlsKey, err := NewTLS()
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +174,11 @@ func madeKeys() ([]madeFile, error) {
 
 // certifiedFiles are the keys and certificates of the app in certificate mode.
 func certifiedFiles() ([]madeFile, error) {
-	ca, err := simulator.NewAuthority()
+	ca, err := NewAuthority()
 	if err != nil {
 		return nil, err
 	}
-	app, err := simulator.GenerateApp(certifiedApp)
+	app, err := GenerateApp(certifiedApp)
 	if err != nil {
 		return nil, err
 	}

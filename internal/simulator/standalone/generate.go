@@ -1,4 +1,4 @@
-package simulator
+package standalone
 
 import (
 	"crypto"
@@ -14,6 +14,10 @@ import (
 	"math/big"
 	"net"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/seeded"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // keyBits is the size of every key that is made here: what Alipay's console asks for.
@@ -22,7 +26,7 @@ const keyBits = 2048
 // GeneratedApp is an app with both halves of both its keys, for tests and for settings files.
 // The PEM texts are PKCS#8 and SPKI.
 type GeneratedApp struct {
-	App             App
+	App             simulator.App
 	MerchantKey     *rsa.PrivateKey // the bridge signs with it
 	MerchantPrivate string          // PEM
 	MerchantPublic  string          // PEM
@@ -36,7 +40,7 @@ func (g GeneratedApp) AESKeyText() string { return base64.StdEncoding.EncodeToSt
 
 // GeneratedHKApp is the same for the AlipayHK gateway.
 type GeneratedHKApp struct {
-	App             HKApp
+	App             simulator.HKApp
 	MerchantKey     *rsa.PrivateKey
 	MerchantPrivate string // PEM
 	MerchantPublic  string // PEM
@@ -45,17 +49,17 @@ type GeneratedHKApp struct {
 }
 
 // GenerateApp makes an app with new keys.
-func GenerateApp(id string, merchants ...Merchant) (GeneratedApp, error) {
-	merchant, err := newPair()
+func GenerateApp(id string, merchants ...simulator.Merchant) (GeneratedApp, error) {
+	merchant, err := generateKey()
 	if err != nil {
 		return GeneratedApp{}, err
 	}
-	alipay, err := newPair()
+	alipay, err := generateKey()
 	if err != nil {
 		return GeneratedApp{}, err
 	}
 	return GeneratedApp{
-		App:             App{ID: id, SellerID: "2088" + digits(12, "seller", id), PublicKey: &merchant.key.PublicKey, SigningKey: alipay.key, AESKey: newAESKey(), Merchants: merchants},
+		App:             simulator.App{ID: id, SellerID: "2088" + seeded.Digits(12, "seller", id), PublicKey: &merchant.key.PublicKey, SigningKey: alipay.key, AESKey: newAESKey(), Merchants: merchants},
 		MerchantKey:     merchant.key,
 		MerchantPrivate: merchant.private, MerchantPublic: merchant.public,
 		AlipayPrivate: alipay.private, AlipayPublic: alipay.public,
@@ -64,16 +68,16 @@ func GenerateApp(id string, merchants ...Merchant) (GeneratedApp, error) {
 
 // GenerateHKApp makes an HK client with new keys, both of version 1.
 func GenerateHKApp(clientID string) (GeneratedHKApp, error) {
-	merchant, err := newPair()
+	merchant, err := generateKey()
 	if err != nil {
 		return GeneratedHKApp{}, err
 	}
-	alipay, err := newPair()
+	alipay, err := generateKey()
 	if err != nil {
 		return GeneratedHKApp{}, err
 	}
 	return GeneratedHKApp{
-		App: HKApp{
+		App: simulator.HKApp{
 			ClientID: clientID, MerchantKeys: map[string]*rsa.PublicKey{"1": &merchant.key.PublicKey},
 			PlatformKey: alipay.key, PlatformKeyVersion: "1",
 		},
@@ -83,29 +87,29 @@ func GenerateHKApp(clientID string) (GeneratedHKApp, error) {
 	}, nil
 }
 
-// pair is a new key with its texts.
-type pair struct {
+// generatedKey is a new key with its texts.
+type generatedKey struct {
 	key             *rsa.PrivateKey
 	private, public string
 }
 
-func newPair() (pair, error) {
+func generateKey() (generatedKey, error) {
 	k, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
-		return pair{}, fmt.Errorf("generate key: %w", err)
+		return generatedKey{}, fmt.Errorf("generate key: %w", err)
 	}
 	private, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {
-		return pair{}, fmt.Errorf("encode private key: %w", err)
+		return generatedKey{}, fmt.Errorf("encode private key: %w", err)
 	}
 	public, err := x509.MarshalPKIXPublicKey(&k.PublicKey)
 	if err != nil {
-		return pair{}, fmt.Errorf("encode public key: %w", err)
+		return generatedKey{}, fmt.Errorf("encode public key: %w", err)
 	}
 	text := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	return pair{key: k, private: text("PRIVATE KEY", private), public: text("PUBLIC KEY", public)}, nil
+	return generatedKey{key: k, private: text("PRIVATE KEY", private), public: text("PUBLIC KEY", public)}, nil
 }
 
 // newAESKey makes a content key as the console gives it: 16 bytes.
@@ -119,25 +123,25 @@ func newAESKey() []byte {
 // apps and one for Alipay. Its names say that it is none.
 type Authority struct {
 	roots          string // PEM: an RSA root, an ECDSA root, another RSA root
-	class1, class2 issuer
+	class1, class2 certificateAuthority
 	serial         int64
 }
 
-// issuer is a certificate that signs others.
-type issuer struct {
+// certificateAuthority is a certificate that signs others.
+type certificateAuthority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 	text string
 }
 
-// organisation stands in every subject that is made here, so that no one takes it for Alipay's. It
+// organization stands in every subject that is made here, so that no one takes it for Alipay's. It
 // has no comma: the Node SDK computes another SN then.
-const organisation = "Ant Financial made by bridge simulate"
+const organization = "Ant Financial made by bridge simulate"
 
 // Certificates are valid for so long that tests with any clock work with them.
 var (
-	certsBegin = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
-	certsEnd   = time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC)
+	notBefore = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	notAfter  = time.Date(2045, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 // NewAuthority makes a CA with new keys.
@@ -151,12 +155,12 @@ func NewAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	g3, err := a.issue(issuer{key: r1.key}, "Simulated Class 2 Root CA - G3", "Certification Authority", r1.key, r1.key.Public(), true)
+	g3, err := a.issue(certificateAuthority{key: r1.key}, "Simulated Class 2 Root CA - G3", "Certification Authority", r1.key, r1.key.Public(), true)
 	if err != nil {
 		return nil, err
 	}
 	a.roots = r1.text + e1.text + g3.text
-	for class, at := range map[string]*issuer{"1": &a.class1, "2": &a.class2} {
+	for class, at := range map[string]*certificateAuthority{"1": &a.class1, "2": &a.class2} {
 		k, err := rsa.GenerateKey(rand.Reader, keyBits)
 		if err != nil {
 			return nil, fmt.Errorf("generate key: %w", err)
@@ -172,28 +176,28 @@ func NewAuthority() (*Authority, error) {
 // Roots is the bundle that clients hold.
 func (a *Authority) Roots() string { return a.roots }
 
-func (a *Authority) root(name string, withRSA bool) (issuer, error) {
+func (a *Authority) root(name string, withRSA bool) (certificateAuthority, error) {
 	if withRSA {
 		k, err := rsa.GenerateKey(rand.Reader, keyBits)
 		if err != nil {
-			return issuer{}, fmt.Errorf("generate key: %w", err)
+			return certificateAuthority{}, fmt.Errorf("generate key: %w", err)
 		}
-		return a.issue(issuer{key: k}, name, "Certification Authority", k, &k.PublicKey, true)
+		return a.issue(certificateAuthority{key: k}, name, "Certification Authority", k, &k.PublicKey, true)
 	}
 	k, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
-		return issuer{}, fmt.Errorf("generate key: %w", err)
+		return certificateAuthority{}, fmt.Errorf("generate key: %w", err)
 	}
-	return a.issue(issuer{key: k}, name, "Certification Authority", k, &k.PublicKey, true)
+	return a.issue(certificateAuthority{key: k}, name, "Certification Authority", k, &k.PublicKey, true)
 }
 
 // issue makes a certificate for a public key; an issuer without certificate signs itself.
-func (a *Authority) issue(by issuer, name, unit string, key crypto.Signer, public crypto.PublicKey, ca bool) (issuer, error) {
+func (a *Authority) issue(by certificateAuthority, name, unit string, key crypto.Signer, public crypto.PublicKey, ca bool) (certificateAuthority, error) {
 	a.serial++
 	c := &x509.Certificate{
 		SerialNumber: new(big.Int).Lsh(big.NewInt(a.serial), 64), // long, as the real ones are
-		Subject:      pkix.Name{Country: []string{"CN"}, Organization: []string{organisation}, OrganizationalUnit: []string{unit}, CommonName: name},
-		NotBefore:    certsBegin, NotAfter: certsEnd,
+		Subject:      pkix.Name{Country: []string{"CN"}, Organization: []string{organization}, OrganizationalUnit: []string{unit}, CommonName: name},
+		NotBefore:    notBefore, NotAfter: notAfter,
 		IsCA: ca, BasicConstraintsValid: ca, KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	if ca {
@@ -205,13 +209,13 @@ func (a *Authority) issue(by issuer, name, unit string, key crypto.Signer, publi
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, parent, public, by.key)
 	if err != nil {
-		return issuer{}, fmt.Errorf("make certificate %q: %w", name, err)
+		return certificateAuthority{}, fmt.Errorf("make certificate %q: %w", name, err)
 	}
 	made, err := x509.ParseCertificate(der)
 	if err != nil {
-		return issuer{}, fmt.Errorf("make certificate %q: %w", name, err)
+		return certificateAuthority{}, fmt.Errorf("make certificate %q: %w", name, err)
 	}
-	return issuer{cert: made, key: key, text: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}, nil
+	return certificateAuthority{cert: made, key: key, text: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}, nil
 }
 
 // NewTLS makes a certificate for the loopback interface that signs itself, and its key: PEM texts.
@@ -221,8 +225,8 @@ func NewTLS() (cert, key string, err error) {
 		return "", "", fmt.Errorf("generate key: %w", err)
 	}
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: certsBegin, NotAfter: certsEnd,
-		Subject:  pkix.Name{Organization: []string{organisation}, CommonName: "localhost"},
+		SerialNumber: big.NewInt(1), NotBefore: notBefore, NotAfter: notAfter,
+		Subject:  pkix.Name{Organization: []string{organization}, CommonName: "localhost"},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
@@ -250,7 +254,7 @@ func (a *Authority) Certify(g GeneratedApp) (GeneratedApp, error) {
 	if err != nil {
 		return GeneratedApp{}, err
 	}
-	pair, err := newPair()
+	pair, err := generateKey()
 	if err != nil {
 		return GeneratedApp{}, err
 	}
@@ -259,7 +263,7 @@ func (a *Authority) Certify(g GeneratedApp) (GeneratedApp, error) {
 		return GeneratedApp{}, err
 	}
 	g.NextPrivate = pair.private
-	g.App.Certs = &Certificates{
+	g.App.Certs = &wire.Certificates{
 		App: app.text + a.class1.text, Alipay: alipay.text + a.class2.text, Roots: a.roots,
 		Next: next.text + a.class2.text, NextKey: pair.key,
 	}

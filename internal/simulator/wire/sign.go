@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"crypto"
@@ -25,17 +25,17 @@ func digest(h crypto.Hash, content []byte) []byte {
 	return d[:]
 }
 
-// verify checks a PKCS#1 v1.5 signature.
-func verify(k *rsa.PublicKey, h crypto.Hash, content, sig []byte) bool {
+// VerifyRSA checks a PKCS#1 v1.5 signature.
+func VerifyRSA(k *rsa.PublicKey, h crypto.Hash, content, sig []byte) bool {
 	return rsa.VerifyPKCS1v15(k, h, digest(h, content), sig) == nil
 }
 
-// signer signs answers.
-type signer struct {
-	replay bool                   // BenchMode
-	done   sync.Map               // Base64 of a signature by its replayID, in BenchMode
-	size   atomic.Int64           // entries of done
-	wrong  func() *rsa.PrivateKey // a key that belongs to no one, made at its first use
+// Signer signs answers.
+type Signer struct {
+	replays    bool                   // BenchMode
+	signatures sync.Map               // Base64 of a signature by its replayID, in BenchMode
+	count      atomic.Int64           // entries of done
+	WrongKey   func() *rsa.PrivateKey // a key that belongs to no one, made at its first use
 }
 
 // replayID says what was signed, and with which key and digest.
@@ -45,8 +45,8 @@ type replayID struct {
 	hash    crypto.Hash
 }
 
-func newSigner(replay bool) *signer {
-	return &signer{replay: replay, wrong: sync.OnceValue(func() *rsa.PrivateKey {
+func NewSigner(replay bool) *Signer {
+	return &Signer{replays: replay, WrongKey: sync.OnceValue(func() *rsa.PrivateKey {
 		k, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			panic("simulator: no randomness: " + err.Error())
@@ -58,9 +58,9 @@ func newSigner(replay bool) *signer {
 // replayLimit bounds the signatures that BenchMode keeps: 344 bytes each.
 const replayLimit = 1 << 20
 
-// sign returns the Base64 of a PKCS#1 v1.5 signature.
-func (g *signer) sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
-	return g.once(k, h, content, func() []byte {
+// Sign returns the Base64 of a PKCS#1 v1.5 signature.
+func (g *Signer) Sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
+	return g.signOrReplay(k, h, content, func() []byte {
 		sig, err := rsa.SignPKCS1v15(nil, k, h, digest(h, content))
 		if err != nil {
 			panic("simulator: signing key is unusable: " + err.Error())
@@ -71,22 +71,22 @@ func (g *signer) sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
 
 // signECC returns the Base64 of an ECDSA signature. A replayed one is as good as a new one,
 // though a real signer never gives the same twice.
-func (g *signer) signECC(e ECC, k *ecdsa.PrivateKey, content []byte) string {
-	return g.once(k, 0, content, func() []byte { return e.signature(k, content) })
+func (g *Signer) signECC(e ECC, k *ecdsa.PrivateKey, content []byte) string {
+	return g.signOrReplay(k, 0, content, func() []byte { return e.signature(k, content) })
 }
 
-// once signs, or replays what it signed before in BenchMode.
-func (g *signer) once(key any, h crypto.Hash, content []byte, sign func() []byte) string {
-	if !g.replay {
+// signOrReplay signs, or replays what it signed before in BenchMode.
+func (g *Signer) signOrReplay(key any, h crypto.Hash, content []byte, sign func() []byte) string {
+	if !g.replays {
 		return base64.StdEncoding.EncodeToString(sign())
 	}
 	id := replayID{sha256.Sum256(content), key, h}
-	if sig, ok := g.done.Load(id); ok {
+	if sig, ok := g.signatures.Load(id); ok {
 		return sig.(string)
 	}
 	text := base64.StdEncoding.EncodeToString(sign())
-	if g.size.Add(1) <= replayLimit {
-		g.done.Store(id, text)
+	if g.count.Add(1) <= replayLimit {
+		g.signatures.Store(id, text)
 	}
 	return text
 }
@@ -103,8 +103,8 @@ type ECC struct {
 // coordinate is the size of r and of s on P-224.
 const coordinate = 28
 
-// checkCurves says whether all keys are on P-224.
-func (e ECC) checkCurves() error {
+// CheckCurves says whether all keys are on P-224.
+func (e ECC) CheckCurves() error {
 	if e.PlatformKey != nil && e.PlatformKey.Curve != elliptic.P224() {
 		return errors.New("ECC224 needs keys on P-224")
 	}

@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"bytes"
@@ -23,8 +23,8 @@ func encryptContent(key, plain []byte) string {
 	return base64.StdEncoding.EncodeToString(out)
 }
 
-// decryptContent undoes encryptContent.
-func decryptContent(key []byte, text string) ([]byte, error) {
+// DecryptContent undoes encryptContent.
+func DecryptContent(key []byte, text string) ([]byte, error) {
 	b, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, errDecrypt

@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"errors"
@@ -15,42 +15,42 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// timeLayout is how the classic gateway writes times (every page, "timestamp").
-const timeLayout = "2006-01-02 15:04:05"
+// TimeLayout is how the classic gateway writes times (every page, "timestamp").
+const TimeLayout = "2006-01-02 15:04:05"
 
-// beijing is the zone of every zone-less time of the classic gateway. Fixed, because a
+// Beijing is the zone of every zone-less time of the classic gateway. Fixed, because a
 // small image has no zone data.
-var beijing = time.FixedZone("UTC+8", 8*60*60)
+var Beijing = time.FixedZone("UTC+8", 8*60*60)
 
-// params are the parameters of a request to the classic gateway, query and body together, decoded.
-type params map[string]string
+// Params are the parameters of a request to the classic gateway, query and body together, decoded.
+type Params map[string]string
 
-// charset is how the gateway reads and writes text.
-type charset struct {
-	name  string
+// Charset is how the gateway reads and writes text.
+type Charset struct {
+	Name  string
 	codec encoding.Encoding // nil: UTF-8
 }
 
 // The charsets of the gateway.
 var (
-	utf8Charset = charset{name: "utf-8"}
-	gbkCharset  = charset{name: "GBK", codec: simplifiedchinese.GB18030} // whose two-byte part equals Java's GBK; x/text's own GBK has another euro sign
+	UTF8 = Charset{Name: "utf-8"}
+	GBK  = Charset{Name: "GBK", codec: simplifiedchinese.GB18030} // whose two-byte part equals Java's GBK; x/text's own GBK has another euro sign
 )
 
-// charsetOf knows the charsets of the pages ("charset"): utf-8, gbk, gb2312, in any spelling of case.
+// FindCharset knows the charsets of the pages ("charset"): utf-8, gbk, gb2312, in any spelling of case.
 // gb2312 is a subset of GBK and read as that.
-func charsetOf(name string) (charset, bool) {
+func FindCharset(name string) (Charset, bool) {
 	switch strings.ToLower(name) {
 	case "utf-8":
-		return utf8Charset, true
+		return UTF8, true
 	case "gbk", "gb2312":
-		return gbkCharset, true
+		return GBK, true
 	}
-	return charset{}, false
+	return Charset{}, false
 }
 
-// decode turns bytes into text; what is no text becomes U+FFFD.
-func (c charset) decode(b string) string {
+// Decode turns bytes into text; what is no text becomes U+FFFD.
+func (c Charset) Decode(b string) string {
 	if c.codec == nil || ascii(b) {
 		return strings.ToValidUTF8(b, "\uFFFD")
 	}
@@ -61,8 +61,8 @@ func (c charset) decode(b string) string {
 	return out
 }
 
-// encode turns text into bytes; what the charset lacks becomes "?", as Java does it.
-func (c charset) encode(text string) []byte {
+// Encode turns text into bytes; what the charset lacks becomes "?", as Java does it.
+func (c Charset) Encode(text string) []byte {
 	if c.codec == nil || ascii(text) {
 		return []byte(text)
 	}
@@ -88,41 +88,41 @@ func ascii(s string) bool {
 }
 
 var (
-	errTwice       = errors.New("a parameter is given twice with different values")
-	errPercent     = errors.New("bad percent coding")
-	errContentType = errors.New("the body is no form")
+	errRepeatedParam = errors.New("a parameter is given twice with different values")
+	errPercent       = errors.New("bad percent coding")
+	ErrContentType   = errors.New("the body is no form")
 )
 
-// readParams reads query and body. Texts are decoded with the charset known from outside the
+// ReadParams reads query and body. Texts are decoded with the charset known from outside the
 // body: the query's, else that of Content-Type, else GBK (docs/alipay.md, "Where parameters go").
-func readParams(r *http.Request) (params, error) {
+func ReadParams(r *http.Request) (Params, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	kind, mediaParams, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if len(raw) > 0 && r.Header.Get("Content-Type") != "" && (err != nil || kind != "application/x-www-form-urlencoded") {
-		return nil, errContentType
+		return nil, ErrContentType
 	}
 	query, err := splitForm(r.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
-	outside := gbkCharset
+	outside := GBK
 	if i := slices.IndexFunc(query, func(p [2]string) bool { return p[0] == "charset" }); i >= 0 {
-		outside, _ = charsetOf(query[i][1])
-	} else if c, ok := charsetOf(mediaParams["charset"]); ok {
+		outside, _ = FindCharset(query[i][1])
+	} else if c, ok := FindCharset(mediaParams["charset"]); ok {
 		outside = c
 	}
 	body, err := splitForm(string(raw))
 	if err != nil {
 		return nil, err
 	}
-	p := make(params, len(query)+len(body))
+	p := make(Params, len(query)+len(body))
 	for _, kv := range append(query, body...) {
-		name, value := kv[0], outside.decode(kv[1])
+		name, value := kv[0], outside.Decode(kv[1])
 		if old, ok := p[name]; ok && old != value {
-			return p, errTwice // go-pay sends charset in both places, with one value
+			return p, errRepeatedParam // go-pay sends charset in both places, with one value
 		}
 		p[name] = value
 	}
@@ -147,9 +147,9 @@ func splitForm(raw string) ([][2]string, error) {
 	return out, nil
 }
 
-// toSign is the text that a request's signature covers: all non-empty parameters but sign, sorted
+// StringToSign is the text that a request's signature covers: all non-empty parameters but sign, sorted
 // by name, joined (docs/alipay.md, "String to sign").
-func (p params) toSign() string {
+func (p Params) StringToSign() string {
 	names := make([]string, 0, len(p))
 	for n, v := range p {
 		if n != "" && v != "" && n != "sign" {

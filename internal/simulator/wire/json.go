@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"bytes"
@@ -17,17 +17,17 @@ var (
 	errDuplicate = errors.New("a member is given twice")
 	errDeep      = errors.New("nested too deeply")
 	errTrailing  = errors.New("text after the JSON value")
-	errNotObject = errors.New("not a JSON object")
+	ErrNotObject = errors.New("not a JSON object")
 	errNotUTF8   = errors.New("not UTF-8")
 )
 
-// fields is a JSON object: text, [json.Number], bool, nil, another object or a list of these. A member
+// Fields is a JSON object: text, [json.Number], bool, nil, another object or a list of these. A member
 // that is null is as good as absent.
-type fields map[string]any
+type Fields map[string]any
 
-// parseObject reads a JSON object strictly: a name that is given twice, or text behind the
+// ParseObject reads a JSON object strictly: a name that is given twice, or text behind the
 // object, is refused [inferred].
-func parseObject(data []byte) (fields, error) {
+func ParseObject(data []byte) (Fields, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotUTF8
 	}
@@ -40,9 +40,9 @@ func parseObject(data []byte) (fields, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errTrailing
 	}
-	o, ok := v.(fields)
+	o, ok := v.(Fields)
 	if !ok {
-		return nil, errNotObject
+		return nil, ErrNotObject
 	}
 	return o, nil
 }
@@ -64,8 +64,8 @@ func readValue(d *json.Decoder, depth int) (any, error) {
 	return t, nil
 }
 
-func readObject(d *json.Decoder, depth int) (fields, error) {
-	out := fields{}
+func readObject(d *json.Decoder, depth int) (Fields, error) {
+	out := Fields{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
@@ -73,7 +73,7 @@ func readObject(d *json.Decoder, depth int) (fields, error) {
 		}
 		name, ok := t.(string)
 		if !ok {
-			return nil, errNotObject
+			return nil, ErrNotObject
 		}
 		if _, twice := out[name]; twice {
 			return nil, errDuplicate
@@ -99,14 +99,14 @@ func readList(d *json.Decoder, depth int) ([]any, error) {
 	return out, err
 }
 
-// text returns a member that is a text, else "".
-func (f fields) text(name string) string {
+// Text returns a member that is a text, else "".
+func (f Fields) Text(name string) string {
 	s, _ := f[name].(string)
 	return s
 }
 
 // literal returns a member that is a text or a number, as it was written.
-func (f fields) literal(name string) string {
+func (f Fields) literal(name string) string {
 	switch v := f[name].(type) {
 	case string:
 		return v
@@ -117,7 +117,7 @@ func (f fields) literal(name string) string {
 }
 
 // literal returns a text or number as it was written, else "".
-func literal(v any) string {
+func Literal(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -133,22 +133,22 @@ type member struct {
 	value any
 }
 
-// members are those of an answer node; the order is kept.
-type members []member
+// Members are those of an answer node; the order is kept.
+type Members []member
 
-// add appends a member.
-func (m members) add(name string, value any) members { return append(m, member{name, value}) }
+// Add appends a member.
+func (m Members) Add(name string, value any) Members { return append(m, member{name, value}) }
 
-// addText appends a member unless its text is empty.
-func (m members) addText(name, value string) members {
+// AddText appends a member unless its text is empty.
+func (m Members) AddText(name, value string) Members {
 	if value == "" {
 		return m
 	}
 	return append(m, member{name, value})
 }
 
-// override puts more members in, sorted by name, in place of those with the same name.
-func (m members) override(more map[string]any) members {
+// Override puts more members in, sorted by name, in place of those with the same name.
+func (m Members) Override(more map[string]any) Members {
 	m = slices.DeleteFunc(m, func(x member) bool { _, ok := more[x.name]; return ok })
 	for _, name := range slices.Sorted(maps.Keys(more)) {
 		m = append(m, member{name, more[name]})
@@ -156,13 +156,13 @@ func (m members) override(more map[string]any) members {
 	return m
 }
 
-// without returns the members but those of the names.
-func (m members) without(names []string) members {
+// Without returns the members but those of the names.
+func (m Members) Without(names []string) Members {
 	return slices.DeleteFunc(slices.Clone(m), func(x member) bool { return slices.Contains(names, x.name) })
 }
 
-// object writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
-func object(list members) []byte {
+// encodeObject writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
+func encodeObject(list Members) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for i, m := range list {

@@ -1,4 +1,4 @@
-package simulator
+package rules
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // valueForm is what a member of biz_content has to be.
@@ -17,10 +19,10 @@ const (
 	isPrice              // as isYuan, but may be zero: a gift has a price too [inferred]
 	isQuantity           // whole number above zero, text or number
 	isObject
-	isList  // of objects
-	isTexts // list of texts
-	isJSON  // text that holds a JSON object
-	isLoose // the same, or the object itself: business_params since 2026
+	isList         // of objects
+	isTextList     // list of texts
+	isJSON         // text that holds a JSON object
+	isJSONOrObject // the same, or the object itself: business_params since 2026
 )
 
 // rule is one row of a page's table of request parameters.
@@ -35,7 +37,7 @@ type rule struct {
 }
 
 // checkRules applies a table. Members that it does not name are ignored, as the gateway does.
-func checkRules(table []rule, f fields) error {
+func checkRules(table []rule, f wire.Fields) error {
 	for i := range table {
 		r := &table[i]
 		v := f[r.name]
@@ -58,22 +60,22 @@ func (r *rule) check(v any) error {
 	case isYuan, isPrice:
 		return r.checkAmount(v)
 	case isQuantity:
-		if t := literal(v); !isDigits(t) || t[0] == '0' || len(t) > r.max {
+		if t := wire.Literal(v); !wire.IsDigits(t) || t[0] == '0' || len(t) > r.max {
 			return fmt.Errorf("is no whole number of at most %d digits", r.max)
 		}
 		return nil
 	case isObject:
-		o, ok := v.(fields)
+		o, ok := v.(wire.Fields)
 		if !ok {
-			return errNotObject
+			return wire.ErrNotObject
 		}
 		return checkRules(r.inner, o)
 	case isList:
 		return r.checkList(v)
-	case isTexts:
+	case isTextList:
 		return r.checkTexts(v)
-	case isLoose:
-		if _, ok := v.(fields); ok {
+	case isJSONOrObject:
+		if _, ok := v.(wire.Fields); ok {
 			return nil
 		}
 		return r.checkText(v)
@@ -83,12 +85,12 @@ func (r *rule) check(v any) error {
 }
 
 func (r *rule) checkAmount(v any) error {
-	a, err := ParseYuan(literal(v))
+	a, err := wire.ParseYuan(wire.Literal(v))
 	if err != nil {
 		return err
 	}
-	if a > maxTotal || (r.form == isYuan && a < minTotal) {
-		return fmt.Errorf("is outside %s to %s", minTotal, maxTotal)
+	if a > wire.MaxTotal || (r.form == isYuan && a < wire.MinTotal) {
+		return fmt.Errorf("is outside %s to %s", wire.MinTotal, wire.MaxTotal)
 	}
 	return nil
 }
@@ -107,8 +109,8 @@ func (r *rule) checkText(v any) error {
 	case r.oneOf != nil && !slices.Contains(r.oneOf, t):
 		return fmt.Errorf("is none of %s", strings.Join(r.oneOf, ", "))
 	}
-	if r.form == isJSON || r.form == isLoose {
-		if _, err := parseObject([]byte(t)); err != nil {
+	if r.form == isJSON || r.form == isJSONOrObject {
+		if _, err := wire.ParseObject([]byte(t)); err != nil {
 			return fmt.Errorf("holds no JSON object: %w", err)
 		}
 	}
@@ -126,9 +128,9 @@ func (r *rule) checkList(v any) error {
 		return fmt.Errorf("has more than %d entries", r.max)
 	}
 	for _, entry := range list {
-		o, ok := entry.(fields)
+		o, ok := entry.(wire.Fields)
 		if !ok {
-			return errNotObject
+			return wire.ErrNotObject
 		}
 		if err := checkRules(r.inner, o); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package simulator_test
+package standalone_test
 
 import (
 	"os"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
 const settings = `
@@ -38,7 +39,7 @@ item_orders:
 
 func TestSettings(t *testing.T) {
 	dir := t.TempDir()
-	g, err := simulator.GenerateApp("2021000000000001")
+	g, err := standalone.GenerateApp("2021000000000001")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := simulator.LoadConfig(strings.NewReader(settings))
+	c, err := standalone.LoadConfig(strings.NewReader(settings))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestSettings(t *testing.T) {
 	if trade, ok := s.Trade("2018061021001004680073956707"); !ok || trade.Total != 8888 {
 		t.Errorf("trade = %+v", trade)
 	}
-	if want := simulator.After("alipay.trade.create").Order("o_1").Times(2); o.Faults[0] != want {
+	if want := simulator.CutAfter("alipay.trade.create").Order("o_1").Times(2); o.Faults[0] != want {
 		t.Errorf("fault = %v, want %v", o.Faults[0], want)
 	}
 }
@@ -91,7 +92,7 @@ func TestBadSettings(t *testing.T) {
 		"amount of a float":  "trades: [{out_trade_no: a, total: 1.005}]",
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := simulator.LoadConfig(strings.NewReader(text))
+			c, err := standalone.LoadConfig(strings.NewReader(text))
 			if err == nil {
 				_, _, err = c.Options(t.TempDir())
 			}
@@ -100,7 +101,7 @@ func TestBadSettings(t *testing.T) {
 			}
 		})
 	}
-	if _, err := simulator.LoadConfig(strings.NewReader("")); err != nil {
+	if _, err := standalone.LoadConfig(strings.NewReader("")); err != nil {
 		t.Errorf("an empty file: %v", err)
 	}
 }

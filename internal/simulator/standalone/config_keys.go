@@ -1,4 +1,4 @@
-package simulator
+package standalone
 
 import (
 	"crypto/ecdsa"
@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
 // KeysConfig are the two keys that the simulator needs of an app, each as PEM text or as a file:
@@ -24,38 +27,38 @@ type KeysConfig struct {
 	SigningFile        string `yaml:"signing_file"`
 }
 
-// keys are what a KeysConfig holds; nil twice when it is empty.
-type keys struct {
+// keyPair are what a KeysConfig holds; nil twice when it is empty.
+type keyPair struct {
 	merchant *rsa.PublicKey
 	signing  *rsa.PrivateKey
 }
 
 // read parses the keys; inCertificate says that the merchant's may be missing.
-func (c KeysConfig) read(dir string, inCertificate bool) (keys, error) {
+func (c KeysConfig) read(dir string, inCertificate bool) (keyPair, error) {
 	if c == (KeysConfig{}) {
-		return keys{}, nil
+		return keyPair{}, nil
 	}
 	public, err := keyText(dir, c.MerchantPublic, c.MerchantPublicFile)
 	if err != nil {
-		return keys{}, err
+		return keyPair{}, err
 	}
 	private, err := keyText(dir, c.Signing, c.SigningFile)
 	if err != nil {
-		return keys{}, err
+		return keyPair{}, err
 	}
-	var out keys
+	var out keyPair
 	if public == "" && inCertificate && private != "" {
-		out.signing, err = parsePrivate(private)
+		out.signing, err = parseRSAPrivate(private)
 		return out, err
 	}
 	if public == "" || private == "" {
-		return keys{}, errors.New("both keys or neither")
+		return keyPair{}, errors.New("both keys or neither")
 	}
-	if out.merchant, err = parsePublic(public); err != nil {
-		return keys{}, fmt.Errorf("merchant's public key: %w", err)
+	if out.merchant, err = parseRSAPublic(public); err != nil {
+		return keyPair{}, fmt.Errorf("merchant's public key: %w", err)
 	}
-	if out.signing, err = parsePrivate(private); err != nil {
-		return keys{}, fmt.Errorf("signing key: %w", err)
+	if out.signing, err = parseRSAPrivate(private); err != nil {
+		return keyPair{}, fmt.Errorf("signing key: %w", err)
 	}
 	return out, nil
 }
@@ -75,8 +78,8 @@ type CertificatesConfig struct {
 	NextSigningFile string `yaml:"next_signing_file"`
 }
 
-func (c *CertificatesConfig) read(dir string) (*Certificates, error) {
-	var out Certificates
+func (c *CertificatesConfig) read(dir string) (*wire.Certificates, error) {
+	var out wire.Certificates
 	var next string
 	for _, t := range []struct {
 		into       *string
@@ -94,7 +97,7 @@ func (c *CertificatesConfig) read(dir string) (*Certificates, error) {
 		return &out, nil
 	}
 	var err error
-	if out.NextKey, err = parsePrivate(next); err != nil {
+	if out.NextKey, err = parseRSAPrivate(next); err != nil {
 		return nil, fmt.Errorf("next signing key: %w", err)
 	}
 	return &out, nil
@@ -118,8 +121,8 @@ func keyText(dir, text, file string) (string, error) {
 	return string(b), nil
 }
 
-// add puts the app into the options, with new keys if it has none.
-func (a AppConfig) add(dir string, o *Options, made *Generated) error {
+// addTo puts the app into the options, with new keys if it has none.
+func (a AppConfig) addTo(dir string, o *simulator.Options, made *Generated) error {
 	k, err := a.Keys.read(dir, a.Certificates != nil)
 	if err != nil {
 		return fmt.Errorf("app %q: %w", a.ID, err)
@@ -132,11 +135,11 @@ func (a AppConfig) add(dir string, o *Options, made *Generated) error {
 	if err != nil {
 		return fmt.Errorf("app %q: %w", a.ID, err)
 	}
-	var merchants []Merchant
+	var merchants []simulator.Merchant
 	for _, m := range a.Merchants {
-		merchants = append(merchants, Merchant(m))
+		merchants = append(merchants, simulator.Merchant(m))
 	}
-	app := App{ID: a.ID, SellerID: a.SellerID, PublicKey: k.merchant, SigningKey: k.signing, Merchants: merchants}
+	app := simulator.App{ID: a.ID, SellerID: a.SellerID, PublicKey: k.merchant, SigningKey: k.signing, Merchants: merchants}
 	if k.signing == nil {
 		if certs != nil {
 			return fmt.Errorf("app %q: certificates need the signing key", a.ID)
@@ -158,7 +161,7 @@ func (a AppConfig) add(dir string, o *Options, made *Generated) error {
 }
 
 // readModes reads what encryption and certificate mode need.
-func (a AppConfig) readModes(dir string) (aesKey []byte, certs *Certificates, err error) {
+func (a AppConfig) readModes(dir string) (aesKey []byte, certs *wire.Certificates, err error) {
 	text, err := keyText(dir, a.AESKey, a.AESKeyFile)
 	if err != nil {
 		return nil, nil, err
@@ -174,8 +177,8 @@ func (a AppConfig) readModes(dir string) (aesKey []byte, certs *Certificates, er
 	return aesKey, certs, err
 }
 
-// add puts the client into the options, with new keys if it has none.
-func (a HKAppConfig) add(dir string, o *Options, made *Generated) error {
+// addTo puts the client into the options, with new keys if it has none.
+func (a HKAppConfig) Add(dir string, o *simulator.Options, made *Generated) error {
 	k, err := a.Keys.read(dir, false)
 	if err != nil {
 		return fmt.Errorf("client %q: %w", a.ClientID, err)
@@ -184,7 +187,7 @@ func (a HKAppConfig) add(dir string, o *Options, made *Generated) error {
 	if version == "" {
 		version = "1"
 	}
-	app := HKApp{
+	app := simulator.HKApp{
 		ClientID: a.ClientID, MerchantKeys: map[string]*rsa.PublicKey{version: k.merchant},
 		PlatformKey: k.signing, PlatformKeyVersion: version,
 	}
@@ -206,7 +209,7 @@ func (a HKAppConfig) add(dir string, o *Options, made *Generated) error {
 }
 
 // addOlder adds the keys of other versions.
-func (a HKAppConfig) addOlder(dir string, app *HKApp) error {
+func (a HKAppConfig) addOlder(dir string, app *simulator.HKApp) error {
 	app.OlderKeys = map[string]*rsa.PrivateKey{}
 	for _, older := range a.Older {
 		k, err := older.Keys.read(dir, false)
@@ -222,11 +225,11 @@ func (a HKAppConfig) addOlder(dir string, app *HKApp) error {
 }
 
 // read puts the ECC keys and their reading into the client.
-func (c ECCConfig) read(dir string, app *HKApp) error {
+func (c ECCConfig) read(dir string, app *simulator.HKApp) error {
 	if !slices.Contains([]string{"", "sha224", "sha256"}, c.Hash) || !slices.Contains([]string{"", "der", "p1363"}, c.Format) {
 		return errors.New("ecc: hash is sha224 or sha256, format der or p1363")
 	}
-	app.ECC = ECC{SHA256: c.Hash == "sha256", P1363: c.Format == "p1363"}
+	app.ECC = wire.ECC{SHA256: c.Hash == "sha256", P1363: c.Format == "p1363"}
 	public, err := keyText(dir, c.Keys.MerchantPublic, c.Keys.MerchantPublicFile)
 	if err != nil {
 		return err
@@ -235,7 +238,7 @@ func (c ECCConfig) read(dir string, app *HKApp) error {
 	if err != nil || (public == "" && private == "") {
 		return err
 	}
-	k, err := parseECC(public)
+	k, err := parseECCPublic(public)
 	if err != nil {
 		return err
 	}
@@ -246,8 +249,8 @@ func (c ECCConfig) read(dir string, app *HKApp) error {
 
 var errNoKey = errors.New("not a PEM key")
 
-// parsePublic reads a public key: PEM, SPKI or PKCS#1.
-func parsePublic(text string) (*rsa.PublicKey, error) {
+// parseRSAPublic reads a public key: PEM, SPKI or PKCS#1.
+func parseRSAPublic(text string) (*rsa.PublicKey, error) {
 	b, _ := pem.Decode([]byte(text))
 	if b == nil {
 		return nil, errNoKey
@@ -265,8 +268,8 @@ func parsePublic(text string) (*rsa.PublicKey, error) {
 	return nil, errors.New("not an RSA public key")
 }
 
-// parsePrivate reads a private key: PEM, PKCS#8 or PKCS#1. Its errors never quote the text.
-func parsePrivate(text string) (*rsa.PrivateKey, error) {
+// parseRSAPrivate reads a private key: PEM, PKCS#8 or PKCS#1. Its errors never quote the text.
+func parseRSAPrivate(text string) (*rsa.PrivateKey, error) {
 	b, _ := pem.Decode([]byte(text))
 	if b == nil {
 		return nil, errNoKey
@@ -284,8 +287,8 @@ func parsePrivate(text string) (*rsa.PrivateKey, error) {
 	return nil, errors.New("not an RSA private key")
 }
 
-// parseECC reads an ECC public key: PEM, SPKI.
-func parseECC(text string) (*ecdsa.PublicKey, error) {
+// parseECCPublic reads an ECC public key: PEM, SPKI.
+func parseECCPublic(text string) (*ecdsa.PublicKey, error) {
 	b, _ := pem.Decode([]byte(text))
 	if b == nil {
 		return nil, errNoKey

@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"crypto/x509"

@@ -1,12 +1,10 @@
-package simulator
+package wire
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,9 +14,6 @@ import (
 func readVectors(t testing.TB, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "testdata", path))
-	if errors.Is(err, fs.ErrNotExist) {
-		text, err = os.ReadFile(filepath.Join("testdata", path))
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +41,14 @@ func TestAESOfTheVectors(t *testing.T) {
 	for _, c := range v.Known {
 		key, _ := base64.StdEncoding.DecodeString(c.Key)
 		plain, _ := hex.DecodeString(c.Plain)
-		got, err := decryptContent(key, c.Ciphertext)
+		got, err := DecryptContent(key, c.Ciphertext)
 		if err != nil || !bytes.Equal(got, plain) || encryptContent(key, plain) != c.Ciphertext {
 			t.Errorf("%s: %x, %v", c.ID, got, err)
 		}
 	}
 	for _, c := range v.Bad {
 		key, _ := base64.StdEncoding.DecodeString(c.Key)
-		if got, err := decryptContent(key, c.Ciphertext); err == nil {
+		if got, err := DecryptContent(key, c.Ciphertext); err == nil {
 			t.Errorf("%s was decrypted: %x", c.ID, got)
 		}
 	}
@@ -69,11 +64,11 @@ func FuzzDecrypt(f *testing.F) {
 	f.Add("")
 	f.Add("AAAAAAAAAAAAAAAAAAAAAA==")
 	f.Fuzz(func(t *testing.T, text string) {
-		plain, err := decryptContent(key, text)
+		plain, err := DecryptContent(key, text)
 		if err != nil {
 			return
 		}
-		if back, err := decryptContent(key, encryptContent(key, plain)); err != nil || !bytes.Equal(back, plain) {
+		if back, err := DecryptContent(key, encryptContent(key, plain)); err != nil || !bytes.Equal(back, plain) {
 			t.Errorf("%q became %q, %v", plain, back, err)
 		}
 	})

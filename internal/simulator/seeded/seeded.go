@@ -1,6 +1,6 @@
 // Package seeded makes numbers that depend on their arguments only, so that concurrent requests get
 // the same luck in every run.
-package simulator
+package seeded
 
 import (
 	"crypto/sha256"
@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// hash hashes the parts with a separator between them.
-func hash(first string, parts ...string) [32]byte {
+// Hash hashes the parts with a separator between them.
+func Hash(first string, parts ...string) [32]byte {
 	h := sha256.New()
 	_, _ = io.WriteString(h, first) // a hash never fails
 	for _, p := range parts {
@@ -20,17 +20,17 @@ func hash(first string, parts ...string) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// roll returns a number in [0, 1).
-func roll(seed uint64, parts ...string) float64 {
-	sum := hash(strconv.FormatUint(seed, 10), parts...)
+// Fraction returns a number in [0, 1).
+func Fraction(seed uint64, parts ...string) float64 {
+	sum := Hash(strconv.FormatUint(seed, 10), parts...)
 	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }
 
-// digits returns n decimal digits.
-func digits(n int, first string, parts ...string) string {
+// Digits returns n decimal digits.
+func Digits(n int, first string, parts ...string) string {
 	out := make([]byte, 0, n)
 	for round := 0; len(out) < n; round++ {
-		sum := hash(first, append([]string{strconv.Itoa(round)}, parts...)...)
+		sum := Hash(first, append([]string{strconv.Itoa(round)}, parts...)...)
 		for _, b := range sum {
 			if len(out) < n {
 				out = append(out, '0'+b%10)

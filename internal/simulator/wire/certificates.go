@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"crypto/md5" //nolint:gosec // the SN of a certificate is an MD5 by definition
@@ -28,30 +28,30 @@ type Certificates struct {
 	NextKey *rsa.PrivateKey
 }
 
-// certified is what an app in certificate mode is checked against.
-type certified struct {
+// CertificateMode is what an app in certificate mode is checked against.
+type CertificateMode struct {
 	app     *x509.Certificate
 	appSN   string
 	rootSN  string
-	current chain
-	next    chain           // zero: none
-	nextKey *rsa.PrivateKey // of next
+	current certificateChain
+	next    certificateChain // zero: none
+	nextKey *rsa.PrivateKey  // of next
 }
 
-// chain is a certificate with its intermediates, leaf first.
-type chain struct {
+// certificateChain is a certificate with its intermediates, leaf first.
+type certificateChain struct {
 	sn   string
 	leaf *x509.Certificate
 	text string // PEM
 }
 
-// parse reads the texts and checks that keys and certificates belong together.
-func (c *Certificates) parse(signing *rsa.PrivateKey) (*certified, error) {
+// Parse reads the texts and checks that keys and certificates belong together.
+func (c *Certificates) Parse(signing *rsa.PrivateKey) (*CertificateMode, error) {
 	app, err := readChain(c.App)
 	if err != nil {
 		return nil, fmt.Errorf("app certificate: %w", err)
 	}
-	out := &certified{app: app.leaf, appSN: app.sn}
+	out := &CertificateMode{app: app.leaf, appSN: app.sn}
 	if out.rootSN, err = rootSN(c.Roots); err != nil {
 		return nil, fmt.Errorf("root certificates: %w", err)
 	}
@@ -75,7 +75,7 @@ func (c *Certificates) parse(signing *rsa.PrivateKey) (*certified, error) {
 }
 
 // readChain reads PEM certificates; the one that is no CA is the leaf.
-func readChain(text string) (chain, error) {
+func readChain(text string) (certificateChain, error) {
 	var leaf *x509.Certificate
 	var behind []byte
 	for rest := []byte(text); ; {
@@ -85,7 +85,7 @@ func readChain(text string) (chain, error) {
 		}
 		c, err := x509.ParseCertificate(b.Bytes)
 		if err != nil {
-			return chain{}, fmt.Errorf("read certificate: %w", err)
+			return certificateChain{}, fmt.Errorf("read certificate: %w", err)
 		}
 		if c.IsCA || leaf != nil {
 			behind = append(behind, pem.EncodeToMemory(b)...)
@@ -94,48 +94,48 @@ func readChain(text string) (chain, error) {
 		leaf = c
 	}
 	if leaf == nil {
-		return chain{}, errors.New("no certificate of an end entity")
+		return certificateChain{}, errors.New("no certificate of an end entity")
 	}
 	if _, ok := leaf.PublicKey.(*rsa.PublicKey); !ok {
-		return chain{}, errors.New("not an RSA certificate")
+		return certificateChain{}, errors.New("not an RSA certificate")
 	}
 	sn, err := certSN(leaf)
 	first := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})
-	return chain{sn: sn, leaf: leaf, text: string(first) + string(behind)}, err
+	return certificateChain{sn: sn, leaf: leaf, text: string(first) + string(behind)}, err
 }
 
-// appKey is the merchant's key.
-func (c *certified) appKey() *rsa.PublicKey {
+// AppKey is the merchant's key.
+func (c *CertificateMode) AppKey() *rsa.PublicKey {
 	k, _ := c.app.PublicKey.(*rsa.PublicKey) // readChain refused other kinds
 	return k
 }
 
-// currentSN is the SN of Alipay's certificate.
-func (c *certified) currentSN() string { return c.current.sn }
+// CurrentSN is the SN of Alipay's certificate.
+func (c *CertificateMode) CurrentSN() string { return c.current.sn }
 
-// checkSNs compares the two SNs of a request (docs/alipay.md, "Certificate mode").
-func (c *certified) checkSNs(p params, now time.Time) *reply {
+// CheckSNs compares the two SNs of a request (docs/alipay.md, "Certificate mode").
+func (c *CertificateMode) CheckSNs(p Params, now time.Time) *Reply {
 	switch {
 	case p["app_cert_sn"] == "":
-		return refusal("isv.missing-app-cert-sn", "missing app_cert_sn")
+		return Refusal("isv.missing-app-cert-sn", "missing app_cert_sn")
 	case p["alipay_root_cert_sn"] == "":
-		return refusal("isv.missing-alipay-root-cert-sn", "missing alipay_root_cert_sn")
+		return Refusal("isv.missing-alipay-root-cert-sn", "missing alipay_root_cert_sn")
 	case p["app_cert_sn"] != c.appSN:
-		return refusal("isv.app-cert-not-exist", "no such application certificate")
+		return Refusal("isv.app-cert-not-exist", "no such application certificate")
 	case now.After(c.app.NotAfter) || now.Before(c.app.NotBefore):
-		return refusal("isv.app-cert-expired", "the application certificate is not valid now")
+		return Refusal("isv.app-cert-expired", "the application certificate is not valid now")
 	case p["alipay_root_cert_sn"] != c.rootSN:
-		return refusal("isv.invalid-alipay-root-cert-sn", "another bundle of root certificates")
+		return Refusal("isv.invalid-alipay-root-cert-sn", "another bundle of root certificates")
 	}
 	return nil
 }
 
-// certificate returns the one with an SN as PEM text, with its intermediate: Alipay's or its next one.
-func (c *certified) certificate(sn string) (text string, ok bool) {
+// Certificate returns the one with an SN as PEM text, with its intermediate: Alipay's or its next one.
+func (c *CertificateMode) Certificate(sn string) (text string, ok bool) {
 	if c == nil {
 		return "", false // key mode
 	}
-	for _, have := range []chain{c.current, c.next} {
+	for _, have := range []certificateChain{c.current, c.next} {
 		if have.sn != "" && have.sn == sn {
 			return have.text, true
 		}
@@ -143,10 +143,10 @@ func (c *certified) certificate(sn string) (text string, ok bool) {
 	return "", false
 }
 
-// rotated is the key that comes after k, with its SN; k where there is none.
-func (c *certified) rotated(k signKey) signKey {
+// NextKey is the key that comes after k, with its SN; k where there is none.
+func (c *CertificateMode) NextKey(k AnswerKey) AnswerKey {
 	if c != nil && c.next.sn != "" {
-		k.key, k.certSN = c.nextKey, c.next.sn
+		k.Key, k.CertSN = c.nextKey, c.next.sn
 	}
 	return k
 }
@@ -154,7 +154,7 @@ func (c *certified) rotated(k signKey) signKey {
 // certSN is how Alipay names a certificate: the MD5 of the issuer's name and the serial number
 // in decimal (docs/alipay.md, "SN of a certificate").
 func certSN(c *x509.Certificate) (string, error) {
-	issuer, err := nameText(c.RawIssuer)
+	issuer, err := distinguishedName(c.RawIssuer)
 	if err != nil {
 		return "", err
 	}
@@ -210,14 +210,14 @@ type attribute struct {
 // relativeSET is one RDN; encoding/asn1 wants the suffix.
 type relativeSET []attribute
 
-// keywords are the only attributes that are written by a word.
-var keywords = map[string]string{
+// attributeKeywords are the only attributes that are written by a word.
+var attributeKeywords = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O", "2.5.4.11": "OU",
 	"2.5.4.9": "STREET", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
 }
 
-// nameText writes a name as RFC 2253 asks, the last RDN first.
-func nameText(raw []byte) (string, error) {
+// distinguishedName writes a name as RFC 2253 asks, the last RDN first.
+func distinguishedName(raw []byte) (string, error) {
 	var name []relativeSET
 	if rest, err := asn1.Unmarshal(raw, &name); err != nil || len(rest) > 0 {
 		return "", fmt.Errorf("unreadable name: %w", err)
@@ -235,7 +235,7 @@ func nameText(raw []byte) (string, error) {
 }
 
 func (a attribute) format() string {
-	word, known := keywords[a.Type.String()]
+	word, known := attributeKeywords[a.Type.String()]
 	value, readable := a.value()
 	if !known || !readable {
 		if !known {

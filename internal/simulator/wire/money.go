@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ type Fen int64
 
 // The limits of a trade's total.
 const (
-	minTotal Fen = 1              // 0.01 yuan (alipay.trade.create, "total_amount")
-	maxTotal Fen = 10_000_000_000 // 100000000 yuan
+	MinTotal Fen = 1              // 0.01 yuan (alipay.trade.create, "total_amount")
+	MaxTotal Fen = 10_000_000_000 // 100000000 yuan
 )
 
 var errYuan = errors.New("not an amount in yuan with at most two decimals")
@@ -22,10 +22,10 @@ var errYuan = errors.New("not an amount in yuan with at most two decimals")
 // decimals ("88.88", "1.5", "10").
 func ParseYuan(text string) (Fen, error) {
 	whole, part, point := strings.Cut(text, ".")
-	if !isDigits(whole) || len(whole) > 12 || (len(whole) > 1 && whole[0] == '0') {
+	if !IsDigits(whole) || len(whole) > 12 || (len(whole) > 1 && whole[0] == '0') {
 		return 0, errYuan
 	}
-	if point && (!isDigits(part) || len(part) > 2) {
+	if point && (!IsDigits(part) || len(part) > 2) {
 		return 0, errYuan
 	}
 	n, err := strconv.ParseInt(whole+(part + "00")[:2], 10, 64)
@@ -54,8 +54,8 @@ func (f *Fen) UnmarshalText(text []byte) error {
 	return err
 }
 
-// isDigits says whether text is one or more ASCII digits.
-func isDigits(text string) bool {
+// IsDigits says whether text is one or more ASCII digits.
+func IsDigits(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
 			return false
@@ -64,8 +64,8 @@ func isDigits(text string) bool {
 	return text != ""
 }
 
-// yuan returns an amount that the table has already checked; ok is false if it is absent.
-func (f fields) yuan(name string) (a Fen, ok bool) {
+// Yuan returns an amount that the table has already checked; ok is false if it is absent.
+func (f Fields) Yuan(name string) (a Fen, ok bool) {
 	a, err := ParseYuan(f.literal(name))
 	return a, err == nil
 }

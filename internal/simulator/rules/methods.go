@@ -1,4 +1,4 @@
-package simulator
+package rules
 
 import (
 	"encoding/json"
@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/seeded"
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// user is a user id: 16 digits that begin with 2088 (alipay.trade.create, "buyer_id").
-var user = regexp.MustCompile(`^2088[0-9]{12}$`)
+// userID is a user id: 16 digits that begin with 2088 (alipay.trade.create, "buyer_id").
+var userID = regexp.MustCompile(`^2088[0-9]{12}$`)
 
 // createRules is the table of alipay.trade.create, with the fields that models of 2026 add.
 var createRules = []rule{
@@ -22,7 +25,7 @@ var createRules = []rule{
 	{name: "undiscountable_amount", form: isYuan},
 	{name: "subject", max: 256, required: true},
 	{name: "body", max: 128},
-	{name: "buyer_id", max: 28, pattern: user},
+	{name: "buyer_id", max: 28, pattern: userID},
 	{name: "buyer_open_id", max: 128},
 	{name: "buyer_logon_id", max: 100},
 	{name: "goods_detail", form: isList, inner: goodsRules},
@@ -49,7 +52,7 @@ var createRules = []rule{
 	{name: "logistics_detail", form: isObject, inner: []rule{
 		{name: "logistics_type", max: 32, oneOf: []string{"POST", "EXPRESS", "VIRTUAL", "EMS", "DIRECT"}},
 	}},
-	{name: "business_params", form: isLoose, max: 512},
+	{name: "business_params", form: isJSONOrObject, max: 512},
 	{name: "receiver_address_info", form: isObject, inner: []rule{
 		{name: "name", max: 512}, {name: "address", max: 512}, {name: "mobile", max: 60},
 		{name: "zip", max: 40}, {name: "division_code", max: 16},
@@ -58,7 +61,7 @@ var createRules = []rule{
 	{name: "op_app_id", max: 32},
 	{name: "op_buyer_open_id", max: 128},
 	{name: "passback_params", max: 512},
-	{name: "query_options", form: isTexts},
+	{name: "query_options", form: isTextList},
 	{name: "enable_pay_channels"},
 	{name: "disable_pay_channels"},
 	{name: "merchant_order_no", max: 32},
@@ -92,37 +95,37 @@ var settleRules = []rule{
 	{name: "actual_amount", form: isYuan},
 }
 
-// checkCreate applies the table and the rules across fields; account is the user id of the
+// CheckCreate applies the table and the rules across fields; account is the user id of the
 // contract account, the payee when the request names none.
-func checkCreate(c fields, account string) *reply {
+func CheckCreate(c wire.Fields, account string) *wire.Reply {
 	if err := checkRules(createRules, c); err != nil {
-		return refusal("ACQ.INVALID_PARAMETER", err.Error())
+		return wire.Refusal("ACQ.INVALID_PARAMETER", err.Error())
 	}
-	for _, across := range []func(fields) error{checkParts, checkBuyer, checkSettle, checkLife, checkChannels} {
+	for _, across := range []func(wire.Fields) error{checkAmounts, checkBuyer, checkSettle, checkTimeLimit, checkChannels} {
 		if err := across(c); err != nil {
-			return refusal("ACQ.INVALID_PARAMETER", err.Error())
+			return wire.Refusal("ACQ.INVALID_PARAMETER", err.Error())
 		}
 	}
-	if b := c.text("buyer_id"); b != "" && b == sellerOf(c, account) {
-		return refusal("ACQ.BUYER_SELLER_EQUAL", "the buyer is the seller")
+	if b := c.Text("buyer_id"); b != "" && b == Seller(c, account) {
+		return wire.Refusal("ACQ.BUYER_SELLER_EQUAL", "the buyer is the seller")
 	}
 	return nil
 }
 
-// sellerOf is the payee: the request's, else the contract account (alipay.trade.create, "seller_id").
-func sellerOf(c fields, account string) string {
-	if s := c.text("seller_id"); s != "" {
+// Seller is the payee: the request's, else the contract account (alipay.trade.create, "seller_id").
+func Seller(c wire.Fields, account string) string {
+	if s := c.Text("seller_id"); s != "" {
 		return s
 	}
 	return account
 }
 
-// checkParts: all three amounts given must add up (alipay.trade.create, "total_amount"), and no
+// checkAmounts: all three amounts given must add up (alipay.trade.create, "total_amount"), and no
 // part exceeds the total [inferred].
-func checkParts(c fields) error {
-	total, _ := c.yuan("total_amount")
-	part, ok1 := c.yuan("discountable_amount")
-	rest, ok2 := c.yuan("undiscountable_amount")
+func checkAmounts(c wire.Fields) error {
+	total, _ := c.Yuan("total_amount")
+	part, ok1 := c.Yuan("discountable_amount")
+	rest, ok2 := c.Yuan("undiscountable_amount")
 	switch {
 	case ok1 && ok2 && part+rest != total:
 		return errors.New("total_amount is not the sum of its parts")
@@ -133,47 +136,47 @@ func checkParts(c fields) error {
 }
 
 // checkBuyer: one way to name the buyer is needed ("specially optional") [inferred].
-func checkBuyer(c fields) error {
-	if c.text("buyer_id")+c.text("buyer_open_id")+c.text("buyer_logon_id") == "" {
+func checkBuyer(c wire.Fields) error {
+	if c.Text("buyer_id")+c.Text("buyer_open_id")+c.Text("buyer_logon_id") == "" {
 		return errors.New("no buyer is named")
 	}
 	return nil
 }
 
 // checkSettle: "the amount must be the trade's", and a user id has its form (alipay.trade.create, "trans_in").
-func checkSettle(c fields) error {
-	info, _ := c["settle_info"].(fields)
+func checkSettle(c wire.Fields) error {
+	info, _ := c["settle_info"].(wire.Fields)
 	list, _ := info["settle_detail_infos"].([]any)
-	total, _ := c.yuan("total_amount")
+	total, _ := c.Yuan("total_amount")
 	for _, entry := range list {
-		o, _ := entry.(fields)
-		if a, _ := o.yuan("amount"); a != total {
+		o, _ := entry.(wire.Fields)
+		if a, _ := o.Yuan("amount"); a != total {
 			return errors.New("the settle amount is not total_amount")
 		}
-		if o.text("trans_in_type") == "userId" && !user.MatchString(o.text("trans_in")) {
+		if o.Text("trans_in_type") == "userId" && !userID.MatchString(o.Text("trans_in")) {
 			return errors.New("trans_in is no user id")
 		}
 	}
 	return nil
 }
 
-// checkLife: 1m to 15d (alipay.trade.create, "timeout_express"); time_expire is a time.
-func checkLife(c fields) error {
-	if t := c.text("timeout_express"); t != "" && t != "1c" {
-		if d := life(t); d <= 0 || d > 15*24*time.Hour {
+// checkTimeLimit: 1m to 15d (alipay.trade.create, "timeout_express"); time_expire is a time.
+func checkTimeLimit(c wire.Fields) error {
+	if t := c.Text("timeout_express"); t != "" && t != "1c" {
+		if d := parseTimeLimit(t); d <= 0 || d > 15*24*time.Hour {
 			return errors.New("timeout_express is outside 1m to 15d")
 		}
 	}
-	if t := c.text("time_expire"); t != "" {
-		if _, err := time.ParseInLocation(timeLayout, t, beijing); err != nil {
+	if t := c.Text("time_expire"); t != "" {
+		if _, err := time.ParseInLocation(wire.TimeLayout, t, wire.Beijing); err != nil {
 			return errors.New("time_expire is no time")
 		}
 	}
 	return nil
 }
 
-// life reads "90m", "3h", "15d".
-func life(text string) time.Duration {
+// parseTimeLimit reads "90m", "3h", "15d".
+func parseTimeLimit(text string) time.Duration {
 	n, err := strconv.Atoi(text[:len(text)-1])
 	if err != nil {
 		return 0
@@ -183,8 +186,8 @@ func life(text string) time.Duration {
 }
 
 // checkChannels: enabled and disabled channels exclude one another (alipay.trade.create, 2026).
-func checkChannels(c fields) error {
-	if c.text("enable_pay_channels") != "" && c.text("disable_pay_channels") != "" {
+func checkChannels(c wire.Fields) error {
+	if c.Text("enable_pay_channels") != "" && c.Text("disable_pay_channels") != "" {
 		return errors.New("enable_pay_channels and disable_pay_channels exclude one another")
 	}
 	return nil
@@ -193,15 +196,15 @@ func checkChannels(c fields) error {
 // buyerFields name the buyer: another one of them is another buyer, not another content.
 var buyerFields = []string{"buyer_id", "buyer_open_id", "buyer_logon_id"}
 
-// fingerprint hashes the content of a create without its buyer: order of members, white space and
+// Fingerprint hashes the content of a create without its buyer: order of members, white space and
 // escapes do not count, 88.88 is "88.88".
-func fingerprint(c fields) [32]byte {
+func Fingerprint(c wire.Fields) [32]byte {
 	rest := maps.Clone(c)
 	for _, name := range buyerFields {
 		delete(rest, name)
 	}
 	for name := range rest {
-		if a, ok := c.yuan(name); ok && slices.ContainsFunc(createRules, func(r rule) bool { return r.name == name && r.form == isYuan }) {
+		if a, ok := c.Yuan(name); ok && slices.ContainsFunc(createRules, func(r rule) bool { return r.name == name && r.form == isYuan }) {
 			rest[name] = a.String()
 		}
 	}
@@ -209,23 +212,23 @@ func fingerprint(c fields) [32]byte {
 	if err != nil {
 		panic("simulator: parsed JSON cannot be written: " + err.Error())
 	}
-	return hash(string(text))
+	return seeded.Hash(string(text))
 }
 
-// expiry is the end of an unpaid trade: time_expire wins over timeout_express, 1c is the next
+// Expiry is the end of an unpaid trade: time_expire wins over timeout_express, 1c is the next
 // Beijing midnight (alipay.trade.create, "timeout_express"). payLimit is for a request without both.
-func expiry(c fields, now time.Time, payLimit time.Duration) time.Time {
-	if t, err := time.ParseInLocation(timeLayout, c.text("time_expire"), beijing); err == nil {
+func Expiry(c wire.Fields, now time.Time, payLimit time.Duration) time.Time {
+	if t, err := time.ParseInLocation(wire.TimeLayout, c.Text("time_expire"), wire.Beijing); err == nil {
 		return t
 	}
-	switch t := c.text("timeout_express"); t {
+	switch t := c.Text("timeout_express"); t {
 	case "":
 		return now.Add(payLimit)
 	case "1c":
-		y, m, d := now.In(beijing).Date()
-		return time.Date(y, m, d+1, 0, 0, 0, 0, beijing)
+		y, m, d := now.In(wire.Beijing).Date()
+		return time.Date(y, m, d+1, 0, 0, 0, 0, wire.Beijing)
 	default:
-		return now.Add(life(t))
+		return now.Add(parseTimeLimit(t))
 	}
 }
 
@@ -234,7 +237,7 @@ var queryRules = []rule{
 	{name: "out_trade_no", max: 64},
 	{name: "trade_no", max: 64},
 	{name: "org_pid", max: 16},
-	{name: "query_options", form: isTexts, max: 1024},
+	{name: "query_options", form: isTextList, max: 1024},
 }
 
 // syncRules is the table of alipay.trade.orderinfo.sync. trade_no is "optional", but the number
@@ -252,15 +255,15 @@ var itemOrderRules = []rule{
 	{name: "order_no", max: 64, required: true},
 }
 
-// checkItemOrder applies the table.
-func checkItemOrder(c fields) error { return checkRules(itemOrderRules, c) }
+// CheckItemOrder applies the table.
+func CheckItemOrder(c wire.Fields) error { return checkRules(itemOrderRules, c) }
 
-// checkQuery applies the table; one of the two numbers is needed (alipay.trade.query, "out_trade_no").
-func checkQuery(c fields) error {
+// CheckQuery applies the table; one of the two numbers is needed (alipay.trade.query, "out_trade_no").
+func CheckQuery(c wire.Fields) error {
 	if err := checkRules(queryRules, c); err != nil {
 		return err
 	}
-	if c.text("out_trade_no")+c.text("trade_no") == "" {
+	if c.Text("out_trade_no")+c.Text("trade_no") == "" {
 		return errors.New("out_trade_no and trade_no are both missing")
 	}
 	return nil
@@ -269,17 +272,17 @@ func checkQuery(c fields) error {
 // syncStatuses are the documented words of order_biz_info (docs/alipay.md, "alipay.trade.orderinfo.sync").
 var syncStatuses = []string{"COMPLETE", "CLOSED", "VIOLATED"}
 
-// checkSync applies the table. A status that no document knows is the page's NOTIFY_STATUS_INVALID [inferred].
-func checkSync(c fields) *reply {
+// CheckSync applies the table. A status that no document knows is the page's NOTIFY_STATUS_INVALID [inferred].
+func CheckSync(c wire.Fields) *wire.Reply {
 	if err := checkRules(syncRules, c); err != nil {
-		return refusal("ACQ.INVALID_PARAMETER", err.Error())
+		return wire.Refusal("ACQ.INVALID_PARAMETER", err.Error())
 	}
-	info, err := parseObject([]byte(c.text("order_biz_info")))
+	info, err := wire.ParseObject([]byte(c.Text("order_biz_info")))
 	if err != nil {
 		return nil // absent: the table has checked the rest
 	}
-	if status, given := info["status"]; given && !slices.Contains(syncStatuses, literal(status)) {
-		return refusal("ACQ.NOTIFY_STATUS_INVALID", "status is not one of the agreed words")
+	if status, given := info["status"]; given && !slices.Contains(syncStatuses, wire.Literal(status)) {
+		return wire.Refusal("ACQ.NOTIFY_STATUS_INVALID", "status is not one of the agreed words")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package simulator
+package wire
 
 import (
 	"bytes"
@@ -72,76 +72,76 @@ func ParseQuirks(text string) ([]Quirk, error) {
 	return slices.Compact(out), nil
 }
 
-// whims are the quirks of one answer. A nil pointer has none.
-type whims struct {
-	on   map[Quirk]bool
-	dice *rand.Rand
+// AnswerQuirks are the quirks of one answer. A nil pointer has none.
+type AnswerQuirks struct {
+	enabled map[Quirk]bool
+	random  *rand.Rand
 }
 
-// newWhims makes the choice for one answer by 16 bytes of its hash.
-func newWhims(on map[Quirk]bool, sum [32]byte) *whims {
-	return &whims{on: on, dice: rand.New(rand.NewPCG( //nolint:gosec // must repeat, need not be secret
+// NewAnswerQuirks makes the choice for one answer by 16 bytes of its hash.
+func NewAnswerQuirks(on map[Quirk]bool, sum [32]byte) *AnswerQuirks {
+	return &AnswerQuirks{enabled: on, random: rand.New(rand.NewPCG( //nolint:gosec // must repeat, need not be secret
 		binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))}
 }
 
 // takes says whether this answer takes the quirk.
-func (w *whims) takes(q Quirk) bool {
-	return w != nil && w.on[q] && w.dice.IntN(2) == 0
+func (w *AnswerQuirks) takes(q Quirk) bool {
+	return w != nil && w.enabled[q] && w.random.IntN(2) == 0
 }
 
 // rearrange applies the quirks that concern members.
-func (w *whims) rearrange(m members) members {
+func (w *AnswerQuirks) rearrange(m Members) Members {
 	if w.takes(UnknownMembers) {
 		m = append(slices.Clone(m), member{"simulated_member", map[string]any{"sign": `"sign":"}{` + "\\", "list": []any{}}})
 	}
 	if w.takes(LooseNumbers) {
 		m = slices.Clone(m)
 		for i := range m {
-			m[i].value = loosened(m[i].value)
+			m[i].value = amountsAsNumbers(m[i].value)
 		}
 	}
 	if w.takes(WrappedLists) {
 		m = slices.Clone(m)
 		for i := range m {
-			if inner, ok := wrappers[m[i].name]; ok {
+			if inner, ok := listWrappers[m[i].name]; ok {
 				m[i].value = map[string]any{inner: m[i].value}
 			}
 		}
 	}
 	if w.takes(MemberOrder) {
 		m = slices.Clone(m)
-		w.dice.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
+		w.random.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
 	}
 	return m
 }
 
-// wrappers are the members that hold a list, with the name inside when it is wrapped
+// listWrappers are the members that hold a list, with the name inside when it is wrapped
 // (docs/alipay.md, "Numbers and lists").
-var wrappers = map[string]string{"fund_bill_list": "trade_fund_bill", "item_order_vo": "item_order_v_o"}
+var listWrappers = map[string]string{"fund_bill_list": "trade_fund_bill", "item_order_vo": "item_order_v_o"}
 
-// loosened writes amounts as numbers.
-func loosened(v any) any {
+// amountsAsNumbers writes amounts as numbers.
+func amountsAsNumbers(v any) any {
 	switch v := v.(type) {
 	case Fen:
 		return json.Number(v.String())
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name, inner := range v {
-			out[name] = loosened(inner)
+			out[name] = amountsAsNumbers(inner)
 		}
 		return out
 	case []any:
 		out := make([]any, len(v))
 		for i, inner := range v {
-			out[i] = loosened(inner)
+			out[i] = amountsAsNumbers(inner)
 		}
 		return out
 	}
 	return v
 }
 
-// respace applies the quirks that concern the text of a JSON object.
-func (w *whims) respace(object []byte) []byte {
+// respaceJSON applies the quirks that concern the text of a JSON object.
+func (w *AnswerQuirks) respaceJSON(object []byte) []byte {
 	if w.takes(EscapedSlash) {
 		object = bytes.ReplaceAll(object, []byte("/"), []byte(`\/`))
 	}
@@ -154,8 +154,8 @@ func (w *whims) respace(object []byte) []byte {
 	return object
 }
 
-// end is what stands behind an answer.
-func (w *whims) end() string {
+// lineEnd is what stands behind an answer.
+func (w *AnswerQuirks) lineEnd() string {
 	if w.takes(WhiteSpace) {
 		return "\n"
 	}
@@ -163,22 +163,22 @@ func (w *whims) end() string {
 }
 
 // contentType chooses the header of a classic answer; the real one says mostly the first.
-func (w *whims) contentType(c charset) string {
-	plain := "text/html;charset=" + c.name
+func (w *AnswerQuirks) contentType(c Charset) string {
+	plain := "text/html;charset=" + c.Name
 	if !w.takes(ContentTypes) {
 		return plain
 	}
 	forms := []string{
-		"application/json;charset=" + c.name, "text/plain; charset=" + c.name,
-		"text/html;charset=" + c.name + ";", "application/x-www-form-urlencoded; text/html; charset=" + c.name,
+		"application/json;charset=" + c.Name, "text/plain; charset=" + c.Name,
+		"text/html;charset=" + c.Name + ";", "application/x-www-form-urlencoded; text/html; charset=" + c.Name,
 	}
-	return forms[w.dice.IntN(len(forms))]
+	return forms[w.random.IntN(len(forms))]
 }
 
-// latency spreads the latency.
-func (w *whims) latency(d time.Duration) time.Duration {
-	if d <= 0 || !w.takes(LatencySpread) || w.dice.IntN(8) > 0 {
+// SpreadLatency spreads the latency.
+func (w *AnswerQuirks) SpreadLatency(d time.Duration) time.Duration {
+	if d <= 0 || !w.takes(LatencySpread) || w.random.IntN(8) > 0 {
 		return d
 	}
-	return d + time.Duration(w.dice.Int64N(int64(3*d)))
+	return d + time.Duration(w.random.Int64N(int64(3*d)))
 }

@@ -1,4 +1,4 @@
-package simulator
+package rules
 
 import (
 	"bytes"
@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// HKRules are the points that the HK documents leave open. The zero value is the strict reading.
-type HKRules struct {
+// HK are the points that the HK documents leave open. The zero value is the strict reading.
+type HK struct {
 	Skew          time.Duration // allowed between Request-Time and our clock; zero: 5 min, negative: any
 	BizTypes      []string      // allowed merchantBizType; nil: TRADE_ORDER, the only one on the page
 	LongRequestID bool          // take a requestId of more than 32 characters (a dashed UUID has 36)
@@ -21,23 +23,23 @@ type HKRules struct {
 	OrderedTimes  bool          // refuse an orderModifyTime before orderCreateTime
 }
 
-// hkTexts are the required texts of Synchronize Order; no length is on the page.
-var hkTexts = []string{"requestId", "tradeNo", "merchantBizNo", "merchantBizType", "orderStatus"}
+// requiredHKTexts are the required texts of Synchronize Order; no length is on the page.
+var requiredHKTexts = []string{"requestId", "tradeNo", "merchantBizNo", "merchantBizType", "orderStatus"}
 
 // maxRequestID is that of the Order Service page of the same path.
 const maxRequestID = 32
 
-// hkMillis is the least number that is taken for milliseconds: ten digits look like seconds.
-const hkMillis = 100_000_000_000
+// minMillis is the least number that is taken for milliseconds: ten digits look like seconds.
+const minMillis = 100_000_000_000
 
 var (
-	hkValue    = regexp.MustCompile(`^[0-9]{1,64}$`) // cents (docs/alipay.md, HK "Amount object")
-	hkCurrency = regexp.MustCompile(`^[A-Z]{3}$`)
+	cents        = regexp.MustCompile(`^[0-9]{1,64}$`) // cents (docs/alipay.md, HK "Amount object")
+	currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
 )
 
-// checkBody applies the page to a body. Unknown members are ignored.
-func (h HKRules) checkBody(c fields) error {
-	for _, name := range hkTexts {
+// CheckBody applies the page to a body. Unknown members are ignored.
+func (h HK) CheckBody(c wire.Fields) error {
+	for _, name := range requiredHKTexts {
 		if v, ok := c[name].(string); !ok || blank(v) {
 			return fmt.Errorf("%s is missing", name)
 		}
@@ -50,14 +52,14 @@ func (h HKRules) checkBody(c fields) error {
 		}
 	}
 	switch {
-	case !h.LongRequestID && utf8.RuneCountInString(c.text("requestId")) > maxRequestID:
+	case !h.LongRequestID && utf8.RuneCountInString(c.Text("requestId")) > maxRequestID:
 		return fmt.Errorf("requestId has more than %d characters", maxRequestID)
-	case !slices.Contains(h.BizTypes, c.text("merchantBizType")):
+	case !slices.Contains(h.BizTypes, c.Text("merchantBizType")):
 		return errors.New("merchantBizType is not TRADE_ORDER")
-	case blank(c.text("userId")) && blank(c.text("openId")):
+	case blank(c.Text("userId")) && blank(c.Text("openId")):
 		return errors.New("userId and openId are both missing")
 	}
-	if _, ok := c["extInfo"].(fields); !ok {
+	if _, ok := c["extInfo"].(wire.Fields); !ok {
 		return errors.New("extInfo is no object")
 	}
 	for _, name := range []string{"amount", "payAmount", "discountAmount"} {
@@ -73,26 +75,26 @@ func checkHKAmount(v any) error {
 	if v == nil {
 		return nil
 	}
-	o, ok := v.(fields)
+	o, ok := v.(wire.Fields)
 	switch {
 	case !ok:
-		return errNotObject
-	case !hkValue.MatchString(o.text("value")):
+		return wire.ErrNotObject
+	case !cents.MatchString(o.Text("value")):
 		return errors.New("has no value in cents")
-	case !hkCurrency.MatchString(o.text("currency")):
+	case !currencyCode.MatchString(o.Text("currency")):
 		return errors.New("has no currency code")
 	}
 	return nil
 }
 
 // checkTimes: whole milliseconds as JSON numbers, both required.
-func (h HKRules) checkTimes(c fields) error {
-	made, ok1 := wholeNumber(c["orderCreateTime"])
-	changed, ok2 := wholeNumber(c["orderModifyTime"])
+func (h HK) checkTimes(c wire.Fields) error {
+	made, ok1 := WholeNumber(c["orderCreateTime"])
+	changed, ok2 := WholeNumber(c["orderModifyTime"])
 	switch {
 	case !ok1 || !ok2 || made <= 0 || changed <= 0:
 		return errors.New("orderCreateTime and orderModifyTime are numbers of milliseconds")
-	case !h.Seconds && (made < hkMillis || changed < hkMillis):
+	case !h.Seconds && (made < minMillis || changed < minMillis):
 		return errors.New("orderCreateTime and orderModifyTime look like seconds")
 	case h.OrderedTimes && changed < made:
 		return errors.New("orderModifyTime is before orderCreateTime")
@@ -100,8 +102,8 @@ func (h HKRules) checkTimes(c fields) error {
 	return nil
 }
 
-// wholeNumber reads a JSON number without fraction and exponent.
-func wholeNumber(v any) (int64, bool) {
+// WholeNumber reads a JSON number without fraction and exponent.
+func WholeNumber(v any) (int64, bool) {
 	n, ok := v.(json.Number)
 	if !ok {
 		return 0, false
