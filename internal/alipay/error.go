@@ -116,6 +116,13 @@ func IsTradeNotFound(err error) bool {
 	return errors.As(err, &e) && e.Class == Rejected && e.SubCode == "ACQ.TRADE_NOT_EXIST"
 }
 
+// IsOtherContent says whether Alipay refused a create because its number was used with other
+// content (alipay.trade.create, "Business error codes", ACQ.CONTEXT_INCONSISTENT).
+func IsOtherContent(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.SubCode == "ACQ.CONTEXT_INCONSISTENT"
+}
+
 // FieldError says why a request cannot be sent. It names the field as Alipay does and never
 // holds its value, which may be personal.
 type FieldError struct {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/order"
 )
 
@@ -12,4 +13,9 @@ import (
 func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, now time.Time) bool {
 	_, reason := h.permissions.Load().account(in.Topic, account)
 	return reason == "" && !h.floods.over(lane, in, now) && !at.After(now.Add(maxAhead))
+}
+
+// Whose is the verdict over a trade that was found under the number of a create.
+func Whose(c *alipay.TradeCreate, t alipay.Trade) string {
+	return map[verdict]string{ours: "ours", another: "another", undecided: "undecided"}[compare(c, t)]
 }

@@ -88,9 +88,12 @@ type handling struct {
 	in       consume.Input
 	account  *Account
 	call     caller
-	attempts int       // made so far
+	attempts int       // exchanges with Alipay so far, queries included
+	first    time.Time // when the first of them began
 	kept     bool      // an attempt may have taken effect: the request stays, byte by byte
-	doubt    time.Time // until when a lost create may be under way; zero: none is
+	// otherContent: Alipay said that the trade under our number has other content than the create.
+	otherContent bool
+	doubt        time.Time // until when a lost create may be under way; zero: none is
 }
 
 // Prepare finds a record's lane. It is a [PrepareFunc].
@@ -233,17 +236,18 @@ func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (consum
 	if !errors.As(err, &bad) {
 		return consume.Outcome{}, fmt.Errorf("plan: %w", err)
 	}
-	return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()), h.deadLetter(ctx, e, bad.Reason, bad, alipay.Reply{}))
+	return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()), h.deadLetter(ctx, e, bad.Reason, bad))
 }
 
 // callUntil calls, and resolves what became of calls whose answer cannot be believed, until
 // the event has an outcome or the budget is spent.
 func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, error) {
 	for {
-		reply, err := e.call.Do(ctx, e.Request)
+		before := e.attempts
+		reply, err := h.do(ctx, e, e.Request)
 		// One refusal proves that nothing took effect; then new settings may make another request.
-		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || reply.Attempts > e.attempts+1
-		e.attempts = reply.Attempts
+		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || e.attempts > before+1
+		e.otherContent = e.otherContent || alipay.IsOtherContent(err)
 		switch class := alipay.ClassOf(err); {
 		case errors.Is(err, alipay.ErrLate):
 			return h.expired(ctx, e)
@@ -265,6 +269,16 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 			return h.exhausted(ctx, e, reply, err)
 		}
 	}
+}
+
+// do makes one call and counts its exchanges.
+func (h *Handler) do(ctx context.Context, e *handling, r alipay.Request) (alipay.Reply, error) {
+	reply, err := e.call.Do(ctx, r)
+	e.attempts = max(e.attempts, reply.Attempts)
+	if e.first.IsZero() {
+		e.first = reply.FirstAttemptAt
+	}
+	return reply, err
 }
 
 // answered tells an outcome of a call from the end of the context before it.
@@ -304,7 +318,7 @@ func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, r
 }
 
 func (h *Handler) exhausted(ctx context.Context, e *handling, reply alipay.Reply, err error) (consume.Outcome, error) {
-	return h.publish(ctx, e, order.ResultOf(e.Handling, reply, err, h.o.Now()), h.deadLetter(ctx, e, reasonExhausted, err, reply))
+	return h.publish(ctx, e, order.ResultOf(e.Handling, reply, err, h.o.Now()), h.deadLetter(ctx, e, reasonExhausted, err))
 }
 
 func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutcome, reason string) (consume.Outcome, error) {
@@ -313,6 +327,10 @@ func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutc
 
 // publish encodes a result; more are the records that go with it.
 func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more ...*kgo.Record) (consume.Outcome, error) {
+	r.Attempts = max(r.Attempts, e.attempts) // what the last answer counts may not be all
+	if r.FirstAttemptAt == nil && !e.first.IsZero() {
+		r.FirstAttemptAt = &e.first
+	}
 	span := trace.SpanFromContext(ctx)
 	span.SetAttributes(attribute.String("bridge.outcome", string(r.Outcome)), attribute.String("bridge.class", string(r.CallClass)))
 	if r.Outcome == order.OutcomeExhausted || r.Outcome == order.OutcomeInvalid {
@@ -325,10 +343,10 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	return consume.Outcome{Records: append(out, more...)}, nil
 }
 
-func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error, reply alipay.Reply) *kgo.Record {
-	d := records.DeadLetter{Reason: reason, Error: err.Error(), EventID: string(e.Event.ID), Attempts: reply.Attempts, Replays: e.ReplayCount}
-	if !reply.FirstAttemptAt.IsZero() {
-		d.FirstAttempt = &reply.FirstAttemptAt
+func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error) *kgo.Record {
+	d := records.DeadLetter{Reason: reason, Error: err.Error(), EventID: string(e.Event.ID), Attempts: e.attempts, Replays: e.ReplayCount}
+	if !e.first.IsZero() {
+		d.FirstAttempt = &e.first
 	}
 	return h.o.Encoder.DeadLetter(ctx, records.Input(e.in), d)
 }
@@ -338,7 +356,7 @@ func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, er
 func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
 	ctx := telemetry.Extract(context.Background(), in.Record)
 	e := &handling{Handling: hd, in: in}
-	letter := h.deadLetter(ctx, e, reason, err, alipay.Reply{})
+	letter := h.deadLetter(ctx, e, reason, err)
 	out, encodeErr := h.publish(ctx, e, order.Ended(hd, order.OutcomeInvalid, reason, "", h.o.Now()), letter)
 	return out, encodeErr
 }
@@ -351,7 +369,7 @@ func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Out
 	}
 	out, encodeErr := h.refuse(in, hd, reason, err)
 	if encodeErr != nil {
-		letter := h.deadLetter(context.Background(), &handling{Handling: hd, in: in}, reason, err, alipay.Reply{})
+		letter := h.deadLetter(context.Background(), &handling{Handling: hd, in: in}, reason, err)
 		out = consume.Outcome{Records: []*kgo.Record{letter}}
 	}
 	return out

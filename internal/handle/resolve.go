@@ -2,6 +2,7 @@ package handle
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -35,27 +36,35 @@ func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, er
 	return h.ended(ctx, e, order.OutcomeExpired, "expires_at")
 }
 
+// askUndecided is how often a found trade that nothing can be compared with is asked for.
+const askUndecided = 3
+
 // ask queries until the trade is found, or was twice not found after settled.
 func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (consume.Outcome, bool, error) {
 	create := e.Request.(*alipay.TradeCreate) // only creates are not repeatable
 	query := &alipay.TradeQuery{OutTradeNo: create.OutTradeNo}
-	for absent := 0; ; {
+	for absent, unclear := 0, 0; ; {
 		asked := h.o.Now()
-		reply, err := e.call.Do(ctx, query)
+		reply, err := h.do(ctx, e, query)
 		switch class := alipay.ClassOf(err); {
 		case err != nil && !answered(err):
 			return consume.Outcome{}, false, err // the context ended
 		case class == alipay.Misconfigured:
 			return consume.Outcome{}, false, err
 		case class == alipay.Done:
-			out, err := h.found(ctx, e, create, reply)
+			trade, _ := reply.Trade() // one that cannot be read shows nothing
+			whose := compare(create, trade)
+			if unclear++; whose == undecided && unclear < askUndecided {
+				break // ask again: an answer may lack what the next one has
+			}
+			out, err := h.found(ctx, e, whose, trade, reply)
 			return out, true, err
 		case alipay.IsTradeNotFound(err):
 			if !asked.Before(settled) {
 				absent++
 			}
-		default: // refused for another reason, or the budget is spent: nobody knows
-			out, err := h.exhausted(ctx, e, unknown(reply), &alipay.Error{Method: create.Method(), Class: alipay.Ambiguous, Message: "its outcome is unknown, and the query for it", Err: err})
+		default: // refused for another reason, or the budget is spent: the outcome stays unknown
+			out, err := h.exhausted(ctx, e, alipay.Reply{}, &alipay.Error{Method: create.Method(), Class: alipay.Ambiguous, Message: "the outcome is unknown, and the query for it failed too", Err: err})
 			return out, true, err
 		}
 		if absent == 2 {
@@ -67,28 +76,40 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (cons
 	}
 }
 
-// unknown keeps of a query's answer what it says of the attempts: its code is the query's,
-// not the create's.
-func unknown(query alipay.Reply) alipay.Reply {
-	return alipay.Reply{Attempts: query.Attempts, FirstAttemptAt: query.FirstAttemptAt}
-}
+// Reasons of results that a found trade decides.
+const (
+	reasonConflict    = "conflict"     // another trade has our number
+	reasonTradeClosed = "trade_closed" // the trade is closed: it cannot be paid
+	reasonUndecided   = "undecided"    // nothing shows whose trade it is
+)
 
-// found compares the trade with the create: equal is ours, made by the lost attempt;
-// different is somebody else's under our number.
-func (h *Handler) found(ctx context.Context, e *handling, create *alipay.TradeCreate, reply alipay.Reply) (consume.Outcome, error) {
+// found ends a create by the trade that was found under its number: ours is APPLIED, another's
+// is REJECTED. A closed trade is never APPLIED, and neither is one whose content Alipay says
+// is not ours. Where nothing shows whose trade it is, a person decides.
+func (h *Handler) found(ctx context.Context, e *handling, whose verdict, trade alipay.Trade, reply alipay.Reply) (consume.Outcome, error) {
 	outcome, reason := order.OutcomeApplied, ""
-	if trade, err := reply.Trade(); err != nil || !same(create, trade) {
-		outcome, reason = order.OutcomeRejected, "conflict"
+	switch {
+	case whose == another || e.otherContent:
+		outcome, reason = order.OutcomeRejected, reasonConflict
+	case trade.Status == alipay.TradeClosed:
+		outcome, reason = order.OutcomeRejected, reasonTradeClosed
+	case whose == undecided:
+		outcome, reason = order.OutcomeExhausted, reasonUndecided
 	}
-	r := order.Resolved(e.Handling, reply, outcome, reason, h.o.Now())
-	return h.publish(ctx, e, r, h.snapshot(ctx, e, order.AskedByResolve, reply)...)
+	more := h.snapshot(ctx, e, order.AskedByResolve, reply)
+	if outcome == order.OutcomeExhausted {
+		more = append(more, h.deadLetter(ctx, e, reasonUndecided, fmt.Errorf("a trade with this number exists, and nothing shows whose it is: %s", shown(trade))))
+	}
+	return h.publish(ctx, e, order.Resolved(e.Handling, reply, outcome, reason, h.o.Now()), more...)
 }
 
-// same compares the amount, and the buyer where both name one.
-func same(c *alipay.TradeCreate, t alipay.Trade) bool {
-	differ := func(ours, theirs string) bool { return ours != "" && theirs != "" && ours != theirs }
-	return t.TotalAmount != nil && *t.TotalAmount == c.TotalAmount &&
-		!differ(c.BuyerID, t.BuyerUserID) && !differ(c.BuyerOpenID, t.BuyerOpenID)
+// shown says what a query showed of a trade, without what may name a person.
+func shown(t alipay.Trade) string {
+	total := "no readable amount"
+	if t.TotalAmount != nil {
+		total = fmt.Sprintf("%d %s in minor units", t.TotalAmount.Minor, t.TotalAmount.Currency)
+	}
+	return fmt.Sprintf("trade %s, status %s, %s", t.TradeNo, t.Status, total)
 }
 
 // wait waits and reports whether ctx is still alive.

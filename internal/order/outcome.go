@@ -151,13 +151,18 @@ func outcomeOf(c alipay.Class) CallOutcome {
 
 // Resolved returns the outcome of a call whose answer was lost, from the query that asked
 // for its effect. The outcome is the caller's judgement: [OutcomeApplied] when the trade is
-// the one that was asked for, [OutcomeRejected] with a reason when it is another.
+// the one that was asked for, [OutcomeRejected] with a reason when it is another or closed,
+// [OutcomeExhausted] when nothing shows whose it is.
 func Resolved(h Handling, query alipay.Reply, outcome CallOutcome, reason string, at time.Time) Result {
 	r := Ended(h, outcome, reason, "", at)
 	r.ResolvedBy = ResolvedByQuery
-	r.CallClass = ClassDone
-	if outcome == OutcomeRejected {
+	switch outcome {
+	case OutcomeRejected:
 		r.CallClass = ClassRejected
+	case OutcomeExhausted:
+		r.CallClass = ClassAmbiguous
+	default:
+		r.CallClass = ClassDone
 	}
 	r.takeReply(query)
 	return r

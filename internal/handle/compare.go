@@ -1,0 +1,73 @@
+package handle
+
+import (
+	"encoding/json"
+	"strings"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// verdict is whose trade was found under the number of a create whose outcome was unknown.
+type verdict uint8
+
+const (
+	undecided verdict = iota // too little can be compared
+	ours                     // nothing differs, and the amount and one more fact could be compared
+	another                  // something differs
+)
+
+// compare decides whose trade was found. It compares all that a create says and a query shows
+// (docs/DESIGN.md, "A trade is found"). A fact that one side does not have decides nothing.
+func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
+	if t.TotalAmount != nil && *t.TotalAmount != c.TotalAmount {
+		return another
+	}
+	facts := 0
+	for _, f := range []struct {
+		created, shown string
+		equal          func(created, shown string) bool
+	}{
+		{c.BuyerID, t.BuyerUserID, same},
+		{c.BuyerOpenID, t.BuyerOpenID, same},
+		{c.BuyerLogonID, t.BuyerLogonID, sameMasked},
+		{c.SellerID, moreText(t, "seller_id"), same},
+		{c.Subject, t.Subject, same},
+		{c.StoreID, t.StoreID, same},
+		{c.PassbackParams, t.PassbackParams, same},
+	} {
+		switch {
+		case f.created == "" || f.shown == "":
+		case !f.equal(f.created, f.shown):
+			return another
+		default:
+			facts++
+		}
+	}
+	if t.TotalAmount == nil || facts == 0 {
+		return undecided
+	}
+	return ours
+}
+
+func same(created, shown string) bool { return created == shown }
+
+// sameMasked compares a login name with one of which Alipay shows a part, such as 138****1234 or
+// abc***@example.com: the first and last shown characters must be those of the name.
+func sameMasked(created, shown string) bool {
+	first, last := strings.IndexByte(shown, '*'), strings.LastIndexByte(shown, '*')
+	if first < 0 {
+		return strings.EqualFold(created, shown)
+	}
+	head, tail := shown[:first], shown[last+1:]
+	return len(created) >= len(head)+len(tail) &&
+		strings.EqualFold(created[:len(head)], head) && strings.EqualFold(created[len(created)-len(tail):], tail)
+}
+
+// moreText is a member of the answer that the trade has no field for, if it is a text.
+func moreText(t alipay.Trade, name string) string {
+	var text string
+	if json.Unmarshal([]byte(t.More[name]), &text) != nil {
+		return ""
+	}
+	return text
+}
