@@ -3,7 +3,6 @@ package order
 import (
 	"context"
 	"errors"
-	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/avro"
@@ -11,7 +10,7 @@ import (
 )
 
 // UndecodableError says that a value never becomes a record of ours, however often it is
-// read: no frame, a schema id that nobody knows, a schema that is refused, another record
+// read: no frame, an unknown schema id, a schema that is refused, another record
 // type, bytes that do not fit. Its Reason is the dead letter's.
 type UndecodableError = avro.UndecodableError
 
@@ -73,7 +72,7 @@ func (c *Codec) DecodeEvent(ctx context.Context, topic string, value []byte) (Ev
 }
 
 // EventOf returns whose event and which order's a value is, without decoding the rest. What is
-// wrong with the rest, [Codec.DecodeEvent] tells.
+// wrong with the rest, [Codec.DecodeEvent] reports.
 func (c *Codec) EventOf(ctx context.Context, topic string, value []byte) (Account, alipay.OutTradeNo, error) {
 	texts, err := c.registry.Texts(ctx, topic, c.event, value, "account", "order_no")
 	if err != nil {
@@ -154,50 +153,4 @@ func IsUndecodable(err error) (reason string, ok bool) {
 		return final.Reason, true
 	}
 	return "", false
-}
-
-func readMoney(r avro.Reader, name string) *alipay.Money {
-	m, ok := r.Record(name)
-	if !ok {
-		return nil
-	}
-	return &alipay.Money{Minor: m.Long("minor"), Currency: m.Text("currency")}
-}
-
-func moneyValue(m *alipay.Money) any {
-	if m == nil {
-		return nil
-	}
-	return map[string]any{"minor": m.Minor, "currency": m.Currency}
-}
-
-func timeValue(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return *t
-}
-
-func textsValue(texts []string) any {
-	list := make([]any, len(texts))
-	for i, s := range texts {
-		list[i] = s
-	}
-	return list
-}
-
-func textMapValue(texts map[string]string) any {
-	m := make(map[string]any, len(texts))
-	for k, v := range texts {
-		m[k] = v
-	}
-	return m
-}
-
-// orElse is the default of a field whose absence is not an empty text.
-func orElse[T ~string](text, byDefault T) T {
-	if text == "" {
-		return byDefault
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"slices"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -15,7 +16,7 @@ func eventFrom(r avro.Reader) Event {
 		OccurredAt: r.Time("occurred_at"),
 		OrderNo:    alipay.OutTradeNo(r.Text("order_no")),
 		Account:    Account(r.Text("account")),
-		Channel:    orElse(Channel(r.Text("channel")), ChannelAccount),
+		Channel:    cmp.Or(Channel(r.Text("channel")), ChannelAccount),
 		Version:    r.Long("order_version"),
 
 		TradeNo:       alipay.TradeNo(r.Text("trade_no")),
@@ -145,11 +146,11 @@ func itemFrom(r avro.Reader) Item {
 func (e Event) record() map[string]any {
 	record := map[string]any{
 		"event_id":      string(e.ID),
-		"event_type":    string(orElse(e.Type, TypeUnknown)),
+		"event_type":    string(cmp.Or(e.Type, TypeUnknown)),
 		"occurred_at":   e.OccurredAt,
 		"order_no":      string(e.OrderNo),
 		"account":       string(e.Account),
-		"channel":       string(orElse(e.Channel, ChannelAccount)),
+		"channel":       string(cmp.Or(e.Channel, ChannelAccount)),
 		"order_version": e.Version,
 
 		"trade_no":        string(e.TradeNo),

@@ -1,6 +1,8 @@
 package order
 
 import (
+	"cmp"
+
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/avro"
 )
@@ -16,8 +18,8 @@ func resultFrom(r avro.Reader) Result {
 		TradeNo:        alipay.TradeNo(r.Text("trade_no")),
 		KoubeiOrderNo:  alipay.KoubeiOrderNo(r.Text("koubei_order_no")),
 		Method:         alipay.Method(r.Text("method")),
-		Outcome:        orElse(CallOutcome(r.Text("outcome")), OutcomeUnknown),
-		CallClass:      orElse(CallClass(r.Text("call_class")), ClassNone),
+		Outcome:        cmp.Or(CallOutcome(r.Text("outcome")), OutcomeUnknown),
+		CallClass:      cmp.Or(CallClass(r.Text("call_class")), ClassNone),
 		Reason:         r.Text("reason"),
 		Code:           r.Text("code"),
 		SubCode:        r.Text("sub_code"),
@@ -29,7 +31,7 @@ func resultFrom(r avro.Reader) Result {
 		HKOrderID:      r.Text("hk_order_id"),
 		BuyerUserID:    r.Text("buyer_user_id"),
 		BuyerOpenID:    r.Text("buyer_open_id"),
-		ResolvedBy:     orElse(ResolvedBy(r.Text("resolved_by")), ResolvedByNone),
+		ResolvedBy:     cmp.Or(ResolvedBy(r.Text("resolved_by")), ResolvedByNone),
 		Verified:       r.Bool("verified"),
 		Rewound:        r.Bool("rewound"),
 		Attempts:       int(r.Long("attempts")),
@@ -65,8 +67,8 @@ func (r Result) record() map[string]any {
 		"trade_no":         string(r.TradeNo),
 		"koubei_order_no":  string(r.KoubeiOrderNo),
 		"method":           string(r.Method),
-		"outcome":          string(orElse(r.Outcome, OutcomeUnknown)),
-		"call_class":       string(orElse(r.CallClass, ClassNone)),
+		"outcome":          string(cmp.Or(r.Outcome, OutcomeUnknown)),
+		"call_class":       string(cmp.Or(r.CallClass, ClassNone)),
 		"reason":           r.Reason,
 		"code":             r.Code,
 		"sub_code":         r.SubCode,
@@ -78,7 +80,7 @@ func (r Result) record() map[string]any {
 		"hk_order_id":      r.HKOrderID,
 		"buyer_user_id":    r.BuyerUserID,
 		"buyer_open_id":    r.BuyerOpenID,
-		"resolved_by":      string(orElse(r.ResolvedBy, ResolvedByNone)),
+		"resolved_by":      string(cmp.Or(r.ResolvedBy, ResolvedByNone)),
 		"verified":         r.Verified,
 		"rewound":          r.Rewound,
 		"attempts":         int64(r.Attempts),
@@ -90,5 +92,32 @@ func (r Result) record() map[string]any {
 		"source_partition": int64(r.Origin.Partition),
 		"source_offset":    r.Origin.Offset,
 		"reply_json":       r.ReplyJSON,
+	}
+}
+
+func journalFrom(r avro.Reader) JournalEntry {
+	j := JournalEntry{
+		Topic:     r.Text("topic"),
+		Partition: int32(r.Long("partition")), //nolint:gosec // the schema's type is int
+		Group:     r.Text("group"),
+		WrittenAt: r.Time("written_at"),
+	}
+	for _, in := range r.Records("skipped") {
+		j.Skipped = append(j.Skipped, SkippedRange{First: in.Long("first"), Last: in.Long("last"), Reason: in.Text("reason")})
+	}
+	return j
+}
+
+func (j JournalEntry) record() map[string]any {
+	skipped := make([]any, len(j.Skipped))
+	for i, s := range j.Skipped {
+		skipped[i] = map[string]any{"first": s.First, "last": s.Last, "reason": s.Reason}
+	}
+	return map[string]any{
+		"topic":      j.Topic,
+		"partition":  int64(j.Partition),
+		"group":      j.Group,
+		"skipped":    skipped,
+		"written_at": j.WrittenAt,
 	}
 }

@@ -37,7 +37,7 @@ func roundTrip[T any](t *testing.T, schema string,
 }
 
 // checkNoDefaults fails for a field of the schema that still has its default although every
-// field of the Go type was set: nobody writes it.
+// field of the Go type was set: no one writes it.
 func checkNoDefaults(t *testing.T, schema string, value []byte) {
 	t.Helper()
 	_, text, err := codec(t).JSON(t.Context(), "topic", value)

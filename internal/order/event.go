@@ -188,7 +188,7 @@ type Receiver struct {
 }
 
 // Expired says whether a request is past its event's life, so that it must not be sent. Only
-// a create has one: a query or a sync about an order that expired still tells something.
+// a create has one: a query or a sync about an order that expired still says something.
 func Expired(e Event, r alipay.Request, now time.Time) bool {
 	_, creates := r.(*alipay.TradeCreate)
 	return creates && e.ExpiresAt != nil && !now.Before(*e.ExpiresAt)

@@ -23,7 +23,7 @@ const (
 	Refuse      Action = "refuse"       // result INVALID, with Word as the field that is missing
 )
 
-// Condition is what a row may ask of an event besides channel and type.
+// Condition is what a row may ask of an event in addition to channel and type.
 type Condition string
 
 // The conditions.

@@ -38,7 +38,7 @@ const minMaskKey = 32
 type masks struct {
 	texts   []string          // personal fields, by path
 	wire    map[string]string // personal members of an answer: path to the field that clears it
-	allowed map[string]bool   // members of an answer that documents name and that name nobody
+	allowed map[string]bool   // members of an answer that documents name and that identify no one
 }
 
 // Fields that hold an answer, or parts of one.

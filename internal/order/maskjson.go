@@ -51,7 +51,7 @@ func (r *jsonRewriter) object() {
 }
 
 // push adds a name to the path. A point in a name would make it another path: such names are
-// known to nobody.
+// known to no one.
 func (r *jsonRewriter) push(raw string) {
 	name := raw[1 : len(raw)-1]
 	if strings.IndexByte(name, '\\') >= 0 && json.Unmarshal([]byte(raw), &name) != nil || strings.IndexByte(name, '.') >= 0 {

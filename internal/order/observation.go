@@ -11,7 +11,7 @@ type ObservationKind string
 
 // The kinds of observations.
 const (
-	ObservedNowhere        ObservationKind = "UNKNOWN"
+	ObservedUnknown        ObservationKind = "UNKNOWN"
 	ObservedInResult       ObservationKind = "RESULT"
 	ObservedInSnapshot     ObservationKind = "SNAPSHOT"
 	ObservedInNotification ObservationKind = "NOTIFICATION"

@@ -90,7 +90,7 @@ type Result struct {
 	SubMessage     string
 	ResultStatus   string // HK
 	RequestNo      alipay.RequestNo
-	SentStatus     string // the status word told to Alipay
+	SentStatus     string // the status word sent to Alipay
 	HKOrderID      string
 	BuyerUserID    string // personal data, as the next
 	BuyerOpenID    string
@@ -116,7 +116,7 @@ func ResultOf(h Handling, reply alipay.Reply, err error, at time.Time) Result {
 	case errors.As(err, &skip):
 		return Ended(h, OutcomeSkipped, skip.Reason, "", at)
 	case errors.As(err, &bad):
-		return Ended(h, OutcomeInvalid, bad.Reason, bad.what(), at)
+		return Ended(h, OutcomeInvalid, bad.Reason, bad.detail(), at)
 	}
 	r := Ended(h, outcomeOf(alipay.ClassOf(err)), "", "", at)
 	r.CallClass = CallClass(alipay.ClassOf(err).String())
@@ -238,7 +238,7 @@ func (r *Result) takeReply(reply alipay.Reply) {
 	}
 }
 
-// takeError adds what the reply does not tell, above all why there was none.
+// takeError adds what the reply does not say, above all why there was none.
 func (r *Result) takeError(err error) {
 	var e *alipay.Error
 	if !errors.As(err, &e) || r.Code != "" {

@@ -46,7 +46,7 @@ func TestResultByClass(t *testing.T) {
 	}
 }
 
-// An error that nobody classified is never taken for an answer.
+// An error that no one classified is never taken for an answer.
 func TestResultOfAnUnknownError(t *testing.T) {
 	r := order.ResultOf(handling(event(order.ChannelTrade, order.TypeCreated), &alipay.TradeCreate{}), alipay.Reply{}, errors.New("odd"), finished)
 	if r.Outcome != order.OutcomeExhausted || r.CallClass != order.ClassAmbiguous {
@@ -78,7 +78,7 @@ func TestResultKeepsAllOfAReply(t *testing.T) {
 	}
 }
 
-// Details of an answer that nobody signed are not passed on as Alipay's.
+// Details of an unsigned answer are not passed on as Alipay's.
 func TestUnverifiedBodyIsNotKept(t *testing.T) {
 	reply := alipay.Reply{Code: "20000", Body: json.RawMessage(`{}`)}
 	r := order.ResultOf(handling(event(order.ChannelTrade, order.TypeCreated), &alipay.TradeCreate{}), reply,
@@ -123,7 +123,7 @@ func TestResultOfWhatWasNotPlanned(t *testing.T) {
 	}
 }
 
-// An event that nobody could decode has empty ids and still a result (DESIGN.md, "Outcomes").
+// An event that could not be decoded has empty ids and still a result (DESIGN.md, "Outcomes").
 func TestResultOfAnUndecodableEvent(t *testing.T) {
 	r := order.Ended(order.Handling{Account: "shop", Origin: order.Origin{Topic: "order-events", Offset: 7}},
 		order.OutcomeInvalid, "undecodable", "no frame", finished)

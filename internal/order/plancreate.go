@@ -1,6 +1,8 @@
 package order
 
 import (
+	"cmp"
+
 	"alipay-kafka-bridge/internal/alipay"
 )
 
@@ -22,36 +24,36 @@ func (p *Planner) create(e Event) (alipay.Request, error) {
 		OpAppID:              e.OpAppID,
 		OpBuyerOpenID:        e.OpBuyerOpenID,
 		OperatorID:           e.OperatorID,
-		StoreID:              or(e.StoreID, p.defaults.StoreID),
+		StoreID:              cmp.Or(e.StoreID, p.defaults.StoreID),
 		AlipayStoreID:        e.AlipayStoreID,
 		TerminalID:           e.TerminalID,
 		LogisticsType:        e.LogisticsType,
 		BusinessParams:       e.BusinessParamsJSON,
 		BusinessParamsObject: p.defaults.BusinessParamsObject,
-		ProductCode:          or(e.ProductCode, p.defaults.ProductCode),
+		ProductCode:          cmp.Or(e.ProductCode, p.defaults.ProductCode),
 		MerchantOrderNo:      e.MerchantOrderNo,
 		PassbackParams:       e.PassbackParams,
 		QueryOptions:         e.QueryOptions,
 		EnablePayChannels:    e.EnablePayChannels,
 		DisablePayChannels:   e.DisablePayChannels,
 	}
-	p.life(e, r)
-	second(e, r)
+	p.setTimeLimit(e, r)
+	setSubMerchant(e, r)
 	if e.Receiver != nil {
 		r.ReceiverAddressInfo = &alipay.ReceiverAddressInfo{
 			Name: e.Receiver.Name, Address: e.Receiver.Address, Mobile: e.Receiver.Mobile,
 			Zip: e.Receiver.Zip, DivisionCode: e.Receiver.DivisionCode,
 		}
 	}
-	return r, p.createParts(e, r)
+	return r, p.setNestedParts(e, r)
 }
 
-// life sets until when the trade can be paid: an instant wins over a span, and the event
+// setTimeLimit sets until when the trade can be paid: an instant wins over a span, and the event
 // over the account.
-func (p *Planner) life(e Event, r *alipay.TradeCreate) {
+func (p *Planner) setTimeLimit(e Event, r *alipay.TradeCreate) {
 	switch {
 	case e.ExpiresAt == nil:
-		r.TimeoutExpress = or(e.TimeoutExpress, p.defaults.TimeoutExpress)
+		r.TimeoutExpress = cmp.Or(e.TimeoutExpress, p.defaults.TimeoutExpress)
 	case p.defaults.ExpiresAsTimeout:
 		r.TimeoutExpress = timeoutExpress(e.OccurredAt, *e.ExpiresAt)
 	default:
@@ -59,9 +61,9 @@ func (p *Planner) life(e Event, r *alipay.TradeCreate) {
 	}
 }
 
-// second sets the second merchant. Its type alone is the API page's stray row merchant_type,
+// setSubMerchant sets the second merchant. Its type alone is the API page's stray row merchant_type,
 // which belonged to sub_merchant (alipay.trade.create, "merchant_type").
-func second(e Event, r *alipay.TradeCreate) {
+func setSubMerchant(e Event, r *alipay.TradeCreate) {
 	if e.SubMerchantID == "" {
 		r.MerchantType = e.SubMerchantType
 		return
@@ -69,8 +71,8 @@ func second(e Event, r *alipay.TradeCreate) {
 	r.SubMerchant = &alipay.SubMerchant{MerchantID: e.SubMerchantID, MerchantType: e.SubMerchantType}
 }
 
-// createParts fills what has further members of its own.
-func (p *Planner) createParts(e Event, r *alipay.TradeCreate) (err error) {
+// setNestedParts fills what has further members of its own.
+func (p *Planner) setNestedParts(e Event, r *alipay.TradeCreate) (err error) {
 	if r.Extra, err = p.extra("extra_json", e.ExtraJSON); err != nil {
 		return err
 	}
@@ -99,12 +101,12 @@ func (p *Planner) createParts(e Event, r *alipay.TradeCreate) (err error) {
 			Extra: extra,
 		}
 	}
-	return p.settle(e, r)
+	return p.setSettlement(e, r)
 }
 
-// settle sets who is paid. The amount must be the total, so an absent one is the total
+// setSettlement sets who is paid. The amount must be the total, so an absent one is the total
 // (alipay.trade.create, "settle_detail_infos").
-func (p *Planner) settle(e Event, r *alipay.TradeCreate) error {
+func (p *Planner) setSettlement(e Event, r *alipay.TradeCreate) error {
 	if len(e.Settlements) == 0 {
 		if e.SettlePeriodTime != "" {
 			return invalid("settle_period_time", "is given without a settlement")
@@ -128,12 +130,4 @@ func (p *Planner) settle(e Event, r *alipay.TradeCreate) error {
 		})
 	}
 	return nil
-}
-
-// or returns the event's own value, else the account's.
-func or(own, byDefault string) string {
-	if own != "" {
-		return own
-	}
-	return byDefault
 }

@@ -1,6 +1,9 @@
 package order
 
 import (
+	"cmp"
+	"time"
+
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/avro"
 )
@@ -8,7 +11,7 @@ import (
 func snapshotFrom(r avro.Reader) Snapshot {
 	s := Snapshot{
 		EventID:       EventID(r.Text("event_id")),
-		AskedBy:       orElse(AskedBy(r.Text("asked_by")), AskedByUnknown),
+		AskedBy:       cmp.Or(AskedBy(r.Text("asked_by")), AskedByUnknown),
 		Method:        alipay.Method(r.Text("method")),
 		ObservedAt:    r.Time("observed_at"),
 		Account:       Account(r.Text("account")),
@@ -88,7 +91,7 @@ func (s *Snapshot) readAmounts(r avro.Reader) {
 func (s Snapshot) record() map[string]any {
 	record := map[string]any{
 		"event_id":        string(s.EventID),
-		"asked_by":        string(orElse(s.AskedBy, AskedByUnknown)),
+		"asked_by":        string(cmp.Or(s.AskedBy, AskedByUnknown)),
 		"method":          string(s.Method),
 		"observed_at":     s.ObservedAt,
 		"account":         string(s.Account),
@@ -170,4 +173,104 @@ func (s Snapshot) writeLists(record map[string]any) {
 		}
 	}
 	record["fund_bill_list"], record["item_order_vo"] = bills, items
+}
+
+func observationFrom(r avro.Reader) Observation {
+	return Observation{
+		Account:           Account(r.Text("account")),
+		Environment:       r.Text("environment"),
+		Channel:           Channel(r.Text("channel")),
+		OrderNo:           alipay.OutTradeNo(r.Text("order_no")),
+		TradeNo:           alipay.TradeNo(r.Text("trade_no")),
+		KoubeiOrderNo:     alipay.KoubeiOrderNo(r.Text("koubei_order_no")),
+		Kind:              cmp.Or(ObservationKind(r.Text("kind")), ObservedUnknown),
+		CauseID:           r.Text("cause_id"),
+		Method:            alipay.Method(r.Text("method")),
+		Outcome:           CallOutcome(r.Text("outcome")),
+		AlipayStatus:      r.Text("alipay_status"),
+		SentStatus:        r.Text("sent_status"),
+		SentStatusAt:      r.OptionalTime("sent_status_at"),
+		OrderVersion:      r.Long("order_version"),
+		Total:             readMoney(r, "total"),
+		Paid:              readMoney(r, "paid"),
+		Received:          readMoney(r, "received"),
+		Refunded:          readMoney(r, "refunded"),
+		SellerID:          r.Text("seller_id"),
+		CreditPayMode:     r.Text("credit_pay_mode"),
+		PaidAt:            r.OptionalTime("paid_at"),
+		RefundedAt:        r.OptionalTime("refunded_at"),
+		ClosedAt:          r.OptionalTime("closed_at"),
+		ObservedAt:        r.Time("observed_at"),
+		CreateEventID:     EventID(r.Text("create_event_id")),
+		CreateTraceparent: r.Text("create_traceparent"),
+	}
+}
+
+func (o Observation) record() map[string]any {
+	return map[string]any{
+		"account":            string(o.Account),
+		"environment":        o.Environment,
+		"channel":            string(o.Channel),
+		"order_no":           string(o.OrderNo),
+		"trade_no":           string(o.TradeNo),
+		"koubei_order_no":    string(o.KoubeiOrderNo),
+		"kind":               string(cmp.Or(o.Kind, ObservedUnknown)),
+		"cause_id":           o.CauseID,
+		"method":             string(o.Method),
+		"outcome":            string(o.Outcome),
+		"alipay_status":      o.AlipayStatus,
+		"sent_status":        o.SentStatus,
+		"sent_status_at":     timeValue(o.SentStatusAt),
+		"order_version":      o.OrderVersion,
+		"total":              moneyValue(o.Total),
+		"paid":               moneyValue(o.Paid),
+		"received":           moneyValue(o.Received),
+		"refunded":           moneyValue(o.Refunded),
+		"seller_id":          o.SellerID,
+		"credit_pay_mode":    o.CreditPayMode,
+		"paid_at":            timeValue(o.PaidAt),
+		"refunded_at":        timeValue(o.RefundedAt),
+		"closed_at":          timeValue(o.ClosedAt),
+		"observed_at":        o.ObservedAt,
+		"create_event_id":    string(o.CreateEventID),
+		"create_traceparent": o.CreateTraceparent,
+	}
+}
+
+func readMoney(r avro.Reader, name string) *alipay.Money {
+	m, ok := r.Record(name)
+	if !ok {
+		return nil
+	}
+	return &alipay.Money{Minor: m.Long("minor"), Currency: m.Text("currency")}
+}
+
+func moneyValue(m *alipay.Money) any {
+	if m == nil {
+		return nil
+	}
+	return map[string]any{"minor": m.Minor, "currency": m.Currency}
+}
+
+func timeValue(t *time.Time) any {
+	if t == nil {
+		return nil
+	}
+	return *t
+}
+
+func textsValue(texts []string) any {
+	list := make([]any, len(texts))
+	for i, s := range texts {
+		list[i] = s
+	}
+	return list
+}
+
+func textMapValue(texts map[string]string) any {
+	m := make(map[string]any, len(texts))
+	for k, v := range texts {
+		m[k] = v
+	}
+	return m
 }
