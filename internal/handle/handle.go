@@ -374,39 +374,3 @@ func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Out
 	}
 	return out
 }
-
-// Journal is for the engine: skipped offsets, one record per partition.
-func (h *Handler) Journal(skips []consume.Skipped) ([]*kgo.Record, error) {
-	var out []*kgo.Record
-	for _, j := range entries(skips, h.o.Group, h.o.Now()) {
-		r, err := h.o.Encoder.Journal(context.Background(), j)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, nil
-}
-
-// entries joins consecutive offsets of one reason. skips come by partition, ascending.
-func entries(skips []consume.Skipped, group string, at time.Time) []order.JournalEntry {
-	var out []order.JournalEntry
-	for _, s := range skips {
-		last := s.Offset
-		if s.Reason == consume.ReasonStart {
-			last-- // nothing is skipped: an empty range says where the group began
-		}
-		n := len(out) - 1
-		if n < 0 || out[n].Topic != s.Topic || out[n].Partition != s.Partition {
-			out = append(out, order.JournalEntry{Topic: s.Topic, Partition: s.Partition, Group: group, WrittenAt: at})
-			n++
-		}
-		ranges := out[n].Skipped
-		if k := len(ranges) - 1; k >= 0 && ranges[k].Reason == s.Reason && ranges[k].Last+1 == s.Offset {
-			ranges[k].Last = last
-			continue
-		}
-		out[n].Skipped = append(ranges, order.SkippedRange{First: s.Offset, Last: last, Reason: s.Reason})
-	}
-	return out
-}
