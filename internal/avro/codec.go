@@ -217,8 +217,8 @@ func bareSchema(n *node, defined map[string]bool) any {
 	return n.kind.String()
 }
 
-// mend returns text as valid UTF-8.
-func mend(s string) string {
+// validUTF8 returns text as valid UTF-8.
+func validUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}

@@ -153,13 +153,13 @@ func fromJSON(n *node, v any, path string) (any, error) {
 	case kindMap:
 		given, ok := v.(map[string]any)
 		if !ok {
-			return nil, unfit(n, v, path)
+			return nil, jsonMismatch(n, v, path)
 		}
 		return mapFromJSON(n, given, path)
 	case kindArray:
 		given, ok := v.([]any)
 		if !ok {
-			return nil, unfit(n, v, path)
+			return nil, jsonMismatch(n, v, path)
 		}
 		return arrayFromJSON(n, given, path)
 	}
@@ -181,7 +181,7 @@ func unionFromJSON(n *node, v any, path string) (any, error) {
 		}
 	}
 	if first == nil {
-		first = unfit(n, v, path)
+		first = jsonMismatch(n, v, path)
 	}
 	return nil, first
 }
@@ -189,9 +189,9 @@ func unionFromJSON(n *node, v any, path string) (any, error) {
 func recordFromJSON(n *node, v any, path string) (any, error) {
 	given, ok := v.(map[string]any)
 	if !ok {
-		return nil, unfit(n, v, path)
+		return nil, jsonMismatch(n, v, path)
 	}
-	if name := stranger(n, given); name != "" {
+	if name := unknownMember(n, given); name != "" {
 		return nil, fmt.Errorf("%s: no member is named %.80q", path, name)
 	}
 	out := make(map[string]any, len(given))
@@ -253,7 +253,7 @@ func scalarFromJSON(n *node, v any, path string) (any, error) {
 		}
 	}
 	if _, err := wrapScalar(n, v); err != nil {
-		return nil, unfit(n, v, path)
+		return nil, jsonMismatch(n, v, path)
 	}
 	return v, nil
 }
@@ -272,7 +272,7 @@ func numberFromJSON(n *node, given json.Number, path string) (any, error) {
 			return v, nil
 		}
 	}
-	return nil, unfit(n, given, path)
+	return nil, jsonMismatch(n, given, path)
 }
 
 func fromLatin1(s, path string) (any, error) {
@@ -286,8 +286,8 @@ func fromLatin1(s, path string) (any, error) {
 	return b, nil
 }
 
-// unfit says in JSON's words what [mismatch] says in Go's.
-func unfit(n *node, v any, path string) error {
+// jsonMismatch says in JSON's words what [mismatch] says in Go's.
+func jsonMismatch(n *node, v any, path string) error {
 	var what string
 	switch v.(type) {
 	case nil:

@@ -53,14 +53,14 @@ func (m *matcher) match(r, w *node) match {
 	key := pair{r, w}
 	known, ok := m.done[key]
 	if !ok {
-		known = m.judge(r, w)
+		known = m.compare(r, w)
 		known.problems = known.problems[:min(len(known.problems), maxProblems)]
 		m.done[key] = known
 	}
 	return known
 }
 
-func (m *matcher) judge(r, w *node) match {
+func (m *matcher) compare(r, w *node) match {
 	switch {
 	case w.kind == kindUnion:
 		return m.fromUnion(r, w)
@@ -71,7 +71,7 @@ func (m *matcher) judge(r, w *node) match {
 	case r.kind != w.kind:
 		return promote(r, w)
 	case m.strict && !sameType(r, w), r.kind == kindFixed && r.size != w.size:
-		return mismatched(r, w)
+		return typeMismatch(r, w)
 	}
 	switch r.kind {
 	case kindRecord:
@@ -84,21 +84,21 @@ func (m *matcher) judge(r, w *node) match {
 		return m.long(r, w)
 	}
 	if r.logical == "decimal" && w.logical == "decimal" && (r.precision != w.precision || r.scale != w.scale) {
-		return failed("decimals of different precision or scale")
+		return noMatch("decimals of different precision or scale")
 	}
 	return match{to: plainStep(r)}
 }
 
-func failed(format string, args ...any) match {
+func noMatch(format string, args ...any) match {
 	return match{problems: []Problem{{Why: fmt.Sprintf(format, args...)}}}
 }
 
-func mismatched(r, w *node) match {
-	return failed("written as %s, read as %s", w.typeName(), r.typeName())
+func typeMismatch(r, w *node) match {
+	return noMatch("written as %s, read as %s", w.typeName(), r.typeName())
 }
 
-// within puts the problems of a part under its name.
-func within(name string, problems []Problem) []Problem {
+// prefixProblems puts the problems of a part under its name.
+func prefixProblems(name string, problems []Problem) []Problem {
 	out := make([]Problem, len(problems))
 	for i, p := range problems {
 		switch {
@@ -139,7 +139,7 @@ func (m *matcher) fromUnion(r, w *node) match {
 func (m *matcher) intoUnion(r, w *node) match {
 	b := m.branchFor(r, w)
 	if b == nil {
-		return failed("no branch of the reader takes %s", w.typeName())
+		return noMatch("no branch of the reader takes %s", w.typeName())
 	}
 	return m.match(b, w)
 }
@@ -178,7 +178,7 @@ func (m *matcher) record(r, w *node) match {
 	for i, f := range r.fields {
 		step, why := m.field(r, w, f)
 		fields[i] = step
-		problems = append(problems, within(f.name, why)...)
+		problems = append(problems, prefixProblems(f.name, why)...)
 	}
 	if len(problems) > 0 {
 		return match{problems: problems}
@@ -244,7 +244,7 @@ func (m *matcher) enum(r, w *node) match {
 			continue
 		}
 		if unknown[s] = true; r.enumOther == "" && m.strict {
-			return failed("the reader has neither the symbol %.80q nor a default symbol", s)
+			return noMatch("the reader has neither the symbol %.80q nor a default symbol", s)
 		}
 	}
 	if len(unknown) == 0 {
@@ -257,7 +257,7 @@ func (m *matcher) items(r, w *node) match {
 	got := m.match(r.items, w.items)
 	switch {
 	case len(got.problems) > 0:
-		return match{problems: within("[]", got.problems)}
+		return match{problems: prefixProblems("[]", got.problems)}
 	case r.kind == kindArray:
 		return match{to: projectItems(got.to)}
 	}
@@ -278,13 +278,13 @@ func (m *matcher) long(r, w *node) match {
 		return match{to: plainStep(r)}
 	}
 	if slices.Contains(otherTimes, w.logical) {
-		return failed("written as %s, read as %s", w.logical, r.logical)
+		return noMatch("written as %s, read as %s", w.logical, r.logical)
 	}
 	if w.logical != timestampMillis && w.logical != timestampMicros {
 		return match{to: plainStep(r)}
 	}
 	if m.strict && r.logical != w.logical {
-		return failed("written as %s, read as %s", w.logical, r.logical)
+		return noMatch("written as %s, read as %s", w.logical, r.logical)
 	}
 	return match{to: plainStep(w)}
 }

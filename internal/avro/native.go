@@ -92,8 +92,8 @@ type wrapError struct {
 func (e *wrapError) Error() string { return e.path + ": " + e.err.Error() }
 func (e *wrapError) Unwrap() error { return e.err }
 
-// under puts a step before the path of an error.
-func under(step string, err error) error {
+// addPathStep puts a step before the path of an error.
+func addPathStep(step string, err error) error {
 	if inner, ok := err.(*wrapError); ok { //nolint:errorlint // ours, as we made it
 		return &wrapError{step + inner.path, inner.err}
 	}
@@ -112,28 +112,28 @@ func wrapRecord(n *node, v any) (any, error) {
 		value, ok := record[f.name]
 		if !ok {
 			if !f.hasDefault {
-				return nil, under("."+f.name, errNoValue)
+				return nil, addPathStep("."+f.name, errNoValue)
 			}
 			given++
 			var err error
 			if value, err = defaultOf(f.typ, f.byDefault, "its default"); err != nil {
-				return nil, under("."+f.name, err)
+				return nil, addPathStep("."+f.name, err)
 			}
 		}
 		wrapped, err := wrap(f.typ, value)
 		if err != nil {
-			return nil, under("."+f.name, err)
+			return nil, addPathStep("."+f.name, err)
 		}
 		record[f.name] = wrapped
 	}
 	if given != len(n.fields) {
-		return nil, under("", fmt.Errorf("a name that the schema does not have: %s", stranger(n, record)))
+		return nil, addPathStep("", fmt.Errorf("a name that the schema does not have: %s", unknownMember(n, record)))
 	}
 	return record, nil
 }
 
-// stranger names a member that the record does not have.
-func stranger(n *node, given map[string]any) string {
+// unknownMember names a member that the record does not have.
+func unknownMember(n *node, given map[string]any) string {
 	known := map[string]bool{}
 	for _, f := range n.fields {
 		known[f.name] = true
@@ -157,7 +157,7 @@ func wrapUnion(n *node, v any) (any, error) {
 		}
 		tried := v
 		if len(n.branches) > 2 || n.holding(kindNull) == nil {
-			tried = cloned(v) // a branch that does not fit may have wrapped some members
+			tried = copyValue(v) // a branch that does not fit may have wrapped some members
 		}
 		inner, err := wrap(b, tried)
 		if err == nil {
@@ -170,19 +170,19 @@ func wrapUnion(n *node, v any) (any, error) {
 	return nil, mismatch(n, v)
 }
 
-// cloned copies what wrap changes in place.
-func cloned(v any) any {
+// copyValue copies what wrap changes in place.
+func copyValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for k, inner := range v {
-			m[k] = cloned(inner)
+			m[k] = copyValue(inner)
 		}
 		return m
 	case []any:
 		a := make([]any, len(v))
 		for i, inner := range v {
-			a[i] = cloned(inner)
+			a[i] = copyValue(inner)
 		}
 		return a
 	}
@@ -198,7 +198,7 @@ func wrapArray(n *node, v any) (any, error) {
 	for i, item := range given {
 		wrapped, err := wrap(n.items, item)
 		if err != nil {
-			return nil, under(fmt.Sprintf("[%d]", i), err)
+			return nil, addPathStep(fmt.Sprintf("[%d]", i), err)
 		}
 		out[i] = wrapped
 	}
@@ -214,9 +214,9 @@ func wrapMap(n *node, v any) (any, error) {
 	for k, value := range given {
 		wrapped, err := wrap(n.items, value)
 		if err != nil {
-			return nil, under("."+k, err)
+			return nil, addPathStep("."+k, err)
 		}
-		out[mend(k)] = wrapped
+		out[validUTF8(k)] = wrapped
 	}
 	return out, nil
 }
@@ -229,7 +229,7 @@ func wrapScalar(n *node, v any) (any, error) {
 		}
 	case string:
 		if n.kind == kindString {
-			return mend(given), nil
+			return validUTF8(given), nil
 		}
 		if n.kind == kindEnum && n.hasSymbol(given) {
 			return given, nil

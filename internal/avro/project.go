@@ -68,24 +68,24 @@ func projectRecord(fields []fieldStep, extra []string) step {
 func (f *fieldStep) project(written map[string]any, left *int) (any, error) {
 	value := written[f.from]
 	if f.from == "" || value == nil && f.nullIsAbsent {
-		return fresh(f.byDefault), nil
+		return copyDefault(f.byDefault), nil
 	}
 	return f.to.do(value, left)
 }
 
-// fresh copies a default, so that no two records share it.
-func fresh(v any) any {
+// copyDefault copies a default, so that no two records share it.
+func copyDefault(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		c := make(map[string]any, len(v))
 		for k, value := range v {
-			c[k] = fresh(value)
+			c[k] = copyDefault(value)
 		}
 		return c
 	case []any:
 		c := make([]any, len(v))
 		for i, value := range v {
-			c[i] = fresh(value)
+			c[i] = copyDefault(value)
 		}
 		return c
 	case []byte:
@@ -193,11 +193,11 @@ var promotions = map[kind][]kind{
 // refused when it comes: an amount is never rounded.
 func promote(r, w *node) match {
 	if !slices.Contains(promotions[r.kind], w.kind) {
-		return mismatched(r, w)
+		return typeMismatch(r, w)
 	}
 	switch {
 	case r.kind == kindLong && slices.Contains(otherTimes, w.logical) && r.logical != "":
-		return failed("written as %s, read as %s", w.logical, r.logical)
+		return noMatch("written as %s, read as %s", w.logical, r.logical)
 	case r.kind == kindLong:
 		return match{to: func(v any, _ *int) (any, error) { return plainLong(r, int64(v.(int32))), nil }}
 	case r.kind == kindBytes:

@@ -23,7 +23,7 @@ func NewReader(record map[string]any) Reader {
 // Err returns the first error of this reader and all that were made from it.
 func (r Reader) Err() error { return *r.err }
 
-func (r Reader) complain(name string, v any, want string) {
+func (r Reader) fail(name string, v any, want string) {
 	if *r.err == nil {
 		*r.err = fmt.Errorf("field %s%s is a %T, want %s", r.path, name, v, want)
 	}
@@ -39,7 +39,7 @@ func (r Reader) Text(name string) string {
 	case string:
 		return v
 	default:
-		r.complain(name, v, "text")
+		r.fail(name, v, "text")
 	}
 	return ""
 }
@@ -53,7 +53,7 @@ func (r Reader) Long(name string) int64 {
 	case time.Time:
 		return v.UnixMilli()
 	default:
-		r.complain(name, v, "a whole number")
+		r.fail(name, v, "a whole number")
 	}
 	return 0
 }
@@ -65,7 +65,7 @@ func (r Reader) Bool(name string) bool {
 	case bool:
 		return v
 	default:
-		r.complain(name, v, "true or false")
+		r.fail(name, v, "true or false")
 	}
 	return false
 }
@@ -80,7 +80,7 @@ func (r Reader) Time(name string) time.Time {
 	case int64:
 		return time.UnixMilli(v).UTC()
 	default:
-		r.complain(name, v, "a time")
+		r.fail(name, v, "a time")
 	}
 	return time.Time{}
 }
@@ -100,7 +100,7 @@ func (r Reader) Texts(name string) []string {
 	for _, v := range r.list(name) {
 		s, ok := v.(string)
 		if !ok {
-			r.complain(name, v, "a list of texts")
+			r.fail(name, v, "a list of texts")
 		}
 		texts = append(texts, s)
 	}
@@ -111,7 +111,7 @@ func (r Reader) Texts(name string) []string {
 func (r Reader) TextMap(name string) map[string]string {
 	given, ok := r.record[name].(map[string]any)
 	if !ok && r.record[name] != nil {
-		r.complain(name, r.record[name], "a map of texts")
+		r.fail(name, r.record[name], "a map of texts")
 	}
 	if len(given) == 0 {
 		return nil
@@ -120,7 +120,7 @@ func (r Reader) TextMap(name string) map[string]string {
 	for k, v := range given {
 		s, ok := v.(string)
 		if !ok {
-			r.complain(name, v, "a map of texts")
+			r.fail(name, v, "a map of texts")
 		}
 		texts[k] = s
 	}
@@ -130,7 +130,7 @@ func (r Reader) TextMap(name string) map[string]string {
 func (r Reader) list(name string) []any {
 	list, ok := r.record[name].([]any)
 	if !ok && r.record[name] != nil {
-		r.complain(name, r.record[name], "a list")
+		r.fail(name, r.record[name], "a list")
 	}
 	return list
 }
@@ -142,7 +142,7 @@ func (r Reader) Record(name string) (Reader, bool) {
 	case map[string]any:
 		return Reader{v, r.path + name + ".", r.err}, true
 	default:
-		r.complain(name, v, "a record")
+		r.fail(name, v, "a record")
 	}
 	return Reader{err: r.err}, false
 }
@@ -153,7 +153,7 @@ func (r Reader) Records(name string) []Reader {
 	for i, v := range r.list(name) {
 		m, ok := v.(map[string]any)
 		if !ok {
-			r.complain(name, v, "a list of records")
+			r.fail(name, v, "a list of records")
 		}
 		readers = append(readers, Reader{m, fmt.Sprintf("%s%s[%d].", r.path, name, i), r.err})
 	}

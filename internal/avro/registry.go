@@ -196,7 +196,7 @@ func (r *Registry) idOf(ctx context.Context, topic string, c *Codec) (SchemaID, 
 	if id, ok := r.ids.Load(key); ok {
 		return id.(SchemaID), nil
 	}
-	found, err := r.once(ctx, fmt.Sprintf("id/%s/%p", key.subject, c), func(ctx context.Context) (any, error) {
+	found, err := r.shareLookup(ctx, fmt.Sprintf("id/%s/%p", key.subject, c), func(ctx context.Context) (any, error) {
 		id, err := r.from.idOf(ctx, key.subject, c.text)
 		if err == nil {
 			r.ids.Store(key, id)
@@ -216,8 +216,8 @@ func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Code
 	if e := r.codecs.get(key); e != nil {
 		return e.codec, e.err
 	}
-	found, err := r.once(ctx, fmt.Sprintf("codec/%s/%d", topic, id), func(ctx context.Context) (any, error) {
-		c, err := r.ask(ctx, topic, id)
+	found, err := r.shareLookup(ctx, fmt.Sprintf("codec/%s/%d", topic, id), func(ctx context.Context) (any, error) {
+		c, err := r.fetchWriter(ctx, topic, id)
 		r.codecs.keep(key, c, err)
 		return c, err
 	})
@@ -227,7 +227,7 @@ func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Code
 	return found.(*Codec), nil
 }
 
-func (r *Registry) ask(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
+func (r *Registry) fetchWriter(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
 	s, err := r.from.schema(ctx, subject(topic), id)
 	if (errors.Is(err, errUnknownID) || errors.Is(err, errNotListed)) && r.late.mayCome(codecKey{topic, id}, time.Now()) {
 		return nil, fmt.Errorf("schema %d of topic %s: not known yet, asking again for up to %s", id, topic, lateFor)
@@ -242,9 +242,9 @@ func (r *Registry) ask(ctx context.Context, topic string, id SchemaID) (*Codec, 
 	return c, nil
 }
 
-// once shares one look-up among all who want it at the same time. It goes on when the first
+// shareLookup shares one look-up among all who want it at the same time. It goes on when the first
 // asker leaves, because others may be waiting for it.
-func (r *Registry) once(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
+func (r *Registry) shareLookup(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
 	flight := r.flights.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()

@@ -116,7 +116,7 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 		return writerSchema{}, &UndecodableError{ReasonSchemaRefused, fmt.Errorf("the registry's answer has more than %d bytes", maxAnswer)}
 	}
 	if err != nil {
-		return writerSchema{}, outage(err)
+		return writerSchema{}, registryError(err)
 	}
 	if s.Type != sr.TypeAvro {
 		return writerSchema{}, undecodable("it is of type %s; the bridge reads Avro only", s.Type)
@@ -124,7 +124,7 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 	// Not /subjects: Apicurio does not have it.
 	listed, err := r.client.SchemaVersionsByID(ctx, int(id))
 	if err != nil && !unknown(err) {
-		return writerSchema{}, outage(err)
+		return writerSchema{}, registryError(err)
 	}
 	if !slices.ContainsFunc(listed, func(v sr.SubjectVersion) bool { return v.Subject == subject }) {
 		return writerSchema{}, &UndecodableError{ReasonUndecodable, fmt.Errorf("%w under %s", errNotListed, subject)}
@@ -161,7 +161,7 @@ func (r *references) collect(ctx context.Context, list []sr.SchemaReference) err
 			return &UndecodableError{ReasonUndecodable, fmt.Errorf("%w: it refers to version %d of %.80q", errUnknownID, ref.Version, ref.Subject)}
 		}
 		if err != nil {
-			return outage(err)
+			return registryError(err)
 		}
 		if err := r.collect(ctx, s.References); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (r *remote) idOf(ctx context.Context, subject, text string) (SchemaID, erro
 		return 0, fmt.Errorf("the registry does not list the schema under %s: register it", subject)
 	}
 	if err != nil {
-		return 0, outage(err)
+		return 0, registryError(err)
 	}
 	return SchemaID(found.ID), nil
 }
@@ -194,11 +194,11 @@ func (r *remote) idOf(ctx context.Context, subject, text string) (SchemaID, erro
 func (r *remote) register(ctx context.Context, subject, text string) (SchemaID, error) {
 	id, err := r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: compact(text)}, -1, -1)
 	if err != nil {
-		return 0, outage(err)
+		return 0, registryError(err)
 	}
 	for _, set := range r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatFullTransitive}, subject) {
 		if set.Err != nil {
-			return 0, outage(set.Err)
+			return 0, registryError(set.Err)
 		}
 	}
 	return SchemaID(id), nil
@@ -208,13 +208,13 @@ func (r *remote) history(ctx context.Context, subject string) (History, error) {
 	h := History{}
 	for _, set := range r.client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
 		if set.Err != nil && !unknown(set.Err) {
-			return h, outage(set.Err)
+			return h, registryError(set.Err)
 		}
 		h.Level = set.Level.String()
 	}
 	listed, err := r.client.Schemas(ctx, subject)
 	if err != nil && !unknown(err) {
-		return h, outage(err)
+		return h, registryError(err)
 	}
 	for _, s := range listed {
 		h.Versions = append(h.Versions, Version{s.Version, SchemaID(s.ID), s.Schema.Schema})
@@ -232,8 +232,8 @@ func unknown(err error) bool {
 			answer.ErrorCode == sr.ErrSchemaNotFound.Code)
 }
 
-// outage keeps the code of an answer and little of its text, which is foreign.
-func outage(err error) error {
+// registryError keeps the code of an answer and little of its text, which is foreign.
+func registryError(err error) error {
 	var answer *sr.ResponseError
 	if errors.As(err, &answer) {
 		return fmt.Errorf("registry answers %d (%d): %.200q", answer.StatusCode, answer.ErrorCode, answer.Error())

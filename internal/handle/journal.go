@@ -1,12 +1,13 @@
 package handle
 
 import (
-	"alipay-kafka-bridge/internal/consume"
-	"alipay-kafka-bridge/internal/order"
 	"context"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
 )
 
 // Journal is for the engine: skipped offsets, one record per partition.
