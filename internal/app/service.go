@@ -162,7 +162,7 @@ func (s *Service) accounts(pl *pipeline, accounts map[order.Account]AccountParts
 	for name, a := range accounts {
 		guard, client := pl.guards[a.App], s.client(name, a)
 		out[name] = handle.NewAccount(handle.Account{
-			Name: name, App: a.App, Environment: a.Environment, Planner: a.Planner, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.NotFoundPause,
+			Name: name, App: a.App, Environment: a.Environment, Planner: a.Planner, Supports: client.Supports, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.NotFoundPause,
 		}, func() *breaker.Call { return guard.Call(client) })
 	}
 	return out

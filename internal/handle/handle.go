@@ -2,6 +2,8 @@ package handle
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,6 +30,8 @@ const (
 	reasonAccountNotAllowed = "account_not_allowed"
 	reasonExhausted         = "exhausted"
 	reasonFutureTime        = "future_time"
+
+	reasonChannelNotSupported = "channel_not_supported"
 )
 
 // maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK takes only
@@ -112,7 +116,7 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 	if string(in.Key) != string(no) {
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
 	}
-	task := consume.Task{Key: string(name) + "/" + string(no)}
+	task := consume.Task{Key: laneKey(name, no)}
 	if account, reason := t.account(in.Topic, name); reason == "" {
 		if h.floods.over(task.Key, in.Record, h.o.Now()) {
 			task.Handle = func(context.Context) (consume.Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
@@ -144,9 +148,12 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (c
 	if err != nil {
 		return consume.Outcome{}, fmt.Errorf("decode event: %w", err)
 	}
+	if ev, err := ev.Bounded(); err != nil {
+		return h.refuseEvent(e.in, ev, order.ReasonInvalid, err)
+	}
 	account, reason := h.permissions.Load().account(e.in.Topic, name)
 	if reason != "" {
-		return h.notAllowed(e.in, ev, name, reason)
+		return h.refuseEvent(e.in, ev, reason, fmt.Errorf("account %q", name))
 	}
 	if e.call == nil {
 		e.call = account.Call()
@@ -159,11 +166,21 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (c
 	return h.handle(ctx, e)
 }
 
-// notAllowed ends an event whose topic may not name this account, or whose account nobody knows.
-func (h *Handler) notAllowed(in consume.Input, ev order.Event, name order.Account, reason string) (consume.Outcome, error) {
+// refuseEvent ends an event that is refused before its account is known to be allowed.
+func (h *Handler) refuseEvent(in consume.Input, ev order.Event, reason string, err error) (consume.Outcome, error) {
 	hd := h.origin(in)
-	hd.Event, hd.Account = ev, name
-	return h.refuse(in, hd, reason, fmt.Errorf("account %q", name))
+	hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
+	return h.refuse(in, hd, reason, err)
+}
+
+// laneKey is the lane of an order. A long one is hashed: lanes, floods and newest events keep it.
+func laneKey(account order.Account, no alipay.OutTradeNo) string {
+	const most = 200
+	if len(account)+len(no) <= most {
+		return string(account) + "/" + string(no)
+	}
+	sum := sha256.Sum256([]byte(string(account) + "/" + string(no)))
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func (h *Handler) origin(in consume.Input) order.Handling {
@@ -193,6 +210,9 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome,
 	e.Request, err = e.account.Planner.Plan(e.Event)
 	if err != nil {
 		return h.unplanned(ctx, e, err)
+	}
+	if supports := e.account.Supports; supports != nil && !supports(e.Request.Method()) {
+		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonChannelNotSupported, Field: "channel", Msg: "does not belong to the gateway of this account"})
 	}
 	if e.Event.OccurredAt.After(h.o.Now().Add(maxAhead)) {
 		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonFutureTime, Field: "occurred_at", Msg: "lies more than 5 minutes ahead"})
@@ -364,7 +384,7 @@ func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err
 // Refuse is for the engine: a record whose handling panicked or whose outcome no topic takes.
 func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Outcome {
 	hd := h.origin(in)
-	if ev, decodeErr := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value); decodeErr == nil {
+	if ev, ok := h.decodeAgain(in); ok {
 		hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
 	}
 	out, encodeErr := h.refuse(in, hd, reason, err)
@@ -373,4 +393,20 @@ func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Out
 		out = consume.Outcome{Records: []*kgo.Record{letter}}
 	}
 	return out
+}
+
+// decodeAgain reads a record that is being refused, as far as it can be read. What panicked in
+// the handling may panic here again.
+func (h *Handler) decodeAgain(in consume.Input) (ev order.Event, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ev, ok = order.Event{}, false
+		}
+	}()
+	ev, err := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value)
+	if err != nil {
+		return order.Event{}, false
+	}
+	ev, _ = ev.Bounded()
+	return ev, true
 }

@@ -76,7 +76,7 @@ func newDesk(t *testing.T, faults ...simulator.Fault) *desk {
 	guard := breaker.New(breaker.Options{MinAttempts: 3, MaxTrying: time.Minute, AttemptTimeout: attemptTimeout})
 	account := func(name order.Account, app string, ch order.Channel, client *gateway.Client) *handle.Account {
 		return handle.NewAccount(handle.Account{
-			Name: name, App: app, Environment: "simulator", AttemptTimeout: attemptTimeout,
+			Name: name, App: app, Environment: "simulator", Supports: client.Supports, AttemptTimeout: attemptTimeout,
 			Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: ch}),
 		}, func() *breaker.Call { return guard.Call(client) })
 	}

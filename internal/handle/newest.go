@@ -68,4 +68,4 @@ func (c *newestEvents) get(lane string) (acceptedEvent, bool) {
 	return c.byLane.Get(lane)
 }
 
-func laneOf(e *handling) string { return string(e.Account) + "/" + string(e.Event.OrderNo) }
+func laneOf(e *handling) string { return laneKey(e.Account, e.Event.OrderNo) }

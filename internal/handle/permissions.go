@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/order"
 )
 
@@ -15,8 +16,9 @@ type Account struct {
 	Environment    string // production, sandbox or simulator
 	Planner        *order.Planner
 	Call           func() caller
-	AttemptTimeout time.Duration // the longest that one exchange may still be under way
-	NotFoundPause  time.Duration // between two answers "no such trade" [3 s]
+	Supports       func(alipay.Method) bool // what its gateway can be asked; nil: everything
+	AttemptTimeout time.Duration            // the longest that one exchange may still be under way
+	NotFoundPause  time.Duration            // between two answers "no such trade" [3 s]
 }
 
 // NewAccount is an Account whose calls are begun by begin.

@@ -76,6 +76,9 @@ func (a *App) Client(m alipay.Merchant) *Client {
 	return c
 }
 
+// Supports says whether the client's gateway can be asked this.
+func (c *Client) Supports(m alipay.Method) bool { return c.app.protocol().supports(m) }
+
 // SetMerchant replaces tokens and address. Requests that are sealed keep theirs; the next one
 // of a call that is tried again has the new ones.
 func (c *Client) SetMerchant(m alipay.Merchant) { c.merchant.Store(&m) }
