@@ -166,13 +166,6 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (c
 	return h.handle(ctx, e)
 }
 
-// refuseEvent ends an event that is refused before its account is known to be allowed.
-func (h *Handler) refuseEvent(in consume.Input, ev order.Event, reason string, err error) (consume.Outcome, error) {
-	hd := h.origin(in)
-	hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
-	return h.refuse(in, hd, reason, err)
-}
-
 // laneKey is the lane of an order. A long one is hashed: lanes, floods and newest events keep it.
 func laneKey(account order.Account, no alipay.OutTradeNo) string {
 	const most = 200
@@ -361,52 +354,4 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 		return consume.Outcome{}, err
 	}
 	return consume.Outcome{Records: append(out, more...)}, nil
-}
-
-func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error) *kgo.Record {
-	d := records.DeadLetter{Reason: reason, Error: err.Error(), EventID: string(e.Event.ID), Attempts: e.attempts, Replays: e.ReplayCount}
-	if !e.first.IsZero() {
-		d.FirstAttempt = &e.first
-	}
-	return h.o.Encoder.DeadLetter(ctx, records.Input(e.in), d)
-}
-
-// refuse ends a record that never became an event to handle: a result INVALID, so that
-// readers need not wait for ever, and a dead letter.
-func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
-	ctx := telemetry.Extract(context.Background(), in.Record)
-	e := &handling{Handling: hd, in: in}
-	letter := h.deadLetter(ctx, e, reason, err)
-	out, encodeErr := h.publish(ctx, e, order.Ended(hd, order.OutcomeInvalid, reason, "", h.o.Now()), letter)
-	return out, encodeErr
-}
-
-// Refuse is for the engine: a record whose handling panicked or whose outcome no topic takes.
-func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Outcome {
-	hd := h.origin(in)
-	if ev, ok := h.decodeAgain(in); ok {
-		hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
-	}
-	out, encodeErr := h.refuse(in, hd, reason, err)
-	if encodeErr != nil {
-		letter := h.deadLetter(context.Background(), &handling{Handling: hd, in: in}, reason, err)
-		out = consume.Outcome{Records: []*kgo.Record{letter}}
-	}
-	return out
-}
-
-// decodeAgain reads a record that is being refused, as far as it can be read. What panicked in
-// the handling may panic here again.
-func (h *Handler) decodeAgain(in consume.Input) (ev order.Event, ok bool) {
-	defer func() {
-		if recover() != nil {
-			ev, ok = order.Event{}, false
-		}
-	}()
-	ev, err := h.o.Codec.DecodeEvent(context.Background(), in.Topic, in.Value)
-	if err != nil {
-		return order.Event{}, false
-	}
-	ev, _ = ev.Bounded()
-	return ev, true
 }
