@@ -27,7 +27,6 @@ type signedRequest struct {
 	at     time.Time // when it was signed
 	signed []byte    // classic: the text that was signed, to compare with what the gateway computed
 	signer int       // classic: generation of the signer that signed
-	steps  *steps    // nil except in Explain
 }
 
 // answer is what came back over HTTP, read to its end.
@@ -137,10 +136,6 @@ func (s *signedRequest) sanitize(text string, limit int) string {
 		return withheld
 	}
 	return sanitize(text, limit)
-}
-
-func untrusted(r call, why string) *alipay.Error {
-	return &alipay.Error{Method: r.Method(), Class: alipay.Untrusted, Message: why}
 }
 
 func unusable(r call, a *answer, err error) *alipay.Error {

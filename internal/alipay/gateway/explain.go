@@ -4,24 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
-
-// Step is one step of reading what Alipay sent, for people who ask why it was believed or not.
-// It never holds a value of a field.
-type Step struct {
-	Name   string `json:"name"` // cut, certificate, signature, decrypt, code, request ...
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
-}
 
 // Explanation is what was made of something that Alipay sent, and why. It comes from the same
 // code that reads it in calls.
@@ -43,23 +33,10 @@ func (e Explanation) MarshalJSON() ([]byte, error) {
 	}{e.Class.String(), plain(e)})
 }
 
-// steps collects the steps of one reading; nil collects nothing.
-type steps struct{ list []Step }
-
-func (s *steps) ok(name, format string, args ...any) { s.note(name, true, format, args) }
-
-func (s *steps) bad(name, format string, args ...any) { s.note(name, false, format, args) }
-
-func (s *steps) note(name string, ok bool, format string, args []any) {
-	if s != nil {
-		s.list = append(s.list, Step{Name: name, OK: ok, Detail: fmt.Sprintf(format, args...)})
-	}
-}
-
 // explanation sums up what the steps led to.
-func (s *steps) explanation(rep alipay.Reply, err error) Explanation {
-	e := Explanation{Verified: rep.Verified, Class: alipay.ClassOf(err), Code: rep.Code, SubCode: rep.SubCode, Steps: s.list}
-	for _, step := range s.list {
+func (r *recorder) explanation(rep alipay.Reply, err error) Explanation {
+	e := Explanation{Verified: rep.Verified, Class: alipay.ClassOf(err), Code: rep.Code, SubCode: rep.SubCode, Steps: r.steps}
+	for _, step := range r.steps {
 		if !step.OK {
 			e.Reason = step.Name + ": " + step.Detail
 			return e
@@ -77,25 +54,39 @@ type capturedCall struct{ method alipay.Method }
 func (c *capturedCall) Method() alipay.Method { return c.method }
 func (c *capturedCall) Repeatable() bool      { return c.method != alipay.MethodTradeCreate }
 
+// keyRule and hkKeyRule find the most common mistake of all integrations. What they say does not
+// end a reading.
+var (
+	keyRule   = []step[*trust]{{"key", (*trust).keyIsNotOurs, nil}}
+	hkKeyRule = []step[*hk]{{"key", (*hk).keyIsNotOurs, nil}}
+)
+
 // Explain reads an answer of the classic gateway that was captured, as an app with these options
 // would, and says why. Signer and AppID may be absent; with a Signer whose public half is known
 // it also knows our own key where it should be Alipay's. signed is the text that the request
 // signed, see [SignedText], to compare with the one in a refusal of its signature; nil if it is
 // not known. Whether the answer belongs to its request is not judged.
-func (o OpenAPIOptions) Explain(m alipay.Method, status int, body, signed []byte) (Explanation, error) {
+func (o OpenAPIOptions) Explain(method alipay.Method, status int, body, signed []byte) (Explanation, error) {
 	g, err := newClassicReader(o)
 	if err != nil {
 		return Explanation{}, err
 	}
-	st := &steps{}
 	if o.Signer != nil {
 		g.trust.own, _ = keys.PublicOf(o.Signer).(*rsa.PublicKey)
-		g.trust.checkOwn(st)
 	}
-	r := &capturedCall{method: m}
-	rep, err := g.open(context.Background(), r, &signedRequest{steps: st, signed: signed}, &answer{status: cmp.Or(status, http.StatusOK), body: body})
-	st.ok("request", "whether the answer belongs to its request is not judged")
-	return st.explanation(rep, err), nil
+	r := &recorder{}
+	_ = run(r, g.trust, keyRule) // the answer is read all the same
+	rd := &classicReading{
+		gateway: g, call: &capturedCall{method: method}, request: &signedRequest{signed: signed},
+		answer: &answer{status: cmp.Or(status, http.StatusOK), body: body}, record: r,
+	}
+	err = rd.read()
+	var m *SignatureMismatch
+	if errors.As(err, &m) {
+		r.record("echo", m, m.Error())
+	}
+	r.record("request", nil, "not checked: the answer was captured without its request")
+	return r.explanation(rd.reply, err), nil
 }
 
 // Explain reads an answer of AlipayHK that was captured, as a client with these options would,
@@ -111,28 +102,28 @@ func (o HKOptions) Explain(path string, status int, header http.Header, body []b
 	h.skew, h.own = -1, own
 	h.clientID = cmp.Or(o.ClientID, header.Get("Client-Id"))
 	h.path = cmp.Or(o.SigningPath, path, hkPath)
-	st := &steps{}
-	for id, k := range h.keys {
-		if pub, ok := k.(interface{ Equal(crypto.PublicKey) bool }); ok && own != nil && id.owner == hkPlatform && pub.Equal(own) {
-			st.bad("key", "platform key %s is the public half of our own private key; configure the one AlipayHK shows", id.version)
-		}
+	r := &recorder{}
+	_ = run(r, h, hkKeyRule) // the answer is read all the same
+	rd := &hkReading{
+		gateway: h, call: &capturedCall{method: alipay.MethodHKOrderSync}, request: &signedRequest{},
+		answer: &answer{status: cmp.Or(status, http.StatusOK), header: header, body: body}, record: r,
 	}
-	rep, err := h.open(context.Background(), &capturedCall{method: alipay.MethodHKOrderSync}, &signedRequest{steps: st}, &answer{status: cmp.Or(status, http.StatusOK), header: header, body: body})
-	st.ok("time", "not judged: the answer was captured")
-	return st.explanation(rep, err), nil
+	err = rd.read()
+	r.record("time", nil, "not checked: the answer was captured")
+	return r.explanation(rd.reply, err), nil
 }
 
 // Explain reads a notification that was captured, and says why it is taken or not: class DONE is
 // taken, REJECTED is another merchant's, UNTRUSTED is not provably Alipay's. own may be nil, or
 // the public half of our own private key, which is often mistaken for Alipay's.
 func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
-	st := &steps{}
 	t := *v.trust
 	t.own = own
 	w := *v
 	w.trust = &t
-	t.checkOwn(st)
-	n, err := w.read(rawBody, st)
+	r := &recorder{}
+	_ = run(r, &t, keyRule) // the notification is read all the same
+	n, err := w.read(rawBody, r)
 	rep := alipay.Reply{Verified: err == nil, Code: string(n.Status)}
 	switch {
 	case errors.Is(err, ErrNotOurs):
@@ -140,7 +131,7 @@ func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
 	case err != nil:
 		err = &alipay.Error{Class: alipay.Untrusted, Err: err}
 	}
-	return st.explanation(rep, err)
+	return r.explanation(rep, err)
 }
 
 // SignedText returns the text that a captured request of the classic gateway signed: its query

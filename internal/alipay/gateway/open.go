@@ -9,106 +9,187 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
-	"unicode/utf8"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
+// classicReading is one answer of the classic gateway on its way to a reply. Each check fills
+// in what the next ones need.
+type classicReading struct {
+	gateway *classic
+	call    call
+	request *signedRequest
+	answer  *answer
+	record  *recorder // nil in calls
+	// download makes the certificate known that the answer names; nil: it is not downloaded.
+	download func() error
+
+	parts   answerParts
+	sig     []byte
+	keys    []*rsa.PublicKey // one of them must have made sig
+	plain   []byte           // of an encrypted node
+	charset alipay.Charset   // of plain
+	node    []byte           // JSON in UTF-8
+	members jsonscan.Object  // of node
+	verdict alipay.Classification
+	ids     identities
+	reply   alipay.Reply // filled as far as the answer could be read
+}
+
+// classicRule is what makes an answer of the classic gateway believed, in this order.
+var classicRule = []step[*classicReading]{
+	{"status", (*classicReading).statusIsOK, (*classicReading).statusFacts},
+	{"cut", (*classicReading).cut, (*classicReading).cutFacts},
+	{"signature", (*classicReading).authenticate, nil},
+	{"decrypt", (*classicReading).decrypt, (*classicReading).decryptFacts},
+	{"node", (*classicReading).parse, nil},
+	{"code", (*classicReading).classify, (*classicReading).classFacts},
+	{"code", (*classicReading).signedIfSuccess, nil},
+	{"request", (*classicReading).answersRequest, nil},
+}
+
+// classicSignature is what makes its signature one of Alipay's.
+var classicSignature = []step[*classicReading]{
+	{"signature", (*classicReading).hasSignature, nil},
+	{"certificate", (*classicReading).namesCertificate, nil},
+	{"signature", (*classicReading).decodeSignature, nil},
+	{"certificate", (*classicReading).findKeys, (*classicReading).keyFacts},
+	{"signature", (*classicReading).signatureMatches, (*classicReading).signatureFacts},
+}
+
 // open verifies an answer and says what it means. The reply is filled as far as the answer
 // could be read, even with an error.
 func (g *classic) open(ctx context.Context, r call, s *signedRequest, a *answer) (alipay.Reply, error) {
-	rep := alipay.Reply{Method: r.Method(), TraceID: sanitize(a.header.Get("trace_id"), maxTraceID)}
-	if a.status != http.StatusOK {
-		s.steps.bad("status", "HTTP status %d: business answers come with 200", a.status)
-		return rep, httpError(r, a)
+	rd := &classicReading{gateway: g, call: r, request: s, answer: a}
+	if g.trust.certs != nil && g.send != nil {
+		rd.download = func() error { return g.trust.certs.Fetch(ctx, rd.parts.certSN, g.downloadChain) }
 	}
-	env, err := cutAnswer(a.body, r.Method(), g.charset)
+	err := rd.read()
+	return rd.reply, err
+}
+
+// read returns nil only for a success that is proven to be Alipay's answer to this request.
+func (rd *classicReading) read() error {
+	rd.reply = alipay.Reply{Method: rd.call.Method(), TraceID: sanitize(rd.answer.header.Get("trace_id"), maxTraceID)}
+	err := run(rd.record, rd, classicRule)
+	if err != nil {
+		return disbelieved(rd.call, err)
+	}
+	return rd.outcome()
+}
+
+// authenticate decides whether the answer is Alipay's. Some errors genuinely carry no
+// signature: such an answer is read on as not verified. One whose signature is wrong is not.
+func (rd *classicReading) authenticate() error {
+	err := run(rd.record, rd, classicSignature)
+	rd.reply.Verified = err == nil
+	if errors.Is(err, errNoSign) || errors.Is(err, errNoCertSN) {
+		return nil
+	}
+	return err
+}
+
+// statusIsOK refuses other HTTP statuses than 200: business answers come with 200.
+func (rd *classicReading) statusIsOK() error {
+	if rd.answer.status != http.StatusOK {
+		return httpError(rd.call, rd.answer)
+	}
+	return nil
+}
+
+func (rd *classicReading) statusFacts(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf("HTTP status %d: business answers come with 200", rd.answer.status)
+}
+
+// cut finds the bytes that are signed.
+func (rd *classicReading) cut() (err error) {
+	rd.parts, err = cutAnswer(rd.answer.body, rd.call.Method(), rd.gateway.charset)
 	if errors.Is(err, jsonscan.ErrSyntax) {
-		s.steps.bad("cut", "no complete JSON object: %v", err)
-		return rep, unusable(r, a, err)
+		return unusable(rd.call, rd.answer, err)
 	}
-	if err != nil {
-		s.steps.bad("cut", "%v", err)
-		return rep, untrusted(r, err.Error())
-	}
-	s.steps.ok("cut", "the node has %d bytes in %s", len(env.node), env.charset)
-	if rep.Verified, err = g.authenticate(ctx, r, s, env); err != nil {
-		return rep, err
-	}
-	node, err := g.plain(env, s.steps)
-	if err != nil {
-		rep.Verified = false
-		return rep, untrusted(r, err.Error())
-	}
-	list, err := jsonscan.ParseObject(node)
-	if errors.Is(err, jsonscan.ErrDuplicate) || err != nil && (env.sign != "" || env.encrypted()) {
-		s.steps.bad("node", "%v", err)
-		return rep, untrusted(r, "the node is not one JSON object: "+err.Error())
-	}
-	if err != nil {
-		s.steps.bad("node", "%v", err)
-		return rep, unusable(r, a, err)
-	}
-	if rep.Verified {
-		rep.Body = node
-	}
-	return rep, g.understand(r, s, a, list, &rep)
+	return err
 }
 
-// authenticate says whether an answer is signed, and refuses one whose signature is not
-// Alipay's. Some errors genuinely carry none. In certificate mode an answer that names no
-// certificate counts as not signed, as with the official Java SDK: no success without it.
-func (g *classic) authenticate(ctx context.Context, r call, s *signedRequest, env answerParts) (bool, error) {
-	if env.sign == "" {
-		s.steps.bad("signature", "the answer carries no sign")
-		return false, nil
+func (rd *classicReading) cutFacts(err error) string {
+	switch {
+	case err == nil:
+		return fmt.Sprintf("the node has %d bytes in %s", len(rd.parts.node), rd.parts.charset)
+	case errors.Is(err, jsonscan.ErrSyntax):
+		return "no complete JSON object: " + cause(err).Error()
 	}
-	if g.trust.certs != nil && env.certSN == "" {
-		s.steps.bad("certificate", "the answer names no alipay_cert_sn, so it counts as not signed")
-		return false, nil
-	}
-	sig, err := decodeSign(env.sign)
-	if err != nil {
-		s.steps.bad("signature", "%v", err)
-		return false, untrusted(r, err.Error())
-	}
-	candidates, err := g.keysFor(ctx, env.certSN, s.steps)
-	if err != nil {
-		var e *alipay.Error
-		if errors.As(err, &e) { // the certificate could not be asked for
-			return false, &alipay.Error{Method: r.Method(), Class: lostClass(r), Message: "the certificate that signed the answer could not be fetched", Err: e}
-		}
-		return false, untrusted(r, err.Error())
-	}
-	if !verifyNode(g.signType.Hash(), candidates, env.node, sig) {
-		if s.steps != nil {
-			s.steps.bad("signature", "%s", g.trust.explainMismatch(g.signType.Hash(), candidates, env.node, sig))
-		}
-		return false, untrusted(r, "the signature does not match")
-	}
-	s.steps.ok("signature", "%s over the bytes of the node", g.signType)
-	return true, nil
+	return err.Error()
 }
 
-// keysFor returns the keys that may have signed an answer. In certificate mode the answer names
-// the certificate, and one that is not known yet is asked for.
-func (g *classic) keysFor(ctx context.Context, sn string, st *steps) ([]*rsa.PublicKey, error) {
-	candidates, err := g.trust.candidates(sn)
-	if errors.Is(err, certs.ErrUnknown) && g.send != nil {
-		st.ok("certificate", "%s is not known yet and is asked for", sanitize(sn, certs.SNLength))
-		if err = g.trust.certs.Fetch(ctx, sn, g.downloadChain); err == nil {
-			candidates, err = g.trust.candidates(sn)
+var (
+	errNoSign   = errors.New("the answer carries no sign")
+	errNoCertSN = errors.New("the answer names no alipay_cert_sn, so it is treated as not signed")
+)
+
+func (rd *classicReading) hasSignature() error {
+	if rd.parts.sign == "" {
+		return errNoSign
+	}
+	return nil
+}
+
+// namesCertificate: in certificate mode an answer that names no certificate is not signed, as
+// with the official Java SDK.
+func (rd *classicReading) namesCertificate() error {
+	if rd.gateway.trust.certs != nil && rd.parts.certSN == "" {
+		return errNoCertSN
+	}
+	return nil
+}
+
+func (rd *classicReading) decodeSignature() (err error) {
+	rd.sig, err = decodeSign(rd.parts.sign)
+	return err
+}
+
+// findKeys finds the keys that may have signed the answer. In certificate mode the answer names
+// the certificate, and one that is not known yet is downloaded.
+func (rd *classicReading) findKeys() (err error) {
+	rd.keys, err = rd.gateway.trust.candidates(rd.parts.certSN)
+	if errors.Is(err, certs.ErrUnknown) && rd.download != nil {
+		if err = rd.download(); err == nil {
+			rd.keys, err = rd.gateway.trust.candidates(rd.parts.certSN)
 		}
 	}
-	if err != nil {
-		st.bad("certificate", "%v", err)
-	} else if g.trust.certs != nil {
-		st.ok("certificate", "%s is trusted", sanitize(sn, certs.SNLength))
+	var e *alipay.Error
+	if errors.As(err, &e) { // no answer to the download
+		return &alipay.Error{Method: rd.call.Method(), Class: lostClass(rd.call), Message: "the certificate that signed the answer could not be fetched", Err: e}
 	}
-	return candidates, err
+	return err
+}
+
+func (rd *classicReading) keyFacts(err error) string {
+	switch {
+	case err != nil:
+		return cause(err).Error()
+	case rd.gateway.trust.certs == nil:
+		return ""
+	}
+	return sanitize(rd.parts.certSN, certs.SNLength) + " is trusted"
+}
+
+// signatureMatches verifies the bytes of the node as they were sent.
+func (rd *classicReading) signatureMatches() error {
+	if !verifyNode(rd.gateway.signType.Hash(), rd.keys, rd.parts.node, rd.sig) {
+		return errSignature
+	}
+	return nil
+}
+
+func (rd *classicReading) signatureFacts(err error) string {
+	if err == nil {
+		return fmt.Sprintf("%s over the bytes of the node", rd.gateway.signType)
+	}
+	return rd.gateway.trust.explainMismatch(rd.gateway.signType.Hash(), rd.keys, rd.parts.node, rd.sig)
 }
 
 // verifyNode checks a signature over the bytes of the node as they were sent. Some gateways
@@ -121,77 +202,141 @@ func verifyNode(h crypto.Hash, candidates []*rsa.PublicKey, node, sig []byte) bo
 	return bytes.Contains(node, []byte(`\/`)) && verifyAny(h, candidates, bytes.ReplaceAll(node, []byte(`\/`), []byte("/")), sig)
 }
 
-// plain returns the node as JSON in UTF-8. What is signed and cannot be decrypted is not to be
-// believed; what is not signed is decrypted for its code alone.
-func (g *classic) plain(env answerParts, st *steps) ([]byte, error) {
-	if !env.encrypted() {
-		return env.charset.Decode(env.node), nil
+// decrypt turns the node into JSON in UTF-8. A signed node that cannot be decrypted is not
+// believed; an unsigned one is decrypted only for its code.
+func (rd *classicReading) decrypt() error {
+	if !rd.parts.encrypted() {
+		rd.node = rd.parts.charset.Decode(rd.parts.node)
+		return nil
 	}
-	text := ""
-	if !hasNonASCII(env.node) {
-		text = jsonscan.Unquote(env.node)
+	if err := rd.decryptNode(); err != nil {
+		rd.reply.Verified = false
+		return err
 	}
-	if g.content == nil {
-		st.bad("decrypt", "the node is encrypted, but no AES key is configured")
-		return nil, errDecrypt
-	}
-	plain, err := g.content.decrypt(text)
-	if err != nil {
-		st.bad("decrypt", "it is no ciphertext under the configured AES key")
-		return nil, err
-	}
-	for _, c := range g.charset.Candidates(plain) {
-		st.ok("decrypt", "%d bytes in %s", len(plain), c)
-		return c.Decode(plain), nil
-	}
-	st.bad("decrypt", "what came out is no text: another AES key")
-	return nil, errDecrypt
+	return nil
 }
 
-// understand reads the node and returns nil only for a success that is proven to be Alipay's
-// answer to r.
-func (g *classic) understand(r call, s *signedRequest, a *answer, f jsonscan.Object, rep *alipay.Reply) error {
+func (rd *classicReading) decryptNode() (err error) {
+	if rd.gateway.content == nil {
+		return errDecrypt
+	}
+	text := ""
+	if !hasNonASCII(rd.parts.node) {
+		text = jsonscan.Unquote(rd.parts.node)
+	}
+	if rd.plain, err = rd.gateway.content.decrypt(text); err != nil {
+		return err
+	}
+	for _, c := range rd.gateway.charset.Candidates(rd.plain) {
+		rd.charset, rd.node = c, c.Decode(rd.plain)
+		return nil
+	}
+	return errDecrypt
+}
+
+// decryptFacts separates what errDecrypt does not: only the operator sees it.
+func (rd *classicReading) decryptFacts(err error) string {
+	switch {
+	case err == nil && !rd.parts.encrypted():
+		return ""
+	case err == nil:
+		return fmt.Sprintf("%d bytes in %s", len(rd.plain), rd.charset)
+	case rd.gateway.content == nil:
+		return "the node is encrypted, but no AES key is configured"
+	case rd.plain == nil:
+		return "the node is not a ciphertext under the configured AES key"
+	}
+	return "the decrypted node is not text: it was encrypted with another AES key"
+}
+
+// parse reads the node. A repeated member is never believed: the next reader might use the
+// other one.
+func (rd *classicReading) parse() (err error) {
+	rd.members, err = jsonscan.ParseObject(rd.node)
+	switch {
+	case err == nil:
+	case errors.Is(err, jsonscan.ErrDuplicate) || rd.parts.sign != "" || rd.parts.encrypted():
+		return fmt.Errorf("the node is not one JSON object: %w", err)
+	default:
+		return unusable(rd.call, rd.answer, err)
+	}
+	if rd.reply.Verified {
+		rd.reply.Body = rd.node
+	}
+	return nil
+}
+
+// classify reads what the answer says. Without a signature nothing in it is final.
+func (rd *classicReading) classify() error {
+	rep, s, f := &rd.reply, rd.request, rd.members
 	rep.Code, rep.SubCode = s.sanitize(f.Text("code"), maxCode), s.sanitize(f.Text("sub_code"), maxCode)
 	rep.Message = s.sanitize(f.Text("msg"), maxMessage)
-	subMsg := f.Text("sub_msg")
-	rep.SubMessage = s.subMessage(rep.Code, subMsg)
+	rep.SubMessage = s.subMessage(rep.Code, f.Text("sub_msg"))
 	if rep.SubMessage == withheld || s.echoes(rep.Body) {
 		rep.Body = nil
 	}
-	v := alipay.ClassifyUnsigned(r.Method(), rep.Code, rep.SubCode)
+	rd.verdict = alipay.ClassifyUnsigned(rep.Method, rep.Code, rep.SubCode)
 	if rep.Verified {
-		v = alipay.Classify(r.Method(), rep.Code, rep.SubCode)
+		rd.verdict = alipay.Classify(rep.Method, rep.Code, rep.SubCode)
 	}
-	s.steps.ok("code", "%s %s: class %s", rep.Code, rep.SubCode, v.Class)
-	success := v.Class == alipay.Done || v.Class == alipay.Accepted
-	ids := readIdentities(f)
-	if rep.Verified {
-		if err := ids.belong(r, success); err != nil {
-			s.steps.bad("request", "%v", err)
-			return untrusted(r, err.Error())
-		}
-	}
-	if success { // error nodes carry business fields with zero values
-		rep.OutTradeNo, rep.TradeNo = ids.out, ids.trade
-		rep.BuyerUserID, rep.BuyerOpenID = cmp.Or(f.Text("buyer_user_id"), f.Text("buyer_id")), f.Text("buyer_open_id")
-	}
-	if rep.Verified && (success || rep.Code == "40004") { // a business answer: the signature was good
-		g.keys.succeeded(s.signer)
-	}
-	if v.Class == alipay.Done {
+	return nil
+}
+
+func (rd *classicReading) classFacts(error) string {
+	return fmt.Sprintf("%s %s: class %s", rd.reply.Code, rd.reply.SubCode, rd.verdict.Class)
+}
+
+// signedIfSuccess: no success is believed without a signature.
+func (rd *classicReading) signedIfSuccess() error {
+	if rd.verdict.Class != alipay.Untrusted {
 		return nil
 	}
-	e := &alipay.Error{
-		Method: r.Method(), Class: v.Class, Code: rep.Code, SubCode: rep.SubCode, Message: rep.Message,
-		HTTPStatus: a.status, RetryAfter: a.retryAfter, Scope: v.Scope, Proof: v.Proof, Alert: v.Alert,
+	e := rd.refusal()
+	e.Message = "success without signature"
+	return e
+}
+
+// answersRequest refuses a signed answer to another request. What is not signed proves nothing
+// anyway.
+func (rd *classicReading) answersRequest() error {
+	rd.ids = readIdentities(rd.members)
+	if !rd.reply.Verified {
+		return nil
 	}
-	if v.Class == alipay.Untrusted {
-		e.Message = "success without signature"
+	return rd.ids.belong(rd.call, rd.success())
+}
+
+func (rd *classicReading) success() bool {
+	return rd.verdict.Class == alipay.Done || rd.verdict.Class == alipay.Accepted
+}
+
+// outcome is what an answer means that passed every step.
+func (rd *classicReading) outcome() error {
+	rep := &rd.reply
+	if rd.success() { // error nodes carry business fields with zero values
+		rep.OutTradeNo, rep.TradeNo = rd.ids.out, rd.ids.trade
+		rep.BuyerUserID = cmp.Or(rd.members.Text("buyer_user_id"), rd.members.Text("buyer_id"))
+		rep.BuyerOpenID = rd.members.Text("buyer_open_id")
 	}
+	if rep.Verified && (rd.success() || rep.Code == "40004") { // a business answer: our signature was good
+		rd.gateway.keys.succeeded(rd.request.signer)
+	}
+	if rd.verdict.Class == alipay.Done {
+		return nil
+	}
+	e := rd.refusal()
 	if rep.SubCode == invalidSignature {
-		g.refused(s, e, subMsg, rep.Verified)
+		rd.gateway.refused(rd.request, e, rd.members.Text("sub_msg"), rep.Verified)
 	}
 	return e
+}
+
+// refusal is the error of an answer that is not a success.
+func (rd *classicReading) refusal() *alipay.Error {
+	return &alipay.Error{
+		Method: rd.reply.Method, Class: rd.verdict.Class, Code: rd.reply.Code, SubCode: rd.reply.SubCode, Message: rd.reply.Message,
+		HTTPStatus: rd.answer.status, RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert,
+	}
 }
 
 // identities are the numbers in an answer that tie it to its request.
@@ -245,94 +390,4 @@ func (ids identities) belong(r call, success bool) error {
 		return fmt.Errorf("a success without the number that was asked for: %w", errOtherAnswer)
 	}
 	return nil
-}
-
-// answerParts is an answer of the classic gateway cut into its parts, by the exact bytes.
-type answerParts struct {
-	node    []byte         // the value of the node: what is signed
-	sign    string         // empty: the answer is not signed
-	certSN  string         // of the certificate whose key signed; not signed itself
-	charset alipay.Charset // in which the bytes are
-}
-
-// encrypted says whether the node is a ciphertext. The request does not decide it: a gateway that
-// could not decrypt answers in plain.
-func (e answerParts) encrypted() bool { return e.node[0] == '"' }
-
-var (
-	errNoNode    = errors.New("no node for this method")
-	errTwoNodes  = errors.New("a node for this method and an error_response")
-	errSignValue = errors.New("sign is not a text")
-)
-
-// cutAnswer finds the node of an answer without parsing and writing it again: a signature
-// covers the bytes as sent. The members of the answer come in any order. It returns an error
-// wrapping ErrSyntax when the bytes are no JSON object (a page of a proxy, a body cut short),
-// and another one when they are an answer that must not be believed.
-func cutAnswer(body []byte, m alipay.Method, c alipay.Charset) (answerParts, error) {
-	err := fmt.Errorf("bytes of no charset: %w", jsonscan.ErrSyntax)
-	for _, c := range c.Candidates(body) {
-		var list jsonscan.Object
-		if list, err = scanOptions(c).ParseObject(body); err == nil {
-			return pickParts(list, m, c)
-		}
-		if !errors.Is(err, jsonscan.ErrSyntax) {
-			break
-		}
-	}
-	return answerParts{}, err
-}
-
-// scanOptions say how an answer in a charset is cut.
-func scanOptions(c alipay.Charset) jsonscan.Options {
-	if c.Wide() {
-		return jsonscan.Options{DecodeGBK: alipay.CharsetGBK.Decode}
-	}
-	return jsonscan.Options{}
-}
-
-func pickParts(list jsonscan.Object, m alipay.Method, c alipay.Charset) (answerParts, error) {
-	var (
-		env   = answerParts{charset: c}
-		node  = strings.ReplaceAll(string(m), ".", "_") + "_response"
-		nodes int
-		err   error
-	)
-	for _, e := range list {
-		switch e.Name {
-		case node, "error_response":
-			env.node = e.Raw
-			nodes++
-		case "sign":
-			env.sign, err = signText(e.Raw)
-		case "alipay_cert_sn":
-			env.certSN, err = signText(e.Raw)
-		}
-		if err != nil {
-			return answerParts{}, err
-		}
-	}
-	switch nodes {
-	case 0:
-		return answerParts{}, errNoNode
-	case 1:
-		return env, nil
-	}
-	return answerParts{}, errTwoNodes
-}
-
-// signText reads the members sign and alipay_cert_sn. Gateways leave them out, empty or null
-// where they do not sign.
-func signText(raw []byte) (string, error) {
-	if string(raw) == "null" {
-		return "", nil
-	}
-	if raw[0] != '"' || hasNonASCII(raw) {
-		return "", errSignValue
-	}
-	return jsonscan.Unquote(raw), nil
-}
-
-func hasNonASCII(b []byte) bool {
-	return bytes.ContainsFunc(b, func(r rune) bool { return r >= utf8.RuneSelf })
 }

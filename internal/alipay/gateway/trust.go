@@ -106,13 +106,14 @@ func newTrust(o OpenAPIOptions) (*trust, error) {
 	return t, nil
 }
 
-// checkOwn notes the commonest fault of all integrations.
-func (t *trust) checkOwn(st *steps) {
+// keyIsNotOurs finds the most common mistake of all integrations, where our own key is known.
+func (t *trust) keyIsNotOurs() error {
 	for _, k := range t.keys {
 		if t.own != nil && k.Key.Equal(t.own) {
-			st.bad("key", "the configured Alipay key is the public half of our own private key; configure the one Alipay shows after the upload")
+			return errors.New("the configured Alipay key is the public half of our own private key; configure the one Alipay shows after the upload")
 		}
 	}
+	return nil
 }
 
 // explainMismatch says in words that an integrator can act on why a signature does not match. It tries

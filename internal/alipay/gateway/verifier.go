@@ -1,14 +1,11 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/rsa"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -90,130 +87,65 @@ func (v *Verifier) Notification(rawBody []byte) (alipay.Notification, error) {
 	return v.read(rawBody, nil)
 }
 
-func (v *Verifier) read(rawBody []byte, st *steps) (alipay.Notification, error) {
-	form, err := parseForm(rawBody)
-	if err != nil {
-		st.bad("form", "%v", err)
-		return alipay.Notification{}, fmt.Errorf("%w: %w", ErrForged, err)
-	}
-	st.ok("form", "%d parameters", len(form))
-	if err := v.plausible(form); err != nil {
-		st.bad("merchant", "%v", err)
+func (v *Verifier) read(rawBody []byte, r *recorder) (alipay.Notification, error) {
+	rd := &notificationReading{verifier: v, body: rawBody, record: r}
+	if err := rd.read(); err != nil {
 		return alipay.Notification{}, err
 	}
-	charset, err := form.charset()
+	return rd.notification, nil
+}
+
+// notificationReading is one notification that is being verified. Each check fills in what the
+// next ones need.
+type notificationReading struct {
+	verifier *Verifier
+	body     []byte
+	record   *recorder // nil in calls of Notification
+
+	form         formParams
+	charset      alipay.Charset
+	sig          []byte
+	keys         []*rsa.PublicKey // one of them must have made sig
+	variant      variant          // the reading of the form that was signed
+	notification alipay.Notification
+}
+
+// notificationRule is what makes a notification believed, in this order.
+var notificationRule = []step[*notificationReading]{
+	{"form", (*notificationReading).parse, (*notificationReading).formFacts},
+	{"merchant", (*notificationReading).namesNoOther, nil},
+	{"charset", (*notificationReading).findCharset, nil},
+	{"signature", (*notificationReading).decodeSignature, nil},
+	{"signature", (*notificationReading).signTypeIsOurs, nil},
+	{"certificate", (*notificationReading).findKeys, nil},
+	{"signature", (*notificationReading).signatureMatches, (*notificationReading).signatureFacts},
+	{"merchant", (*notificationReading).namesUs, (*notificationReading).merchantFacts},
+}
+
+func (rd *notificationReading) read() error {
+	err := run(rd.record, rd, notificationRule)
+	if err != nil && !errors.Is(err, ErrNotOurs) {
+		return fmt.Errorf("%w: %w", ErrForged, err)
+	}
+	return err
+}
+
+func (rd *notificationReading) parse() (err error) {
+	rd.form, err = parseForm(rd.body)
+	return err
+}
+
+func (rd *notificationReading) formFacts(err error) string {
 	if err != nil {
-		st.bad("charset", "%v", err)
-		return alipay.Notification{}, fmt.Errorf("%w: %w", ErrForged, err)
+		return err.Error()
 	}
-	variant, err := v.authenticate(form, st)
-	if err != nil {
-		return alipay.Notification{}, fmt.Errorf("%w: %w", ErrForged, err)
-	}
-	st.ok("signature", "%s, variant %s", v.signType, variant)
-	n := alipay.ReadNotification(form.decoded(charset))
-	n.Charset, n.SignType = charset, v.signType
-	if n.IsTrade() {
-		if err := v.complete(form); err != nil {
-			st.bad("merchant", "%v", err)
-			return alipay.Notification{}, err
-		}
-	}
-	st.ok("merchant", "app and seller are ours")
-	return n, nil
+	return fmt.Sprintf("%d parameters", len(rd.form))
 }
 
-// formParams are the parameters of a body, decoded once, in the bytes they came in.
-type formParams map[string][]byte
-
-// Why a body is no notification.
-var (
-	errEmptyForm     = errors.New("the body is empty")
-	errLongForm      = errors.New("the body has more than 64 KiB or 100 parameters")
-	errRepeatedParam = errors.New("a parameter stands twice")
-	errPercent       = errors.New("bad percent coding")
-	errCharset       = errors.New("charset names none that is known, or the bytes are not of it")
-	errSignAbsent    = errors.New("sign is missing")
-	errSignForm      = errors.New("sign is no Base64")
-	errSignType      = errors.New("sign_type is not the configured one")
-	errSignature     = errors.New("the signature does not match")
-)
-
-// parseForm splits a form and decodes it once, + as a blank. A name that stands twice is
-// refused: the next reader might take the other one.
-func parseForm(body []byte) (formParams, error) {
-	if len(body) == 0 {
-		return nil, errEmptyForm
-	}
-	if len(body) > maxNotification || bytes.Count(body, []byte("&")) >= maxParams {
-		return nil, errLongForm
-	}
-	form := formParams{}
-	for pair := range bytes.SplitSeq(body, []byte("&")) {
-		name, value, _ := bytes.Cut(pair, []byte("="))
-		k, err := formDecode(name)
-		if err != nil {
-			return nil, err
-		}
-		if _, twice := form[string(k)]; twice {
-			return nil, errRepeatedParam
-		}
-		if form[string(k)], err = formDecode(value); err != nil {
-			return nil, err
-		}
-	}
-	return form, nil
-}
-
-func formDecode(s []byte) ([]byte, error) {
-	text, err := percentDecode(strings.ReplaceAll(string(s), "+", " "))
-	if err != nil {
-		return nil, errPercent
-	}
-	return []byte(text), nil
-}
-
-func (f formParams) text(name string) string { return string(f[name]) }
-
-// charset is the one that the signed parameter names: the header of a real notification may
-// say another. Without the parameter it is that of the bytes; a request that failed to announce
-// its own gets notifications in GBK.
-func (f formParams) charset() (alipay.Charset, error) {
-	c := alipay.Charset(strings.ToLower(f.text("charset")))
-	all := bytes.Join(f.values(), nil)
-	switch {
-	case c == "" && alipay.CharsetUTF8.Holds(all), c == "utf8":
-		c = alipay.CharsetUTF8
-	case c == "":
-		c = alipay.CharsetGBK
-	}
-	if !c.Known() || !c.Holds(all) {
-		return "", errCharset
-	}
-	return c, nil
-}
-
-// decoded returns names and values in UTF-8.
-func (f formParams) decoded(c alipay.Charset) map[string]string {
-	params := make(map[string]string, len(f))
-	for name, value := range f {
-		params[string(c.Decode([]byte(name)))] = string(c.Decode(value))
-	}
-	return params
-}
-
-// values are the values each with a separator, so that no character arises between two.
-func (f formParams) values() [][]byte {
-	var list [][]byte
-	for _, value := range f {
-		list = append(list, value, []byte(" "))
-	}
-	return list
-}
-
-// plausible checks what costs nothing before a signature is verified: anyone can send to the
-// address. What is absent is looked at afterwards.
-func (v *Verifier) plausible(f formParams) error {
+// namesNoOther checks what costs nothing before a signature is verified: anyone can send to the
+// address. What is absent is checked by namesUs.
+func (rd *notificationReading) namesNoOther() error {
+	v, f := rd.verifier, rd.form
 	if id, ok := f["app_id"]; ok && string(id) != v.appID {
 		return fmt.Errorf("%w: app_id", ErrNotOurs)
 	}
@@ -229,8 +161,61 @@ func (v *Verifier) plausible(f formParams) error {
 	return nil
 }
 
-// complete checks that a genuine notification says whose it is.
-func (v *Verifier) complete(f formParams) error {
+func (rd *notificationReading) findCharset() (err error) {
+	rd.charset, err = rd.form.charset()
+	return err
+}
+
+func (rd *notificationReading) decodeSignature() (err error) {
+	text := rd.form.text("sign")
+	if text == "" {
+		return errSignAbsent
+	}
+	rd.sig, err = decodeSign(text)
+	return err
+}
+
+// signTypeIsOurs: the notification does not sign its sign_type, so it cannot choose one.
+func (rd *notificationReading) signTypeIsOurs() error {
+	if t := rd.form.text("sign_type"); t != "" && t != string(rd.verifier.signType) {
+		return errSignType
+	}
+	return nil
+}
+
+func (rd *notificationReading) findKeys() (err error) {
+	rd.keys, err = rd.verifier.trust.candidates(rd.form.text("alipay_cert_sn"))
+	return err
+}
+
+// signatureMatches verifies the signature in the variants of the text that are in use. Each
+// needs a genuine signature over everything but blanks, the SN of the certificate and sign_type.
+func (rd *notificationReading) signatureMatches() error {
+	for _, variant := range rd.form.variants() {
+		if verifyAny(rd.verifier.signType.Hash(), rd.keys, rd.form.signedText(variant), rd.sig) {
+			rd.variant = variant
+			return nil
+		}
+	}
+	return errSignature
+}
+
+func (rd *notificationReading) signatureFacts(err error) string {
+	v := rd.verifier
+	if err == nil {
+		return fmt.Sprintf("%s, variant %s", v.signType, rd.variant.name)
+	}
+	return v.trust.explainMismatch(v.signType.Hash(), rd.keys, rd.form.signedText(rd.form.variants()[0]), rd.sig)
+}
+
+// namesUs checks that a genuine notification says that it is for our app and our merchant.
+func (rd *notificationReading) namesUs() error {
+	v, f := rd.verifier, rd.form
+	rd.notification = alipay.ReadNotification(f.decoded(rd.charset))
+	rd.notification.Charset, rd.notification.SignType = rd.charset, v.signType
+	if !rd.notification.IsTrade() {
+		return nil
+	}
 	if f.text("app_id") != v.appID {
 		return fmt.Errorf("%w: app_id is missing", ErrNotOurs)
 	}
@@ -245,90 +230,9 @@ func (v *Verifier) complete(f formParams) error {
 	return fmt.Errorf("%w: seller_id or seller_email", ErrNotOurs)
 }
 
-// authenticate verifies the signature in the variants of the text that are in use, and returns
-// the one that holds. Each needs a genuine signature over everything but blanks, the SN of the
-// certificate and sign_type.
-func (v *Verifier) authenticate(f formParams, st *steps) (string, error) {
-	text := f.text("sign")
-	if text == "" {
-		st.bad("signature", "%v", errSignAbsent)
-		return "", errSignAbsent
-	}
-	sig, err := decodeSign(text)
+func (rd *notificationReading) merchantFacts(err error) string {
 	if err != nil {
-		st.bad("signature", "%v", err)
-		return "", err
+		return err.Error()
 	}
-	if t := f.text("sign_type"); t != "" && t != string(v.signType) {
-		st.bad("signature", "%v", errSignType)
-		return "", errSignType
-	}
-	candidates, err := v.trust.candidates(f.text("alipay_cert_sn"))
-	if err != nil {
-		st.bad("certificate", "%v", err)
-		return "", err
-	}
-	for _, variant := range f.variants() {
-		if verifyAny(v.signType.Hash(), candidates, f.signedText(variant), sig) {
-			return variant.name, nil
-		}
-	}
-	if st != nil {
-		st.bad("signature", "%s", v.trust.explainMismatch(v.signType.Hash(), candidates, f.signedText(f.variants()[0]), sig))
-	}
-	return "", errSignature
-}
-
-func decodeSign(text string) ([]byte, error) {
-	if len(text) > maxSign || strings.ContainsAny(text, "\r\n") {
-		return nil, errSignForm
-	}
-	sig, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return nil, errSignForm
-	}
-	return sig, nil
-}
-
-// variant is one reading of what is signed.
-type variant struct {
-	name                         string
-	keepBlank, dropSN, keepStype bool
-}
-
-// variants returns the readings to try, at most four. sign_type is signed only in messages to
-// the application gateway, which are not changes of a trade.
-func (f formParams) variants() []variant {
-	list := []variant{{name: "default"}}
-	blank := false
-	for _, value := range f {
-		blank = blank || len(bytes.TrimSpace(value)) == 0
-	}
-	if f.text("notify_type") != alipay.NotifyTypeTrade || f.text("method") != "" {
-		list = []variant{{name: "keep_sign_type", keepStype: true}, {name: "default"}}
-	}
-	if blank {
-		list = append(list, variant{name: "keep_empty", keepBlank: true, keepStype: list[0].keepStype})
-	}
-	if f.text("alipay_cert_sn") != "" {
-		list = append(list, variant{name: "drop_alipay_cert_sn", dropSN: true, keepStype: list[0].keepStype})
-	}
-	return list
-}
-
-// signedText is the text of a variant: all parameters but sign and mostly sign_type, known or
-// not, sorted by name, values as they are.
-func (f formParams) signedText(v variant) []byte {
-	var params []param
-	for name, value := range f {
-		switch {
-		case name == "sign",
-			name == "sign_type" && !v.keepStype,
-			name == "alipay_cert_sn" && v.dropSN,
-			len(bytes.TrimSpace(value)) == 0 && !v.keepBlank:
-			continue
-		}
-		params = append(params, param{name, string(value)})
-	}
-	return canonical(params)
+	return "app and seller are ours"
 }
