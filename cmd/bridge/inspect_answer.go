@@ -10,6 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/config"
@@ -64,7 +65,7 @@ func (k *classicKeys) ofFlags(c *cobra.Command) (o gateway.OpenAPIOptions, faile
 	if o.AlipayKey, err = parseFile(c, k.alipayKey, keys.ParsePublic); err != nil {
 		return o, nil, err
 	}
-	if o.AES, err = parseFile(c, k.aesKey, gateway.ParseAESKey); err != nil {
+	if o.AES, err = parseFile(c, k.aesKey, encryption.ParseAESKey); err != nil {
 		return o, nil, err
 	}
 	own, err := parseFile(c, k.ownKey, inspect.ParseOwnKey)

@@ -14,6 +14,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/breaker"
@@ -65,7 +66,7 @@ func OpenAPIOptions(ctx context.Context, a config.App, in Instrumentation) (gate
 		return o, err
 	}
 	if !a.AESKeyFile.IsZero() {
-		if o.AES, err = gateway.ParseAESKey([]byte(a.AESKeyFile.Text.Reveal())); err != nil {
+		if o.AES, err = encryption.ParseAESKey([]byte(a.AESKeyFile.Text.Reveal())); err != nil {
 			return o, fmt.Errorf("%s: %w", a.AESKeyFile.Path, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"strings"
 
+	"alipay-kafka-bridge/internal/alipay/form"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -43,7 +44,7 @@ func SignedText(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	_, query, _ := strings.Cut(request.Path(), "?")
-	return gateway.SignedText([]byte(query), request.Body)
+	return form.SignedText([]byte(query), request.Body)
 }
 
 // PublicOnly stands in for our signer where only the public half of our key is known.

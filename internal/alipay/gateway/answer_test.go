@@ -10,6 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -113,7 +114,7 @@ func (c responseCase) options(t testing.TB, keyVectors alipaytest.OpenAPIKeys, a
 	}
 	if c.Request.EncryptType != nil {
 		var err error
-		if o.AES, err = gateway.ParseAESKey([]byte(aesKey)); err != nil {
+		if o.AES, err = encryption.ParseAESKey([]byte(aesKey)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
 	"alipay-kafka-bridge/internal/alipay/keys"
@@ -106,7 +107,7 @@ func BenchmarkSealOpen(b *testing.B) {
 			}
 		})
 	})
-	aes, err := gateway.ParseAESKey([]byte("MDEyMzQ1Njc4OWFiY2RlZg=="))
+	aes, err := encryption.ParseAESKey([]byte("MDEyMzQ1Njc4OWFiY2RlZg=="))
 	if err != nil {
 		b.Fatal(err)
 	}

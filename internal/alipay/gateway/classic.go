@@ -15,6 +15,8 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/encryption"
+	"alipay-kafka-bridge/internal/alipay/form"
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -26,10 +28,10 @@ type classic struct {
 	appID    string
 	signType alipay.SignType
 	charset  alipay.Charset
-	keys     *rotation // ours
-	trust    *trust    // Alipay's
-	content  *AESKey   // nil: contents are sent in plain
-	weak     bool      // SHA-1 and short keys are permitted
+	keys     *keys.Rotation     // ours
+	trust    *trust             // Alipay's
+	content  *encryption.AESKey // nil: contents are sent in plain
+	weak     bool               // SHA-1 and short keys are permitted
 	now      func() time.Time
 
 	// send makes an HTTP exchange: certificate mode asks the gateway for a certificate that it
@@ -54,7 +56,7 @@ func newClassic(o OpenAPIOptions) (*classic, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.keys = newRotation(current, next)
+	g.keys = keys.NewRotation(current, next)
 	return g, nil
 }
 
@@ -66,7 +68,7 @@ func newClassicReader(o OpenAPIOptions) (*classic, error) {
 	}
 	g := &classic{
 		appID: o.AppID, signType: cmp.Or(o.SignType, alipay.SignRSA2), charset: cmp.Or(o.Charset, alipay.CharsetUTF8),
-		keys: newRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
+		keys: keys.NewRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
 	}
 	if !g.charset.Known() {
 		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
@@ -117,27 +119,27 @@ func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content [
 		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid, nothing was sent", Err: err}
 	}
 	query := g.public(m, r, at)
-	body := []param{{"biz_content", string(coded)}}
+	body := []form.Param{{Name: "biz_content", Value: string(coded)}}
 	if g.content != nil && r.Method() != certs.MethodDownload {
-		query = append(query, param{"encrypt_type", "AES"})
-		body[0].value = g.content.encrypt(coded) // then it is signed
+		query = append(query, form.Param{Name: "encrypt_type", Value: "AES"})
+		body[0].Value = g.content.Encrypt(coded) // then it is signed
 	}
 	if m.AppAuthToken != "" {
-		body = append(body, param{"app_auth_token", m.AppAuthToken})
+		body = append(body, form.Param{Name: "app_auth_token", Value: m.AppAuthToken})
 	}
-	text := canonical(slices.Concat(query, body))
-	signer, generation := g.keys.signer()
+	text := form.Canonical(slices.Concat(query, body))
+	signer, generation := g.keys.Signer()
 	sig, err := signer.Sign(ctx, keys.Digest(g.signType.Hash(), text))
 	if err != nil {
 		return nil, errors.Join(keys.ErrSigner, err)
 	}
-	query = append(query, param{"sign", base64.StdEncoding.EncodeToString(sig)})
+	query = append(query, form.Param{Name: "sign", Value: base64.StdEncoding.EncodeToString(sig)})
 	u := *g.url
-	u.RawQuery = string(encode(query))
+	u.RawQuery = string(form.Encode(query))
 	return &signedRequest{
 		url:    &u,
 		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded;charset=" + string(g.charset)}},
-		body:   encode(body),
+		body:   form.Encode(body),
 		secret: m.AppAuthToken,
 		at:     at,
 		signed: text,
@@ -146,27 +148,27 @@ func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content [
 }
 
 // public returns the public parameters of a call but sign (common parameters of every page).
-func (g *classic) public(m alipay.Merchant, r call, at time.Time) []param {
-	list := []param{
-		{"app_id", g.appID},
-		{"charset", string(g.charset)},
-		{"format", "JSON"},
-		{"method", string(r.Method())},
-		{"sign_type", string(g.signType)},
-		{"timestamp", alipay.FormatTime(at)},
-		{"version", "1.0"},
+func (g *classic) public(m alipay.Merchant, r call, at time.Time) []form.Param {
+	list := []form.Param{
+		{Name: "app_id", Value: g.appID},
+		{Name: "charset", Value: string(g.charset)},
+		{Name: "format", Value: "JSON"},
+		{Name: "method", Value: string(r.Method())},
+		{Name: "sign_type", Value: string(g.signType)},
+		{Name: "timestamp", Value: alipay.FormatTime(at)},
+		{Name: "version", Value: "1.0"},
 	}
 	if m.NotifyURL != "" && r.Method() == alipay.MethodTradeCreate {
-		list = append(list, param{"notify_url", m.NotifyURL})
+		list = append(list, form.Param{Name: "notify_url", Value: m.NotifyURL})
 	}
 	if c := g.trust.certs; c != nil { // certificate mode: both are signed like any other
-		list = append(list, param{"app_cert_sn", c.AppSN()}, param{"alipay_root_cert_sn", c.RootSN()})
+		list = append(list, form.Param{Name: "app_cert_sn", Value: c.AppSN()}, form.Param{Name: "alipay_root_cert_sn", Value: c.RootSN()})
 	}
 	return list
 }
 
 func (g *classic) checkSigner(ctx context.Context) error {
-	s, _ := g.keys.signer()
+	s, _ := g.keys.Signer()
 	return keys.CheckSigner(ctx, s, g.signType.Hash())
 }
 
@@ -178,78 +180,8 @@ func (g *classic) inherit(old protocol) error {
 	if g.trust.certs != nil {
 		g.trust.certs.Inherit(o.trust.certs)
 	}
-	g.keys, g.send = o.keys.renewed(g.keys.current, g.keys.next), o.send
+	g.keys, g.send = o.keys.Renewed(g.keys), o.send
 	return nil
-}
-
-// param is one parameter of a request.
-type param struct{ name, value string }
-
-// canonical returns the text that is signed: every parameter that is sent but sign, sorted by
-// name in byte order, name=value joined by &, values raw. sign_type is among them. It sorts
-// params themselves.
-func canonical(params []param) []byte {
-	slices.SortFunc(params, func(a, b param) int { return strings.Compare(a.name, b.name) })
-	size := 0
-	for _, p := range params {
-		size += len(p.name) + len(p.value) + len("=&")
-	}
-	b := make([]byte, 0, size)
-	for i, p := range params {
-		if i > 0 {
-			b = append(b, '&')
-		}
-		b = append(append(append(b, p.name...), '='), p.value...)
-	}
-	return b
-}
-
-// encode writes parameters as a form, in their order.
-func encode(params []param) []byte {
-	size := 0
-	for _, p := range params {
-		size += len(p.name) + escapedLen(p.value) + len("=&")
-	}
-	b := make([]byte, 0, size)
-	for i, p := range params {
-		if i > 0 {
-			b = append(b, '&')
-		}
-		b = append(append(b, p.name...), '=')
-		b = appendEscaped(b, p.value)
-	}
-	return b
-}
-
-// unescaped says which bytes stand for themselves in a form, as [url.QueryEscape] has it. That
-// one returns a copy of each value: a tenth of all garbage that a call makes.
-func unescaped(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
-}
-
-func escapedLen(s string) int {
-	n := len(s)
-	for i := range len(s) {
-		if !unescaped(s[i]) && s[i] != ' ' {
-			n += 2
-		}
-	}
-	return n
-}
-
-func appendEscaped(b []byte, s string) []byte {
-	const hex = "0123456789ABCDEF"
-	for i := range len(s) {
-		switch c := s[i]; {
-		case unescaped(c):
-			b = append(b, c)
-		case c == ' ':
-			b = append(b, '+')
-		default:
-			b = append(b, '%', hex[c>>4], hex[c&15])
-		}
-	}
-	return b
 }
 
 // certDownload asks for one certificate of Alipay's.
@@ -300,4 +232,27 @@ func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
 		return nil, fmt.Errorf("alipay_cert_content is no Base64: %w", certs.ErrUntrusted)
 	}
 	return chain, nil
+}
+
+// invalidSignature is the sub_code with which the gateway refuses a request's signature. Its
+// sub_msg echoes the text that the gateway computed, HTML-escaped.
+const invalidSignature = "isv.invalid-signature"
+
+// Refused adds to a refusal of our signature what differs, and switches to the next signing
+// key if the texts do not. Only a signed refusal counts.
+func (g *classic) Refused(s *signedRequest, e *alipay.Error, subMsg string, verified bool) {
+	m := form.CompareEcho(string(g.charset.Decode(s.signed)), subMsg)
+	if m != nil {
+		e.Err = m
+	}
+	if !verified || m != nil && m.Offset >= 0 {
+		return
+	}
+	again, switched := g.keys.Refused(s.signer, g.now())
+	if again {
+		e.Class, e.Scope, e.Proof = alipay.Transient, alipay.ScopeNone, alipay.ProofNone
+	}
+	if switched {
+		e.Alert, e.Message = true, "the signature was refused: switched to the next signing key"
+	}
 }

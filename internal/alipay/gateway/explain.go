@@ -1,15 +1,14 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"net/http"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/form"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
@@ -81,7 +80,7 @@ func (o OpenAPIOptions) Explain(method alipay.Method, status int, body, signed [
 		answer: &answer{status: cmp.Or(status, http.StatusOK), body: body}, record: r,
 	}
 	err = rd.read()
-	var m *SignatureMismatch
+	var m *form.Mismatch
 	if errors.As(err, &m) {
 		r.record("echo", m, m.Error())
 	}
@@ -132,60 +131,4 @@ func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
 		err = &alipay.Error{Class: alipay.Untrusted, Err: err}
 	}
 	return r.explanation(rep, err)
-}
-
-// SignedText returns the text that a captured request of the classic gateway signed: its query
-// and its form body without sign.
-func SignedText(query, body []byte) ([]byte, error) {
-	var params []param
-	for _, part := range [][]byte{query, body} {
-		form, err := parseForm(part)
-		if err != nil && !errors.Is(err, errEmptyForm) {
-			return nil, err
-		}
-		for name, value := range form {
-			if name != "sign" {
-				params = append(params, param{name, string(value)})
-			}
-		}
-	}
-	return canonical(params), nil
-}
-
-// Preview is a signed request that is not sent.
-type Preview struct {
-	Method  alipay.Method
-	URL     string // without its query
-	Content []byte // biz_content or the body, in plain
-	ToSign  []byte // the text that is signed, tokens hidden
-	SHA256  string // of the whole signed request
-	Sign    string // the signature: with the rest a credential, to be shown for test keys only
-}
-
-// Preview validates and signs a request and sends nothing.
-func (c *Client) Preview(ctx context.Context, r alipay.Request) (Preview, error) {
-	w, m := c.app.protocol(), *c.merchant.Load()
-	content, err := prepare(w, m, r)
-	if err != nil {
-		return Preview{}, err
-	}
-	s, err := w.seal(ctx, m, r, content)
-	if err != nil {
-		return Preview{}, err
-	}
-	u := *s.url
-	u.RawQuery = ""
-	p := Preview{Method: r.Method(), URL: u.String(), Content: content, ToSign: s.signed, SHA256: sha256Hex(s.url.String() + "\n" + string(s.body))}
-	if p.Sign = s.url.Query().Get("sign"); p.Sign == "" {
-		p.Sign = s.header.Get("Signature")
-	}
-	if s.secret != "" && r.Method() != alipay.MethodHKOrderSync { // HK's token is not signed
-		p.ToSign = hideToken(s.signed, s.secret)
-	}
-	return p, nil
-}
-
-// hideToken hides a token in a text to sign.
-func hideToken(text []byte, token string) []byte {
-	return bytes.ReplaceAll(text, []byte("app_auth_token="+token), []byte("app_auth_token="+keys.Hidden))
 }

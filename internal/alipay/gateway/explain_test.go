@@ -13,6 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/form"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -79,7 +80,7 @@ func TestWeakSignaturesAreExplained(t *testing.T) {
 
 // TestRefusedSignaturesAreExplained: with the captured request, which parameter differs.
 func TestRefusedSignaturesAreExplained(t *testing.T) {
-	text, err := gateway.SignedText([]byte("app_id=1&charset=utf-8&sign=x%3D"), []byte("biz_content=%7B%22a%22%3A%22b+c%22%7D"))
+	text, err := form.SignedText([]byte("app_id=1&charset=utf-8&sign=x%3D"), []byte("biz_content=%7B%22a%22%3A%22b+c%22%7D"))
 	if err != nil || string(text) != `app_id=1&biz_content={"a":"b c"}&charset=utf-8` {
 		t.Fatalf("%q, %v", text, err)
 	}
@@ -90,7 +91,7 @@ func TestRefusedSignaturesAreExplained(t *testing.T) {
 		t.Errorf("%v, %q, %v", e.Class, e.Reason, err)
 	}
 	for _, bad := range []string{"a=1&a=2", "a=%zz"} {
-		if _, err := gateway.SignedText([]byte(bad), nil); err == nil {
+		if _, err := form.SignedText([]byte(bad), nil); err == nil {
 			t.Errorf("%s was read", bad)
 		}
 	}
@@ -175,7 +176,7 @@ func TestNotificationsAreExplained(t *testing.T) {
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	words := map[string]string{
 		"tampered_amount": "at least one byte was changed", "parameter_removed": "at least one byte was changed", "html_escaped": "a framework escaped",
-		"wrong_key": "made with our own private key", "no_sign": "sign is missing", "raw_plus_in_sign": "no Base64", "duplicate_parameter": "stands twice",
+		"wrong_key": "made with our own private key", "no_sign": "sign is missing", "raw_plus_in_sign": "not Base64", "duplicate_parameter": "stands twice",
 		"bad_percent": "percent", "empty_body": "empty", "sha1_claimed_rsa2": "good under sign_type RSA (SHA-1)", "other_app_id": "app_id", "other_seller": "seller_id",
 	}
 	for _, c := range v.Cases {

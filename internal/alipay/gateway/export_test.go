@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto"
-	"crypto/aes"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
@@ -16,18 +15,6 @@ import (
 )
 
 // What the external tests need of the inside: pure functions that vectors speak of directly.
-
-// CanonicalText returns the text that is signed for these parameters.
-func CanonicalText(params map[string]string) string {
-	var list []param
-	for name, value := range params {
-		list = append(list, param{name, value})
-	}
-	return string(canonical(list))
-}
-
-// FormText returns the form of one parameter.
-func FormText(name, value string) string { return string(encode([]param{{name, value}})) }
 
 // CutAnswer returns the signed bytes and the signature of an answer.
 func CutAnswer(body []byte, m alipay.Method, c alipay.Charset) (node []byte, sign string, err error) {
@@ -80,12 +67,6 @@ func TrustDownload(o OpenAPIOptions, sn string, body []byte) error {
 	}
 	return o.Certificates.Fetch(context.Background(), sn, func(context.Context, string) ([]byte, error) { return chain, nil })
 }
-
-// Content encryption.
-var (
-	EncryptAES = (*AESKey).encrypt
-	DecryptAES = (*AESKey).decrypt
-)
 
 // SealAndOpen returns a function that does all of a call but the network.
 func SealAndOpen(o OpenAPIOptions, r alipay.Request, body []byte) (func() error, error) {
@@ -150,18 +131,6 @@ func DecryptHK(key *rsa.PrivateKey, header string, body []byte) ([]byte, error) 
 	return hkKeys{{hkMerchant, hkDecrypt, "1"}: key}.decrypt(header, body)
 }
 
-// EncryptECB is the body's own cipher.
-func EncryptECB(key, plain []byte) string {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		panic(err)
-	}
-	return base64.StdEncoding.EncodeToString(ecb(block.Encrypt, pad(plain)))
-}
-
-// OpenECB opens it.
-var OpenECB = openECB
-
 // Foreign makes a text of Alipay's fit for logs.
 var Foreign = sanitize
 
@@ -188,25 +157,9 @@ func SignECC(o ECCOptions, key *ecdsa.PrivateKey, content []byte) []byte {
 
 // EncryptHK encrypts a body to a key.
 func EncryptHK(to *rsa.PublicKey, plain []byte) (body []byte, header string) {
-	body, header, err := (&encryption{to: to, version: "1", bytes: 32}).seal(plain)
+	body, header, err := (&hkRecipient{to: to, version: "1", bytes: 32}).encrypt(plain)
 	if err != nil {
 		panic(err)
 	}
 	return body, header
 }
-
-// SignedTexts returns what a notification may have signed.
-func SignedTexts(body []byte) []string {
-	form, err := parseForm(body)
-	var texts []string
-	for _, v := range form.variants() {
-		texts = append(texts, string(form.signedText(v)))
-	}
-	if err != nil {
-		return nil
-	}
-	return texts
-}
-
-// CompareEcho compares a text that was signed with the one in a refusal.
-var CompareEcho = compareEcho

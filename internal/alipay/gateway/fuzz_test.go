@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -26,7 +26,7 @@ func FuzzWideAnswer(f *testing.F) {
 		f.Add(c.HTTP.Body)
 		genuine[strings.ReplaceAll(string(c.Expect.SignContent), `\/`, "/")] = true
 	}
-	aes, err := gateway.ParseAESKey([]byte(v.AESKey))
+	aes, err := encryption.ParseAESKey([]byte(v.AESKey))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func FuzzDecrypt(f *testing.F) {
 	c := alipaytest.Load[encryptedVectors](f, "alipayhk/encrypted_request_rsa_aes.json").Cases[0]
 	f.Add(c.Headers["Encrypt"], []byte(c.Body.Text))
 	key := hkKey(f, c.Recipient)
-	aes, err := gateway.ParseAESKey([]byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 16))))
+	aes, err := encryption.ParseAESKey([]byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 16))))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -88,33 +88,8 @@ func FuzzDecrypt(f *testing.F) {
 		if plain, err := gateway.DecryptHK(key, header, body); err == nil && len(plain) > len(body) {
 			t.Errorf("%d bytes out of %d", len(plain), len(body))
 		}
-		if plain, err := gateway.DecryptAES(aes, string(body)); err == nil && len(plain) > len(body) {
+		if plain, err := aes.Decrypt(string(body)); err == nil && len(plain) > len(body) {
 			t.Errorf("%d bytes out of %d", len(plain), len(body))
-		}
-	})
-}
-
-// FuzzEcho: the text of a refusal; no value of ours stands in what is made of it.
-func FuzzEcho(f *testing.F) {
-	const ours = "app_auth_token=" + tokenCanary + "&app_id=1&biz_content={\"a\":\"b&c=d\"}&charset=utf-8&method=x&sign_type=RSA2"
-	f.Add(ours)
-	f.Add("\u7f51\u5173: " + strings.ReplaceAll(ours, "&", "&amp;"))
-	f.Add("app_id=1&&&=&version=&version=2")
-	f.Fuzz(func(t *testing.T, theirs string) {
-		if m := gateway.CompareEcho(ours, theirs); m != nil && strings.Contains(m.Error(), tokenCanary) {
-			t.Errorf("%v", m)
-		}
-	})
-}
-
-// FuzzAESKey: no error shows the text.
-func FuzzAESKey(f *testing.F) {
-	f.Add([]byte("MDEyMzQ1Njc4OWFiY2RlZg=="))
-	f.Add([]byte("not Base64, and longer than forty characters"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		_, err := gateway.ParseAESKey(text)
-		if err != nil && (!errors.Is(err, keys.ErrUnusable) || len(text) > 40 && strings.Contains(err.Error(), string(text))) {
-			t.Errorf("%v of %q", err, text)
 		}
 	})
 }

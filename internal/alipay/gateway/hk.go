@@ -35,7 +35,7 @@ type hk struct {
 	keyVersion string // of signer
 	keys       hkKeys
 	ecc        ECCOptions
-	encryption *encryption // nil: bodies are sent in plain
+	recipient  *hkRecipient // nil: bodies are sent in plain
 	layout     HKTimeLayout
 	zone       *time.Location
 	skew       time.Duration // negative: not checked
@@ -82,10 +82,10 @@ func (h *hk) seal(ctx context.Context, m alipay.Merchant, _ call, content []byte
 		"Accept":       {"application/json"},
 		"Client-Id":    {h.clientID},
 		"Content-Type": {"application/json; charset=UTF-8"},
-		"Request-Time": {h.layout.text(at, h.zone)},
+		"Request-Time": {h.layout.Text(at, h.zone)},
 	}
-	if e := h.encryption; e != nil {
-		body, encrypt, err := e.seal(content)
+	if e := h.recipient; e != nil {
+		body, encrypt, err := e.encrypt(content)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +133,7 @@ func newHK(o HKOptions) (*hk, error) {
 	if h.algorithm = cmp.Or(o.Algorithm, h.algorithm); strings.ContainsAny(h.algorithm, ",= \r\n") {
 		return nil, errors.New("alipay: the name of the algorithm has a comma, an equal sign or white space")
 	}
-	h.encryption, err = newHKEncryption(o.Encrypt, h.keys)
+	h.recipient, err = newHKRecipient(o.Encrypt, h.keys)
 	return h, err
 }
 

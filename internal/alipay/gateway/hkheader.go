@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -52,9 +53,9 @@ func hkPairs(header string) (map[string]string, error) {
 // hkBase64 decodes a value of a header pair. Percent escapes are decoded once and nothing
 // else: form decoding would turn the + of raw Base64 into a blank.
 func hkBase64(value string) ([]byte, error) {
-	text, err := percentDecode(value)
+	text, err := url.PathUnescape(value)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("malformed escape: %w", errHKHeader)
 	}
 	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
 	b, err := base64.RawStdEncoding.Strict().DecodeString(text)
@@ -63,28 +64,6 @@ func hkBase64(value string) ([]byte, error) {
 	}
 	return b, nil
 }
-
-func percentDecode(s string) (string, error) {
-	if !strings.Contains(s, "%") {
-		return s, nil
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b = append(b, s[i])
-			continue
-		}
-		if i+2 >= len(s) || !isHexDigit(s[i+1]) || !isHexDigit(s[i+2]) {
-			return "", fmt.Errorf("malformed escape: %w", errHKHeader)
-		}
-		n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8)
-		b = append(b, byte(n))
-		i += 2
-	}
-	return string(b), nil
-}
-
-func isHexDigit(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
 
 // purpose returns the kind of key that the named algorithm verifies with; empty for one that is
 // not known: nothing falls back to RSA256. Names are not case-sensitive; older AlipayHK pages
@@ -114,8 +93,8 @@ func percentBase64(b []byte) string {
 // an offset, with or without its colon; fractions are taken by all.
 var hkTimeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}
 
-// text writes a time in the form, in a zone.
-func (l HKTimeLayout) text(at time.Time, zone *time.Location) string {
+// Text writes a time in the form, in a zone.
+func (l HKTimeLayout) Text(at time.Time, zone *time.Location) string {
 	if l == HKTimeEpoch {
 		return strconv.FormatInt(at.UnixMilli(), 10)
 	}

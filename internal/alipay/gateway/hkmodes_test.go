@@ -16,6 +16,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -167,10 +168,10 @@ func TestEncryptedVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := gateway.EncryptECB(key, b.Plaintext); got != b.Ciphertext {
-				t.Errorf("%s: %s, want %s", b.ID, got, b.Ciphertext)
+			if got, err := encryption.EncryptECB(key, b.Plaintext); err != nil || got != b.Ciphertext {
+				t.Errorf("%s: %s, %v, want %s", b.ID, got, err, b.Ciphertext)
 			}
-			if got, err := gateway.OpenECB(key, []byte(b.Ciphertext)); err != nil || !bytes.Equal(got, b.Plaintext) {
+			if got, err := encryption.DecryptECB(key, []byte(b.Ciphertext)); err != nil || !bytes.Equal(got, b.Plaintext) {
 				t.Errorf("%s: %q, %v", b.ID, got, err)
 			}
 		}

@@ -34,7 +34,7 @@ type hkReading struct {
 var hkRule = []step[*hkReading]{
 	{"signature", (*hkReading).authenticate, nil},
 	{"status", (*hkReading).statusIsReadable, nil},
-	{"decrypt", (*hkReading).decrypt, (*hkReading).decryptFacts},
+	{"decrypt", (*hkReading).Decrypt, (*hkReading).decryptFacts},
 	{"body", (*hkReading).parse, (*hkReading).parseFacts},
 	{"result", (*hkReading).classify, (*hkReading).classFacts},
 	{"result", (*hkReading).signedIfSuccess, nil},
@@ -134,16 +134,16 @@ func (rd *hkReading) decodeSignature() (err error) {
 	return err
 }
 
-func (rd *hkReading) signatureMatches() error { return rd.gateway.check(rd.sig, rd.signedText()) }
+func (rd *hkReading) signatureMatches() error { return rd.gateway.check(rd.sig, rd.SignedText()) }
 
-// signedText is what the answer signed: path and client id are those of the request.
-func (rd *hkReading) signedText() []byte {
+// SignedText is what the answer signed: path and client id are those of the request.
+func (rd *hkReading) SignedText() []byte {
 	return hkContent(rd.gateway.path, rd.gateway.clientID, rd.answer.header.Get("Response-Time"), rd.answer.body)
 }
 
 func (rd *hkReading) signatureFacts(err error) string {
 	if err != nil {
-		return rd.gateway.explainMismatch(rd.sig, rd.signedText(), err)
+		return rd.gateway.explainMismatch(rd.sig, rd.SignedText(), err)
 	}
 	return fmt.Sprintf("%s, key version %s, over the raw body", sanitize(rd.sig.algorithm, maxCode), sanitize(rd.sig.keyVersion, maxCode))
 }
@@ -171,7 +171,7 @@ func (rd *hkReading) statusError() error {
 	return e
 }
 
-func (rd *hkReading) decrypt() (err error) {
+func (rd *hkReading) Decrypt() (err error) {
 	rd.body, err = rd.gateway.plain(rd.answer)
 	return err
 }

@@ -22,6 +22,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -58,7 +59,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	app := openAPI(t, silent)
 	hk := hkApp(t, silent)
 	const aesText = "MDEyMzQ1Njc4OWFiY2RlZg=="
-	aes, err := gateway.ParseAESKey([]byte(aesText))
+	aes, err := encryption.ParseAESKey([]byte(aesText))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
-	"alipay-kafka-bridge/internal/alipay/gateway"
+	"alipay-kafka-bridge/internal/alipay/form"
 )
 
 // TestSignatureMismatchIsExplained: what the gateway computed otherwise, by name and place,
@@ -29,7 +29,7 @@ func TestSignatureMismatchIsExplained(t *testing.T) {
 	} {
 		g := &keyedGateway{t: t, key: &nextKey().PublicKey, text: tt.text}
 		_, err := openAPI(t, g.ServeHTTP).Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), alipaytest.Query())
-		var m *gateway.SignatureMismatch
+		var m *form.Mismatch
 		if !errors.As(err, &m) {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
@@ -45,7 +45,7 @@ func TestSignatureMismatchIsExplained(t *testing.T) {
 	// A refusal without a text to compare has no detail.
 	node := `{"code":"40002","sub_code":"isv.invalid-signature","sub_msg":"x"}`
 	_, err := call(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, node)), alipaytest.Query())
-	var m *gateway.SignatureMismatch
+	var m *form.Mismatch
 	if errors.As(err, &m) || alipay.ClassOf(err) != alipay.Misconfigured {
 		t.Errorf("%v", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
@@ -67,7 +68,7 @@ func TestAnswerInTheOtherCharset(t *testing.T) {
 
 // TestEncryptedCalls: content and answer through AES, in both charsets, on the wire.
 func TestEncryptedCalls(t *testing.T) {
-	key, err := gateway.ParseAESKey([]byte("MDEyMzQ1Njc4OWFiY2RlZg=="))
+	key, err := encryption.ParseAESKey([]byte("MDEyMzQ1Njc4OWFiY2RlZg=="))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestEncryptedCalls(t *testing.T) {
 		r := alipaytest.Create()
 		r.Subject = "\u9326\u904b\u8aa0" // second bytes 5C in GBK
 		seen := capture(t, alipay.Merchant{}, r, func(o *gateway.OpenAPIOptions) { o.AES, o.Charset = key, charset })
-		plain, err := gateway.DecryptAES(key, seen.body.Get("biz_content"))
+		plain, err := key.Decrypt(seen.body.Get("biz_content"))
 		want, _ := alipay.Content(r)
 		if got := charset.Decode(plain); err != nil || string(got) != string(want) {
 			t.Errorf("%s: %q, %v", charset, got, err)
@@ -87,10 +88,10 @@ func TestEncryptedCalls(t *testing.T) {
 	}
 	// A gateway that could not decrypt answers in plain; without a key a ciphertext is unreadable.
 	plain := answering(200, signedAnswer(t, alipay.MethodTradeQuery, `{"code":"40003","sub_code":"isv.decryption-error-unknown"}`))
-	coded := answering(200, signedAnswer(t, alipay.MethodTradeQuery, `"`+gateway.EncryptAES(key, []byte(`{"code":"10000",`+numbers(alipay.MethodTradeQuery)+`}`))+`"`))
+	coded := answering(200, signedAnswer(t, alipay.MethodTradeQuery, `"`+key.Encrypt([]byte(`{"code":"10000",`+numbers(alipay.MethodTradeQuery)+`}`))+`"`))
 	for _, tt := range []struct {
 		h    http.HandlerFunc
-		key  *gateway.AESKey
+		key  *encryption.AESKey
 		want alipay.Class
 	}{{plain, key, alipay.Misconfigured}, {coded, key, alipay.Done}, {coded, nil, alipay.Untrusted}} {
 		app := openAPI(t, tt.h, func(o *gateway.OpenAPIOptions) { o.AES = tt.key })

@@ -12,6 +12,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
@@ -43,7 +44,7 @@ var classicRule = []step[*classicReading]{
 	{"status", (*classicReading).statusIsOK, (*classicReading).statusFacts},
 	{"cut", (*classicReading).cut, (*classicReading).cutFacts},
 	{"signature", (*classicReading).authenticate, nil},
-	{"decrypt", (*classicReading).decrypt, (*classicReading).decryptFacts},
+	{"decrypt", (*classicReading).Decrypt, (*classicReading).decryptFacts},
 	{"node", (*classicReading).parse, nil},
 	{"code", (*classicReading).classify, (*classicReading).classFacts},
 	{"code", (*classicReading).signedIfSuccess, nil},
@@ -202,9 +203,9 @@ func verifyNode(h crypto.Hash, candidates []*rsa.PublicKey, node, sig []byte) bo
 	return bytes.Contains(node, []byte(`\/`)) && verifyAny(h, candidates, bytes.ReplaceAll(node, []byte(`\/`), []byte("/")), sig)
 }
 
-// decrypt turns the node into JSON in UTF-8. A signed node that cannot be decrypted is not
+// Decrypt turns the node into JSON in UTF-8. A signed node that cannot be decrypted is not
 // believed; an unsigned one is decrypted only for its code.
-func (rd *classicReading) decrypt() error {
+func (rd *classicReading) Decrypt() error {
 	if !rd.parts.encrypted() {
 		rd.node = rd.parts.charset.Decode(rd.parts.node)
 		return nil
@@ -218,23 +219,23 @@ func (rd *classicReading) decrypt() error {
 
 func (rd *classicReading) decryptNode() (err error) {
 	if rd.gateway.content == nil {
-		return errDecrypt
+		return encryption.ErrDecrypt
 	}
 	text := ""
 	if !hasNonASCII(rd.parts.node) {
 		text = jsonscan.Unquote(rd.parts.node)
 	}
-	if rd.plain, err = rd.gateway.content.decrypt(text); err != nil {
+	if rd.plain, err = rd.gateway.content.Decrypt(text); err != nil {
 		return err
 	}
 	for _, c := range rd.gateway.charset.Candidates(rd.plain) {
 		rd.charset, rd.node = c, c.Decode(rd.plain)
 		return nil
 	}
-	return errDecrypt
+	return encryption.ErrDecrypt
 }
 
-// decryptFacts separates what errDecrypt does not: only the operator sees it.
+// decryptFacts separates what ErrDecrypt does not: only the operator sees it.
 func (rd *classicReading) decryptFacts(err error) string {
 	switch {
 	case err == nil && !rd.parts.encrypted():
@@ -319,14 +320,14 @@ func (rd *classicReading) outcome() error {
 		rep.BuyerOpenID = rd.members.Text("buyer_open_id")
 	}
 	if rep.Verified && (rd.success() || rep.Code == "40004") { // a business answer: our signature was good
-		rd.gateway.keys.succeeded(rd.request.signer)
+		rd.gateway.keys.Succeeded(rd.request.signer)
 	}
 	if rd.verdict.Class == alipay.Done {
 		return nil
 	}
 	e := rd.refusal()
 	if rep.SubCode == invalidSignature {
-		rd.gateway.refused(rd.request, e, rd.members.Text("sub_msg"), rep.Verified)
+		rd.gateway.Refused(rd.request, e, rd.members.Text("sub_msg"), rep.Verified)
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/encryption"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
@@ -35,13 +36,13 @@ type OpenAPIOptions struct {
 	Signer    keys.Signer    // holds the app's private key
 	AlipayKey *rsa.PublicKey // verifies answers; 2048 bits or more; nil in certificate mode
 
-	NextSigner   keys.Signer     // the key to change over to when Alipay refuses Signer's; nil: none
-	MoreKeys     []AlipayKey     // further keys of Alipay's, each with its end
-	Certificates *certs.Store    // not nil: certificate mode
-	AES          *AESKey         // not nil: contents are encrypted both ways
-	Charset      alipay.Charset  // empty is UTF-8
-	SignType     alipay.SignType // empty is RSA2
-	AllowWeak    bool            // permits RSA (SHA-1) and keys below 2048 bits
+	NextSigner   keys.Signer        // the key to change over to when Alipay refuses Signer's; nil: none
+	MoreKeys     []AlipayKey        // further keys of Alipay's, each with its end
+	Certificates *certs.Store       // not nil: certificate mode
+	AES          *encryption.AESKey // not nil: contents are encrypted both ways
+	Charset      alipay.Charset     // empty is UTF-8
+	SignType     alipay.SignType    // empty is RSA2
+	AllowWeak    bool               // permits RSA (SHA-1) and keys below 2048 bits
 
 	InFlight       int              // most connections at once; 0 is 256
 	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s

@@ -51,7 +51,7 @@ func (g *keyedGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	sig := params["sign"]
 	delete(params, "sign")
-	text := gateway.CanonicalText(params)
+	text := canonical(params)
 	if gateway.VerifyText(g.key, []byte(text), sig) {
 		answering(200, signedAnswer(g.t, alipay.MethodTradeQuery, `{"code":"10000",`+numbers(alipay.MethodTradeQuery)+`}`))(w, r)
 		return

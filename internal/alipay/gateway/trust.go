@@ -5,13 +5,16 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"encoding/asn1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
+	"alipay-kafka-bridge/internal/alipay/form"
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
@@ -132,7 +135,7 @@ func (t *trust) explainMismatch(h crypto.Hash, candidates []*rsa.PublicKey, text
 		return "the signature is good over the same text in UTF-8: it was recoded to GBK on the way, or the charset is configured wrong"
 	case signedInGBK(h, candidates, text, sig):
 		return "the signature is good over the same text in GBK: it was recoded to UTF-8 on the way, or the charset is configured wrong"
-	case verifyAny(h, candidates, []byte(unescapeHTML.Replace(string(text))), sig):
+	case verifyAny(h, candidates, []byte(form.UnescapeHTML(string(text))), sig):
 		return "the signature is good over the text without HTML escapes: a framework escaped it on the way"
 	case verifyAny(h, candidates, bytes.TrimSpace(text), sig):
 		return "the signature is good over the text without white space at its ends"
@@ -185,4 +188,26 @@ func opensUnder(k *rsa.PublicKey, h crypto.Hash, sig []byte) bool {
 	}
 	rest, err := asn1.Unmarshal(digest, &info)
 	return err == nil && len(rest) == 0 && len(info.Digest) == h.Size()
+}
+
+// maxSign is the longest sign: the Base64 of a signature by a key of 6144 bits.
+const maxSign = 1024
+
+// Why a signature is not good.
+var (
+	errSignAbsent = errors.New("sign is missing")
+	errSignForm   = errors.New("sign is not Base64")
+	errSignType   = errors.New("sign_type is not the configured one")
+	errSignature  = errors.New("the signature does not match")
+)
+
+func decodeSign(text string) ([]byte, error) {
+	if len(text) > maxSign || strings.ContainsAny(text, "\r\n") {
+		return nil, errSignForm
+	}
+	sig, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errSignForm
+	}
+	return sig, nil
 }

@@ -12,6 +12,8 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
+	"alipay-kafka-bridge/internal/alipay/form"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 )
 
@@ -62,7 +64,7 @@ func (c signedRequest) options(t *testing.T, keyVectors alipaytest.OpenAPIKeys) 
 	}
 	if c.AESKey != "" {
 		var err error
-		if o.AES, err = gateway.ParseAESKey([]byte(c.AESKey)); err != nil {
+		if o.AES, err = encryption.ParseAESKey([]byte(c.AESKey)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,8 +106,8 @@ func (c signedRequest) run(t *testing.T, keyVectors alipaytest.OpenAPIKeys) int 
 	maps.Copy(params, c.Body)
 	delete(params, "sign")
 	o := c.options(t, keyVectors)
-	text, err := c.Charset.Encode([]byte(gateway.CanonicalText(params)))
-	if err != nil || gateway.CanonicalText(params) != c.SignString {
+	text, err := c.Charset.Encode([]byte(canonical(params)))
+	if err != nil || canonical(params) != c.SignString {
 		t.Errorf("text to sign is\n%s (%v)\nwant\n%s", text, err, c.SignString)
 	}
 	if c.SignBytes != nil && !bytes.Equal(text, c.SignBytes) {
@@ -195,46 +197,11 @@ func TestCharsetRefusesWhatItLacks(t *testing.T) {
 	t.Logf("openapi/requests-gbk.json: %d texts refused", len(v.Unencodable))
 }
 
-// TestAESVectors: known answers both ways, and what must fail.
-func TestAESVectors(t *testing.T) {
-	v := alipaytest.Load[struct {
-		About    string
-		MadeWith string `json:"made_with"`
-		Known    []struct {
-			ID, Plaintext, Ciphertext, Note string
-			Charset                         alipay.Charset
-			Key                             string `json:"key_base64"`
-			Hex                             string `json:"plaintext_hex"`
-		} `json:"known_answers"`
-		MustFail []struct {
-			ID, Ciphertext, Note string
-			Key                  string `json:"key_base64"`
-		} `json:"must_fail"`
-	}](t, "openapi/aes.json")
-	for _, c := range v.Known {
-		key, err := gateway.ParseAESKey([]byte(c.Key))
-		if err != nil {
-			t.Fatal(err)
-		}
-		plain, err := c.Charset.Encode([]byte(c.Plaintext))
-		if err != nil || fmt.Sprintf("%x", plain) != c.Hex {
-			t.Errorf("%s: %x, %v", c.ID, plain, err)
-		}
-		if got := gateway.EncryptAES(key, plain); got != c.Ciphertext {
-			t.Errorf("%s: %s, want %s", c.ID, got, c.Ciphertext)
-		}
-		if got, err := gateway.DecryptAES(key, c.Ciphertext); err != nil || !bytes.Equal(got, plain) {
-			t.Errorf("%s: %q, %v", c.ID, got, err)
-		}
+// canonical is the text that is signed for these parameters.
+func canonical(params map[string]string) string {
+	var list []form.Param
+	for name, value := range params {
+		list = append(list, form.Param{Name: name, Value: value})
 	}
-	for _, c := range v.MustFail {
-		key, err := gateway.ParseAESKey([]byte(c.Key))
-		if err == nil {
-			_, err = gateway.DecryptAES(key, c.Ciphertext)
-		}
-		if err == nil {
-			t.Errorf("%s was decrypted", c.ID)
-		}
-	}
-	t.Logf("openapi/aes.json: %d known answers, %d that must fail", len(v.Known), len(v.MustFail))
+	return string(form.Canonical(list))
 }

@@ -10,14 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/certs"
-)
-
-// Bounds of a notification, checked before any signature is. [inferred: the longest documented
-// parameters sum up to less than 10 KiB]
-const (
-	maxNotification = 64 << 10
-	maxParams       = 100
-	maxSign         = 1024 // of Base64: a key of 6144 bits
+	"alipay-kafka-bridge/internal/alipay/form"
 )
 
 // VerifierOptions say whose notifications are taken. At least one of SellerIDs, SellerEmails
@@ -102,11 +95,11 @@ type notificationReading struct {
 	body     []byte
 	record   *recorder // nil in calls of Notification
 
-	form         formParams
+	form         form.Params
 	charset      alipay.Charset
 	sig          []byte
 	keys         []*rsa.PublicKey // one of them must have made sig
-	variant      variant          // the reading of the form that was signed
+	variant      form.Variant     // the reading of the form that was signed
 	notification alipay.Notification
 }
 
@@ -131,7 +124,7 @@ func (rd *notificationReading) read() error {
 }
 
 func (rd *notificationReading) parse() (err error) {
-	rd.form, err = parseForm(rd.body)
+	rd.form, err = form.Parse(rd.body)
 	return err
 }
 
@@ -149,25 +142,25 @@ func (rd *notificationReading) namesNoOther() error {
 	if id, ok := f["app_id"]; ok && string(id) != v.appID {
 		return fmt.Errorf("%w: app_id", ErrNotOurs)
 	}
-	if f.text("notify_type") != alipay.NotifyTypeTrade {
+	if f.Text("notify_type") != alipay.NotifyTypeTrade {
 		return nil
 	}
-	if id := f.text("seller_id"); id != "" && len(v.sellers) > 0 && !slices.Contains(v.sellers, id) {
+	if id := f.Text("seller_id"); id != "" && len(v.sellers) > 0 && !slices.Contains(v.sellers, id) {
 		return fmt.Errorf("%w: seller_id", ErrNotOurs)
 	}
-	if id := f.text("auth_app_id"); id != "" && v.authAppID != "" && id != v.authAppID {
+	if id := f.Text("auth_app_id"); id != "" && v.authAppID != "" && id != v.authAppID {
 		return fmt.Errorf("%w: auth_app_id", ErrNotOurs)
 	}
 	return nil
 }
 
 func (rd *notificationReading) findCharset() (err error) {
-	rd.charset, err = rd.form.charset()
+	rd.charset, err = rd.form.Charset()
 	return err
 }
 
 func (rd *notificationReading) decodeSignature() (err error) {
-	text := rd.form.text("sign")
+	text := rd.form.Text("sign")
 	if text == "" {
 		return errSignAbsent
 	}
@@ -177,22 +170,22 @@ func (rd *notificationReading) decodeSignature() (err error) {
 
 // signTypeIsOurs: the notification does not sign its sign_type, so it cannot choose one.
 func (rd *notificationReading) signTypeIsOurs() error {
-	if t := rd.form.text("sign_type"); t != "" && t != string(rd.verifier.signType) {
+	if t := rd.form.Text("sign_type"); t != "" && t != string(rd.verifier.signType) {
 		return errSignType
 	}
 	return nil
 }
 
 func (rd *notificationReading) findKeys() (err error) {
-	rd.keys, err = rd.verifier.trust.candidates(rd.form.text("alipay_cert_sn"))
+	rd.keys, err = rd.verifier.trust.candidates(rd.form.Text("alipay_cert_sn"))
 	return err
 }
 
 // signatureMatches verifies the signature in the variants of the text that are in use. Each
 // needs a genuine signature over everything but blanks, the SN of the certificate and sign_type.
 func (rd *notificationReading) signatureMatches() error {
-	for _, variant := range rd.form.variants() {
-		if verifyAny(rd.verifier.signType.Hash(), rd.keys, rd.form.signedText(variant), rd.sig) {
+	for _, variant := range rd.form.Variants() {
+		if verifyAny(rd.verifier.signType.Hash(), rd.keys, rd.form.SignedText(variant), rd.sig) {
 			rd.variant = variant
 			return nil
 		}
@@ -203,26 +196,26 @@ func (rd *notificationReading) signatureMatches() error {
 func (rd *notificationReading) signatureFacts(err error) string {
 	v := rd.verifier
 	if err == nil {
-		return fmt.Sprintf("%s, variant %s", v.signType, rd.variant.name)
+		return fmt.Sprintf("%s, variant %s", v.signType, rd.variant.Name)
 	}
-	return v.trust.explainMismatch(v.signType.Hash(), rd.keys, rd.form.signedText(rd.form.variants()[0]), rd.sig)
+	return v.trust.explainMismatch(v.signType.Hash(), rd.keys, rd.form.SignedText(rd.form.Variants()[0]), rd.sig)
 }
 
 // namesUs checks that a genuine notification says that it is for our app and our merchant.
 func (rd *notificationReading) namesUs() error {
 	v, f := rd.verifier, rd.form
-	rd.notification = alipay.ReadNotification(f.decoded(rd.charset))
+	rd.notification = alipay.ReadNotification(f.Decoded(rd.charset))
 	rd.notification.Charset, rd.notification.SignType = rd.charset, v.signType
 	if !rd.notification.IsTrade() {
 		return nil
 	}
-	if f.text("app_id") != v.appID {
+	if f.Text("app_id") != v.appID {
 		return fmt.Errorf("%w: app_id is missing", ErrNotOurs)
 	}
-	if v.authAppID != "" && f.text("auth_app_id") != v.authAppID {
+	if v.authAppID != "" && f.Text("auth_app_id") != v.authAppID {
 		return fmt.Errorf("%w: auth_app_id is missing", ErrNotOurs)
 	}
-	id, email := f.text("seller_id"), f.text("seller_email")
+	id, email := f.Text("seller_id"), f.Text("seller_email")
 	byEmail := email != "" && slices.Contains(v.emails, email) && (id == "" || len(v.sellers) == 0)
 	if len(v.sellers)+len(v.emails) == 0 || slices.Contains(v.sellers, id) || byEmail {
 		return nil

@@ -223,14 +223,3 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Error("HK: our own public half was accepted")
 	}
 }
-
-// A form is escaped as gateways decode it, whatever its bytes: in GBK many are no ASCII.
-func TestFormIsEscaped(t *testing.T) {
-	all := make([]byte, 256)
-	for i := range all {
-		all[i] = byte(i)
-	}
-	if got, want := gateway.FormText("biz_content", string(all)), "biz_content="+url.QueryEscape(string(all)); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}

@@ -1,50 +1,49 @@
-package gateway
+package keys
 
 import (
 	"crypto/rsa"
 	"sync"
 	"time"
-
-	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
 // rotationPause is the least time between two changes of the signing key. A change within it
 // means that neither key is known to Alipay, so a person must look. [inferred]
 const rotationPause = 10 * time.Minute
 
-// rotation holds the app's signing keys: the current one and, while a change of keys is being
+// Rotation holds the app's signing keys: the current one and, while a change of keys is being
 // prepared, the next. The classic gateway knows no key versions, so the first signed
 // invalid-signature after a success shows that Alipay has changed over.
-type rotation struct {
+type Rotation struct {
 	mu         sync.Mutex
-	current    keys.Signer
-	next       keys.Signer // nil: no change is prepared
-	generation int         // counts the signers that were current
-	accepted   bool        // Alipay accepted a signature of current
-	fallback   bool        // it accepted one of next while that was current
+	current    Signer
+	next       Signer // nil: no change is prepared
+	generation int    // counts the signers that were current
+	accepted   bool   // Alipay accepted a signature of current
+	fallback   bool   // it accepted one of next while that was current
 	changed    time.Time
 }
 
-func newRotation(current, next keys.Signer) *rotation { return &rotation{current: current, next: next} }
+func NewRotation(current, next Signer) *Rotation { return &Rotation{current: current, next: next} }
 
-// signer returns the signer to use and its generation, which separates a late answer from one
+// Signer returns the signer to use and its generation, which separates a late answer from one
 // to the signer in use.
-func (r *rotation) signer() (keys.Signer, int) {
+func (r *Rotation) Signer() (Signer, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.current, r.generation
 }
 
-// renewed returns a rotation of signers that were read anew, with what is known of their keys. The
+// Renewed returns a rotation of signers that were read anew, with what is known of their keys. The
 // key in use stays in use where it is the next one's and Alipay has changed over to it: the files
 // say so later. A key that Alipay never accepted gives way to what the files say.
-func (r *rotation) renewed(current, next keys.Signer) *rotation {
+func (r *Rotation) Renewed(from *Rotation) *Rotation {
+	current, next := from.current, from.next
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if (r.accepted || r.fallback) && sameKey(r.current, next) {
 		current, next = next, current
 	}
-	return &rotation{
+	return &Rotation{
 		current: current, next: next, changed: r.changed,
 		accepted: r.accepted && sameKey(r.current, current),
 		fallback: r.fallback && sameKey(r.next, next),
@@ -52,16 +51,16 @@ func (r *rotation) renewed(current, next keys.Signer) *rotation {
 }
 
 // sameKey says whether two signers have the same key, as far as is known.
-func sameKey(a, b keys.Signer) bool {
+func sameKey(a, b Signer) bool {
 	if a == nil || b == nil {
 		return false
 	}
-	k, ok := keys.PublicOf(a).(*rsa.PublicKey)
-	return ok && k.Equal(keys.PublicOf(b))
+	k, ok := PublicOf(a).(*rsa.PublicKey)
+	return ok && k.Equal(PublicOf(b))
 }
 
-// succeeded notes that Alipay accepted a signature of that generation.
-func (r *rotation) succeeded(generation int) {
+// Succeeded notes that Alipay accepted a signature of that generation.
+func (r *Rotation) Succeeded(generation int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if generation == r.generation {
@@ -69,7 +68,7 @@ func (r *rotation) succeeded(generation int) {
 	}
 }
 
-// refused notes that Alipay provably refused a signature of that generation, and says whether
+// Refused notes that Alipay provably refused a signature of that generation, and says whether
 // another one is in use by now, so that the call may simply be repeated: a refused signature
 // has no effect. It switches once, for all; the old signer becomes the next one.
 //
@@ -78,7 +77,7 @@ func (r *rotation) succeeded(generation int) {
 //
 // Two calls sign with the old key, Alipay changes over, both are refused: the first refusal
 // switches, the second finds another generation in use and does not switch back.
-func (r *rotation) refused(generation int, now time.Time) (again, switched bool) {
+func (r *Rotation) Refused(generation int, now time.Time) (again, switched bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if generation != r.generation {

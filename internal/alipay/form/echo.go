@@ -1,4 +1,4 @@
-package gateway
+package form
 
 import (
 	"crypto/sha256"
@@ -6,17 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"alipay-kafka-bridge/internal/alipay"
 )
 
-// invalidSignature is the sub_code with which the gateway refuses a request's signature. Its
-// sub_msg echoes the text that the gateway computed, HTML-escaped.
-const invalidSignature = "isv.invalid-signature"
-
-// SignatureMismatch compares the text that the gateway computed for a request with the one that
+// Mismatch compares the text that the gateway computed for a request with the one that
 // was signed. It never holds values: app_auth_token is one of them.
-type SignatureMismatch struct {
+type Mismatch struct {
 	Missing []string // parameters that the gateway did not see
 	Added   []string // parameters that the gateway saw and we did not sign
 	Changed []string // parameters with another value
@@ -27,7 +21,7 @@ type SignatureMismatch struct {
 }
 
 // Error says what differs and what that means.
-func (m *SignatureMismatch) Error() string {
+func (m *Mismatch) Error() string {
 	if m.Offset < 0 {
 		return "the gateway computed the same text to sign: the application public key at Alipay is not the half of our private key, or the sign_type differs"
 	}
@@ -44,25 +38,6 @@ func (m *SignatureMismatch) Error() string {
 	return s
 }
 
-// refused adds to a refusal of our signature what differs, and switches to the next signing
-// key if the texts do not. Only a signed refusal counts.
-func (g *classic) refused(s *signedRequest, e *alipay.Error, subMsg string, verified bool) {
-	m := compareEcho(string(g.charset.Decode(s.signed)), subMsg)
-	if m != nil {
-		e.Err = m
-	}
-	if !verified || m != nil && m.Offset >= 0 {
-		return
-	}
-	again, switched := g.keys.refused(s.signer, g.now())
-	if again {
-		e.Class, e.Scope, e.Proof = alipay.Transient, alipay.ScopeNone, alipay.ProofNone
-	}
-	if switched {
-		e.Alert, e.Message = true, "the signature was refused: switched to the next signing key"
-	}
-}
-
 // publicNames are the parameters that a request may have (common parameters of every page, and
 // those of certificate mode and encryption), in the order of the signed text.
 var publicNames = []string{
@@ -70,17 +45,19 @@ var publicNames = []string{
 	"format", "method", "notify_url", "return_url", "sign_type", "timestamp", "version",
 }
 
-// unescapeHTML takes back what escaping of HTML does to a text. The standard library's takes
-// &notify_id for a sign too.
-var unescapeHTML = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#34;", `"`, "&#39;", "'", "&apos;", "'")
+// UnescapeHTML undoes the escaping of HTML. The standard library also reads &notify_id as an
+// escape.
+func UnescapeHTML(text string) string { return htmlEscapes.Replace(text) }
 
-// compareEcho compares the text we signed with the one in a refusal; nil if there is none.
-func compareEcho(ours, subMsg string) *SignatureMismatch {
-	theirs := signedTextIn(unescapeHTML.Replace(subMsg))
+var htmlEscapes = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#34;", `"`, "&#39;", "'", "&apos;", "'")
+
+// CompareEcho compares the text we signed with the one in a refusal; nil if there is none.
+func CompareEcho(ours, subMsg string) *Mismatch {
+	theirs := signedTextIn(UnescapeHTML(subMsg))
 	if ours == "" || theirs == "" {
 		return nil
 	}
-	m := &SignatureMismatch{
+	m := &Mismatch{
 		Offset: firstDifference(ours, theirs), OurLength: len(ours), TheirLength: len(theirs),
 		OurSHA256: sha256Hex(ours), TheirSHA256: sha256Hex(theirs),
 	}

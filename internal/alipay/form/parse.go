@@ -1,16 +1,23 @@
-package gateway
+package form
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
+	"net/url"
 	"strings"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// formParams are the parameters of a body, decoded once, in the bytes they came in.
-type formParams map[string][]byte
+// Bounds of a notification, checked before any signature is. [inferred: the longest documented
+// parameters sum up to less than 10 KiB]
+const (
+	maxNotification = 64 << 10
+	maxParams       = 100
+)
+
+// Params are the parameters of a body, decoded once, in the bytes they came in.
+type Params map[string][]byte
 
 // Why a body is no notification.
 var (
@@ -19,22 +26,18 @@ var (
 	errRepeatedParam = errors.New("a parameter stands twice")
 	errPercent       = errors.New("bad percent coding")
 	errCharset       = errors.New("charset names none that is known, or the bytes are not of it")
-	errSignAbsent    = errors.New("sign is missing")
-	errSignForm      = errors.New("sign is no Base64")
-	errSignType      = errors.New("sign_type is not the configured one")
-	errSignature     = errors.New("the signature does not match")
 )
 
-// parseForm splits a form and decodes it once, + as a blank. A name that stands twice is
+// Parse splits a form and decodes it once, + as a blank. A name that stands twice is
 // refused: the next reader might take the other one.
-func parseForm(body []byte) (formParams, error) {
+func Parse(body []byte) (Params, error) {
 	if len(body) == 0 {
 		return nil, errEmptyForm
 	}
 	if len(body) > maxNotification || bytes.Count(body, []byte("&")) >= maxParams {
 		return nil, errLongForm
 	}
-	form := formParams{}
+	form := Params{}
 	for pair := range bytes.SplitSeq(body, []byte("&")) {
 		name, value, _ := bytes.Cut(pair, []byte("="))
 		k, err := formDecode(name)
@@ -52,20 +55,20 @@ func parseForm(body []byte) (formParams, error) {
 }
 
 func formDecode(s []byte) ([]byte, error) {
-	text, err := percentDecode(strings.ReplaceAll(string(s), "+", " "))
+	text, err := url.QueryUnescape(string(s))
 	if err != nil {
 		return nil, errPercent
 	}
 	return []byte(text), nil
 }
 
-func (f formParams) text(name string) string { return string(f[name]) }
+func (f Params) Text(name string) string { return string(f[name]) }
 
-// charset is the one that the signed parameter names: the header of a real notification may
+// Charset is the one that the signed parameter names: the header of a real notification may
 // say another. Without the parameter it is that of the bytes; a request that failed to announce
 // its own gets notifications in GBK.
-func (f formParams) charset() (alipay.Charset, error) {
-	c := alipay.Charset(strings.ToLower(f.text("charset")))
+func (f Params) Charset() (alipay.Charset, error) {
+	c := alipay.Charset(strings.ToLower(f.Text("charset")))
 	all := bytes.Join(f.values(), nil)
 	switch {
 	case c == "" && alipay.CharsetUTF8.Holds(all), c == "utf8":
@@ -79,8 +82,8 @@ func (f formParams) charset() (alipay.Charset, error) {
 	return c, nil
 }
 
-// decoded returns names and values in UTF-8.
-func (f formParams) decoded(c alipay.Charset) map[string]string {
+// Decoded returns names and values in UTF-8.
+func (f Params) Decoded(c alipay.Charset) map[string]string {
 	params := make(map[string]string, len(f))
 	for name, value := range f {
 		params[string(c.Decode([]byte(name)))] = string(c.Decode(value))
@@ -89,7 +92,7 @@ func (f formParams) decoded(c alipay.Charset) map[string]string {
 }
 
 // values are the values each with a separator, so that no character arises between two.
-func (f formParams) values() [][]byte {
+func (f Params) values() [][]byte {
 	var list [][]byte
 	for _, value := range f {
 		list = append(list, value, []byte(" "))
@@ -97,47 +100,36 @@ func (f formParams) values() [][]byte {
 	return list
 }
 
-func decodeSign(text string) ([]byte, error) {
-	if len(text) > maxSign || strings.ContainsAny(text, "\r\n") {
-		return nil, errSignForm
-	}
-	sig, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil {
-		return nil, errSignForm
-	}
-	return sig, nil
-}
-
-// variant is one reading of what is signed.
-type variant struct {
-	name                         string
+// Variant is one reading of what is signed.
+type Variant struct {
+	Name                         string
 	keepBlank, dropSN, keepStype bool
 }
 
-// variants returns the readings to try, at most four. sign_type is signed only in messages to
+// Variants returns the readings to try, at most four. sign_type is signed only in messages to
 // the application gateway, which are not changes of a trade.
-func (f formParams) variants() []variant {
-	list := []variant{{name: "default"}}
+func (f Params) Variants() []Variant {
+	list := []Variant{{Name: "default"}}
 	blank := false
 	for _, value := range f {
 		blank = blank || len(bytes.TrimSpace(value)) == 0
 	}
-	if f.text("notify_type") != alipay.NotifyTypeTrade || f.text("method") != "" {
-		list = []variant{{name: "keep_sign_type", keepStype: true}, {name: "default"}}
+	if f.Text("notify_type") != alipay.NotifyTypeTrade || f.Text("method") != "" {
+		list = []Variant{{Name: "keep_sign_type", keepStype: true}, {Name: "default"}}
 	}
 	if blank {
-		list = append(list, variant{name: "keep_empty", keepBlank: true, keepStype: list[0].keepStype})
+		list = append(list, Variant{Name: "keep_empty", keepBlank: true, keepStype: list[0].keepStype})
 	}
-	if f.text("alipay_cert_sn") != "" {
-		list = append(list, variant{name: "drop_alipay_cert_sn", dropSN: true, keepStype: list[0].keepStype})
+	if f.Text("alipay_cert_sn") != "" {
+		list = append(list, Variant{Name: "drop_alipay_cert_sn", dropSN: true, keepStype: list[0].keepStype})
 	}
 	return list
 }
 
-// signedText is the text of a variant: all parameters but sign and mostly sign_type, known or
+// SignedText is the text of a variant: all parameters but sign and mostly sign_type, known or
 // not, sorted by name, values as they are.
-func (f formParams) signedText(v variant) []byte {
-	var params []param
+func (f Params) SignedText(v Variant) []byte {
+	var params []Param
 	for name, value := range f {
 		switch {
 		case name == "sign",
@@ -146,7 +138,25 @@ func (f formParams) signedText(v variant) []byte {
 			len(bytes.TrimSpace(value)) == 0 && !v.keepBlank:
 			continue
 		}
-		params = append(params, param{name, string(value)})
+		params = append(params, Param{name, string(value)})
 	}
-	return canonical(params)
+	return Canonical(params)
+}
+
+// SignedText returns the text that a captured request of the classic gateway signed: its query
+// and its form body without sign.
+func SignedText(query, body []byte) ([]byte, error) {
+	var params []Param
+	for _, part := range [][]byte{query, body} {
+		form, err := Parse(part)
+		if err != nil && !errors.Is(err, errEmptyForm) {
+			return nil, err
+		}
+		for name, value := range form {
+			if name != "sign" {
+				params = append(params, Param{name, string(value)})
+			}
+		}
+	}
+	return Canonical(params), nil
 }
