@@ -174,9 +174,11 @@ func TestMembersAreBounded(t *testing.T) {
 		"line end in a text": "{\"a\":\"\n\"}",
 		"unknown escape":     `{"a":"\x41"}`,
 	} {
-		if _, err := alipay.ParseMembers(text); !errors.Is(err, alipay.ErrMembers) {
-			t.Errorf("%s: err = %v, want ErrMembers", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := alipay.ParseMembers(text); !errors.Is(err, alipay.ErrMembers) {
+				t.Errorf("err = %v, want ErrMembers", err)
+			}
+		})
 	}
 	deepest := strings.Repeat(`{"a":`, 16) + "1" + strings.Repeat("}", 16)
 	if _, err := alipay.ParseMembers(deepest); err != nil {

@@ -2,6 +2,7 @@ package alipay_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -17,16 +18,18 @@ func TestYuanIsReadExactly(t *testing.T) {
 		{"0", 0}, {"0.00", 0}, {"0.001", 0}, {"88.888", 0}, {"100000000.01", 0}, {"-1", 0}, {"+1", 0}, {"1e2", 0}, {"1.", 0}, {".5", 0},
 		{"", 0}, {" 1", 0}, {"1 ", 0}, {"01", 0}, {"00.10", 0}, {"NaN", 0}, {"1,00", 0}, {"99999999999999999999", 0}, {"0x10", 0},
 	} {
-		got, err := alipay.ParseYuan(tt.text)
-		if tt.fen == 0 {
-			if !errors.Is(err, alipay.ErrAmount) {
-				t.Errorf("ParseYuan(%q) = %v, %v, want ErrAmount", tt.text, got, err)
+		t.Run(fmt.Sprintf("%q", tt.text), func(t *testing.T) {
+			got, err := alipay.ParseYuan(tt.text)
+			if tt.fen == 0 {
+				if !errors.Is(err, alipay.ErrAmount) {
+					t.Errorf("ParseYuan(%q) = %v, %v, want ErrAmount", tt.text, got, err)
+				}
+				return
 			}
-			continue
-		}
-		if want := (alipay.Money{Minor: tt.fen, Currency: "CNY"}); err != nil || got != want {
-			t.Errorf("ParseYuan(%q) = %v, %v, want %v", tt.text, got, err, want)
-		}
+			if want := (alipay.Money{Minor: tt.fen, Currency: "CNY"}); err != nil || got != want {
+				t.Errorf("ParseYuan(%q) = %v, %v, want %v", tt.text, got, err, want)
+			}
+		})
 	}
 }
 
@@ -56,13 +59,15 @@ func TestAmountIsReadByItsLiteral(t *testing.T) {
 		{"92233720368547758.07", "CNY", 9223372036854775807, true},
 		{"92233720368547758.08", "CNY", 0, false},
 	} {
-		got, err := alipay.ParseAmount(tt.literal, tt.currency)
-		if (err == nil) != tt.ok || tt.ok && got != (alipay.Money{Minor: tt.minor, Currency: tt.currency}) {
-			t.Errorf("ParseAmount(%q, %q) = %v, %v", tt.literal, tt.currency, got, err)
-		}
-		if err != nil && !errors.Is(err, alipay.ErrAmount) {
-			t.Errorf("ParseAmount(%q, %q): %v does not wrap ErrAmount", tt.literal, tt.currency, err)
-		}
+		t.Run(tt.literal+" "+tt.currency, func(t *testing.T) {
+			got, err := alipay.ParseAmount(tt.literal, tt.currency)
+			if (err == nil) != tt.ok || tt.ok && got != (alipay.Money{Minor: tt.minor, Currency: tt.currency}) {
+				t.Errorf("ParseAmount(%q, %q) = %v, %v", tt.literal, tt.currency, got, err)
+			}
+			if err != nil && !errors.Is(err, alipay.ErrAmount) {
+				t.Errorf("ParseAmount(%q, %q): %v does not wrap ErrAmount", tt.literal, tt.currency, err)
+			}
+		})
 	}
 }
 
@@ -79,14 +84,16 @@ func TestAmountTexts(t *testing.T) {
 		{alipay.Money{Minor: 100, Currency: "JPY"}, "1.00", "100", "100 JPY"},
 		{alipay.Money{Minor: 7, Currency: "XYZ"}, "0.07", "7", "7 minor XYZ"},
 	} {
-		if got := tt.money.Yuan(); got != tt.yuan {
-			t.Errorf("%+v.Yuan() = %q, want %q", tt.money, got, tt.yuan)
-		}
-		if got := tt.money.MinorText(); got != tt.minor {
-			t.Errorf("%+v.MinorText() = %q, want %q", tt.money, got, tt.minor)
-		}
-		if got := tt.money.String(); got != tt.text {
-			t.Errorf("%+v.String() = %q, want %q", tt.money, got, tt.text)
-		}
+		t.Run(tt.text, func(t *testing.T) {
+			if got := tt.money.Yuan(); got != tt.yuan {
+				t.Errorf("%+v.Yuan() = %q, want %q", tt.money, got, tt.yuan)
+			}
+			if got := tt.money.MinorText(); got != tt.minor {
+				t.Errorf("%+v.MinorText() = %q, want %q", tt.money, got, tt.minor)
+			}
+			if got := tt.money.String(); got != tt.text {
+				t.Errorf("%+v.String() = %q, want %q", tt.money, got, tt.text)
+			}
+		})
 	}
 }

@@ -184,11 +184,13 @@ func TestOnlyVerifiedSuccessIsRead(t *testing.T) {
 		"refused":        func(r *alipay.Reply) { r.Code = "40004" },
 		"no body":        func(r *alipay.Reply) { r.Body = nil },
 	} {
-		r := good
-		change(&r)
-		if _, err := r.Trade(); !errors.Is(err, alipay.ErrNoBody) {
-			t.Errorf("%s: %v, want ErrNoBody", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := good
+			change(&r)
+			if _, err := r.Trade(); !errors.Is(err, alipay.ErrNoBody) {
+				t.Errorf("%v, want ErrNoBody", err)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package alipay_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -220,11 +221,13 @@ func TestFieldRules(t *testing.T) {
 // TestOrderInfoLength: alipay.trade.orderinfo.sync, "order_biz_info", up to 2018.
 func TestOrderInfoLength(t *testing.T) {
 	for n, want := range map[int]bool{2018: true, 2019: false} {
-		r := alipaytest.OrderInfoSync()
-		r.OrderBizInfo = `{"x":"` + strings.Repeat("x", n-8) + `"}`
-		if err := r.Validate(); (err == nil) != want {
-			t.Errorf("%d characters: err = %v", n, err)
-		}
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			r := alipaytest.OrderInfoSync()
+			r.OrderBizInfo = `{"x":"` + strings.Repeat("x", n-8) + `"}`
+			if err := r.Validate(); (err == nil) != want {
+				t.Errorf("%d characters: err = %v", n, err)
+			}
+		})
 	}
 }
 

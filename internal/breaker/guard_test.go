@@ -252,21 +252,23 @@ func TestSlotsAreNotHeldAcrossWaits(t *testing.T) {
 
 func TestRetryAfterIsHonoured(t *testing.T) {
 	for ask, want := range map[time.Duration]time.Duration{time.Minute * 3: time.Minute * 3, time.Hour: 10 * time.Minute} {
-		bubble(t, func(t *testing.T) {
-			var at []time.Time
-			s := &server{answer: func(n int) error {
-				at = append(at, time.Now())
-				if n == 1 {
-					return &alipay.Error{Class: alipay.Throttled, RetryAfter: ask}
+		t.Run(ask.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var at []time.Time
+				s := &server{answer: func(n int) error {
+					at = append(at, time.Now())
+					if n == 1 {
+						return &alipay.Error{Class: alipay.Throttled, RetryAfter: ask}
+					}
+					return nil
+				}}
+				if _, err := breaker.New(breaker.Options{}).Call(s).Do(t.Context(), query); err != nil {
+					t.Fatal(err)
 				}
-				return nil
-			}}
-			if _, err := breaker.New(breaker.Options{}).Call(s).Do(t.Context(), query); err != nil {
-				t.Fatal(err)
-			}
-			if d := at[1].Sub(at[0]); d < want || d > want+time.Minute {
-				t.Errorf("asked for %v, waited %v, want %v", ask, d, want)
-			}
+				if d := at[1].Sub(at[0]); d < want || d > want+time.Minute {
+					t.Errorf("asked for %v, waited %v, want %v", ask, d, want)
+				}
+			})
 		})
 	}
 }

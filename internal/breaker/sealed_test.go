@@ -76,12 +76,14 @@ func TestFewAreSealedAhead(t *testing.T) {
 // A timestamp is signed, and gateways refuse old ones.
 func TestASealGrowsOld(t *testing.T) {
 	for away, want := range map[time.Duration]int32{9 * time.Second: 2, 11 * time.Second: 3} {
-		bubble(t, func(t *testing.T) {
-			p := &post{away: away}
-			p.calls(t, breaker.New(breaker.Options{InFlight: 1}), 2)
-			if got := p.seals.Load(); got != want {
-				t.Errorf("two requests, the second %s after its seal, were sealed %d times, want %d", away, got, want)
-			}
+		t.Run(away.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := &post{away: away}
+				p.calls(t, breaker.New(breaker.Options{InFlight: 1}), 2)
+				if got := p.seals.Load(); got != want {
+					t.Errorf("two requests, the second %s after its seal, were sealed %d times, want %d", away, got, want)
+				}
+			})
 		})
 	}
 }

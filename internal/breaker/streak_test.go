@@ -17,16 +17,18 @@ func TestK11_OneOrderOpensNoBreaker(t *testing.T) {
 		orders int
 		want   string
 	}{{1, "closed"}, {2, "closed"}, {3, "open"}} {
-		bubble(t, func(t *testing.T) {
-			s := &server{answer: func(int) error { return fail(alipay.Ambiguous) }}
-			g := breaker.New(breaker.Options{})
-			for i := range 12 {
-				_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i%tt.orders))})
-				time.Sleep(time.Second) // so slowly that the ratio never counts enough of them
-			}
-			if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got != tt.want {
-				t.Errorf("%d orders failed 12 times: breaker is %s, want %s", tt.orders, got, tt.want)
-			}
+		t.Run(fmt.Sprint(tt.orders, " orders"), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := &server{answer: func(int) error { return fail(alipay.Ambiguous) }}
+				g := breaker.New(breaker.Options{})
+				for i := range 12 {
+					_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i%tt.orders))})
+					time.Sleep(time.Second) // so slowly that the ratio never counts enough of them
+				}
+				if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got != tt.want {
+					t.Errorf("%d orders failed 12 times: breaker is %s, want %s", tt.orders, got, tt.want)
+				}
+			})
 		})
 	}
 }

@@ -19,13 +19,15 @@ func TestCaptures(t *testing.T) {
 		"request":       {"POST /p?q HTTP/1.1\r\nA: b\r\n\r\nx", "x", "/p?q", 0, http.Header{"A": {"b"}}},
 		"absolute form": {"POST https://h/p HTTP/1.1\r\n\r\n", "", "/p", 0, nil},
 	} {
-		c, err := ReadCapture([]byte(tt.in))
-		if err != nil || string(c.Body) != tt.body || c.Path() != tt.path || c.Header.Get("A") != tt.header.Get("A") {
-			t.Errorf("%s: %+v, %v", name, c, err)
-		}
-		if n, err := c.Status(); n != tt.status || (err != nil) != (tt.path != "") {
-			t.Errorf("%s: status %d, %v", name, n, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			c, err := ReadCapture([]byte(tt.in))
+			if err != nil || string(c.Body) != tt.body || c.Path() != tt.path || c.Header.Get("A") != tt.header.Get("A") {
+				t.Errorf("%+v, %v", c, err)
+			}
+			if n, err := c.Status(); n != tt.status || (err != nil) != (tt.path != "") {
+				t.Errorf("status %d, %v", n, err)
+			}
+		})
 	}
 	if _, err := ReadCapture([]byte("HTTP/1.1 200 OK\r\nA: b")); err == nil {
 		t.Error("a message without its end was read")

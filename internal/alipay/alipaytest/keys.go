@@ -103,12 +103,19 @@ type CertVectors struct {
 // CertTime is the time at which the certificates of the vectors are judged.
 var CertTime = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
+// Certificates are those of the vectors, at CertTime.
 func Certificates(t testing.TB) *certs.Store {
+	t.Helper()
+	return CertificatesAt(t, CertTime)
+}
+
+// CertificatesAt are the same at another time.
+func CertificatesAt(t testing.TB, at time.Time) *certs.Store {
 	t.Helper()
 	v := Load[CertVectors](t, "openapi/certs.json")
 	c, err := certs.New(certs.Options{
 		App: []byte(v.Certificates["app"].PEM), Alipay: []byte(v.Certificates["alipay_leaf"].PEM), Root: []byte(v.RootBundle),
-		Now: func() time.Time { return CertTime },
+		Now: func() time.Time { return at },
 	})
 	if err != nil {
 		t.Fatal(err)

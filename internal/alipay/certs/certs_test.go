@@ -11,23 +11,29 @@ import (
 func TestCertificateVectors(t *testing.T) {
 	v := alipaytest.Load[alipaytest.CertVectors](t, "openapi/certs.json")
 	for name, c := range v.Certificates {
-		if sns, err := certs.BundleSNs([]byte(c.PEM)); err != nil || len(sns) != 1 || sns[0] != c.SN {
-			t.Errorf("%s: %v, %v, want %s of %q", name, sns, err, c.SN, c.Issuer)
-		}
+		t.Run(name, func(t *testing.T) {
+			if sns, err := certs.BundleSNs([]byte(c.PEM)); err != nil || len(sns) != 1 || sns[0] != c.SN {
+				t.Errorf("%v, %v, want %s of %q", sns, err, c.SN, c.Issuer)
+			}
+		})
 	}
 	for _, c := range v.Bundles {
-		want := ""
-		if c.RootSN != nil {
-			want = *c.RootSN
-		}
-		if sn, err := certs.RootSN([]byte(c.Text)); sn != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %q, %v, want %q (%s)", c.ID, sn, err, want, c.Note)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			want := ""
+			if c.RootSN != nil {
+				want = *c.RootSN
+			}
+			if sn, err := certs.RootSN([]byte(c.Text)); sn != want || (err == nil) != (want != "") {
+				t.Errorf("%q, %v, want %q (%s)", sn, err, want, c.Note)
+			}
+		})
 	}
 	for _, c := range v.Trust {
-		if err := certs.TrustChain([]byte(v.RootBundle), v.Issuer, []byte(c.Chain), c.At); (err == nil) != c.Trusted {
-			t.Errorf("%s: %v, want trusted %v (%s)", c.ID, err, c.Trusted, c.Note)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			if err := certs.TrustChain([]byte(v.RootBundle), v.Issuer, []byte(c.Chain), c.At); (err == nil) != c.Trusted {
+				t.Errorf("%v, want trusted %v (%s)", err, c.Trusted, c.Note)
+			}
+		})
 	}
 	t.Logf("openapi/certs.json: %d certificates, %d bundles, %d chains", len(v.Certificates), len(v.Bundles), len(v.Trust))
 }
@@ -49,8 +55,10 @@ func TestCertificatesOfTheApp(t *testing.T) {
 		"a root for app":   {App: pem("root_r1"), Alipay: pem("alipay_leaf"), Root: []byte(v.RootBundle)},
 		"an elliptic root": {App: pem("app"), Alipay: pem("alipay_leaf"), Root: pem("root_e1")},
 	} {
-		if _, err := certs.New(o); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := certs.New(o); err == nil {
+				t.Error("accepted")
+			}
+		})
 	}
 }

@@ -29,29 +29,33 @@ func TestAESVectors(t *testing.T) {
 		} `json:"must_fail"`
 	}](t, "openapi/aes.json")
 	for _, c := range v.Known {
-		key, err := encryption.ParseAESKey([]byte(c.Key))
-		if err != nil {
-			t.Fatal(err)
-		}
-		plain, err := c.Charset.Encode([]byte(c.Plaintext))
-		if err != nil || fmt.Sprintf("%x", plain) != c.Hex {
-			t.Errorf("%s: %x, %v", c.ID, plain, err)
-		}
-		if got := key.Encrypt(plain); got != c.Ciphertext {
-			t.Errorf("%s: %s, want %s", c.ID, got, c.Ciphertext)
-		}
-		if got, err := key.Decrypt(c.Ciphertext); err != nil || !bytes.Equal(got, plain) {
-			t.Errorf("%s: %q, %v", c.ID, got, err)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			key, err := encryption.ParseAESKey([]byte(c.Key))
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := c.Charset.Encode([]byte(c.Plaintext))
+			if err != nil || fmt.Sprintf("%x", plain) != c.Hex {
+				t.Errorf("%x, %v", plain, err)
+			}
+			if got := key.Encrypt(plain); got != c.Ciphertext {
+				t.Errorf("%s, want %s", got, c.Ciphertext)
+			}
+			if got, err := key.Decrypt(c.Ciphertext); err != nil || !bytes.Equal(got, plain) {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
 	}
 	for _, c := range v.MustFail {
-		key, err := encryption.ParseAESKey([]byte(c.Key))
-		if err == nil {
-			_, err = key.Decrypt(c.Ciphertext)
-		}
-		if err == nil {
-			t.Errorf("%s was decrypted", c.ID)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			key, err := encryption.ParseAESKey([]byte(c.Key))
+			if err == nil {
+				_, err = key.Decrypt(c.Ciphertext)
+			}
+			if err == nil {
+				t.Error("was decrypted")
+			}
+		})
 	}
 	t.Logf("openapi/aes.json: %d known answers, %d that must fail", len(v.Known), len(v.MustFail))
 }

@@ -240,14 +240,19 @@ func TestOnlySignedAnswersCount(t *testing.T) {
 		} {
 			for _, name := range []string{nodeName(r.Method()), "error_response"} {
 				for _, noSign := range []string{``, `,"sign":""`, `,"sign":null`} {
-					rep, err := call(t, answering(200, `{"`+name+`":`+tt.node+noSign+`}`), r)
-					if got := alipay.ClassOf(err); got != tt.want || rep.Verified || rep.Body != nil {
-						t.Errorf("%s %s %s: class = %v, want %v", r.Method(), tt.node, noSign, got, tt.want)
-					}
-					var e *alipay.Error
-					if errors.As(err, &e); e.Class == alipay.Misconfigured && e.Proof != alipay.ProofCanary {
-						t.Errorf("%s: an unsigned answer alone stops the app", tt.node)
-					}
+					t.Run(string(r.Method())+" "+tt.node+noSign, func(t *testing.T) {
+						rep, err := call(t, answering(200, `{"`+name+`":`+tt.node+noSign+`}`), r)
+						var e *alipay.Error
+						if !errors.As(err, &e) || e.Class != tt.want || rep.Verified || rep.Body != nil {
+							t.Fatalf("%v, verified %v, want %v", err, rep.Verified, tt.want)
+						}
+						if e.Class == alipay.Misconfigured && e.Proof != alipay.ProofCanary {
+							t.Error("an unsigned answer alone stops the app")
+						}
+						if e.Class == alipay.Untrusted && e.Message != "success without signature" {
+							t.Errorf("message %q", e.Message)
+						}
+					})
 				}
 			}
 		}
@@ -264,13 +269,15 @@ func TestAnswerOfAnotherRequest(t *testing.T) {
 			"not existing":  `{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST","out_trade_no":"ORD_2","trade_no":"2","order_no":"3"}`,
 			"refused":       `{"code":"40004","sub_code":"ACQ.INVALID_PARAMETER","out_trade_no":"ORD_2","trade_no":"2","order_no":"3"}`,
 		} {
-			rep, err := call(t, answering(200, signedAnswer(t, r.Method(), node)), r)
-			if got := alipay.ClassOf(err); got != alipay.Untrusted {
-				t.Errorf("%s, %s: class = %v, want Untrusted", r.Method(), name, got)
-			}
-			if rep.OutTradeNo != "" || rep.TradeNo != "" {
-				t.Errorf("%s, %s: the reply has numbers %q %q", r.Method(), name, rep.OutTradeNo, rep.TradeNo)
-			}
+			t.Run(string(r.Method())+" "+name, func(t *testing.T) {
+				rep, err := call(t, answering(200, signedAnswer(t, r.Method(), node)), r)
+				if got := alipay.ClassOf(err); got != alipay.Untrusted {
+					t.Errorf("class = %v, want Untrusted", got)
+				}
+				if rep.OutTradeNo != "" || rep.TradeNo != "" {
+					t.Errorf("the reply has numbers %q %q", rep.OutTradeNo, rep.TradeNo)
+				}
+			})
 		}
 	}
 	// Both numbers asked for, one of them another's.

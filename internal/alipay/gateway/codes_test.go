@@ -166,9 +166,11 @@ func TestOneEventStopsNothing(t *testing.T) {
 		{"20001", "aop.never-heard-of", alipay.Misconfigured, alipay.ScopeAccount, alipay.ProofCanary},
 		{"40006", "isv.insufficient-isv-permissions", alipay.Misconfigured, alipay.ScopeMethod, alipay.ProofNone},
 	} {
-		e := answered(t, alipay.MethodTradeCreate, tt.code, tt.sub)
-		if e.Class != tt.class || e.Scope != tt.scope || e.Proof != tt.proof {
-			t.Errorf("%s: %v, scope %v, proof %v", tt.sub, e.Class, e.Scope, e.Proof)
-		}
+		t.Run(tt.code+" "+tt.sub, func(t *testing.T) {
+			e := answered(t, alipay.MethodTradeCreate, tt.code, tt.sub)
+			if e.Class != tt.class || e.Scope != tt.scope || e.Proof != tt.proof {
+				t.Errorf("%s: %v, scope %v, proof %v", tt.sub, e.Class, e.Scope, e.Proof)
+			}
+		})
 	}
 }

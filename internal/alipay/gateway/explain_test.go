@@ -48,16 +48,18 @@ func TestAnswersAreExplained(t *testing.T) {
 		{"another method", strings.Replace(good, "query", "create", 1), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "no node for this method"},
 		{"encrypted", wrapped(`"AAAA"`, theirKey()), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "no AES key is configured"},
 	} {
-		e, err := tt.o.Explain(alipay.MethodTradeQuery, 200, []byte(tt.body), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e.Class != tt.class || e.Verified != (tt.class == alipay.Done || tt.class == alipay.Rejected) || !strings.Contains(e.Reason, tt.reason) {
-			t.Errorf("%s: %v, verified %v, %q, want %v, %q", tt.name, e.Class, e.Verified, e.Reason, tt.class, tt.reason)
-		}
-		if text, err := json.Marshal(e); err != nil || !strings.Contains(string(text), `"class":"`+tt.class.String()+`"`) {
-			t.Errorf("%s: %s, %v", tt.name, text, err)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := tt.o.Explain(alipay.MethodTradeQuery, 200, []byte(tt.body), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Class != tt.class || e.Verified != (tt.class == alipay.Done || tt.class == alipay.Rejected) || !strings.Contains(e.Reason, tt.reason) {
+				t.Errorf("%v, verified %v, %q, want %v, %q", e.Class, e.Verified, e.Reason, tt.class, tt.reason)
+			}
+			if text, err := json.Marshal(e); err != nil || !strings.Contains(string(text), `"class":"`+tt.class.String()+`"`) {
+				t.Errorf("%s, %v", text, err)
+			}
+		})
 	}
 }
 
@@ -153,20 +155,24 @@ func TestHKAnswersAreExplained(t *testing.T) {
 		{"a changed byte", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": one}}, header(nil), append(bytes.Clone(c.Body.Base64), ' '), alipay.Untrusted, "at least one byte was changed"},
 		{"unsigned", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": one}}, header(func(h http.Header) { h.Del("Signature"); h.Del("Response-Time") }), c.Body.Base64, alipay.Untrusted, "neither Signature nor Response-Time"},
 	} {
-		e, err := tt.o.Explain(c.Request.Path, 200, tt.header, tt.body)
-		if err != nil || e.Class != tt.class || !strings.Contains(e.Reason, tt.reason) {
-			t.Errorf("%s: %v, %q, %v, want %v, %q", tt.name, e.Class, e.Reason, err, tt.class, tt.reason)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			e, err := tt.o.Explain(c.Request.Path, 200, tt.header, tt.body)
+			if err != nil || e.Class != tt.class || !strings.Contains(e.Reason, tt.reason) {
+				t.Errorf("%v, %q, %v, want %v, %q", e.Class, e.Reason, err, tt.class, tt.reason)
+			}
+		})
 	}
 	for _, c := range alipaytest.Load[hkResponses](t, "alipayhk/response_negative.json").Cases {
-		h := http.Header{}
-		for name, value := range c.Headers {
-			h.Set(name, value)
-		}
-		o := gateway.HKOptions{ClientID: hkClientID, PlatformKeys: map[string]*rsa.PublicKey{"1": one, "2": two}}
-		if e, err := o.Explain(c.Request.Path, c.HTTPStatus, h, c.Body.Base64); err != nil || e.Verified || e.Reason == "" || strings.HasPrefix(e.Reason, "signed") {
-			t.Errorf("%s: verified %v, %q, %v", c.ID, e.Verified, e.Reason, err)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			h := http.Header{}
+			for name, value := range c.Headers {
+				h.Set(name, value)
+			}
+			o := gateway.HKOptions{ClientID: hkClientID, PlatformKeys: map[string]*rsa.PublicKey{"1": one, "2": two}}
+			if e, err := o.Explain(c.Request.Path, c.HTTPStatus, h, c.Body.Base64); err != nil || e.Verified || e.Reason == "" || strings.HasPrefix(e.Reason, "signed") {
+				t.Errorf("verified %v, %q, %v", e.Verified, e.Reason, err)
+			}
+		})
 	}
 }
 
@@ -180,24 +186,26 @@ func TestNotificationsAreExplained(t *testing.T) {
 		"bad_percent": "percent", "empty_body": "empty", "sha1_claimed_rsa2": "good under sign_type RSA (SHA-1)", "other_app_id": "app_id", "other_seller": "seller_id",
 	}
 	for _, c := range v.Cases {
-		e := v.verifier(t, keyVectors, c.VerifyWith).Explain(c.Request.Body, alipaytest.PublicKey(t, keyVectors, "app"))
-		want := alipay.Done
-		switch c.Expect.Verdict {
-		case "reject":
-			want = alipay.Untrusted
-		case "reject_business":
-			want = alipay.Rejected
-		}
-		if e.Class != want || e.Verified != (want == alipay.Done) || !strings.Contains(e.Reason, words[c.ID]) {
-			t.Errorf("%s: %v, verified %v, %q", c.ID, e.Class, e.Verified, e.Reason)
-		}
-		for _, step := range e.Steps {
-			for _, value := range []string{c.Expect.Decoded["out_trade_no"], c.Expect.Decoded["buyer_id"], c.Expect.Decoded["sign"]} {
-				if value != "" && strings.Contains(step.Detail, value) {
-					t.Errorf("%s: step %s shows a value: %s", c.ID, step.Name, step.Detail)
+		t.Run(c.ID, func(t *testing.T) {
+			e := v.verifier(t, keyVectors, c.VerifyWith).Explain(c.Request.Body, alipaytest.PublicKey(t, keyVectors, "app"))
+			want := alipay.Done
+			switch c.Expect.Verdict {
+			case "reject":
+				want = alipay.Untrusted
+			case "reject_business":
+				want = alipay.Rejected
+			}
+			if e.Class != want || e.Verified != (want == alipay.Done) || !strings.Contains(e.Reason, words[c.ID]) {
+				t.Errorf("%v, verified %v, %q", e.Class, e.Verified, e.Reason)
+			}
+			for _, step := range e.Steps {
+				for _, value := range []string{c.Expect.Decoded["out_trade_no"], c.Expect.Decoded["buyer_id"], c.Expect.Decoded["sign"]} {
+					if value != "" && strings.Contains(step.Detail, value) {
+						t.Errorf("step %s shows a value: %s", step.Name, step.Detail)
+					}
 				}
 			}
-		}
+		})
 	}
 }
 

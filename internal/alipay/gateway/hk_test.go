@@ -110,21 +110,23 @@ func hkApp(t testing.TB, h http.HandlerFunc, change ...func(*gateway.HKOptions))
 func TestHKSigningVectors(t *testing.T) {
 	v := alipaytest.Load[hkRequests](t, "alipayhk/request_signed_rsa256.json")
 	for _, c := range v.Cases {
-		content := gateway.HKContent(c.Path, c.ClientID, c.Time, c.Body.Base64)
-		if !bytes.Equal(content, c.Content.Base64) {
-			t.Errorf("%s: content = %q, want %q", c.ID, content, c.Content.Text)
-		}
-		version := "1"
-		if c.Key == "merchant_rsa_v2" {
-			version = "2"
-		}
-		sig := sign(t, hkKey(t, c.Key), content)
-		if sig != base64.StdEncoding.EncodeToString(c.Signature) {
-			t.Errorf("%s: signature differs", c.ID)
-		}
-		if got := gateway.FormatHKSignature("RSA256", version, c.Signature); got != c.Header || !strings.HasSuffix(got, c.URLEncoded) {
-			t.Errorf("%s: header = %q, want %q", c.ID, got, c.Header)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			content := gateway.HKContent(c.Path, c.ClientID, c.Time, c.Body.Base64)
+			if !bytes.Equal(content, c.Content.Base64) {
+				t.Errorf("content = %q, want %q", content, c.Content.Text)
+			}
+			version := "1"
+			if c.Key == "merchant_rsa_v2" {
+				version = "2"
+			}
+			sig := sign(t, hkKey(t, c.Key), content)
+			if sig != base64.StdEncoding.EncodeToString(c.Signature) {
+				t.Error("signature differs")
+			}
+			if got := gateway.FormatHKSignature("RSA256", version, c.Signature); got != c.Header || !strings.HasSuffix(got, c.URLEncoded) {
+				t.Errorf("header = %q, want %q", got, c.Header)
+			}
+		})
 	}
 	t.Logf("alipayhk/request_signed_rsa256.json: %d cases", len(v.Cases))
 }
@@ -155,9 +157,11 @@ func TestHKRequestOnTheWire(t *testing.T) {
 		"Client-Id": c.ClientID, "Request-Time": c.Time, "Signature": c.Header, "Content-Type": "application/json; charset=UTF-8",
 		"Agent-Token": "agent-1", "Accept-Encoding": "identity", "Traceparent": "", "Cookie": "", "Encrypt": "",
 	} {
-		if got := req.Header.Get(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := req.Header.Get(name); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
 	}
 }
 
@@ -174,17 +178,19 @@ func (c hkResponse) answer(w http.ResponseWriter, _ *http.Request) {
 func TestHKGoodAnswers(t *testing.T) {
 	v := alipaytest.Load[hkResponses](t, "alipayhk/response_signed_rsa256.json")
 	for _, c := range v.Cases {
-		rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		if !rep.Verified || alipay.ClassOf(err) == alipay.Untrusted || !bytes.Equal(rep.Body, c.Body.Base64) {
-			t.Errorf("%s: verified %v, %v", c.ID, rep.Verified, err)
-		}
-		want := map[string]alipay.Class{"S": alipay.Done, "F": alipay.Rejected, "U": alipay.Transient, "A": alipay.Accepted}
-		if got := alipay.ClassOf(err); got != want[rep.ResultStatus] {
-			t.Errorf("%s: class = %v, want %v", c.ID, got, want[rep.ResultStatus])
-		}
-		if rep.ResultStatus == "S" && (rep.HKOrderID == "" || rep.OutTradeNo != "20240522000001" || rep.TraceID == "") {
-			t.Errorf("%s: reply %+v", c.ID, rep)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			if !rep.Verified || alipay.ClassOf(err) == alipay.Untrusted || !bytes.Equal(rep.Body, c.Body.Base64) {
+				t.Errorf("verified %v, %v", rep.Verified, err)
+			}
+			want := map[string]alipay.Class{"S": alipay.Done, "F": alipay.Rejected, "U": alipay.Transient, "A": alipay.Accepted}
+			if got := alipay.ClassOf(err); got != want[rep.ResultStatus] {
+				t.Errorf("class = %v, want %v", got, want[rep.ResultStatus])
+			}
+			if rep.ResultStatus == "S" && (rep.HKOrderID == "" || rep.OutTradeNo != "20240522000001" || rep.TraceID == "") {
+				t.Errorf("reply %+v", rep)
+			}
+		})
 	}
 	t.Logf("alipayhk/response_signed_rsa256.json: %d cases", len(v.Cases))
 }
@@ -193,16 +199,18 @@ func TestHKGoodAnswers(t *testing.T) {
 func TestHKBadAnswers(t *testing.T) {
 	v := alipaytest.Load[hkResponses](t, "alipayhk/response_negative.json")
 	for _, c := range v.Cases {
-		rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		want := alipay.Untrusted
-		if strings.HasPrefix(c.Expect.Outcome, "accept as an unauthenticated failure: retry") {
-			want = alipay.Transient
-		} else if !strings.HasPrefix(c.Expect.Outcome, "reject") {
-			t.Errorf("%s: outcome %q is not known", c.ID, c.Expect.Outcome)
-		}
-		if got := alipay.ClassOf(err); got != want || rep.Verified || rep.Body != nil {
-			t.Errorf("%s: class = %v, verified %v, want %v (%s)", c.ID, got, rep.Verified, want, c.Why)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			rep, err := hkApp(t, c.answer).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			want := alipay.Untrusted
+			if strings.HasPrefix(c.Expect.Outcome, "accept as an unauthenticated failure: retry") {
+				want = alipay.Transient
+			} else if !strings.HasPrefix(c.Expect.Outcome, "reject") {
+				t.Errorf("outcome %q is not known", c.Expect.Outcome)
+			}
+			if got := alipay.ClassOf(err); got != want || rep.Verified || rep.Body != nil {
+				t.Errorf("class = %v, verified %v, want %v (%s)", got, rep.Verified, want, c.Why)
+			}
+		})
 	}
 	t.Logf("alipayhk/response_negative.json: %d cases", len(v.Cases))
 }
@@ -254,24 +262,26 @@ func TestHKReactions(t *testing.T) {
 		"transient": alipay.Transient, "throttled": alipay.Throttled, "ambiguous": alipay.Ambiguous, "untrusted": alipay.Untrusted,
 	}
 	for _, c := range v.Cases {
-		rep, err := hkApp(t, hkSigned(t, c.Status, c.Body, c.Signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		want, ok := classes[c.Expect.Class]
-		if !ok {
-			t.Fatalf("class %q is not known", c.Expect.Class)
-		}
-		if p, ok := hkPolicy[c.ID]; ok {
-			want = p
-		}
-		got := alipay.ClassOf(err)
-		if got != want {
-			t.Errorf("%s: class = %v, want %v (%v)", c.ID, got, want, err)
-		}
-		if breakerFailure(got) != c.Expect.Breaker {
-			t.Errorf("%s: breaker counts %v, vector %v", c.ID, breakerFailure(got), c.Expect.Breaker)
-		}
-		if rep.Verified && c.Signature != "valid" {
-			t.Errorf("%s: verified", c.ID)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			rep, err := hkApp(t, hkSigned(t, c.Status, c.Body, c.Signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			want, ok := classes[c.Expect.Class]
+			if !ok {
+				t.Fatalf("class %q is not known", c.Expect.Class)
+			}
+			if p, ok := hkPolicy[c.ID]; ok {
+				want = p
+			}
+			got := alipay.ClassOf(err)
+			if got != want {
+				t.Errorf("class = %v, want %v (%v)", got, want, err)
+			}
+			if breakerFailure(got) != c.Expect.Breaker {
+				t.Errorf("breaker counts %v, vector %v", breakerFailure(got), c.Expect.Breaker)
+			}
+			if rep.Verified && c.Signature != "valid" {
+				t.Error("verified")
+			}
+		})
 	}
 	t.Logf("alipayhk/result_reactions.json: %d cases, %d against the row", len(v.Cases), len(hkPolicy))
 }
@@ -282,10 +292,12 @@ func TestHKSuccessMustBeFresh(t *testing.T) {
 	for age, want := range map[time.Duration]alipay.Class{
 		4 * time.Minute: alipay.Done, -4 * time.Minute: alipay.Done, 6 * time.Minute: alipay.Untrusted, -6 * time.Minute: alipay.Untrusted,
 	} {
-		_, err := hkApp(t, hkSigned(t, 200, body, "valid", hkNow.Add(-age))).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		if got := alipay.ClassOf(err); got != want {
-			t.Errorf("%v old: class = %v, want %v", age, got, want)
-		}
+		t.Run(age.String(), func(t *testing.T) {
+			_, err := hkApp(t, hkSigned(t, 200, body, "valid", hkNow.Add(-age))).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			if got := alipay.ClassOf(err); got != want {
+				t.Errorf("%v old: class = %v, want %v", age, got, want)
+			}
+		})
 	}
 }
 
@@ -309,17 +321,19 @@ func TestHKCodes(t *testing.T) {
 		{"X", "NEW", "valid", alipay.Ambiguous},
 		{"X", "NEW", "absent", alipay.Ambiguous},
 	} {
-		body, err := json.Marshal(map[string]any{"result": map[string]string{"resultStatus": tt.status, "resultCode": tt.code}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = hkApp(t, hkSigned(t, 200, string(body), tt.signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		var e *alipay.Error
-		if errors.As(err, &e); e == nil || e.Class != tt.want {
-			t.Errorf("%s %s %s: %v, want %v", tt.status, tt.code, tt.signature, err, tt.want)
-		}
-		if e != nil && e.Class == alipay.Misconfigured && (e.Scope == alipay.ScopeNone || tt.signature == "absent" && e.Proof != alipay.ProofCanary) {
-			t.Errorf("%s: scope %v, proof %v", tt.code, e.Scope, e.Proof)
-		}
+		t.Run(tt.status+" "+tt.code+" "+tt.signature, func(t *testing.T) {
+			body, err := json.Marshal(map[string]any{"result": map[string]string{"resultStatus": tt.status, "resultCode": tt.code}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = hkApp(t, hkSigned(t, 200, string(body), tt.signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			var e *alipay.Error
+			if errors.As(err, &e); e == nil || e.Class != tt.want {
+				t.Errorf("%s %s %s: %v, want %v", tt.status, tt.code, tt.signature, err, tt.want)
+			}
+			if e != nil && e.Class == alipay.Misconfigured && (e.Scope == alipay.ScopeNone || tt.signature == "absent" && e.Proof != alipay.ProofCanary) {
+				t.Errorf("%s: scope %v, proof %v", tt.code, e.Scope, e.Proof)
+			}
+		})
 	}
 }

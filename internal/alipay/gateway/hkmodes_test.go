@@ -69,17 +69,19 @@ func TestECC224Vectors(t *testing.T) {
 		}
 	}](t, "alipayhk/signed_ecc224.json")
 	for _, c := range v.Cases {
-		content := gateway.HKContent(c.Path, c.ClientID, c.Time, c.Body.Base64)
-		if !bytes.Equal(content, c.Content.Base64) {
-			t.Errorf("%s: content differs", c.ID)
-		}
-		key := &hkECKey(t, c.Key).PublicKey
-		for name, o := range eccSettings {
-			err := gateway.VerifyECC(o, key, c.Header, content)
-			if want := name == c.Expect.Only.Hash+" "+c.Expect.Only.Format; (err == nil) != want {
-				t.Errorf("%s under %s: %v, want verified %v", c.ID, name, err, want)
+		t.Run(c.ID, func(t *testing.T) {
+			content := gateway.HKContent(c.Path, c.ClientID, c.Time, c.Body.Base64)
+			if !bytes.Equal(content, c.Content.Base64) {
+				t.Error("content differs")
 			}
-		}
+			key := &hkECKey(t, c.Key).PublicKey
+			for name, o := range eccSettings {
+				err := gateway.VerifyECC(o, key, c.Header, content)
+				if want := name == c.Expect.Only.Hash+" "+c.Expect.Only.Format; (err == nil) != want {
+					t.Errorf("under %s: %v, want verified %v", name, err, want)
+				}
+			}
+		})
 	}
 	t.Logf("alipayhk/signed_ecc224.json: %d cases under %d settings", len(v.Cases), len(eccSettings))
 }
@@ -92,28 +94,30 @@ func TestECC224Calls(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, ecc := range eccSettings {
-		h := func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			content := gateway.HKContent(r.RequestURI, r.Header.Get("Client-Id"), r.Header.Get("Request-Time"), body)
-			if err := gateway.VerifyECC(ecc, &ours.PublicKey, r.Header.Get("Signature"), content); err != nil || !strings.HasPrefix(r.Header.Get("Signature"), "algorithm=ECC224,") {
-				t.Errorf("%s: request %q: %v", name, r.Header.Get("Signature"), err)
+		t.Run(name, func(t *testing.T) {
+			h := func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				content := gateway.HKContent(r.RequestURI, r.Header.Get("Client-Id"), r.Header.Get("Request-Time"), body)
+				if err := gateway.VerifyECC(ecc, &ours.PublicKey, r.Header.Get("Signature"), content); err != nil || !strings.HasPrefix(r.Header.Get("Signature"), "algorithm=ECC224,") {
+					t.Errorf("request %q: %v", r.Header.Get("Signature"), err)
+				}
+				at := hkNow.Format(time.RFC3339)
+				const answer = `{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`
+				sig := gateway.SignECC(ecc, theirs, gateway.HKContent(r.RequestURI, hkClientID, at, []byte(answer)))
+				w.Header().Set("Response-Time", at)
+				w.Header().Set("Signature", gateway.FormatHKSignature("ecc224", "1", sig))
+				answering(200, answer)(w, r)
 			}
-			at := hkNow.Format(time.RFC3339)
-			const answer = `{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`
-			sig := gateway.SignECC(ecc, theirs, gateway.HKContent(r.RequestURI, hkClientID, at, []byte(answer)))
-			w.Header().Set("Response-Time", at)
-			w.Header().Set("Signature", gateway.FormatHKSignature("ecc224", "1", sig))
-			answering(200, answer)(w, r)
-		}
-		app := hkApp(t, h, func(o *gateway.HKOptions) {
-			o.Signer, o.ECC, o.PlatformECKeys = signer, ecc, map[string]*ecdsa.PublicKey{"1": &theirs.PublicKey}
+			app := hkApp(t, h, func(o *gateway.HKOptions) {
+				o.Signer, o.ECC, o.PlatformECKeys = signer, ecc, map[string]*ecdsa.PublicKey{"1": &theirs.PublicKey}
+			})
+			if rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync()); err != nil || !rep.Verified {
+				t.Errorf("%v", err)
+			}
+			if err := app.CheckSigner(t.Context()); err != nil {
+				t.Errorf("%v", err)
+			}
 		})
-		if rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync()); err != nil || !rep.Verified {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := app.CheckSigner(t.Context()); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 
@@ -149,31 +153,35 @@ func TestEncryptedVectors(t *testing.T) {
 	for _, file := range []string{"request", "response"} {
 		v := alipaytest.Load[encryptedVectors](t, "alipayhk/encrypted_"+file+"_rsa_aes.json")
 		for _, c := range v.Cases {
-			timeHeader := c.Headers["Request-Time"] + c.Headers["Response-Time"]
-			content := gateway.HKContent(c.Path, c.Headers["Client-Id"], timeHeader, []byte(c.Body.Text))
-			if got := fmt.Sprintf("%x", gateway.DigestOf("RSA2", content)); got != c.ContentSHA256 {
-				t.Errorf("%s: content %s, want %s", c.ID, got, c.ContentSHA256)
-			}
-			keyVectors := map[string]*rsa.PublicKey{"1": &hkKey(t, c.Signer).PublicKey}
-			if err := gateway.VerifyHK(keyVectors, c.Headers["Signature"], content); (err == nil) != (c.Expect == nil || c.Expect.Verified) {
-				t.Errorf("%s: %v", c.ID, err)
-			}
-			plain, err := gateway.DecryptHK(hkKey(t, c.Recipient), c.Headers["Encrypt"], []byte(c.Body.Text))
-			if (err == nil) != (c.Expect == nil || c.Expect.Decrypts) || !bytes.Equal(plain, c.Plaintext.Base64) {
-				t.Errorf("%s: %q, %v (%s)", c.ID, plain, err, c.Why)
-			}
+			t.Run(c.ID, func(t *testing.T) {
+				timeHeader := c.Headers["Request-Time"] + c.Headers["Response-Time"]
+				content := gateway.HKContent(c.Path, c.Headers["Client-Id"], timeHeader, []byte(c.Body.Text))
+				if got := fmt.Sprintf("%x", gateway.DigestOf("RSA2", content)); got != c.ContentSHA256 {
+					t.Errorf("content %s, want %s", got, c.ContentSHA256)
+				}
+				keyVectors := map[string]*rsa.PublicKey{"1": &hkKey(t, c.Signer).PublicKey}
+				if err := gateway.VerifyHK(keyVectors, c.Headers["Signature"], content); (err == nil) != (c.Expect == nil || c.Expect.Verified) {
+					t.Error(err)
+				}
+				plain, err := gateway.DecryptHK(hkKey(t, c.Recipient), c.Headers["Encrypt"], []byte(c.Body.Text))
+				if (err == nil) != (c.Expect == nil || c.Expect.Decrypts) || !bytes.Equal(plain, c.Plaintext.Base64) {
+					t.Errorf("%q, %v (%s)", plain, err, c.Why)
+				}
+			})
 		}
 		for _, b := range v.Blocks {
-			key, err := hex.DecodeString(b.Key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := encryption.EncryptECB(key, b.Plaintext); err != nil || got != b.Ciphertext {
-				t.Errorf("%s: %s, %v, want %s", b.ID, got, err, b.Ciphertext)
-			}
-			if got, err := encryption.DecryptECB(key, []byte(b.Ciphertext)); err != nil || !bytes.Equal(got, b.Plaintext) {
-				t.Errorf("%s: %q, %v", b.ID, got, err)
-			}
+			t.Run(b.ID, func(t *testing.T) {
+				key, err := hex.DecodeString(b.Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := encryption.EncryptECB(key, b.Plaintext); err != nil || got != b.Ciphertext {
+					t.Errorf("%s, %v, want %s", got, err, b.Ciphertext)
+				}
+				if got, err := encryption.DecryptECB(key, []byte(b.Ciphertext)); err != nil || !bytes.Equal(got, b.Plaintext) {
+					t.Errorf("%q, %v", got, err)
+				}
+			})
 		}
 		t.Logf("alipayhk/encrypted_%s_rsa_aes.json: %d cases, %d blocks", file, len(v.Cases), len(v.Blocks))
 	}
@@ -192,27 +200,29 @@ func TestEncryptedHKCalls(t *testing.T) {
 		{"to somebody else", "platform_rsa_v1", &platform.PublicKey, alipay.Untrusted},
 		{"signed by a stranger", "stranger_rsa", &ours.PublicKey, alipay.Untrusted},
 	} {
-		h := func(w http.ResponseWriter, r *http.Request) {
-			body, _ := io.ReadAll(r.Body)
-			plain, err := gateway.DecryptHK(platform, r.Header.Get("Encrypt"), body)
-			if want, _ := alipay.Content(alipaytest.HKOrderSync()); err != nil || !bytes.Equal(plain, want) || r.Header.Get("Content-Type") != "text/plain; charset=UTF-8" {
-				t.Errorf("%s: the request is %q, %v", tt.name, plain, err)
+		t.Run(tt.name, func(t *testing.T) {
+			h := func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				plain, err := gateway.DecryptHK(platform, r.Header.Get("Encrypt"), body)
+				if want, _ := alipay.Content(alipaytest.HKOrderSync()); err != nil || !bytes.Equal(plain, want) || r.Header.Get("Content-Type") != "text/plain; charset=UTF-8" {
+					t.Errorf("the request is %q, %v", plain, err)
+				}
+				answer, encrypt := gateway.EncryptHK(tt.to, []byte(`{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`))
+				at := hkNow.Format(time.RFC3339)
+				sig, _ := base64.StdEncoding.DecodeString(sign(t, hkKey(t, tt.signer), gateway.HKContent(r.RequestURI, hkClientID, at, answer)))
+				w.Header().Set("Response-Time", at)
+				w.Header().Set("Encrypt", encrypt)
+				w.Header().Set("Signature", gateway.FormatHKSignature("RSA256", "1", sig))
+				_, _ = w.Write(answer)
 			}
-			answer, encrypt := gateway.EncryptHK(tt.to, []byte(`{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`))
-			at := hkNow.Format(time.RFC3339)
-			sig, _ := base64.StdEncoding.DecodeString(sign(t, hkKey(t, tt.signer), gateway.HKContent(r.RequestURI, hkClientID, at, answer)))
-			w.Header().Set("Response-Time", at)
-			w.Header().Set("Encrypt", encrypt)
-			w.Header().Set("Signature", gateway.FormatHKSignature("RSA256", "1", sig))
-			_, _ = w.Write(answer)
-		}
-		app := hkApp(t, h, func(o *gateway.HKOptions) {
-			o.Encrypt = &gateway.HKEncryption{KeyVersion: "1", OurKeys: map[string]crypto.Decrypter{"1": ours}}
+			app := hkApp(t, h, func(o *gateway.HKOptions) {
+				o.Encrypt = &gateway.HKEncryption{KeyVersion: "1", OurKeys: map[string]crypto.Decrypter{"1": ours}}
+			})
+			rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			if alipay.ClassOf(err) != tt.want || rep.Verified != (err == nil) || (rep.HKOrderID == "1") != (err == nil) {
+				t.Errorf("%v, %+v", err, rep)
+			}
 		})
-		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		if alipay.ClassOf(err) != tt.want || rep.Verified != (err == nil) || (rep.HKOrderID == "1") != (err == nil) {
-			t.Errorf("%s: %v, %+v", tt.name, err, rep)
-		}
 	}
 }
 
@@ -260,11 +270,13 @@ func TestHKSettings(t *testing.T) {
 			o.Encrypt = &gateway.HKEncryption{KeyVersion: "9"}
 		},
 	} {
-		o := gateway.HKOptions{URL: "https://x", ClientID: "1", Signer: keys.NewRSASigner(ourKey()), PlatformKeys: map[string]*rsa.PublicKey{"1": &theirKey().PublicKey}}
-		change(&o)
-		if _, err := gateway.NewHK(o); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			o := gateway.HKOptions{URL: "https://x", ClientID: "1", Signer: keys.NewRSASigner(ourKey()), PlatformKeys: map[string]*rsa.PublicKey{"1": &theirKey().PublicKey}}
+			change(&o)
+			if _, err := gateway.NewHK(o); err == nil {
+				t.Error("accepted")
+			}
+		})
 	}
 }
 
@@ -292,9 +304,11 @@ func TestHKAnswerSettings(t *testing.T) {
 		{"a class of our own", failed, "valid", 0, func(o *gateway.HKOptions) { o.Classes = map[string]alipay.Class{"PROCESS_FAIL": alipay.Transient} }, alipay.Transient},
 		{"a class of our own for what is not believed", failed, "absent", 0, func(o *gateway.HKOptions) { o.Classes = map[string]alipay.Class{"PROCESS_FAIL": alipay.Rejected} }, alipay.Untrusted},
 	} {
-		_, err := hkApp(t, hkSigned(t, 200, tt.body, tt.signature, hkNow.Add(-tt.age)), tt.change).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
-		if alipay.ClassOf(err) != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := hkApp(t, hkSigned(t, 200, tt.body, tt.signature, hkNow.Add(-tt.age)), tt.change).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			if alipay.ClassOf(err) != tt.want {
+				t.Errorf("%v, want %v", err, tt.want)
+			}
+		})
 	}
 }

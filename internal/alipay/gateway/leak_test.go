@@ -87,12 +87,14 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"AESKey": aes, "AESKey value": *aes, "KeyOptions": keyOptions, "*KeyOptions": &keyOptions, "App with AES": coded,
 		"Verifier": verifier, "remote signer": remote,
 	} {
-		text := printed(t, v)
-		for _, s := range secrets {
-			if strings.Contains(text, s) {
-				t.Errorf("%s shows a secret: %.200q", name, text)
+		t.Run(name, func(t *testing.T) {
+			text := printed(t, v)
+			for _, s := range secrets {
+				if strings.Contains(text, s) {
+					t.Errorf("shows a secret: %.200q", text)
+				}
 			}
-		}
+		})
 	}
 	if s := m.String(); !strings.Contains(s, "<hidden>") || !strings.Contains(s, "merchant.example") {
 		t.Errorf("String() = %q", s)
@@ -169,23 +171,25 @@ func TestSpanOfAnAttempt(t *testing.T) {
 		{`{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST","sub_msg":"secret words"}`, "REJECTED", codes.Unset},
 		{`{"code":"20000","sub_code":"isp.unknow-error"}`, "TRANSIENT", codes.Error},
 	} {
-		app := openAPI(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, tt.node)), func(o *gateway.OpenAPIOptions) { o.Tracer = tracer })
-		_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
-		ended := spans.Ended()
-		s := ended[len(ended)-1]
-		got := map[string]string{}
-		for _, a := range s.Attributes() {
-			got[string(a.Key)] = a.Value.String()
-		}
-		if s.Name() != "alipay.trade.query" || s.SpanKind() != trace.SpanKindClient || got["alipay.class"] != tt.want || s.Status().Code != tt.status {
-			t.Errorf("span %s %v %v %v", s.Name(), s.SpanKind(), got, s.Status())
-		}
-		if got["server.address"] != "gateway.test" || got["server.port"] != "80" || got["http.response.status_code"] != "200" {
-			t.Errorf("attributes %v", got)
-		}
-		if strings.Contains(fmt.Sprint(got, s.Status()), "secret words") {
-			t.Error("a text of Alipay stands in the span")
-		}
+		t.Run(tt.want, func(t *testing.T) {
+			app := openAPI(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, tt.node)), func(o *gateway.OpenAPIOptions) { o.Tracer = tracer })
+			_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
+			ended := spans.Ended()
+			s := ended[len(ended)-1]
+			got := map[string]string{}
+			for _, a := range s.Attributes() {
+				got[string(a.Key)] = a.Value.String()
+			}
+			if s.Name() != "alipay.trade.query" || s.SpanKind() != trace.SpanKindClient || got["alipay.class"] != tt.want || s.Status().Code != tt.status {
+				t.Errorf("span %s %v %v %v", s.Name(), s.SpanKind(), got, s.Status())
+			}
+			if got["server.address"] != "gateway.test" || got["server.port"] != "80" || got["http.response.status_code"] != "200" {
+				t.Errorf("attributes %v", got)
+			}
+			if strings.Contains(fmt.Sprint(got, s.Status()), "secret words") {
+				t.Error("a text of Alipay stands in the span")
+			}
+		})
 	}
 	app := openAPI(t, silent, func(o *gateway.OpenAPIOptions) { o.Tracer = tracer })
 	_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), &alipay.TradeCreate{}) // not valid, not sent
@@ -203,9 +207,11 @@ func TestForeignTextIsTamed(t *testing.T) {
 		"\u202eevil\u200b":    `\u202eevil\u200b`,
 		"\u0085\x7f\xff":      `\u0085\u007f\ufffd`,
 	} {
-		if got := gateway.Foreign(text, 256); got != want {
-			t.Errorf("Foreign(%q) = %q, want %q", text, got, want)
-		}
+		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
+			if got := gateway.Foreign(text, 256); got != want {
+				t.Errorf("Foreign(%q) = %q, want %q", text, got, want)
+			}
+		})
 	}
 	if got := gateway.Foreign(strings.Repeat("\u5b57", 300), 256); got != strings.Repeat("\u5b57", 256)+"..." {
 		t.Errorf("300 characters became %q", got)

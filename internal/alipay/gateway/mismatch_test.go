@@ -27,20 +27,22 @@ func TestSignatureMismatchIsExplained(t *testing.T) {
 		{"certificate expected", func(s string) string { return "alipay_root_cert_sn=1&" + s }, nil, []string{"alipay_root_cert_sn"}, nil, false},
 		{"content garbled", func(s string) string { return strings.Replace(s, "ORD_1", "ORD_?&a=b", 1) }, nil, nil, []string{"biz_content"}, false},
 	} {
-		g := &keyedGateway{t: t, key: &nextKey().PublicKey, text: tt.text}
-		_, err := openAPI(t, g.ServeHTTP).Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), alipaytest.Query())
-		var m *form.Mismatch
-		if !errors.As(err, &m) {
-			t.Fatalf("%s: %v", tt.name, err)
-		}
-		if !slices.Equal(m.Missing, tt.missing) || !slices.Equal(m.Added, tt.added) || !slices.Equal(m.Changed, tt.changed) || (m.Offset < 0) != tt.same {
-			t.Errorf("%s: %+v", tt.name, m)
-		}
-		for _, value := range []string{tokenCanary, "ORD_1", "2021000000000001"} {
-			if strings.Contains(err.Error(), value) {
-				t.Errorf("%s: %v shows a value", tt.name, err)
+		t.Run(tt.name, func(t *testing.T) {
+			g := &keyedGateway{t: t, key: &nextKey().PublicKey, text: tt.text}
+			_, err := openAPI(t, g.ServeHTTP).Client(alipay.Merchant{AppAuthToken: tokenCanary}).Do(t.Context(), alipaytest.Query())
+			var m *form.Mismatch
+			if !errors.As(err, &m) {
+				t.Fatalf("%v", err)
 			}
-		}
+			if !slices.Equal(m.Missing, tt.missing) || !slices.Equal(m.Added, tt.added) || !slices.Equal(m.Changed, tt.changed) || (m.Offset < 0) != tt.same {
+				t.Errorf("%+v", m)
+			}
+			for _, value := range []string{tokenCanary, "ORD_1", "2021000000000001"} {
+				if strings.Contains(err.Error(), value) {
+					t.Errorf("%v shows a value", err)
+				}
+			}
+		})
 	}
 	// A refusal without a text to compare has no detail.
 	node := `{"code":"40002","sub_code":"isv.invalid-signature","sub_msg":"x"}`

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,15 +26,17 @@ func TestWeakKeysNeedPermission(t *testing.T) {
 			o.MoreKeys = []gateway.AlipayKey{{Key: alipaytest.PublicKey(t, keyVectors, "alipay1024")}}
 		},
 	} {
-		o := gateway.OpenAPIOptions{URL: "https://x", AppID: "1", Signer: keys.NewRSASigner(ourKey()), AlipayKey: &theirKey().PublicKey}
-		change(&o)
-		if _, err := gateway.NewOpenAPI(o); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-		o.AllowWeak = true
-		if _, err := gateway.NewOpenAPI(o); err != nil {
-			t.Errorf("%s with AllowWeak: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			o := gateway.OpenAPIOptions{URL: "https://x", AppID: "1", Signer: keys.NewRSASigner(ourKey()), AlipayKey: &theirKey().PublicKey}
+			change(&o)
+			if _, err := gateway.NewOpenAPI(o); err == nil {
+				t.Error("accepted")
+			}
+			o.AllowWeak = true
+			if _, err := gateway.NewOpenAPI(o); err != nil {
+				t.Errorf("with AllowWeak: %v", err)
+			}
+		})
 	}
 	o := gateway.OpenAPIOptions{URL: "https://x", AppID: "1", Signer: keys.NewRSASigner(ourKey()), AlipayKey: &theirKey().PublicKey, AllowWeak: true}
 	for _, change := range []func(o *gateway.OpenAPIOptions){
@@ -53,16 +56,18 @@ func TestWeakKeysNeedPermission(t *testing.T) {
 // way round; the signature is over the bytes as sent.
 func TestAnswerInTheOtherCharset(t *testing.T) {
 	for asked, sent := range map[alipay.Charset]alipay.Charset{alipay.CharsetUTF8: alipay.CharsetGBK, alipay.CharsetGBK: alipay.CharsetUTF8} {
-		const text = "\u7cfb\u7edf\u7e41\u5fd9\u8a89" // GBK: the last one ends in a byte above 0x7f, nine bytes in UTF-8 swallow the quote
-		node, err := sent.Encode([]byte(`{"code":"20000","sub_code":"aop.unknow-error","msg":"` + text + `"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		app := openAPI(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, string(node))), func(o *gateway.OpenAPIOptions) { o.Charset = asked })
-		rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
-		if alipay.ClassOf(err) != alipay.Transient || !rep.Verified || rep.Message != text {
-			t.Errorf("asked %s, sent %s: %v, verified %v, %q", asked, sent, err, rep.Verified, rep.Message)
-		}
+		t.Run(fmt.Sprintf("%s for %s", sent, asked), func(t *testing.T) {
+			const text = "\u7cfb\u7edf\u7e41\u5fd9\u8a89" // GBK: the last one ends in a byte above 0x7f, nine bytes in UTF-8 swallow the quote
+			node, err := sent.Encode([]byte(`{"code":"20000","sub_code":"aop.unknow-error","msg":"` + text + `"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			app := openAPI(t, answering(200, signedAnswer(t, alipay.MethodTradeQuery, string(node))), func(o *gateway.OpenAPIOptions) { o.Charset = asked })
+			rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())
+			if alipay.ClassOf(err) != alipay.Transient || !rep.Verified || rep.Message != text {
+				t.Errorf("asked %s, sent %s: %v, verified %v, %q", asked, sent, err, rep.Verified, rep.Message)
+			}
+		})
 	}
 }
 

@@ -80,25 +80,27 @@ func TestNotificationVectors(t *testing.T) {
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	verdicts := map[string]int{}
 	for _, c := range v.Cases {
-		verdicts[c.Expect.Verdict]++
-		n, err := v.verifier(t, keyVectors, c.VerifyWith).Notification(c.Request.Body)
-		got, reply := "accept", alipay.NotificationTaken
-		switch {
-		case errors.Is(err, gateway.ErrNotOurs):
-			got, reply = "reject_business", alipay.NotificationRefused
-		case errors.Is(err, gateway.ErrForged):
-			got, reply = "reject", alipay.NotificationRefused
-		case err != nil:
-			t.Errorf("%s: %v is neither", c.ID, err)
-		case !n.IsTrade():
-			got = "other_type"
-		}
-		if want := c.Expect.Verdict; got != want && (got != "accept" || want != "duplicate" && want != "judged_later") || reply != c.Expect.Reply {
-			t.Errorf("%s: %s (%v), want %s (%s)", c.ID, got, err, c.Expect.Verdict, c.Expect.Reason)
-		}
-		if err == nil {
-			c.check(t, n)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			verdicts[c.Expect.Verdict]++
+			n, err := v.verifier(t, keyVectors, c.VerifyWith).Notification(c.Request.Body)
+			got, reply := "accept", alipay.NotificationTaken
+			switch {
+			case errors.Is(err, gateway.ErrNotOurs):
+				got, reply = "reject_business", alipay.NotificationRefused
+			case errors.Is(err, gateway.ErrForged):
+				got, reply = "reject", alipay.NotificationRefused
+			case err != nil:
+				t.Errorf("%v is neither", err)
+			case !n.IsTrade():
+				got = "other_type"
+			}
+			if want := c.Expect.Verdict; got != want && (got != "accept" || want != "duplicate" && want != "judged_later") || reply != c.Expect.Reply {
+				t.Errorf("%s (%v), want %s (%s)", got, err, c.Expect.Verdict, c.Expect.Reason)
+			}
+			if err == nil {
+				c.check(t, n)
+			}
+		})
 	}
 	t.Logf("openapi/notifications.json: %d cases, %v", len(v.Cases), verdicts)
 }
@@ -183,14 +185,16 @@ func TestMerchantChecks(t *testing.T) {
 		{"a charset that nobody knows", bySeller, set("charset", "big5"), gateway.ErrForged},
 		{"bytes of another charset", bySeller, set("subject", "\xff\xfe"), gateway.ErrForged},
 	} {
-		tt.o.AppID, tt.o.AlipayKey = "1", &theirKey().PublicKey
-		v, err := gateway.NewVerifier(tt.o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := v.Notification(notify(t, theirKey(), tradeParams(tt.change))); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
-			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			tt.o.AppID, tt.o.AlipayKey = "1", &theirKey().PublicKey
+			v, err := gateway.NewVerifier(tt.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.Notification(notify(t, theirKey(), tradeParams(tt.change))); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+				t.Errorf("%v, want %v", err, tt.want)
+			}
+		})
 	}
 	for name, o := range map[string]gateway.VerifierOptions{
 		"no merchant": {AppID: "1", AlipayKey: &theirKey().PublicKey},
@@ -198,9 +202,11 @@ func TestMerchantChecks(t *testing.T) {
 		"no key":      {AppID: "1", AuthAppID: "9"},
 		"SHA-1":       {AppID: "1", AuthAppID: "9", AlipayKey: &theirKey().PublicKey, SignType: alipay.SignRSA},
 	} {
-		if _, err := gateway.NewVerifier(o); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := gateway.NewVerifier(o); err == nil {
+				t.Error("accepted")
+			}
+		})
 	}
 }
 
@@ -221,9 +227,11 @@ func TestNotificationReading(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	for _, name := range []string{"total_amount", "gmt_create", "fund_bill_list[1]"} {
-		if n.Unparsed[name] == "" {
-			t.Errorf("%s is not in unparsed %v", name, n.Unparsed)
-		}
+		t.Run(name, func(t *testing.T) {
+			if n.Unparsed[name] == "" {
+				t.Errorf("is not in unparsed %v", n.Unparsed)
+			}
+		})
 	}
 }
 
@@ -277,9 +285,11 @@ func TestNotificationsAreBounded(t *testing.T) {
 		"a long sign":    "app_id=1&sign=" + strings.Repeat("AAAA", 1000),
 		"no name twice":  "&",
 	} {
-		if _, err := v.Notification([]byte(body)); !errors.Is(err, gateway.ErrForged) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := v.Notification([]byte(body)); !errors.Is(err, gateway.ErrForged) {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 

@@ -144,19 +144,21 @@ func TestNoRotationWithoutReason(t *testing.T) {
 		{"the refusal is not signed", true, &keyedGateway{bare: true}},
 		{"the texts differ", true, &keyedGateway{text: func(s string) string { return strings.Replace(s, "charset=utf-8", "charset=GBK", 1) }}},
 	} {
-		tt.gate.t, tt.gate.key = t, &ourKey().PublicKey
-		c := rotating(t, tt.gate).Client(alipay.Merchant{})
-		if tt.before {
-			if _, err := c.Do(t.Context(), alipaytest.Query()); err != nil {
-				t.Fatal(err)
+		t.Run(tt.name, func(t *testing.T) {
+			tt.gate.t, tt.gate.key = t, &ourKey().PublicKey
+			c := rotating(t, tt.gate).Client(alipay.Merchant{})
+			if tt.before {
+				if _, err := c.Do(t.Context(), alipaytest.Query()); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		tt.gate.setKey(&nextKey().PublicKey)
-		for range 2 {
-			if _, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Misconfigured {
-				t.Errorf("%s: %v", tt.name, err)
+			tt.gate.setKey(&nextKey().PublicKey)
+			for range 2 {
+				if _, err := c.Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != alipay.Misconfigured {
+					t.Errorf("%v", err)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -210,9 +212,11 @@ func TestKeysAreReplaced(t *testing.T) {
 	for name, change := range map[string]func(*gateway.OpenAPIOptions){
 		"app": func(o *gateway.OpenAPIOptions) { o.AppID = "2" }, "gateway": func(o *gateway.OpenAPIOptions) { o.URL = "http://other.test" },
 	} {
-		if app.UseKeys(openAPI(t, silent, change)) == nil {
-			t.Errorf("keys of another %s were taken", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if app.UseKeys(openAPI(t, silent, change)) == nil {
+				t.Errorf("keys of another %s were taken", name)
+			}
+		})
 	}
 	if app.UseKeys(hkApp(t, silent)) == nil || hkApp(t, silent).UseKeys(app) == nil {
 		t.Error("keys of another kind were taken")
@@ -256,12 +260,14 @@ func TestNewFilesDoNotUndoASwitch(t *testing.T) {
 	for name, read := range map[string]*gateway.App{
 		"as they were": rotating(t, g), "cleaned up": openAPI(t, silent, func(o *gateway.OpenAPIOptions) { o.Signer = keys.NewRSASigner(nextKey()) }),
 	} {
-		if err := app.UseKeys(read); err != nil {
-			t.Fatal(err)
-		}
-		if got := call(); got != alipay.Done {
-			t.Errorf("%s: %v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if err := app.UseKeys(read); err != nil {
+				t.Fatal(err)
+			}
+			if got := call(); got != alipay.Done {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }
 
@@ -269,14 +275,16 @@ func TestNewFilesDoNotUndoASwitch(t *testing.T) {
 func TestAlipayKeysEnd(t *testing.T) {
 	end := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	for at, want := range map[time.Time]alipay.Class{end.Add(-time.Second): alipay.Done, end: alipay.Untrusted} {
-		h := answering(200, signedAnswer(t, alipay.MethodTradeQuery, `{"code":"10000",`+numbers(alipay.MethodTradeQuery)+`}`))
-		app := openAPI(t, h, func(o *gateway.OpenAPIOptions) {
-			o.AlipayKey, o.MoreKeys = &nextKey().PublicKey, []gateway.AlipayKey{{Key: &theirKey().PublicKey, Until: end}}
-			o.Now = func() time.Time { return at }
+		t.Run(at.String(), func(t *testing.T) {
+			h := answering(200, signedAnswer(t, alipay.MethodTradeQuery, `{"code":"10000",`+numbers(alipay.MethodTradeQuery)+`}`))
+			app := openAPI(t, h, func(o *gateway.OpenAPIOptions) {
+				o.AlipayKey, o.MoreKeys = &nextKey().PublicKey, []gateway.AlipayKey{{Key: &theirKey().PublicKey, Until: end}}
+				o.Now = func() time.Time { return at }
+			})
+			if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != want {
+				t.Errorf("at %v: %v, want %v", at, err, want)
+			}
 		})
-		if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query()); alipay.ClassOf(err) != want {
-			t.Errorf("at %v: %v, want %v", at, err, want)
-		}
 	}
 }
 

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -86,13 +87,15 @@ func TestNotSentIsToldFromMaybeArrived(t *testing.T) {
 			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"alipay"))
 		}), alipay.Ambiguous, alipay.Transient},
 	} {
-		for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
-			app := openAPI(t, silent, tt.change)
-			_, err := app.Client(alipay.Merchant{}).Do(t.Context(), r)
-			if got := alipay.ClassOf(err); got != want {
-				t.Errorf("%s, %s: class = %v, want %v (%v)", tt.name, r.Method(), got, want, err)
+		t.Run(tt.name, func(t *testing.T) {
+			for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
+				app := openAPI(t, silent, tt.change)
+				_, err := app.Client(alipay.Merchant{}).Do(t.Context(), r)
+				if got := alipay.ClassOf(err); got != want {
+					t.Errorf("%s, %s: class = %v, want %v (%v)", tt.name, r.Method(), got, want, err)
+				}
 			}
-		}
+		})
 	}
 }
 
@@ -115,27 +118,29 @@ func TestHTTPStatuses(t *testing.T) {
 		{302, "", alipay.Misconfigured, alipay.Misconfigured, 0},
 		{204, "", alipay.Ambiguous, alipay.Ambiguous, 0},
 	} {
-		for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
-			_, err := call(t, func(w http.ResponseWriter, req *http.Request) {
-				w.Header().Set("Date", "Thu, 01 Jan 2026 00:00:00 GMT")
-				w.Header().Set("Location", "http://elsewhere.test/")
-				if tt.retryAfter != "" {
-					w.Header().Set("Retry-After", tt.retryAfter)
+		t.Run(fmt.Sprint(tt.status, " ", tt.retryAfter), func(t *testing.T) {
+			for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
+				_, err := call(t, func(w http.ResponseWriter, req *http.Request) {
+					w.Header().Set("Date", "Thu, 01 Jan 2026 00:00:00 GMT")
+					w.Header().Set("Location", "http://elsewhere.test/")
+					if tt.retryAfter != "" {
+						w.Header().Set("Retry-After", tt.retryAfter)
+					}
+					body := ""
+					if tt.status != 204 { // a signed success that the status denies
+						body = signedAnswer(t, r.Method(), `{"code":"10000",`+numbers(r.Method())+`}`)
+					}
+					answering(tt.status, body)(w, req)
+				}, r)
+				var e *alipay.Error
+				if errors.As(err, &e); e == nil || e.Class != want || e.RetryAfter != tt.pause || e.HTTPStatus != tt.status {
+					t.Errorf("%d, %s: %+v, want %v and %v", tt.status, r.Method(), e, want, tt.pause)
 				}
-				body := ""
-				if tt.status != 204 { // a signed success that the status denies
-					body = signedAnswer(t, r.Method(), `{"code":"10000",`+numbers(r.Method())+`}`)
+				if e.Class == alipay.Misconfigured && e.Proof != alipay.ProofCanary {
+					t.Errorf("%d alone stops the app", tt.status)
 				}
-				answering(tt.status, body)(w, req)
-			}, r)
-			var e *alipay.Error
-			if errors.As(err, &e); e == nil || e.Class != want || e.RetryAfter != tt.pause || e.HTTPStatus != tt.status {
-				t.Errorf("%d, %s: %+v, want %v and %v", tt.status, r.Method(), e, want, tt.pause)
 			}
-			if e.Class == alipay.Misconfigured && e.Proof != alipay.ProofCanary {
-				t.Errorf("%d alone stops the app", tt.status)
-			}
-		}
+		})
 	}
 }
 
@@ -152,9 +157,11 @@ func TestAnswerIsBounded(t *testing.T) {
 			answering(200, "x")(w, r)
 		},
 	} {
-		if _, err := call(t, h, alipaytest.Create()); alipay.ClassOf(err) != alipay.Ambiguous {
-			t.Errorf("%s: %v, want Ambiguous", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := call(t, h, alipaytest.Create()); alipay.ClassOf(err) != alipay.Ambiguous {
+				t.Errorf("%v, want Ambiguous", err)
+			}
+		})
 	}
 }
 

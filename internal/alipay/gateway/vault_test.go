@@ -102,12 +102,14 @@ func TestVault(t *testing.T) {
 		"failing": func(on bool) { stub.status.Store(map[bool]int32{true: 503}[on]) },
 		"sealed":  func(on bool) { stub.status.Store(map[bool]int32{true: 400}[on]) },
 	} {
-		fault(true)
-		err := call()
-		if alipay.ClassOf(err) != alipay.Transient || !errors.Is(err, keys.ErrSigner) || strings.Contains(err.Error(), tokenCanary) {
-			t.Errorf("%s: %v", name, err)
-		}
-		fault(false)
+		t.Run(name, func(t *testing.T) {
+			fault(true)
+			err := call()
+			if alipay.ClassOf(err) != alipay.Transient || !errors.Is(err, keys.ErrSigner) || strings.Contains(err.Error(), tokenCanary) {
+				t.Errorf("%v", err)
+			}
+			fault(false)
+		})
 	}
 	if strings.Contains(printed(t, signer)+printed(t, keys.Options{VaultToken: tokenCanary}), tokenCanary) {
 		t.Error("the token prints")

@@ -158,12 +158,14 @@ func (c signedRequest) seal(t *testing.T, o gateway.OpenAPIOptions, params map[s
 func TestCharsetRefusesWhatItLacks(t *testing.T) {
 	v := alipaytest.Load[signedRequests](t, "openapi/requests-gbk.json")
 	for _, c := range v.Unencodable {
-		if c.Expect != "refuse before sending" {
-			t.Errorf("%s: expectation %q is not known", c.ID, c.Expect)
-		}
-		if b, err := c.Charset.Encode([]byte(c.Text)); err == nil {
-			t.Errorf("%s: %q became %x", c.ID, c.Text, b)
-		}
+		t.Run(c.ID, func(t *testing.T) {
+			if c.Expect != "refuse before sending" {
+				t.Errorf("expectation %q is not known", c.Expect)
+			}
+			if b, err := c.Charset.Encode([]byte(c.Text)); err == nil {
+				t.Errorf("%q became %x", c.Text, b)
+			}
+		})
 	}
 	for _, tt := range []struct {
 		charset alipay.Charset
@@ -181,10 +183,12 @@ func TestCharsetRefusesWhatItLacks(t *testing.T) {
 		{alipay.CharsetGBK, "\xff", ""},
 		{alipay.CharsetUTF8, "\U0001f600", "f09f9880"},
 	} {
-		b, err := tt.charset.Encode([]byte(tt.text))
-		if fmt.Sprintf("%x", b) != tt.want || (err == nil) != (tt.want != "") {
-			t.Errorf("%s %q: %x, %v, want %s", tt.charset, tt.text, b, err, tt.want)
-		}
+		t.Run(fmt.Sprintf("%s %q", tt.charset, tt.text), func(t *testing.T) {
+			b, err := tt.charset.Encode([]byte(tt.text))
+			if fmt.Sprintf("%x", b) != tt.want || (err == nil) != (tt.want != "") {
+				t.Errorf("%s %q: %x, %v, want %s", tt.charset, tt.text, b, err, tt.want)
+			}
+		})
 	}
 	r := alipaytest.Create()
 	r.Subject = "\U0001f600"

@@ -180,9 +180,11 @@ func TestWhatCannotBeSentIsNotSent(t *testing.T) {
 		{"token of 41", app.Client(alipay.Merchant{AppAuthToken: strings.Repeat("x", 41)}), alipaytest.Create(), alipay.Misconfigured},
 		{"line end in the agent token", hk.Client(alipay.Merchant{AgentToken: "a\r\nX: y"}), alipaytest.HKOrderSync(), alipay.Misconfigured},
 	} {
-		if _, err := tt.c.Do(t.Context(), tt.r); alipay.ClassOf(err) != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := tt.c.Do(t.Context(), tt.r); alipay.ClassOf(err) != tt.want {
+				t.Errorf("%v, want %v", err, tt.want)
+			}
+		})
 	}
 }
 
@@ -207,13 +209,15 @@ func TestOptionsAreChecked(t *testing.T) {
 		"our own public half": func(o *gateway.OpenAPIOptions) { o.AlipayKey = &ourKey().PublicKey },
 		"a long app id":       func(o *gateway.OpenAPIOptions) { o.AppID = strings.Repeat("1", 33) },
 	} {
-		o := good
-		change(&o)
-		if _, err := gateway.NewOpenAPI(o); err == nil {
-			t.Errorf("%s: accepted", name)
-		} else if strings.Contains(err.Error(), "u:p") {
-			t.Errorf("%s: %v shows the password", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			o := good
+			change(&o)
+			if _, err := gateway.NewOpenAPI(o); err == nil {
+				t.Error("accepted")
+			} else if strings.Contains(err.Error(), "u:p") {
+				t.Errorf("%v shows the password", err)
+			}
+		})
 	}
 	if _, err := gateway.NewOpenAPI(good); err != nil {
 		t.Error(err)

@@ -36,17 +36,19 @@ func TestKeyLoader(t *testing.T) {
 		})
 	}
 	for name, k := range v.Keys {
-		for _, text := range []string{k.PKCS1PEM, k.PKCS1Base64, k.PKCS8PEM, k.PKCS8Base64} {
-			p, err := keys.ParsePrivate(alipaytest.Armour(text))
-			if err != nil || p.N.BitLen() != k.Bits {
-				t.Fatalf("%s: %v", name, err)
-			}
-			for _, text := range []string{k.SPKIPEM, k.SPKIBase64, k.PKCS1PubPEM, k.PKCS1PubBase64} {
-				if pub, err := keys.ParsePublic(alipaytest.Armour(text)); err != nil || !pub.Equal(&p.PublicKey) {
-					t.Fatalf("%s: %v", name, err)
+		t.Run(name, func(t *testing.T) {
+			for _, text := range []string{k.PKCS1PEM, k.PKCS1Base64, k.PKCS8PEM, k.PKCS8Base64} {
+				p, err := keys.ParsePrivate(alipaytest.Armour(text))
+				if err != nil || p.N.BitLen() != k.Bits {
+					t.Fatalf("%v", err)
+				}
+				for _, text := range []string{k.SPKIPEM, k.SPKIBase64, k.PKCS1PubPEM, k.PKCS1PubBase64} {
+					if pub, err := keys.ParsePublic(alipaytest.Armour(text)); err != nil || !pub.Equal(&p.PublicKey) {
+						t.Fatalf("%v", err)
+					}
 				}
 			}
-		}
+		})
 	}
 	t.Logf("openapi/keys.json: %d load cases, %d keys in 8 forms", len(v.LoadCases), len(v.Keys))
 }
@@ -56,20 +58,22 @@ func TestHKKeyForms(t *testing.T) {
 	v := alipaytest.Load[alipaytest.HKKeys](t, "alipayhk/keys.json")
 	n := 0
 	for name, k := range v.Keys {
-		_, errPrivate := keys.ParsePrivate(alipaytest.Armour(k.PKCS8PEM))
-		pub, errPublic := keys.ParsePublic(alipaytest.Armour(k.SPKIBase64))
-		if k.Type != "RSA-2048" {
-			if errPrivate == nil || errPublic == nil {
-				t.Errorf("%s (%s) was taken for an RSA key", name, k.Type)
+		t.Run(name, func(t *testing.T) {
+			_, errPrivate := keys.ParsePrivate(alipaytest.Armour(k.PKCS8PEM))
+			pub, errPublic := keys.ParsePublic(alipaytest.Armour(k.SPKIBase64))
+			if k.Type != "RSA-2048" {
+				if errPrivate == nil || errPublic == nil {
+					t.Errorf("(%s) was taken for an RSA key", k.Type)
+				}
+				return
 			}
-			continue
-		}
-		n++
-		for _, text := range []string{k.PKCS8PEM, k.PKCS1PEM, k.PKCS8Base64, k.PKCS1Base64} {
-			if p, err := keys.ParsePrivate(alipaytest.Armour(text)); err != nil || !p.PublicKey.Equal(pub) {
-				t.Errorf("%s: %v", name, err)
+			n++
+			for _, text := range []string{k.PKCS8PEM, k.PKCS1PEM, k.PKCS8Base64, k.PKCS1Base64} {
+				if p, err := keys.ParsePrivate(alipaytest.Armour(text)); err != nil || !p.PublicKey.Equal(pub) {
+					t.Errorf("%v", err)
+				}
 			}
-		}
+		})
 	}
 	t.Logf("alipayhk/keys.json: %d RSA keys of %d", n, len(v.Keys))
 }
@@ -88,12 +92,14 @@ func TestKeyTextIsBounded(t *testing.T) {
 		"passphrase": string(alipaytest.Armour("<5d>BEGIN ENCRYPTED PRIVATE KEY<5d>\nAA==\n<5d>END ENCRYPTED PRIVATE KEY<5d>\n")),
 		"dashes":     strings.Repeat("-", 64<<10),
 	} {
-		begin := time.Now()
-		if _, err := keys.ParsePrivate([]byte(text)); !errors.Is(err, keys.ErrUnusable) {
-			t.Errorf("%s: err = %v, want ErrKey", name, err)
-		}
-		if took := time.Since(begin); took > time.Second {
-			t.Errorf("%s took %v", name, took)
-		}
+		t.Run(name, func(t *testing.T) {
+			begin := time.Now()
+			if _, err := keys.ParsePrivate([]byte(text)); !errors.Is(err, keys.ErrUnusable) {
+				t.Errorf("err = %v, want ErrKey", err)
+			}
+			if took := time.Since(begin); took > time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
 	}
 }

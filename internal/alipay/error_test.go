@@ -1,0 +1,33 @@
+package alipay_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"alipay-kafka-bridge/internal/alipay"
+)
+
+// TestIsTradeNotFound: only a signed refusal with this very code says that there is no trade.
+func TestIsTradeNotFound(t *testing.T) {
+	notFound := &alipay.Error{Class: alipay.Rejected, Code: "40004", SubCode: "ACQ.TRADE_NOT_EXIST"}
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"signed", notFound, true},
+		{"wrapped", fmt.Errorf("query: %w", notFound), true},
+		{"unsigned", &alipay.Error{Class: alipay.Ambiguous, Code: "40004", SubCode: "ACQ.TRADE_NOT_EXIST"}, false},
+		{"another refusal", &alipay.Error{Class: alipay.Rejected, Code: "40004", SubCode: "ACQ.INVALID_PARAMETER"}, false},
+		{"the code in the message alone", &alipay.Error{Class: alipay.Rejected, Message: "ACQ.TRADE_NOT_EXIST"}, false},
+		{"not an error of a call", errors.New("ACQ.TRADE_NOT_EXIST"), false},
+		{"no error", nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := alipay.IsTradeNotFound(tt.err); got != tt.want {
+				t.Errorf("IsTradeNotFound(%v) = %v, want %v", tt.err, got, tt.want)
+			}
+		})
+	}
+}
