@@ -78,7 +78,7 @@ func New(o Options) *Guard {
 }
 
 // Call begins one event's dealings through the guard, with one account's client.
-func (g *Guard) Call(client sealer) *Call { return &Call{guard: g, client: client} }
+func (g *Guard) Call(client client) *Call { return &Call{guard: g, client: client} }
 
 // AttemptTimeout is the longest that one exchange may still be under way after its start.
 func (g *Guard) AttemptTimeout() time.Duration { return g.o.AttemptTimeout }

@@ -18,7 +18,7 @@ const maxRetryAfter = 10 * time.Minute
 // by one goroutine.
 type Call struct {
 	guard  *Guard
-	client sealer
+	client client
 
 	attempts int           // exchanges in all, for people
 	spent    int           // of the budget: without probes
@@ -76,10 +76,10 @@ func (c *Call) Exhausted() bool {
 // context's, or ErrLate.
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
-	sealed := sealedRequest{client: c.client, request: r}
-	p, err := g.enter(ctx, func() { sealed.seal(ctx) })
+	pending := pendingRequest{client: c.client, request: r}
+	p, err := g.enter(ctx, func() { pending.seal(ctx) })
 	if c.attempts > 0 {
-		c.waited += time.Since(asked) - sealed.spent
+		c.waited += time.Since(asked) - pending.spent
 	}
 	if err != nil {
 		return alipay.Reply{}, false, err
@@ -97,7 +97,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	}
 	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
 	defer cancel()
-	rep, err = sealed.exchange(actx, p)
+	rep, err = pending.exchange(actx, p)
 	if p.probe {
 		c.waited += time.Since(start)
 	} else {

@@ -1,15 +1,16 @@
 package encryption_test
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
-	"alipay-kafka-bridge/internal/alipay/alipaytest"
-	"alipay-kafka-bridge/internal/alipay/encryption"
-	"alipay-kafka-bridge/internal/alipay/keys"
 	"bytes"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/encryption"
+	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
 // TestAESVectors: known answers both ways, and what must fail.

@@ -18,15 +18,15 @@ type call interface {
 	Repeatable() bool
 }
 
-// signedRequest is a signed request. It is a credential: whoever holds it can send it.
-type signedRequest struct {
-	url    *url.URL
-	header http.Header
-	body   []byte
-	secret string    // what no text of the answer may show: a token that the gateway could echo
-	at     time.Time // when it was signed
-	signed []byte    // classic: the text that was signed, to compare with what the gateway computed
-	signer int       // classic: generation of the signer that signed
+// sealedRequest is a signed request. It is a credential: whoever holds it can send it.
+type sealedRequest struct {
+	url        *url.URL
+	header     http.Header
+	body       []byte
+	secret     string    // what no text of the answer may show: a token that the gateway could echo
+	at         time.Time // when it was signed
+	signed     []byte    // classic: the text that was signed, to compare with what the gateway computed
+	generation int       // classic: generation of the signer that signed
 }
 
 // answer is what came back over HTTP, read to its end.
@@ -112,7 +112,7 @@ const (
 // subMessage keeps what Alipay says about a refusal, but for the gateway's own checks (codes
 // 40001 to 40003): about a bad signature it echoes the whole text that was signed, with
 // app_auth_token in it, and about a bad parameter its value.
-func (s *signedRequest) subMessage(code, text string) string {
+func (s *sealedRequest) subMessage(code, text string) string {
 	switch code {
 	case "40001", "40002", "40003":
 		if text != "" {
@@ -126,12 +126,12 @@ func (s *signedRequest) subMessage(code, text string) string {
 const withheld = "withheld"
 
 // echoes says whether an answer holds the token of its request.
-func (s *signedRequest) echoes(body []byte) bool {
+func (s *sealedRequest) echoes(body []byte) bool {
 	return s.secret != "" && bytes.Contains(body, []byte(s.secret))
 }
 
 // sanitize is the function of that name for texts that could echo the token of the request.
-func (s *signedRequest) sanitize(text string, limit int) string {
+func (s *sealedRequest) sanitize(text string, limit int) string {
 	if s.echoes([]byte(text)) {
 		return withheld
 	}

@@ -36,7 +36,7 @@ type classic struct {
 
 	// send makes an HTTP exchange: certificate mode asks the gateway for a certificate that it
 	// does not know. nil asks for none.
-	send func(ctx context.Context, r call, s *signedRequest) (*answer, error)
+	send func(ctx context.Context, r call, s *sealedRequest) (*answer, error)
 }
 
 // newClassic checks what the options say of keys and coding.
@@ -112,7 +112,7 @@ func (g *classic) write(r alipay.Request) ([]byte, error) { return alipay.Conten
 // seal signs the parameters of one call. The public ones and the signature go into the query,
 // where the gateway learns the charset before it decodes anything; biz_content and
 // app_auth_token go into the body: a URL ends in logs and error texts.
-func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*signedRequest, error) {
+func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*sealedRequest, error) {
 	at := g.now()
 	coded, err := g.charset.Encode(content)
 	if err != nil {
@@ -136,14 +136,14 @@ func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content [
 	query = append(query, form.Param{Name: "sign", Value: base64.StdEncoding.EncodeToString(sig)})
 	u := *g.url
 	u.RawQuery = string(form.Encode(query))
-	return &signedRequest{
-		url:    &u,
-		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded;charset=" + string(g.charset)}},
-		body:   form.Encode(body),
-		secret: m.AppAuthToken,
-		at:     at,
-		signed: text,
-		signer: generation,
+	return &sealedRequest{
+		url:        &u,
+		header:     http.Header{"Content-Type": {"application/x-www-form-urlencoded;charset=" + string(g.charset)}},
+		body:       form.Encode(body),
+		secret:     m.AppAuthToken,
+		at:         at,
+		signed:     text,
+		generation: generation,
 	}, nil
 }
 
@@ -216,11 +216,11 @@ func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
 	if a.status != http.StatusOK {
 		return nil, httpError(r, a)
 	}
-	env, err := cutAnswer(a.body, r.Method(), g.charset)
+	parts, err := cutAnswer(a.body, r.Method(), g.charset)
 	if err != nil {
 		return nil, unusable(r, a, err)
 	}
-	f, err := jsonscan.ParseObject(env.charset.Decode(env.node))
+	f, err := jsonscan.ParseObject(parts.charset.Decode(parts.node))
 	if err != nil {
 		return nil, unusable(r, a, err)
 	}
@@ -238,9 +238,9 @@ func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
 // sub_msg echoes the text that the gateway computed, HTML-escaped.
 const invalidSignature = "isv.invalid-signature"
 
-// Refused adds to a refusal of our signature what differs, and switches to the next signing
+// refused adds to a refusal of our signature what differs, and switches to the next signing
 // key if the texts do not. Only a signed refusal counts.
-func (g *classic) Refused(s *signedRequest, e *alipay.Error, subMsg string, verified bool) {
+func (g *classic) refused(s *sealedRequest, e *alipay.Error, subMsg string, verified bool) {
 	m := form.CompareEcho(string(g.charset.Decode(s.signed)), subMsg)
 	if m != nil {
 		e.Err = m
@@ -248,7 +248,7 @@ func (g *classic) Refused(s *signedRequest, e *alipay.Error, subMsg string, veri
 	if !verified || m != nil && m.Offset >= 0 {
 		return
 	}
-	again, switched := g.keys.Refused(s.signer, g.now())
+	again, switched := g.keys.Refused(s.generation, g.now())
 	if again {
 		e.Class, e.Scope, e.Proof = alipay.Transient, alipay.ScopeNone, alipay.ProofNone
 	}

@@ -21,8 +21,8 @@ import (
 type protocol interface {
 	supports(alipay.Method) bool
 	write(alipay.Request) ([]byte, error) // the content, in plain
-	seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*signedRequest, error)
-	open(ctx context.Context, r call, s *signedRequest, a *answer) (alipay.Reply, error)
+	seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*sealedRequest, error)
+	open(ctx context.Context, r call, s *sealedRequest, a *answer) (alipay.Reply, error)
 	checkSigner(ctx context.Context) error
 	inherit(old protocol) error // takes over what the old one has learned, or says why it cannot
 }
@@ -149,7 +149,7 @@ func prepare(w protocol, m alipay.Merchant, r alipay.Request) ([]byte, error) {
 var errTimeout = errors.New("the attempt took too long")
 
 // seal writes and signs one request.
-func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*signedRequest, error) {
+func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*sealedRequest, error) {
 	content, err := prepare(by.protocol, by.merchant, r)
 	if err != nil {
 		return nil, err

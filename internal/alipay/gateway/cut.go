@@ -21,7 +21,7 @@ type answerParts struct {
 
 // encrypted says whether the node is a ciphertext. The request does not decide it: a gateway that
 // could not decrypt answers in plain.
-func (e answerParts) encrypted() bool { return e.node[0] == '"' }
+func (p answerParts) encrypted() bool { return p.node[0] == '"' }
 
 var (
 	errNoNode    = errors.New("no node for this method")
@@ -57,7 +57,7 @@ func scanOptions(c alipay.Charset) jsonscan.Options {
 
 func pickParts(list jsonscan.Object, m alipay.Method, c alipay.Charset) (answerParts, error) {
 	var (
-		env   = answerParts{charset: c}
+		parts   = answerParts{charset: c}
 		node  = strings.ReplaceAll(string(m), ".", "_") + "_response"
 		nodes int
 		err   error
@@ -65,12 +65,12 @@ func pickParts(list jsonscan.Object, m alipay.Method, c alipay.Charset) (answerP
 	for _, e := range list {
 		switch e.Name {
 		case node, "error_response":
-			env.node = e.Raw
+			parts.node = e.Raw
 			nodes++
 		case "sign":
-			env.sign, err = signText(e.Raw)
+			parts.sign, err = signText(e.Raw)
 		case "alipay_cert_sn":
-			env.certSN, err = signText(e.Raw)
+			parts.certSN, err = signText(e.Raw)
 		}
 		if err != nil {
 			return answerParts{}, err
@@ -80,7 +80,7 @@ func pickParts(list jsonscan.Object, m alipay.Method, c alipay.Charset) (answerP
 	case 0:
 		return answerParts{}, errNoNode
 	case 1:
-		return env, nil
+		return parts, nil
 	}
 	return answerParts{}, errTwoNodes
 }

@@ -76,7 +76,7 @@ func (o OpenAPIOptions) Explain(method alipay.Method, status int, body, signed [
 	r := &recorder{}
 	_ = run(r, g.trust, keyRule) // the answer is read all the same
 	rd := &classicReading{
-		gateway: g, call: &capturedCall{method: method}, request: &signedRequest{signed: signed},
+		gateway: g, call: &capturedCall{method: method}, request: &sealedRequest{signed: signed},
 		answer: &answer{status: cmp.Or(status, http.StatusOK), body: body}, record: r,
 	}
 	err = rd.read()
@@ -104,7 +104,7 @@ func (o HKOptions) Explain(path string, status int, header http.Header, body []b
 	r := &recorder{}
 	_ = run(r, h, hkKeyRule) // the answer is read all the same
 	rd := &hkReading{
-		gateway: h, call: &capturedCall{method: alipay.MethodHKOrderSync}, request: &signedRequest{},
+		gateway: h, call: &capturedCall{method: alipay.MethodHKOrderSync}, request: &sealedRequest{},
 		answer: &answer{status: cmp.Or(status, http.StatusOK), header: header, body: body}, record: r,
 	}
 	err = rd.read()

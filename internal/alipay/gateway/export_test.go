@@ -18,8 +18,8 @@ import (
 
 // CutAnswer returns the signed bytes and the signature of an answer.
 func CutAnswer(body []byte, m alipay.Method, c alipay.Charset) (node []byte, sign string, err error) {
-	env, err := cutAnswer(body, m, c)
-	return env.node, env.sign, err
+	parts, err := cutAnswer(body, m, c)
+	return parts.node, parts.sign, err
 }
 
 // gatewayOf is a gateway that sends nothing.
@@ -37,7 +37,7 @@ func OpenAnswer(o OpenAPIOptions, r alipay.Request, body []byte) (alipay.Reply, 
 	if err != nil {
 		return alipay.Reply{}, err
 	}
-	return g.open(context.Background(), r, &signedRequest{}, &answer{status: http.StatusOK, body: body})
+	return g.open(context.Background(), r, &sealedRequest{}, &answer{status: http.StatusOK, body: body})
 }
 
 // SealedParams returns what a client with these options would send, by name, and the text that
@@ -131,8 +131,8 @@ func DecryptHK(key *rsa.PrivateKey, header string, body []byte) ([]byte, error) 
 	return hkKeys{{hkMerchant, hkDecrypt, "1"}: key}.decrypt(header, body)
 }
 
-// Foreign makes a text of Alipay's fit for logs.
-var Foreign = sanitize
+// Sanitize makes a text of Alipay's fit for logs.
+var Sanitize = sanitize
 
 // DigestOf hashes a text as a sign type does.
 func DigestOf(t alipay.SignType, text []byte) []byte { return keys.Digest(t.Hash(), text) }

@@ -76,7 +76,7 @@ func hkContent(path, clientID, timeText string, body []byte) []byte {
 }
 
 // seal signs one call anew: its time must be fresh in every attempt, its content the same.
-func (h *hk) seal(ctx context.Context, m alipay.Merchant, _ call, content []byte) (*signedRequest, error) {
+func (h *hk) seal(ctx context.Context, m alipay.Merchant, _ call, content []byte) (*sealedRequest, error) {
 	at := h.now()
 	header := http.Header{
 		"Accept":       {"application/json"},
@@ -101,7 +101,7 @@ func (h *hk) seal(ctx context.Context, m alipay.Merchant, _ call, content []byte
 	if m.AgentToken != "" {
 		header.Set("Agent-Token", m.AgentToken)
 	}
-	return &signedRequest{url: h.url, header: header, body: content, secret: m.AgentToken, at: at, signed: signed}, nil
+	return &sealedRequest{url: h.url, header: header, body: content, secret: m.AgentToken, at: at, signed: signed}, nil
 }
 
 func (h *hk) sign(ctx context.Context, text []byte) ([]byte, error) {

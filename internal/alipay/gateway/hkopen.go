@@ -15,7 +15,7 @@ import (
 type hkReading struct {
 	gateway *hk
 	call    call
-	request *signedRequest
+	request *sealedRequest
 	answer  *answer
 	record  *recorder // nil in calls
 
@@ -54,7 +54,7 @@ var hkSignatureRule = []step[*hkReading]{
 }
 
 // open verifies an answer and says what it means.
-func (h *hk) open(_ context.Context, r call, s *signedRequest, a *answer) (alipay.Reply, error) {
+func (h *hk) open(_ context.Context, r call, s *sealedRequest, a *answer) (alipay.Reply, error) {
 	rd := &hkReading{gateway: h, call: r, request: s, answer: a}
 	err := rd.read()
 	return rd.reply, err

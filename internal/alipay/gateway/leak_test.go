@@ -208,12 +208,12 @@ func TestForeignTextIsTamed(t *testing.T) {
 		"\u0085\x7f\xff":      `\u0085\u007f\ufffd`,
 	} {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
-			if got := gateway.Foreign(text, 256); got != want {
+			if got := gateway.Sanitize(text, 256); got != want {
 				t.Errorf("Foreign(%q) = %q, want %q", text, got, want)
 			}
 		})
 	}
-	if got := gateway.Foreign(strings.Repeat("\u5b57", 300), 256); got != strings.Repeat("\u5b57", 256)+"..." {
+	if got := gateway.Sanitize(strings.Repeat("\u5b57", 300), 256); got != strings.Repeat("\u5b57", 256)+"..." {
 		t.Errorf("300 characters became %q", got)
 	}
 }

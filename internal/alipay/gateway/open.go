@@ -21,7 +21,7 @@ import (
 type classicReading struct {
 	gateway *classic
 	call    call
-	request *signedRequest
+	request *sealedRequest
 	answer  *answer
 	record  *recorder // nil in calls
 	// download makes the certificate known that the answer names; nil: it is not downloaded.
@@ -62,7 +62,7 @@ var classicSignature = []step[*classicReading]{
 
 // open verifies an answer and says what it means. The reply is filled as far as the answer
 // could be read, even with an error.
-func (g *classic) open(ctx context.Context, r call, s *signedRequest, a *answer) (alipay.Reply, error) {
+func (g *classic) open(ctx context.Context, r call, s *sealedRequest, a *answer) (alipay.Reply, error) {
 	rd := &classicReading{gateway: g, call: r, request: s, answer: a}
 	if g.trust.certs != nil && g.send != nil {
 		rd.download = func() error { return g.trust.certs.Fetch(ctx, rd.parts.certSN, g.downloadChain) }
@@ -320,14 +320,14 @@ func (rd *classicReading) outcome() error {
 		rep.BuyerOpenID = rd.members.Text("buyer_open_id")
 	}
 	if rep.Verified && (rd.success() || rep.Code == "40004") { // a business answer: our signature was good
-		rd.gateway.keys.Succeeded(rd.request.signer)
+		rd.gateway.keys.Succeeded(rd.request.generation)
 	}
 	if rd.verdict.Class == alipay.Done {
 		return nil
 	}
 	e := rd.refusal()
 	if rep.SubCode == invalidSignature {
-		rd.gateway.Refused(rd.request, e, rd.members.Text("sub_msg"), rep.Verified)
+		rd.gateway.refused(rd.request, e, rd.members.Text("sub_msg"), rep.Verified)
 	}
 	return e
 }

@@ -92,7 +92,7 @@ var (
 
 // send makes the HTTP exchange. An error is an [*alipay.Error] that separates what was
 // certainly not sent from what may have arrived.
-func (a *App) send(ctx context.Context, r call, s *signedRequest) (*answer, error) {
+func (a *App) send(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
 	var mayHaveArrived atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		// The transport asks for a second connection only if nothing was written on the first.
@@ -150,7 +150,7 @@ func lostError(ctx context.Context, r call, mayHaveArrived bool, err error) *ali
 
 // bare takes an error out of its url.Error, which prints the whole URL with the signature,
 // and bounds its text, in which net/http quotes what a broken peer sent.
-func (s *signedRequest) bare(err error) error {
+func (s *sealedRequest) bare(err error) error {
 	var u *url.Error
 	for errors.As(err, &u) {
 		err = u.Err
@@ -212,7 +212,7 @@ func (a *App) startSpan(ctx context.Context, m alipay.Method) (context.Context, 
 }
 
 // exchange is send with a span of its own, for what else a call needs: a certificate.
-func (a *App) exchange(ctx context.Context, r call, s *signedRequest) (*answer, error) {
+func (a *App) exchange(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
 	ctx, span := a.startSpan(ctx, r.Method())
 	ans, err := a.send(ctx, r, s)
 	if err == nil {

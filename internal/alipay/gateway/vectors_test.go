@@ -17,8 +17,8 @@ import (
 	"alipay-kafka-bridge/internal/alipay/gateway"
 )
 
-// signedRequest is a case of testdata/openapi/requests-*.json.
-type signedRequest struct {
+// sealedRequest is a case of testdata/openapi/requests-*.json.
+type sealedRequest struct {
 	ID, Note, Method string
 	Charset          alipay.Charset
 	ClockUTC         time.Time         `json:"clock_utc"`
@@ -43,7 +43,7 @@ type signedRequest struct {
 type signedRequests struct {
 	About       string
 	MadeWith    string `json:"made_with"`
-	Cases       []signedRequest
+	Cases       []sealedRequest
 	Unencodable []struct {
 		ID, Text, Expect, Note string
 		Charset                alipay.Charset
@@ -51,7 +51,7 @@ type signedRequests struct {
 }
 
 // options are those of a client that would send the request.
-func (c signedRequest) options(t *testing.T, keyVectors alipaytest.OpenAPIKeys) gateway.OpenAPIOptions {
+func (c sealedRequest) options(t *testing.T, keyVectors alipaytest.OpenAPIKeys) gateway.OpenAPIOptions {
 	t.Helper()
 	o := gateway.OpenAPIOptions{
 		AppID: c.Query["app_id"], Signer: alipaytest.Signer(t, keyVectors, c.PrivateKey), Charset: c.Charset, SignType: c.SignType, AllowWeak: c.SignType == alipay.SignRSA,
@@ -71,7 +71,7 @@ func (c signedRequest) options(t *testing.T, keyVectors alipaytest.OpenAPIKeys) 
 	return o
 }
 
-func (c signedRequest) within(t *testing.T) time.Time {
+func (c sealedRequest) within(t *testing.T) time.Time {
 	at, err := time.ParseInLocation("2006-01-02 15:04:05", c.Query["timestamp"], time.FixedZone("", 8*60*60))
 	if err != nil || !c.ClockUTC.IsZero() && !at.Equal(c.ClockUTC) {
 		t.Errorf("timestamp %v, clock %v (%v)", at, c.ClockUTC, err)
@@ -101,7 +101,7 @@ func TestSignatureEqualsOfficialSDK(t *testing.T) {
 	}
 }
 
-func (c signedRequest) run(t *testing.T, keyVectors alipaytest.OpenAPIKeys) int {
+func (c sealedRequest) run(t *testing.T, keyVectors alipaytest.OpenAPIKeys) int {
 	params := maps.Clone(c.Query)
 	maps.Copy(params, c.Body)
 	delete(params, "sign")
@@ -125,7 +125,7 @@ func (c signedRequest) run(t *testing.T, keyVectors alipaytest.OpenAPIKeys) int 
 
 // seal compares the whole request, and says whether it could: SDKs send parameters that the
 // client has no use for.
-func (c signedRequest) seal(t *testing.T, o gateway.OpenAPIOptions, params map[string]string) int {
+func (c sealedRequest) seal(t *testing.T, o gateway.OpenAPIOptions, params map[string]string) int {
 	content := c.Body["biz_content"]
 	if c.Plaintext != "" {
 		content = c.Plaintext

@@ -8,8 +8,8 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// sealer is one account's client.
-type sealer interface {
+// client is one account's client.
+type client interface {
 	Seal(ctx context.Context, r alipay.Request) alipay.Send
 }
 
@@ -17,9 +17,9 @@ type sealer interface {
 // timestamp is signed. [inferred: gateways allow minutes]
 const sealLife = 10 * time.Second
 
-// sealedRequest is one request on its way to a slot.
-type sealedRequest struct {
-	client  sealer
+// pendingRequest is one request on its way to a slot.
+type pendingRequest struct {
+	client  client
 	request alipay.Request
 
 	send  alipay.Send // nil: not sealed
@@ -30,7 +30,7 @@ type sealedRequest struct {
 // seal does nothing if the request is sealed and fresh. What is wrong with the request is
 // returned when it is sent: only an attempt has an error. A signature that has begun is not given up
 // when ctx ends: there would be an error that says nothing of the signer.
-func (s *sealedRequest) seal(ctx context.Context) {
+func (s *pendingRequest) seal(ctx context.Context) {
 	if s.send != nil && time.Since(s.at) < sealLife {
 		return
 	}
@@ -42,7 +42,7 @@ func (s *sealedRequest) seal(ctx context.Context) {
 
 // exchange gives the slot back as soon as the answer is there. It reports to the breaker also
 // when the client panics: a pass that is never given back would leave it half open for ever.
-func (s *sealedRequest) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
+func (s *pendingRequest) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
 	reported := false
 	defer func() {
 		if !reported {
