@@ -99,3 +99,16 @@ func TestRefuseSurvivesWhatPanicked(t *testing.T) {
 		t.Errorf("the last record is for %s", last.Topic)
 	}
 }
+
+// A record without a value, as a compacted topic has, is no event: it is skipped, with a reason.
+func TestTombstonesAreSkipped(t *testing.T) {
+	d := newDesk(t)
+	got := d.handle(t.Context(), &kgo.Record{Topic: "in", Key: []byte("o1"), Offset: 5})
+	if got.skip != "tombstone" || got.topics != "" || got.err != nil {
+		t.Errorf("skip %q, records for %q, %v", got.skip, got.topics, got.err)
+	}
+	got = d.handle(t.Context(), &kgo.Record{Topic: "in", Key: []byte("o1"), Value: []byte{}, Offset: 6})
+	if got.dead["dead-reason"] != "undecodable" {
+		t.Errorf("an empty value: %+v", got)
+	}
+}

@@ -32,6 +32,9 @@ const (
 	reasonFutureTime        = "future_time"
 
 	reasonChannelNotSupported = "channel_not_supported"
+
+	// reasonTombstone is the reason of a skip: a record without a value says nothing of an order.
+	reasonTombstone = "tombstone"
 )
 
 // maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK takes only
@@ -102,6 +105,11 @@ type handling struct {
 
 // Prepare finds a record's lane. It is a [PrepareFunc].
 func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
+	if in.Value == nil {
+		return consume.Task{Key: "tombstone/" + string(in.Key), Handle: func(context.Context) (consume.Outcome, error) {
+			return consume.Outcome{Skip: reasonTombstone}, nil
+		}}, nil
+	}
 	name, no, err := h.o.Codec.EventOf(ctx, in.Topic, in.Value)
 	if reason, final := order.IsUndecodable(err); final {
 		return consume.Task{Key: "undecodable/" + string(in.Key), Handle: func(context.Context) (consume.Outcome, error) {

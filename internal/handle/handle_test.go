@@ -394,7 +394,6 @@ func TestBadRecordsHaveAnEnd(t *testing.T) {
 			"unknown schema id":      {id, "undecodable"},
 			"other schema":           {wrong, "undecodable"},
 			"not framed":             {&kgo.Record{Topic: "in", Value: []byte("{}")}, "undecodable"},
-			"no value":               {&kgo.Record{Topic: "in", Key: []byte("k")}, "undecodable"},
 			"no key":                 {keyless, "unknown_account"},
 		} {
 			got := d.handle(t.Context(), tt.in)

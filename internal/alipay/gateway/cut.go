@@ -57,7 +57,7 @@ func scanOptions(c alipay.Charset) jsonscan.Options {
 
 func pickParts(list jsonscan.Object, m alipay.Method, c alipay.Charset) (answerParts, error) {
 	var (
-		parts   = answerParts{charset: c}
+		parts = answerParts{charset: c}
 		node  = strings.ReplaceAll(string(m), ".", "_") + "_response"
 		nodes int
 		err   error
