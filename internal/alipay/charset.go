@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// Charset is how texts are coded on the classic gateway (public parameter "charset"). The
+// Charset is the encoding of texts on the classic gateway (public parameter "charset"). The
 // spelling is the one that is sent: in the query, in the signed text and in Content-Type. Two
 // spellings in one request break its signature at the gateway.
 type Charset string
@@ -27,8 +27,8 @@ func (c Charset) Known() bool { return c == CharsetUTF8 || c.Wide() }
 // Wide reports whether the charset has two-byte characters whose second byte may look like ASCII.
 func (c Charset) Wide() bool { return c == CharsetGBK || c == CharsetGB2312 }
 
-// Encode writes a UTF-8 text in the charset. It refuses what the charset lacks, where the
-// official Java SDK silently sends a question mark.
+// Encode writes a UTF-8 text in the charset. It refuses a character that the charset lacks; the
+// official Java SDK silently sends a question mark instead.
 func (c Charset) Encode(text []byte) ([]byte, error) {
 	if !c.Wide() || isASCII(text) {
 		return text, nil
@@ -54,7 +54,7 @@ func (c Charset) Encode(text []byte) ([]byte, error) {
 	return coded, nil
 }
 
-// Decode returns a text of the charset in UTF-8. Bytes that are no character become U+FFFD.
+// Decode returns a text of the charset in UTF-8. Bytes that are not a character become U+FFFD.
 func (c Charset) Decode(text []byte) []byte {
 	if !c.Wide() || isASCII(text) {
 		return text
@@ -75,7 +75,7 @@ func (c Charset) Holds(text []byte) bool {
 }
 
 // Candidates are the charsets in which an answer to a request in c may have come, the likelier
-// first. An error text may come in GBK whatever was asked (seen with 20000 aop.unknow-error).
+// first. An error text may come in GBK although another charset was asked for (seen with 20000 aop.unknow-error).
 func (c Charset) Candidates(body []byte) []Charset {
 	if isASCII(body) {
 		return []Charset{CharsetUTF8}
@@ -108,7 +108,7 @@ var gb2312Rows = map[byte][][2]byte{
 	0xd7: {{0xa1, 0xf9}},
 }
 
-// inGB2312 says whether a two-byte character of GBK is one of GB 2312-80.
+// inGB2312 reports whether a two-byte character of GBK is one of GB 2312-80.
 func inGB2312(lead, trail byte) bool {
 	if trail < 0xa1 || lead < 0xa1 || lead > 0xf7 || lead > 0xa9 && lead < 0xb0 {
 		return false

@@ -10,12 +10,12 @@ type Classification struct {
 	Alert bool
 }
 
-// The classifications of the tables below. The words after each are the reactions of Alipay's own
+// The classifications of the tables below. The comment after each is Alipay's own
 // advice ("solution" of each error code).
 var (
 	done       = Classification{Class: Done}
 	accepted   = Classification{Class: Accepted}
-	rejected   = Classification{Class: Rejected}  // change the order, or: the buyer's matter
+	rejected   = Classification{Class: Rejected}  // change the order, or the buyer must act
 	transient  = Classification{Class: Transient} // try again later
 	throttled  = Classification{Class: Throttled} // slow down
 	askFirst   = Classification{Class: Ambiguous} // query at once, then decide
@@ -23,16 +23,16 @@ var (
 	fixAccount = Classification{Class: Misconfigured, Scope: ScopeAccount}
 	fixMethod  = Classification{Class: Misconfigured, Scope: ScopeMethod}
 
-	// Refusals of the contract that a field of an event can provoke too: seller, second
+	// Refusals because of the contract that a field of an event can also cause: seller, second
 	// merchant, product.
 	maybeAccount = Classification{Class: Misconfigured, Scope: ScopeAccount, Proof: ProofOrders}
 	maybeMethod  = Classification{Class: Misconfigured, Scope: ScopeMethod, Proof: ProofOrders}
-	// Refusals of the gateway that an odd character in a field can provoke too.
+	// Refusals by the gateway that an odd character in a field can also cause.
 	maybeApp = Classification{Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary}
-	// An attack is suspected where a value holds Alipay's key names: this event, never the
-	// app, unless orders of every content get it.
+	// Alipay suspects an attack where a value holds names of its own keys: this event is refused,
+	// never the app, unless orders of any content get it.
 	suspected = Classification{Class: Rejected, Scope: ScopeApp, Proof: ProofCanary}
-	// A business refusal that no table knows is final for this order, but a person should look.
+	// A business refusal that is in no table is final for this order, but a person should look.
 	unknownRefusal = Classification{Class: Rejected, Alert: true}
 	unknownGateway = Classification{Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary, Alert: true}
 	unknownCreate  = Classification{Class: Ambiguous, Alert: true}
@@ -51,7 +51,7 @@ var methodCodes = map[Method]codeTable{
 }
 
 // createCodes: alipay.trade.create, error codes. A payment is never assumed undone: codes
-// that may speak of our own earlier attempt are Ambiguous.
+// that may be about our own earlier attempt are Ambiguous.
 var createCodes = codeTable{
 	// page
 	"ACQ.SYSTEM_ERROR":                    askFirst, // "query at once"
@@ -213,7 +213,7 @@ func Classify(m Method, code, subCode string) Classification {
 	switch code {
 	case "10000":
 		return done
-	case "10003": // taken, the payment is under way
+	case "10003": // accepted, the payment is in progress
 		return accepted
 	case "20000": // aop.unknow-error, isp.unknow-error
 		if m == MethodTradeCreate {
@@ -248,7 +248,7 @@ func Classify(m Method, code, subCode string) Classification {
 
 // ClassifyUnsigned is [Classify] for an answer that carries no signature, as some errors genuinely do.
 // Nothing in it is final: a refusal is Ambiguous, a success is not believed, and what would
-// stop an app needs the canary first.
+// stop an app needs the canary query first.
 func ClassifyUnsigned(m Method, code, subCode string) Classification {
 	v := Classify(m, code, subCode)
 	switch {

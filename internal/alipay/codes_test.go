@@ -55,7 +55,7 @@ func TestEveryCodeHasItsClassFromASource(t *testing.T) {
 	t.Logf("codes.json: %d rows; %d codes known, each with its source", len(rows), known)
 }
 
-// TestClassNames: the words that stand in results, and what an unknown error is.
+// TestClassNames: the words in results, and the class of an unknown error.
 func TestClassNames(t *testing.T) {
 	if got := alipay.Untrusted.String(); got != "UNTRUSTED" {
 		t.Errorf("String() = %q", got)

@@ -15,8 +15,8 @@ import (
 type object struct {
 	b     []byte
 	typed []string // every name of a field, also of those left out
-	path  string   // where the object stands, for errors: "goods_detail.", "" on top
-	err   error    // the first fault of a further member
+	path  string   // path of the object, for errors: "goods_detail.", "" at the top
+	err   error    // the first error in a further member
 }
 
 // writeObject returns the JSON text that write makes.
@@ -119,11 +119,11 @@ func (o *object) nest(name string, write func(o *object)) {
 	}
 }
 
-// more writes further members, last in the object. A name that the object types is refused at
-// every depth and in every spelling: the far end might take it for the typed one.
+// more writes further members, last in the object. A name that has a typed field is refused at
+// every depth and in every spelling: the receiver might read it as that field.
 func (o *object) more(m Members) {
 	if name := m.clash(o.typed); name != "" {
-		o.err = &FieldError{Field: o.path + name, Reason: "typed", Text: "has a field of its own and may not stand among further members"}
+		o.err = &FieldError{Field: o.path + name, Reason: "typed", Text: "has a field of its own and must not be among the further members"}
 		return
 	}
 	for _, e := range m.list {
@@ -134,7 +134,7 @@ func (o *object) more(m Members) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendString writes a JSON string. It escapes what RFC 8259 section 7 demands and nothing else.
+// appendString writes a JSON string. It escapes only what RFC 8259, section 7, requires.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -161,8 +161,8 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// characters counts what Alipay's lengths count. The pages do not say characters or bytes;
-// characters [inferred].
+// characters is the length of a text as Alipay's limits mean it. The pages do not say whether
+// they mean characters or bytes; characters [inferred].
 func characters(s string) int { return utf8.RuneCountInString(s) }
 
 func (r *TradeCreate) content() ([]byte, error) {
@@ -210,8 +210,8 @@ func (r *TradeCreate) buyer(o *object) {
 	o.str("op_buyer_open_id", r.OpBuyerOpenID)
 }
 
-// business writes business_params, which the page has as a JSON text and the models of 2026
-// have as an object.
+// business writes business_params, which is a JSON text on the page and an object in the
+// models of 2026.
 func (r *TradeCreate) business(o *object) {
 	if !r.BusinessParamsObject || r.BusinessParams == "" {
 		o.str("business_params", r.BusinessParams)
@@ -321,7 +321,7 @@ func (r *HKOrderSync) content() ([]byte, error) {
 		o.num("orderModifyTime", r.instant(r.ModifyTime))
 		o.str("userId", r.UserID)
 		o.str("openId", r.OpenID)
-		o.field("newFieldjrPOUb", false) // a placeholder left on the page: never sent
+		o.field("newFieldjrPOUb", false) // a placeholder that was left on the page: never sent
 		r.writeExtInfo(o)
 		o.more(r.Extra)
 	})
@@ -335,7 +335,7 @@ func (r *HKOrderSync) instant(at time.Time) int64 {
 	return at.UnixMilli()
 }
 
-// writeExtInfo writes extInfo, which the page requires although it lists no child.
+// writeExtInfo writes extInfo, which the page requires although it lists no members of it.
 func (r *HKOrderSync) writeExtInfo(o *object) {
 	m, err := ParseMembers(r.ExtInfo)
 	if err != nil {

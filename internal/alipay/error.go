@@ -12,7 +12,7 @@ type Class uint8
 
 const (
 	Done          Class = iota // Alipay did or answered it
-	Accepted                   // taken, not final (10003, HK A)
+	Accepted                   // accepted, not final (10003, HK A)
 	Rejected                   // refused for good: a healthy answer
 	Misconfigured              // keys, app, permission: every event fails alike until a person acts
 	Transient                  // certainly not executed, or harmless to repeat: again with back-off
@@ -21,7 +21,7 @@ const (
 	Untrusted                  // the answer is not provably Alipay's
 )
 
-// String returns the name of the class in capitals, as it stands in results.
+// String returns the name of the class in capitals, as results have it.
 func (c Class) String() string {
 	names := [...]string{"DONE", "ACCEPTED", "REJECTED", "MISCONFIGURED", "TRANSIENT", "THROTTLED", "AMBIGUOUS", "UNTRUSTED"}
 	if int(c) < len(names) {
@@ -50,16 +50,16 @@ func (s Scope) String() string {
 }
 
 // Proof is what it takes before an answer may stop its scope. One event must never stop an
-// app or an account: buyers type text into orders, and some answers are provoked by text.
+// app or an account: buyers type text into orders, and some answers are caused by such text.
 type Proof uint8
 
 const (
 	ProofNone   Proof = iota // the answer alone suffices
 	ProofOrders              // three different orders got it, with no success between
-	ProofCanary              // the same, and a query of a number never used fails likewise (HK: the orders alone)
+	ProofCanary              // the same, and a query of a number that was never used fails too (HK: the orders alone)
 )
 
-// Error is any outcome of a call but [Done]; [Accepted] is one too, so that no one takes it for final.
+// Error is any outcome of a call except [Done]. [Accepted] is one too, so that no one mistakes it for final.
 type Error struct {
 	Method     Method
 	Class      Class
@@ -71,7 +71,7 @@ type Error struct {
 	Scope      Scope         // what the answer would stop, with Misconfigured
 	Proof      Proof         // what it takes to stop it
 	Alert      bool          // a person should look, though nothing stops: an unknown code
-	Err        error         // what went wrong below, without URL or parameters
+	Err        error         // the cause, without URL or parameters
 }
 
 func (e *Error) Error() string {
@@ -116,7 +116,7 @@ func IsTradeNotFound(err error) bool {
 	return errors.As(err, &e) && e.Class == Rejected && e.SubCode == "ACQ.TRADE_NOT_EXIST"
 }
 
-// IsOtherContent says whether Alipay refused a create because its number was used with other
+// IsOtherContent reports whether Alipay refused a create because its number was used with other
 // content (alipay.trade.create, "Business error codes", ACQ.CONTEXT_INCONSISTENT).
 func IsOtherContent(err error) bool {
 	var e *Error

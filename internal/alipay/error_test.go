@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// TestIsTradeNotFound: only a signed refusal with this very code says that there is no trade.
+// TestIsTradeNotFound: only a signed refusal with exactly this code means that there is no trade.
 func TestIsTradeNotFound(t *testing.T) {
 	notFound := &alipay.Error{Class: alipay.Rejected, Code: "40004", SubCode: "ACQ.TRADE_NOT_EXIST"}
 	for _, tt := range []struct {

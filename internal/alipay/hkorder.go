@@ -8,7 +8,7 @@ import (
 // processes it only if ModifyTime is later than that of the last one it processed.
 type HKOrderSync struct {
 	RequestID       RequestNo  // 1 to 36; 32 hex digits fit every page of the family
-	MerchantID      string     // needed when an agent sells
+	MerchantID      string     // required when an agent sells
 	TradeNo         TradeNo    // 1 to 64
 	MerchantBizNo   OutTradeNo // 1 to 64, the same over all updates of one order
 	MerchantBizType string     // 1 to 64; the page lists TRADE_ORDER only
@@ -18,7 +18,7 @@ type HKOrderSync struct {
 	OrderStatus     string    // the merchant's own word; the page lists none
 	CreateTime      time.Time // the first event, the same in every call
 	ModifyTime      time.Time // this event: the clock of idempotency
-	UserID          string    // one of the two is needed
+	UserID          string    // one of the two is required
 	OpenID          string    // up to 128
 	ExtInfo         string    // JSON object text; empty is {}
 	Seconds         bool      // the two times are written in seconds instead of milliseconds: the page gives no unit

@@ -23,7 +23,7 @@ const (
 )
 
 // Members are further members of an object, in the order in which they were written: what
-// Alipay adds later and no field names yet. The zero Members has none.
+// Alipay added and has no field here yet. The zero Members has none.
 type Members struct {
 	list     jsonscan.Object
 	deep     [][]byte // every name at every depth, folded
@@ -32,7 +32,7 @@ type Members struct {
 
 // ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
 // text is longer than 64 KiB, nested deeper than 16, not UTF-8, or has a name that is not
-// [A-Za-z][A-Za-z0-9_]{0,63} or stands twice in one object in any spelling (see [jsonscan.FoldName]).
+// [A-Za-z][A-Za-z0-9_]{0,63} or occurs twice in one object in any spelling (see [jsonscan.FoldName]).
 // Values keep their literals and lose only white space. An empty text has no members.
 func ParseMembers(text string) (Members, error) {
 	if text == "" {
@@ -93,8 +93,8 @@ func (m Members) Get(name string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// Mentions says whether a string value at any depth reads as word, whatever its case and the
-// white space around it.
+// Mentions reports whether a string value at any depth is word, ignoring case and surrounding
+// white space.
 func (m Members) Mentions(word string) bool {
 	for i := range m.list {
 		d := json.NewDecoder(bytes.NewReader(m.list[i].Raw))
@@ -122,7 +122,7 @@ func (m Members) text() []byte {
 func (m Members) clash(typed []string) string {
 	for _, t := range typed {
 		if m.initials&(1<<((t[0]|0x20)-'a')) == 0 {
-			continue // as it is for most of them
+			continue // so for most of them
 		}
 		for _, name := range m.deep {
 			if jsonscan.EqualFolded(t, name) {
@@ -133,8 +133,8 @@ func (m Members) clash(typed []string) string {
 	return ""
 }
 
-// NamesHold says whether one of the words stands in a name at any depth. Both are compared as
-// FoldName gives them; the words must be folded.
+// NamesHold reports whether a name at any depth contains one of the words. Names are folded by
+// FoldName; the words must be folded already.
 func (m Members) NamesHold(words []string) bool {
 	for _, name := range m.deep {
 		for _, w := range words {
@@ -146,7 +146,7 @@ func (m Members) NamesHold(words []string) bool {
 	return false
 }
 
-// spaced says whether a JSON value has white space outside its strings.
+// spaced reports whether a JSON value has white space outside its strings.
 func spaced(raw []byte) bool {
 	for i := 0; i < len(raw); i++ {
 		switch raw[i] {

@@ -48,7 +48,7 @@ func contentNames(t *testing.T, r alipay.Request) []string {
 	return m.Names()
 }
 
-// spellings are ways to write a name that some reader takes for the same.
+// spellings are ways to write a name that some readers treat as the same.
 func spellings(name string) []string {
 	parts := strings.Split(name, "_")
 	camel := parts[0]
@@ -222,7 +222,7 @@ func FuzzMembers(f *testing.F) {
 	})
 }
 
-// TestFolding: names are compared in lower case without _ and -, whatever they are made of.
+// TestFolding: names are compared in lower case without _ and -, with any characters.
 func TestFolding(t *testing.T) {
 	for _, name := range []string{"", "a", "total_amount", "TotalAmount", "TOTAL-AMOUNT", "_-_", "a_B-c", "\u212aelvin", "\u0130_I", "totalamount"} {
 		want := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))

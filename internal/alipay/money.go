@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrAmount marks a text that is no exact amount of its currency.
+// ErrAmount marks a text that is not an exact amount of its currency.
 var ErrAmount = errors.New("not an exact amount")
 
 // CNY is the currency of every amount that Alipay's pages give in yuan.
@@ -61,8 +61,8 @@ func ParseYuan(s string) (Money, error) {
 }
 
 // ParseAmount reads the literal of an amount in an answer, of the form -?\d+(\.\d+)?, whether
-// it stood there as a JSON number or as a string. It returns an error wrapping [ErrAmount]
-// when the literal has another form, the currency is not known, or the amount is no whole
+// it was a JSON number or a string. It returns an error wrapping [ErrAmount]
+// when the literal has another form, the currency is not known, or the amount is not a whole
 // number of minor units: 100.00 JPY is exact, 100.50 JPY is not. It never rounds.
 func ParseAmount(literal, currency string) (Money, error) {
 	exp, ok := Exponent(currency)
@@ -72,7 +72,7 @@ func ParseAmount(literal, currency string) (Money, error) {
 	digits := strings.TrimPrefix(literal, "-")
 	whole, frac, point := strings.Cut(digits, ".")
 	if !allDigits(whole) || point && !allDigits(frac) {
-		return Money{}, fmt.Errorf("no plain decimal: %w", ErrAmount)
+		return Money{}, fmt.Errorf("not a plain decimal: %w", ErrAmount)
 	}
 	for len(frac) > exp && frac[len(frac)-1] == '0' {
 		frac = frac[:len(frac)-1]
@@ -97,8 +97,8 @@ func (m Money) Yuan() string { return decimal(m.Minor, 2) }
 // reads it (AlipayHK Synchronize Order, "amount").
 func (m Money) MinorText() string { return strconv.FormatInt(m.Minor, 10) }
 
-// String writes the amount for people: "88.88 CNY", "100 JPY". Of a currency whose decimals
-// are not known it says so and writes minor units.
+// String writes the amount for people: "88.88 CNY", "100 JPY". If the decimals of the currency
+// are not known, it writes minor units and says so.
 func (m Money) String() string {
 	if exp, ok := Exponent(m.Currency); ok {
 		return decimal(m.Minor, exp) + " " + m.Currency

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Bodies with which a notification is answered (alipay.trade.create, "triggered
+// Bodies that answer a notification (alipay.trade.create, "triggered
 // notifications"): exactly seven letters, or Alipay repeats it for a day.
 const (
 	NotificationTaken   = "success"
@@ -17,14 +17,14 @@ const (
 // "triggered notifications").
 const NotifyTypeTrade = "trade_status_sync"
 
-// Notification is a genuine notification of one of our merchants. Whether order and amount are
-// the merchant's is not judged here. Texts and persons' names are Alipay's, in UTF-8, unescaped.
+// Notification is a genuine notification of one of our merchants. It is not
+// checked here whether order and amount are the merchant's. Texts and persons' names are Alipay's, in UTF-8, unescaped.
 // Any field may be absent.
 type Notification struct {
 	ID         string // notify_id, the same over all repeats
 	Type       string // notify_type
 	Time       *time.Time
-	Charset    Charset  // it came in
+	Charset    Charset  // of its body
 	SignType   SignType // the configured one, which verified
 	Version    string
 	AppID      string
@@ -55,7 +55,7 @@ type Notification struct {
 	BuyerPayAmount  *Money
 	PointAmount     *Money
 	RefundFee       *Money // the total refunded so far
-	SendBackFee     *Money // really returned
+	SendBackFee     *Money // what was really returned
 	ChargeAmount    *Money
 	MDiscountAmount *Money
 	DiscountAmount  *Money
@@ -83,12 +83,12 @@ type Notification struct {
 	Unparsed map[string]string // parameters that could not be read exactly: name to literal
 }
 
-// IsTrade says whether the notification is of a change of a trade's status. Others come to the
+// IsTrade reports whether the notification is about a change of a trade's status. Others come to the
 // same address: they are answered with success and routed elsewhere or dropped.
 func (n Notification) IsTrade() bool { return n.Type == NotifyTypeTrade }
 
 // ReadNotification types the parameters of a notification that has been verified, decoded once
-// and in UTF-8. How it came and was signed is not among them.
+// and in UTF-8. Charset and sign type are not among them.
 func ReadNotification(params map[string]string) Notification {
 	n := Notification{Params: map[string]string{}}
 	f := &fields{byName: map[string][]byte{}}

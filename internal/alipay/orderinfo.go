@@ -10,7 +10,7 @@ type OrderInfoSync struct {
 	Extra         Members
 
 	// AllowViolated lets the status VIOLATED through, which writes a negative credit record
-	// and is gone from the newest models. Not sent.
+	// and is missing from the newest models. Not sent.
 	AllowViolated bool
 }
 

@@ -14,7 +14,7 @@ type Merchant struct {
 	AgentToken   string // HK: when an agent acts for a merchant
 }
 
-// Validate checks what the common parameters say of the token and the address.
+// Validate checks token and address against the rules of the common parameters.
 func (m Merchant) Validate() error {
 	var c checks
 	c.text("app_auth_token", m.AppAuthToken, 40)

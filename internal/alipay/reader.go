@@ -10,12 +10,12 @@ import (
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
-// fields reads the members of an answer by name. A member that cannot be read exactly becomes
-// absent and goes to unparsed with its literal; it never fails the others. What was not
-// asked for goes to more.
+// fields reads the members of an answer by name. A member that cannot be read exactly is
+// left out and kept in unparsed as its literal; the others are not affected. Members that were
+// not asked for are kept in more.
 type fields struct {
 	byName   map[string][]byte
-	path     string // where the object stands: "fund_bill_list[0].", "" for the node
+	path     string // path of the object: "fund_bill_list[0].", "" for the node
 	more     map[string]string
 	unparsed map[string]string
 }
@@ -58,7 +58,7 @@ func (f *fields) literal(name string) (text string, raw []byte) {
 	return "", nil
 }
 
-// text reads a text. Numbers are taken by their literal.
+// text reads a text. A number gives its literal.
 func (f *fields) text(name string) string {
 	s, _ := f.literal(name)
 	return s
@@ -79,7 +79,7 @@ func (f *fields) money(name, currency string) *Money {
 }
 
 // currency reads a currency code; a number in its place, as on the page of alipay.trade.query,
-// is no currency.
+// is not a currency.
 func (f *fields) currency(name string) string {
 	s, raw := f.literal(name)
 	if s == "" {
@@ -92,7 +92,7 @@ func (f *fields) currency(name string) string {
 	return s
 }
 
-// rate reads a decimal text. Rates are never computed with.
+// rate reads a decimal text. The bridge never calculates with rates.
 func (f *fields) rate(name string) string {
 	s, raw := f.literal(name)
 	whole, frac, point := strings.Cut(s, ".")
@@ -118,7 +118,7 @@ func (f *fields) whole(name string) int64 {
 }
 
 // time reads a time without zone, which is Beijing time [inferred from "timestamp"]; some
-// have milliseconds, which time.Parse takes by itself.
+// have milliseconds, which time.Parse accepts without a layout.
 func (f *fields) time(name string) *time.Time {
 	s, raw := f.literal(name)
 	if s == "" {
@@ -134,8 +134,8 @@ func (f *fields) time(name string) *time.Time {
 }
 
 // list reads an array of objects, plain or wrapped in an object whose only member is the
-// array (the official Java SDK takes both), or a single object in its place, as the page of
-// koubei.trade.itemorder.query has it in its table.
+// array (the official Java SDK accepts both), or a single object in its place, as in the table on the page of
+// koubei.trade.itemorder.query.
 func (f *fields) list(name string, read func(in *fields)) {
 	raw := f.take(name)
 	if raw == nil || string(raw) == `""` {
@@ -223,7 +223,7 @@ func (r Reply) fields(method Method) (*fields, error) {
 }
 
 // Trade reads the answer of alipay.trade.query. A member that cannot be read exactly is
-// absent and stands in Unparsed; only a reply without a verified body is an error.
+// absent and kept in Unparsed; only a reply without a verified body is an error.
 func (r Reply) Trade() (Trade, error) {
 	f, err := r.fields(MethodTradeQuery)
 	if err != nil {

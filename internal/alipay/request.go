@@ -36,7 +36,7 @@ type Request interface {
 	Method() Method
 	// Validate checks what can be known before sending: lengths, ranges, one-of fields.
 	Validate() error
-	// Repeatable says whether sending the identical request again is harmless by the documents.
+	// Repeatable says whether sending the identical request again is harmless according to the documents.
 	Repeatable() bool
 
 	check() error             // see [Check]
@@ -44,7 +44,7 @@ type Request interface {
 }
 
 // Check is [Request.Validate] without what only writing the content finds: for a caller that
-// writes it next.
+// writes the content next.
 func Check(r Request) error { return r.check() }
 
 // Reply is what Alipay answered. A client fills it as far as the answer could be read,
@@ -65,8 +65,7 @@ type Reply struct {
 	TraceID      string          // for Alipay's support: trace_id or Tracer-Id header
 	Body         json.RawMessage // the answer node in UTF-8; nil unless verified
 
-	// Attempts and the times of the first and the last one are noted by the guard that made
-	// the call.
+	// The guard that made the call fills in the attempts and the times of the first and last one.
 	Attempts       int
 	FirstAttemptAt time.Time
 	LastAttemptAt  time.Time
@@ -76,6 +75,6 @@ type Reply struct {
 // body on AlipayHK's. The same request gives the same bytes.
 func Content(r Request) ([]byte, error) { return r.content() }
 
-// Send makes the exchange of a sealed request, once. It returns what opens the answer; that
-// must be called, once.
+// Send makes the exchange of a sealed request, once. It returns a function that opens the
+// answer and must be called once.
 type Send func(ctx context.Context) (open func() (Reply, error))

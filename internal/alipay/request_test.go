@@ -167,7 +167,7 @@ func TestFieldRules(t *testing.T) {
 		{"subject of 257", func(r *alipay.TradeCreate) { r.Subject = long(257) }, "subject"},
 		{"subject with a slash", func(r *alipay.TradeCreate) { r.Subject = "a/b" }, "subject"},
 		{"subject of blanks", func(r *alipay.TradeCreate) { r.Subject = "  " }, "subject"},
-		{"subject that is no UTF-8", func(r *alipay.TradeCreate) { r.Subject = "\xff" }, "subject"},
+		{"subject that is not UTF-8", func(r *alipay.TradeCreate) { r.Subject = "\xff" }, "subject"},
 		{"body of 129", func(r *alipay.TradeCreate) { r.Body = long(129) }, "body"},
 		{"no buyer", func(r *alipay.TradeCreate) { r.BuyerID = "" }, "buyer_id"},
 		{"buyer by login name", func(r *alipay.TradeCreate) { r.BuyerID, r.BuyerLogonID = "", "a@b" }, ""},
@@ -181,7 +181,7 @@ func TestFieldRules(t *testing.T) {
 		{"channel with a comma", func(r *alipay.TradeCreate) { r.EnablePayChannels = []string{"a,b"} }, "enable_pay_channels"},
 		{"business_params that are a list", func(r *alipay.TradeCreate) { r.BusinessParams = "[]" }, "business_params"},
 		{"second merchant without id", func(r *alipay.TradeCreate) { r.SubMerchant = &alipay.SubMerchant{MerchantType: "alipay"} }, "sub_merchant.merchant_id"},
-		{"merchant_type that nobody knows", func(r *alipay.TradeCreate) { r.MerchantType = "x" }, "merchant_type"},
+		{"unknown merchant_type", func(r *alipay.TradeCreate) { r.MerchantType = "x" }, "merchant_type"},
 		{"goods without price", func(r *alipay.TradeCreate) {
 			r.GoodsDetail = []alipay.GoodsDetail{{GoodsID: "a", GoodsName: "b", Quantity: 1}}
 		}, "goods_detail.price"},
@@ -194,9 +194,9 @@ func TestFieldRules(t *testing.T) {
 		{"goods id of 33", func(r *alipay.TradeCreate) {
 			r.GoodsDetail = []alipay.GoodsDetail{{GoodsID: long(33), GoodsName: "b", Quantity: 1, Price: money(1)}}
 		}, "goods_detail.goods_id"},
-		{"reflux info that is no JSON", func(r *alipay.TradeCreate) { r.ExtendParams = &alipay.ExtendParams{IndustryRefluxInfo: "{"} }, "extend_params.industry_reflux_info"},
+		{"reflux info that is not JSON", func(r *alipay.TradeCreate) { r.ExtendParams = &alipay.ExtendParams{IndustryRefluxInfo: "{"} }, "extend_params.industry_reflux_info"},
 		{"settled", settle(func(*alipay.SettleDetail) {}), ""},
-		{"settled to nobody", settle(func(d *alipay.SettleDetail) { d.TransIn = "" }), "settle_info.settle_detail_infos.trans_in"},
+		{"settled to no one", settle(func(d *alipay.SettleDetail) { d.TransIn = "" }), "settle_info.settle_detail_infos.trans_in"},
 		{"settled to the default", settle(func(d *alipay.SettleDetail) { d.TransInType, d.TransIn = "defaultSettle", "" }), ""},
 		{"settled to a user that is none", settle(func(d *alipay.SettleDetail) { d.TransInType = "userId" }), "settle_info.settle_detail_infos.trans_in"},
 		{"batch without a card", settle(func(d *alipay.SettleDetail) {
@@ -231,7 +231,7 @@ func TestOrderInfoLength(t *testing.T) {
 	}
 }
 
-// TestNegativeCreditRecord: VIOLATED is sent only behind a switch, in whatever spelling.
+// TestNegativeCreditRecord: VIOLATED is sent only if the account allows it, in any spelling.
 func TestNegativeCreditRecord(t *testing.T) {
 	for _, info := range []string{`{"status":"VIOLATED"}`, `{"status":"violated "}`, `{"a":[{"status":"\u0056IOLATED"}]}`} {
 		r := alipaytest.OrderInfoSync()

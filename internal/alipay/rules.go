@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// checks collects the first fault of a request; later checks cost nothing then.
+// checks keeps the first fault of a request; checks after it do nothing.
 type checks struct {
 	path string
 	err  error
@@ -39,7 +39,7 @@ func (c *checks) text(field, v string, limit int) {
 	}
 }
 
-// need checks a text that must be there.
+// need checks a required text.
 func (c *checks) need(field, v string, limit int) {
 	if strings.TrimSpace(v) == "" {
 		c.fail(field, "missing", "is missing")
@@ -51,7 +51,7 @@ func (c *checks) need(field, v string, limit int) {
 // word checks an optional text against the words that are allowed.
 func (c *checks) word(field, v string, words ...string) {
 	if v != "" && !slices.Contains(words, v) {
-		c.fail(field, "word", "is none of %s", strings.Join(words, ", "))
+		c.fail(field, "word", "is not one of %s", strings.Join(words, ", "))
 	}
 }
 
@@ -71,7 +71,7 @@ func (c *checks) json(field, v string, limit int) Members {
 	c.text(field, v, limit)
 	m, err := ParseMembers(v)
 	if err != nil {
-		c.fail(field, "json", "is no JSON object text that may be sent: %v", err)
+		c.fail(field, "json", "is not a JSON object that may be sent: %v", err)
 	}
 	return m
 }
@@ -84,11 +84,11 @@ func (c *checks) httpURL(field, v string, limit int) {
 	c.text(field, v, limit)
 	u, err := url.Parse(v)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		c.fail(field, "form", "is no absolute http or https address")
+		c.fail(field, "form", "is not an absolute http or https address")
 	}
 }
 
-// validate returns the first fault of a request, else whatever writing its content finds.
+// validate returns the first fault of a request, including one that only writing its content finds.
 func validate(r Request) error {
 	if err := r.check(); err != nil {
 		return err
@@ -123,13 +123,13 @@ func (r *TradeCreate) checkNames(c *checks) {
 	c.need("out_trade_no", string(r.OutTradeNo), 64)
 	for _, b := range []byte(r.OutTradeNo) {
 		if b != '_' && (b < '0' || b > '9') && (b < 'A' || b > 'Z') && (b < 'a' || b > 'z') {
-			c.fail("out_trade_no", "form", "holds more than letters, digits and underscores")
+			c.fail("out_trade_no", "form", "has characters other than letters, digits and underscores")
 			break
 		}
 	}
 	c.need("subject", r.Subject, 256)
 	if strings.ContainsAny(r.Subject, "/=&") { // official model of 2026, "subject"
-		c.fail("subject", "form", "holds one of / = &")
+		c.fail("subject", "form", "has one of / = &")
 	}
 	c.text("body", r.Body, 128)
 	c.text("merchant_order_no", r.MerchantOrderNo, 32)
@@ -160,7 +160,7 @@ func (r *TradeCreate) checkAmounts(c *checks) {
 	}
 }
 
-// checkBuyer: one of the three buyer fields is needed [inferred from "specially optional" and
+// checkBuyer: one of the three buyer fields is required [inferred from "specially optional" and
 // the fields of 2026]; buyer and seller differ (error codes, ACQ.BUYER_SELLER_EQUAL).
 func (r *TradeCreate) checkBuyer(c *checks) {
 	if r.BuyerID == "" && r.BuyerOpenID == "" && r.BuyerLogonID == "" {
@@ -203,17 +203,17 @@ func (r *TradeCreate) checkLife(c *checks) {
 	checkWords(c, "enable_pay_channels", r.EnablePayChannels)
 	checkWords(c, "disable_pay_channels", r.DisablePayChannels)
 	if len(r.EnablePayChannels) > 0 && len(r.DisablePayChannels) > 0 {
-		c.fail("enable_pay_channels", "conflict", "and disable_pay_channels exclude one another")
+		c.fail("enable_pay_channels", "conflict", "and disable_pay_channels exclude each other")
 	}
 }
 
-// checkWords checks a list of words that stands in one parameter of up to 1024 characters
+// checkWords checks a list of words that becomes one parameter of up to 1024 characters
 // (official model of 2026, "query_options"; for pay channels [inferred]).
 func checkWords(c *checks, field string, words []string) {
 	c.text(field, strings.Join(words, ","), 1024)
 	for _, w := range words {
 		if strings.TrimSpace(w) == "" || strings.Contains(w, ",") {
-			c.fail(field, "form", "has an entry that is empty or holds a comma")
+			c.fail(field, "form", "has an entry that is empty or has a comma")
 		}
 	}
 }
@@ -253,7 +253,7 @@ func (p *ExtendParams) check(c *checks) {
 
 func (s *SettleInfo) check(c *checks, total Money) {
 	if len(s.Details) != 1 {
-		c.fail("settle_detail_infos", "length", "has %d entries, Alipay takes exactly one", len(s.Details))
+		c.fail("settle_detail_infos", "length", "has %d entries, Alipay accepts exactly one", len(s.Details))
 		return
 	}
 	c.within("settle_detail_infos", func() { s.Details[0].check(c, total) })
@@ -279,7 +279,7 @@ func (d *SettleDetail) check(c *checks, total Money) {
 	}
 	card := d.TransInType == "cardSerialNo" || d.TransInType == "cardAliasNo"
 	if d.SummaryDimension != "" && !card {
-		c.fail("summary_dimension", "conflict", "goes with a card only")
+		c.fail("summary_dimension", "conflict", "is allowed only with a card")
 	}
 	c.text("summary_dimension", d.SummaryDimension, 64)
 	c.text("settle_entity_id", d.SettleEntityID, 64)
@@ -321,7 +321,7 @@ func (r *OrderInfoSync) check() error {
 	c.word("biz_type", r.BizType, "CREDIT_AUTH", "CREDIT_DEDUCT")
 	info := c.json("order_biz_info", r.OrderBizInfo, 2018)
 	if !r.AllowViolated && (info.Mentions("VIOLATED") || r.Extra.Mentions("VIOLATED")) {
-		c.fail("order_biz_info", "forbidden", "says VIOLATED, which this account does not allow")
+		c.fail("order_biz_info", "forbidden", "has the status VIOLATED, which this account does not allow")
 	}
 	c.text("orig_request_no", string(r.OrigRequestNo), 64)
 	return c.err
@@ -359,8 +359,8 @@ func (r *HKOrderSync) check() error {
 	return c.err
 }
 
-// checkMinor checks an optional amount in minor units. Zero is an amount: a discount of
-// nothing is a fact.
+// checkMinor checks an optional amount in minor units. Zero is valid: a discount of
+// zero is a fact.
 func checkMinor(c *checks, field string, m *Money) {
 	switch {
 	case m == nil:
@@ -371,13 +371,13 @@ func checkMinor(c *checks, field string, m *Money) {
 	}
 }
 
-// isUserID says whether v is the number of a mainland Alipay user: 16 digits beginning with
+// isUserID reports whether v is the number of a mainland Alipay user: 16 digits beginning with
 // 2088 (alipay.trade.create, "buyer_id").
 func isUserID(v string) bool {
 	return len(v) == 16 && strings.HasPrefix(v, "2088") && allDigits(v)
 }
 
-// isWholeUnits says whether v is a whole number from 1 to limit followed by unit, without a leading zero.
+// isWholeUnits reports whether v is a whole number from 1 to limit followed by unit, without a leading zero.
 func isWholeUnits(v string, unit byte, limit int) bool {
 	if len(v) < 2 || v[len(v)-1] != unit || v[0] == '0' || len(v) > 6 || !allDigits(v[:len(v)-1]) {
 		return false

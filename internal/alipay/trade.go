@@ -14,7 +14,7 @@ type TradeCreate struct {
 	UndiscountableAmount *Money     // CNY, 2026; all three given: total is the sum of the parts
 	Subject              string     // 1 to 256, without / = &
 	Body                 string     // up to 128
-	BuyerID              string     // 2088 and 12 digits; one of the three buyer fields is needed
+	BuyerID              string     // 2088 and 12 digits; one of the three buyer fields is required
 	BuyerOpenID          string     // up to 128, 2026
 	BuyerLogonID         string     // 2026; discouraged by Alipay
 	OpAppID              string     // up to 32, 2026: the mini-program that sells
@@ -28,7 +28,7 @@ type TradeCreate struct {
 	TimeoutExpress       string     // 1m to 15d in whole m, h or d, or 1c (to Beijing midnight)
 	TimeExpire           *time.Time // 2026; wins over TimeoutExpress at Alipay
 	SettleInfo           *SettleInfo
-	MerchantType         string // alipay or merchant: the page's row that stands alone
+	MerchantType         string // alipay or merchant: a row of the page outside all tables
 	SubMerchant          *SubMerchant
 	LogisticsType        string // POST, EXPRESS, VIRTUAL, EMS, DIRECT
 	BusinessParams       string // JSON object text, up to 512
@@ -37,7 +37,7 @@ type TradeCreate struct {
 	ProductCode          string   // 2026
 	MerchantOrderNo      string   // up to 32, 2026
 	PassbackParams       string   // 2026; plain here, URL-coded once on the wire, there up to 512
-	QueryOptions         []string // 2026; in all up to 1024
+	QueryOptions         []string // 2026; up to 1024 together
 	EnablePayChannels    []string // 2026; a comma list on the wire, excludes the next
 	DisablePayChannels   []string // 2026
 	Extra                Members  // further members of biz_content
@@ -48,7 +48,7 @@ type GoodsDetail struct {
 	GoodsID        string // 1 to 32
 	GoodsName      string // 1 to 256
 	Quantity       int64  // 1 to ten digits
-	Price          *Money // of one piece, CNY; needed
+	Price          *Money // of one piece, CNY; required
 	GoodsCategory  string // up to 24
 	CategoriesTree string // ids from root to leaf joined by |, up to 128
 	Body           string // up to 1000
@@ -84,7 +84,7 @@ type SettleInfo struct {
 // SettleDetail is alipay.trade.create, "settle_detail_infos".
 type SettleDetail struct {
 	TransInType      string // cardSerialNo, userId, loginName; 2026: cardAliasNo, defaultSettle
-	TransIn          string // who is paid, 1 to 64; empty with defaultSettle
+	TransIn          string // who receives the money, 1 to 64; empty with defaultSettle
 	SummaryDimension string // up to 64, only with a card
 	SettleEntityID   string // up to 64
 	SettleEntityType string // SecondMerchant or Store
@@ -108,13 +108,13 @@ type ReceiverAddressInfo struct {
 	DivisionCode string // up to 16
 }
 
-// TradeQuery is alipay.trade.query: it asks for a trade by either number; Alipay takes the
-// trade number when both are given.
+// TradeQuery is alipay.trade.query: it asks for a trade by either number; Alipay uses the
+// trade number if both are given.
 type TradeQuery struct {
-	OutTradeNo   OutTradeNo // up to 64; any characters, since numbers of other makers are read too
+	OutTradeNo   OutTradeNo // up to 64; any characters, since other systems' numbers are queried too
 	TradeNo      TradeNo    // up to 64
 	OrgPID       string     // up to 16, bank indirect mode only
-	QueryOptions []string   // 2026; in all up to 1024
+	QueryOptions []string   // 2026; up to 1024 together
 	Extra        Members
 }
 
@@ -131,16 +131,16 @@ func (*TradeQuery) Method() Method { return MethodTradeQuery }
 // Repeatable is true: asking changes nothing.
 func (*TradeQuery) Repeatable() bool { return true }
 
-// Validate checks what can be known before sending, after the page's lengths, ranges and
-// rules between fields (alipay.trade.create, request parameters). The first fault comes back
-// as a [*FieldError].
+// Validate checks what can be known before sending: the page's lengths, ranges and
+// rules between fields (alipay.trade.create, request parameters). It returns the first
+// fault as a [*FieldError].
 func (r *TradeCreate) Validate() error { return validate(r) }
 
 // Validate checks lengths and that one of the two numbers is given
 // (alipay.trade.query, "out_trade_no").
 func (r *TradeQuery) Validate() error { return validate(r) }
 
-// TradeStatus is the state of a trade as Alipay says it (alipay.trade.query, "trade_status").
+// TradeStatus is the state of a trade as Alipay reports it (alipay.trade.query, "trade_status").
 // Unknown words are kept.
 type TradeStatus string
 

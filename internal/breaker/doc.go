@@ -1,3 +1,3 @@
-// Package breaker keeps a failing or throttling Alipay from being hammered: per app in-flight
-// slots and a rate, per method a circuit breaker, per event retries within a budget.
+// Package breaker protects Alipay from too many calls while it fails or throttles: slots and a
+// rate for each app, a circuit breaker for each method, retries within a budget for each event.
 package breaker

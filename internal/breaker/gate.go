@@ -11,13 +11,13 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// probePoll is how often the first waiter asks an open breaker. gobreaker turns from open
+// probePoll is how often the first waiter asks an open breaker. gobreaker changes from open
 // to half open only when it is asked.
 const probePoll = 50 * time.Millisecond
 
-// gate is one method's breaker with a queue before it. While the breaker is closed
-// every attempt passes. Otherwise one waiter at a time asks: a half-open breaker meets its
-// probes and no stampede, and after it closes the number of attempts at a time ramps up.
+// gate is one method's breaker with a queue in front of it. While the breaker is closed every
+// attempt passes. Otherwise one waiter at a time asks: a half-open breaker gets its probes and
+// no stampede, and after it closes the number of concurrent attempts ramps up.
 type gate struct {
 	o       Options
 	limits  *limits
@@ -30,7 +30,7 @@ type gate struct {
 	closedAt time.Time // when it last closed after a failure; zero: never
 }
 
-// pass is the right to make one attempt. done must be called with its error, always.
+// pass is the right to make one attempt. done must always be called, with the attempt's error.
 type pass struct {
 	probe bool   // of a half-open breaker: costs no budget
 	leave func() // gives the slot back, once; done does it otherwise
@@ -63,15 +63,15 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 	return g
 }
 
-// healthy: a refusal that was computed properly is a healthy answer.
+// healthy: a proper refusal is a healthy answer.
 func healthy(c alipay.Class) bool {
 	return c == alipay.Done || c == alipay.Accepted || c == alipay.Rejected
 }
 
-// neutral: neither says anything of Alipay's health.
+// neutral: the class says nothing about Alipay's health.
 func neutral(c alipay.Class) bool { return c == alipay.Misconfigured || c == alipay.Untrusted }
 
-// enter waits until an attempt may be made; when little is left to wait for, it calls seal. The
+// enter waits until an attempt may be made. It calls seal when only the slot is missing. The
 // error is the context's.
 func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
 	if g.breaker.State() == gobreaker.StateClosed && g.ramped() {
@@ -101,7 +101,7 @@ func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
 	}
 }
 
-// try takes rate and slot and asks the breaker; refused, it gives the slot back.
+// try waits for rate and slot and asks the breaker; if refused, it gives the slot back.
 func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
 	if err := g.limits.take(ctx, seal); err != nil {
 		if ctx.Err() != nil {
@@ -126,7 +126,7 @@ func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
 	}}, true, nil
 }
 
-// ramped says whether one more attempt fits under the ramp after the breaker closed.
+// ramped reports whether the ramp after the breaker closed permits one more attempt.
 func (g *gate) ramped() bool {
 	g.mu.Lock()
 	closedAt := g.closedAt

@@ -29,8 +29,8 @@ type Options struct {
 	MaxTrying                      time.Duration // [15 min]
 	AttemptTimeout                 time.Duration // of one exchange [15 s]
 
-	// OnState is called on every change of a breaker. It must not block, nor ask the guard:
-	// it runs under the breaker's lock.
+	// OnState is called on every change of a breaker. It must not block or call the guard:
+	// the breaker's lock is held.
 	OnState func(method alipay.Method, from, to string)
 }
 
@@ -62,7 +62,7 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// Guard stands before one app: its accounts share slots, rate and breakers.
+// Guard protects one app: its accounts share slots, rate and breakers.
 type Guard struct {
 	o      Options
 	limits *limits
@@ -77,10 +77,10 @@ func New(o Options) *Guard {
 	return &Guard{o: o, limits: newLimits(o), gates: map[alipay.Method]*gate{}}
 }
 
-// Call begins one event's dealings through the guard, with one account's client.
+// Call begins the calls of one event, with one account's client.
 func (g *Guard) Call(client client) *Call { return &Call{guard: g, client: client} }
 
-// AttemptTimeout is the longest that one exchange may still be under way after its start.
+// AttemptTimeout is the longest time that one exchange may take.
 func (g *Guard) AttemptTimeout() time.Duration { return g.o.AttemptTimeout }
 
 func (g *Guard) gate(m alipay.Method) *gate {
@@ -92,7 +92,7 @@ func (g *Guard) gate(m alipay.Method) *gate {
 	return g.gates[m]
 }
 
-// Stats are figures for people, taken at one moment.
+// Stats are figures for people, read at one moment.
 type Stats struct {
 	InFlight int64
 	Breakers map[alipay.Method]string // closed, half-open or open

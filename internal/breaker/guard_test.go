@@ -167,7 +167,7 @@ func TestOutageSpendsNoBudget(t *testing.T) {
 }
 
 // Orders so few that they have made their attempts before the breaker opens go on as long as it
-// is open: a pause after a probe is no trying either, since nothing else could be done.
+// is open: a pause after a probe is not part of the budget either.
 func TestOutageOfFewOrdersSpendsNoBudget(t *testing.T) {
 	for _, orders := range []int{1, 2, 3, 20} {
 		bubble(t, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestOutageOfFewOrdersSpendsNoBudget(t *testing.T) {
 	}
 }
 
-// Half open admits its probes and nobody else; then the number at a time ramps up.
+// Half open admits only its probes; then the number at a time ramps up.
 func TestHalfOpenAndRamp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var down atomic.Bool
@@ -326,7 +326,7 @@ func TestEndOfContext(t *testing.T) {
 	})
 }
 
-// Every attempt has a deadline of its own, whatever the client does.
+// Every attempt has a deadline of its own, even if the client ignores it.
 func TestAttemptDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := &server{latency: time.Hour}
@@ -338,7 +338,7 @@ func TestAttemptDeadline(t *testing.T) {
 	})
 }
 
-// What says nothing of Alipay's health neither opens a breaker nor counts as success.
+// An outcome that says nothing about Alipay's health neither opens a breaker nor is a success.
 func TestUntrustedAndMisconfiguredAreNeutral(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := &server{answer: func(int) error { return fail(alipay.Misconfigured) }}

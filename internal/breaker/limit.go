@@ -11,7 +11,7 @@ import (
 // A slot is held for one exchange and never across a wait.
 type limits struct {
 	rate  *rate.Limiter       // nil: no limit
-	ready *semaphore.Weighted // half as many more than slots: who is signing, or waits with a signature
+	ready *semaphore.Weighted // half as many more than slots: signing, or waiting with a signature
 	slots *semaphore.Weighted
 }
 
@@ -27,8 +27,8 @@ func newLimits(o Options) *limits {
 }
 
 // take waits for the rate first and then for a slot. In between it calls seal: signing takes
-// about a thousandth of a second of processor, and Alipay's time is not for that. Only so many
-// are ahead that a free slot finds a signed request.
+// about a millisecond of processor time, during which a slot would stand idle. Only enough
+// requests are signed ahead that a free slot finds one.
 func (l *limits) take(ctx context.Context, seal func()) error {
 	if l.rate != nil {
 		if err := l.rate.Wait(ctx); err != nil {
@@ -45,7 +45,7 @@ func (l *limits) take(ctx context.Context, seal func()) error {
 		return err
 	}
 	undo = l.give
-	seal() // anew, if it waited for long
+	seal() // again, if it waited too long
 	undo = func() {}
 	return nil
 }

@@ -13,7 +13,7 @@ type client interface {
 	Seal(ctx context.Context, r alipay.Request) alipay.Send
 }
 
-// sealLife is how long a sealed request may wait for its slot. Then it is sealed anew: its
+// sealLife is how long a sealed request may wait for its slot. Then it is sealed again: its
 // timestamp is signed. [inferred: gateways allow minutes]
 const sealLife = 10 * time.Second
 
@@ -27,9 +27,9 @@ type pendingRequest struct {
 	spent time.Duration
 }
 
-// seal does nothing if the request is sealed and fresh. What is wrong with the request is
-// returned when it is sent: only an attempt has an error. A signature that has begun is not given up
-// when ctx ends: there would be an error that says nothing of the signer.
+// seal does nothing if the request is sealed and fresh. If the request is wrong, sending it
+// returns the error: only an attempt has one. The end of ctx does not stop a signature that has
+// begun: its error would say nothing about the signer.
 func (s *pendingRequest) seal(ctx context.Context) {
 	if s.send != nil && time.Since(s.at) < sealLife {
 		return
@@ -40,8 +40,8 @@ func (s *pendingRequest) seal(ctx context.Context) {
 	s.spent += s.at.Sub(began)
 }
 
-// exchange gives the slot back as soon as the answer is there. It reports to the breaker also
-// when the client panics: a pass that is never given back would leave it half open for ever.
+// exchange gives the slot back as soon as the answer has arrived. It reports to the breaker even
+// if the client panics: a pass that is never returned would leave it half open for ever.
 func (s *pendingRequest) exchange(ctx context.Context, p pass) (rep alipay.Reply, err error) {
 	reported := false
 	defer func() {

@@ -49,7 +49,7 @@ func (p *post) calls(t *testing.T, g *breaker.Guard, n int) time.Duration {
 	return time.Since(start)
 }
 
-// A slot is Alipay's time alone: neither a signature nor the opening of an answer takes it.
+// A slot is held only while Alipay works: neither for a signature nor for opening an answer.
 func TestSlotsAreForExchangesAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := &post{sealing: time.Second, away: 2 * time.Second, opening: time.Second}
@@ -88,20 +88,20 @@ func TestASealGrowsOld(t *testing.T) {
 	}
 }
 
-// A signer that is slow is not asked twice, and its time is no wait at a breaker or a limiter: it
-// counts as trying.
+// A signer that is slow is not asked twice, and its time is not a wait at a breaker or a limiter: it
+// is part of the budget.
 func TestASlowSignerCosts(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := &post{sealing: 20 * time.Second, err: fail(alipay.Transient)}
 		g := breaker.New(breaker.Options{MinAttempts: 2, MaxTrying: time.Minute, BackOff: time.Millisecond, BackOffMax: time.Millisecond})
 		rep, _ := g.Call(p).Do(t.Context(), query)
 		if rep.Attempts != 4 || p.seals.Load() != 4 {
-			t.Errorf("%d attempts with %d seals, want 4 of each: 20 s apart, for a minute from the first", rep.Attempts, p.seals.Load())
+			t.Errorf("%d attempts with %d seals, want 4 and 4: 20 s apart, for a minute from the first", rep.Attempts, p.seals.Load())
 		}
 	})
 }
 
-// A request that is sealed anew is not sent if its life ends meanwhile.
+// A request that is sealed again is not sent if its life ends meanwhile.
 func TestLifeEndsDuringASeal(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := &post{sealing: 3 * time.Second, away: 12 * time.Second}
@@ -116,7 +116,7 @@ func TestLifeEndsDuringASeal(t *testing.T) {
 	})
 }
 
-// A signer that panics keeps nobody else from a slot.
+// A signer that panics blocks no slot.
 func TestPanicOfASeal(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		g := breaker.New(breaker.Options{InFlight: 2})

@@ -14,8 +14,7 @@ import (
 // maxRetryAfter bounds what an answer may ask for.
 const maxRetryAfter = 10 * time.Minute
 
-// Call is one event's dealings with Alipay: all its requests spend one budget. It is used
-// by one goroutine.
+// Call is the calls of one event: all its requests share one budget. It is used by one goroutine.
 type Call struct {
 	guard  *Guard
 	client client
@@ -31,11 +30,11 @@ type Call struct {
 }
 
 // Until sets the end of the event's life: a request that is not repeatable is not sent after
-// it, however long it waited, and [alipay.ErrLate] comes back.
+// it, and Do returns [alipay.ErrLate].
 func (c *Call) Until(t time.Time) { c.until = t }
 
 // Do makes one request, again and again where its class allows, until it has an answer, the
-// budget is spent, or ctx ends. An end of ctx stops waits, never an attempt under way: that
+// budget is spent, or ctx ends. The end of ctx stops waits, never a running attempt: that
 // one runs to its own deadline, so that its outcome is known.
 //
 // Transient and Throttled mean that the budget is spent; so does Ambiguous or Untrusted of a
@@ -55,7 +54,7 @@ func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 	}
 }
 
-// mayRepeat says whether the same request may be sent once more without asking.
+// mayRepeat reports whether the same request may be sent again without a query.
 func mayRepeat(class alipay.Class, r alipay.Request) bool {
 	switch class {
 	case alipay.Transient, alipay.Throttled:
@@ -66,8 +65,8 @@ func mayRepeat(class alipay.Class, r alipay.Request) bool {
 	return false
 }
 
-// Exhausted says that at least MinAttempts were made and MaxTrying has passed since the
-// first, waits at breaker and limiter left out.
+// Exhausted reports whether at least MinAttempts were made and MaxTrying has passed since the
+// first, not counting waits at breaker and limiter.
 func (c *Call) Exhausted() bool {
 	return c.spent >= c.guard.o.MinAttempts && time.Since(c.first)-c.waited >= c.guard.o.MaxTrying
 }
@@ -109,8 +108,8 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 var errAttempt = errors.New("attempt deadline passed")
 
 // waitBackOff pauses before the next attempt: full jitter, longer when throttled, and at least as
-// long as the answer asked for. A pause that ends before a breaker that is not closed is one of
-// the waits at it.
+// long as the answer asked for. If the breaker is not closed at the end of the pause,
+// the pause is one of the waits at it.
 func (c *Call) waitBackOff(ctx context.Context, g *gate, class alipay.Class, err error) error {
 	d := c.backOff(class).NextBackOff()
 	var ae *alipay.Error

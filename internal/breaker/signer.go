@@ -10,29 +10,30 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// Figures of the breaker before a remote signer: a signing service answers within
-// milliseconds, so a few failures are enough to leave it alone for a while.
+// Figures of the breaker for a remote signer: a signing service answers within milliseconds, so a
+// few failures are enough to pause.
 const (
 	signerConsecutive = 5
 	signerOpen        = 5 * time.Second
 )
 
-// remoteSigner is a signer whose public half is known, as it must be of all that package keys did not make.
+// remoteSigner is a signer whose public half is known, as package keys requires of all others' signers.
 type remoteSigner interface {
 	keys.Signer
 	Public() crypto.PublicKey
 }
 
-// guardedSigner stands before a signer that is elsewhere (security Y2). While its breaker is open
-// nothing is asked; the attempt ends as Transient, unsent, and the gateway's own breaker makes
-// events wait without spending their budget.
+// guardedSigner is a breaker for a remote signer (security Y2). While it is open the signer is not
+// called; the attempt ends as Transient, unsent, and the gateway's own breaker makes events wait
+// without spending their budget.
 type guardedSigner struct {
 	remoteSigner
 	breaker *gobreaker.CircuitBreaker[[]byte]
 }
 
-// NewSigner puts a breaker before a remote signer; one whose public half is not known
-// is returned as it is. onState is called on every change, under the breaker's lock and must not block.
+// NewSigner returns a remote signer with a breaker; one whose public half is not known is
+// returned as it is. onState is called on every change with the breaker's lock held; it must not
+// block.
 func NewSigner(s keys.Signer, onState func(from, to string)) keys.Signer {
 	remote, ok := s.(remoteSigner)
 	if !ok {

@@ -31,7 +31,7 @@ func (s *faultySigner) Sign(context.Context, []byte) ([]byte, error) {
 	return []byte("signature"), nil
 }
 
-// TestFailingSignerIsLeftAlone: after five failures nobody asks for five seconds; three probes
+// TestFailingSignerIsLeftAlone: after five failures it is not called for five seconds; three probes
 // that work end it. As many come at a time when the gateway's breaker probes.
 func TestFailingSignerIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestFailingSignerIsLeftAlone(t *testing.T) {
 		if want := []string{"closed open", "open half-open", "half-open closed"}; !slices.Equal(heard, want) {
 			t.Errorf("heard %q", heard)
 		}
-		if _, tells := s.(interface{ Public() crypto.PublicKey }); !tells {
+		if _, ok := s.(interface{ Public() crypto.PublicKey }); !ok {
 			t.Error("the public half is hidden")
 		}
 	})

@@ -10,16 +10,16 @@ import (
 )
 
 // differentOrders is how many orders must have failed in a row before a breaker opens: one
-// event that is tried again and again says nothing of Alipay's health (security K11).
-// After longStreak without any success there is no one to protect, and a merchant of few
-// orders is spared to spend their budgets.
+// event that fails again and again says nothing about Alipay's health (security K11).
+// After longStreak without any success the breaker opens anyway, so that a merchant with few
+// orders does not spend their budgets.
 const (
 	differentOrders = 3
 	longStreak      = time.Minute
 )
 
 // streak counts failures in a row, however far apart (gobreaker forgets those before its
-// window), and remembers whose they were.
+// window), and remembers of which orders.
 type streak struct {
 	mu     sync.Mutex
 	n      int
@@ -27,7 +27,7 @@ type streak struct {
 	since  time.Time // of the first failure
 }
 
-// watch notes the outcome of an attempt before the breaker.
+// watch records the outcome of an attempt before the breaker does.
 func (s *streak) watch(r alipay.Request, done func(error)) func(error) {
 	return func(err error) {
 		switch {
@@ -59,14 +59,14 @@ func (s *streak) failed(order string) {
 	}
 }
 
-// trips says whether a breaker that takes n failures in a row is to open.
+// trips reports whether a breaker that tolerates fewer than n failures in a row must open.
 func (s *streak) trips(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n >= n && (len(s.orders) >= min(differentOrders, n) || time.Since(s.since) >= longStreak)
 }
 
-// excluded: says nothing of Alipay's health, or was never sent.
+// excluded: the outcome says nothing about Alipay's health, or nothing was sent.
 func excluded(err error) bool {
 	return errors.Is(err, alipay.ErrLate) || neutral(alipay.ClassOf(err))
 }

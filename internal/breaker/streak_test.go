@@ -23,7 +23,7 @@ func TestK11_OneOrderOpensNoBreaker(t *testing.T) {
 				g := breaker.New(breaker.Options{})
 				for i := range 12 {
 					_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i%tt.orders))})
-					time.Sleep(time.Second) // so slowly that the ratio never counts enough of them
+					time.Sleep(time.Second) // so slowly that the ratio never sees enough of them
 				}
 				if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got != tt.want {
 					t.Errorf("%d orders failed 12 times: breaker is %s, want %s", tt.orders, got, tt.want)
@@ -54,7 +54,7 @@ func TestK11_ASuccessEndsTheStreak(t *testing.T) {
 	})
 }
 
-// TestK11_AnOutageOfFewOrders: two orders that fail for a minute, and no success: nobody is
+// TestK11_AnOutageOfFewOrders: two orders that fail for a minute, and no success: no one is
 // there to be protected, and an open breaker spares their budgets.
 func TestK11_AnOutageOfFewOrders(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -19,25 +19,24 @@ type Account struct {
 	App     config.App
 }
 
-// withoutRemoteKeys is the app's configuration for one that logs nothing, and asks for no key that
-// is elsewhere.
+// withoutRemoteKeys returns what builds an app that logs nothing and uses no remote key.
 func (a Account) withoutRemoteKeys() (context.Context, config.App, app.Instrumentation) {
 	local := a.App
 	local.PrivateKeyURI, local.NextPrivateKeyURI = "", ""
 	return context.Background(), local, app.NoInstrumentation()
 }
 
-// OpenAPI is what the classic gateway's answers are judged by.
+// OpenAPI returns the options that check answers of the classic gateway.
 func (a Account) OpenAPI() (gateway.OpenAPIOptions, error) {
 	return app.OpenAPIOptions(a.withoutRemoteKeys())
 }
 
-// HK is what AlipayHK's answers are judged by.
+// HK returns the options that check answers of AlipayHK.
 func (a Account) HK() (gateway.HKOptions, error) {
 	return app.HKOptions(a.withoutRemoteKeys())
 }
 
-// SetOwner fills in whose notifications are the account's, where v does not say.
+// SetOwner fills in app id and seller of the account where v has none.
 func (a Account) SetOwner(v *gateway.VerifierOptions) {
 	v.AppID = cmp.Or(v.AppID, a.App.AppID)
 	if a.Account.SellerID != "" && len(v.SellerIDs) == 0 {
@@ -45,16 +44,16 @@ func (a Account) SetOwner(v *gateway.VerifierOptions) {
 	}
 }
 
-// ErrNotShown is why a signature stays hidden: with the rest of the request it is a credential
-// that never expires (security G2).
+// ErrNotShown is the reason why a signature is not shown: with the rest of the request it is a
+// credential that never expires (security G2).
 var ErrNotShown = errors.New("--show-signature: only for a key that bridge simulate made and a gateway on this machine")
 
-// showable says whether a signature may be shown.
+// showable reports whether a signature may be shown.
 func showable(key, gateway string) bool {
 	return strings.Contains(key, config.SimulatorMark) && loopback(gateway)
 }
 
-// loopback says whether an address is on this machine.
+// loopback reports whether an address is on this machine.
 func loopback(gateway string) bool {
 	u, err := url.Parse(gateway)
 	if err != nil {

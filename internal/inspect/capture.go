@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// capture is a message as it was captured: the bare body, or all of an HTTP message. Its body
-// is every byte after the blank line, whatever the headers say of its length.
+// capture is a captured message: the bare body, or a whole HTTP message. Its body is every byte
+// after the blank line, whatever length the headers give.
 type capture struct {
 	first  []string // the fields of the first line; nil for a bare body
 	Header http.Header
 	Body   []byte
 }
 
-// ReadCapture tells a whole message by its first line.
+// ReadCapture recognises a whole HTTP message by its first line.
 func ReadCapture(b []byte) (capture, error) {
 	line, _, _ := bytes.Cut(b, []byte("\n"))
 	fields := strings.Fields(string(line))
@@ -43,7 +43,7 @@ func ReadCapture(b []byte) (capture, error) {
 	return capture{first: fields, Header: http.Header(header), Body: body}, nil
 }
 
-// Status is the status of an answer; 0 when it was not captured.
+// Status returns the status of an answer; 0 if it was not captured.
 func (c capture) Status() (int, error) {
 	if c.first == nil {
 		return 0, nil
@@ -55,7 +55,7 @@ func (c capture) Status() (int, error) {
 	return n, nil
 }
 
-// Path is the path of a request line; empty when it was not captured.
+// Path returns the path of a request line; empty if it was not captured.
 func (c capture) Path() string {
 	if c.first == nil || strings.HasPrefix(c.first[0], "HTTP/") {
 		return ""

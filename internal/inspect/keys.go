@@ -10,7 +10,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// ParseOwnKey reads our own key in either half, and returns the public one.
+// ParseOwnKey reads either half of our own key and returns the public one.
 func ParseOwnKey(text []byte) (*rsa.PublicKey, error) {
 	if k, err := keys.ParsePrivate(text); err == nil {
 		return &k.PublicKey, nil
@@ -18,7 +18,7 @@ func ParseOwnKey(text []byte) (*rsa.PublicKey, error) {
 	return keys.ParsePublic(text)
 }
 
-// verifyOnly is a signer that signs nothing and has a public half.
+// verifyOnly is a signer that only has a public half.
 type verifyOnly struct {
 	keys.Signer
 	key *rsa.PublicKey
@@ -26,7 +26,7 @@ type verifyOnly struct {
 
 func (v verifyOnly) Public() crypto.PublicKey { return v.key }
 
-// PrependFailures puts failed steps first.
+// PrependFailures puts failed steps before the steps of an explanation.
 func PrependFailures(failed []gateway.Step, e gateway.Explanation) gateway.Explanation {
 	if len(failed) > 0 {
 		e.Steps = append(failed, e.Steps...)
@@ -37,7 +37,7 @@ func PrependFailures(failed []gateway.Step, e gateway.Explanation) gateway.Expla
 	return e
 }
 
-// SignedText is the text that a captured request signed.
+// SignedText returns the text that a captured request signed.
 func SignedText(b []byte) ([]byte, error) {
 	request, err := ReadCapture(b)
 	if err != nil {
@@ -47,10 +47,10 @@ func SignedText(b []byte) ([]byte, error) {
 	return form.SignedText([]byte(query), request.Body)
 }
 
-// PublicOnly stands in for our signer where only the public half of our key is known.
+// PublicOnly returns a signer that cannot sign, for when only the public half of our key is known.
 func PublicOnly(key *rsa.PublicKey) keys.Signer { return verifyOnly{key: key} }
 
-// PublicHalf is the public half of a signer's RSA key; nil if it has none.
+// PublicHalf returns the public half of a signer's RSA key; nil if it has none.
 func PublicHalf(s keys.Signer) *rsa.PublicKey {
 	if p, ok := s.(interface{ Public() crypto.PublicKey }); ok {
 		key, _ := p.Public().(*rsa.PublicKey)

@@ -59,7 +59,7 @@ func (o RequestOptions) PlanWithKey(text []byte) (Plan, error) {
 	return p, nil
 }
 
-// signingApp signs only. What it would verify answers with is a key that is thrown away.
+// signingApp returns an app that only signs. Its Alipay key is a throwaway.
 func (o RequestOptions) signingApp(m alipay.Method, key *rsa.PrivateKey) (*gateway.App, error) {
 	unused, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -80,7 +80,7 @@ func (o RequestOptions) signingApp(m alipay.Method, key *rsa.PrivateKey) (*gatew
 // PlanRequest plans and signs as the bridge does with these settings.
 func (a Account) PlanRequest(showSignature bool) (Plan, error) {
 	planner, err := app.NewPlanner(a.Account)
-	if err != nil || a.App.PrivateKeyURI != "" { // Vault is not asked to sign what is not sent
+	if err != nil || a.App.PrivateKeyURI != "" { // Vault is not asked to sign what is never sent
 		return Plan{planner: planner}, err
 	}
 	if showSignature && !showable(a.App.PrivateKeyFile.Text.Reveal(), a.App.URL) {
@@ -113,7 +113,7 @@ func (p Plan) Request(ctx context.Context, ev order.Event) (Planned, error) {
 	return planned, err
 }
 
-// sign adds what signing gives.
+// sign adds what is signed and, if allowed, the signature.
 func (p Plan) sign(ctx context.Context, r alipay.Request, planned *Planned) error {
 	signing, err := p.app(r.Method())
 	if err != nil {

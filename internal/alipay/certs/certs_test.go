@@ -38,7 +38,7 @@ func TestCertificateVectors(t *testing.T) {
 	t.Logf("openapi/certs.json: %d certificates, %d bundles, %d chains", len(v.Certificates), len(v.Bundles), len(v.Trust))
 }
 
-// TestCertificatesOfTheApp: what stands in every request, and what is refused at start.
+// TestCertificatesOfTheApp: what is sent in every request, and what is refused at start.
 func TestCertificatesOfTheApp(t *testing.T) {
 	v := alipaytest.Load[alipaytest.CertVectors](t, "openapi/certs.json")
 	c := alipaytest.Certificates(t)

@@ -19,11 +19,11 @@ import (
 type certificate struct {
 	sn     string
 	head   certHead
-	parsed *x509.Certificate // nil: a kind that crypto/x509 does not know, as Alipay's SM2 root
+	parsed *x509.Certificate // nil: crypto/x509 does not support it, such as Alipay's SM2 root
 }
 
-// rsaSigned are the signature algorithms of which Alipay counts a root: a prefix of the number,
-// so PSS is among them (official Java SDK, AntCertificationUtil).
+// rsaSigned is the prefix of the signature algorithms whose roots are part of the SN, PSS included
+// (official Java SDK, AntCertificationUtil).
 const rsaSigned = "1.2.840.113549.1.1."
 
 // Bounds of a text in PEM, and of the key of a certificate in it.
@@ -61,7 +61,7 @@ func parseBundle(text []byte) ([]certificate, error) {
 		list = append(list, c)
 	}
 	if len(list) == 0 {
-		return nil, unusablef("no certificate in the text")
+		return nil, unusablef("there is no certificate in the text")
 	}
 	return list, nil
 }
@@ -97,7 +97,7 @@ func parseRoots(text []byte) (rootBundle, error) {
 	return b, nil
 }
 
-// endEntity picks the certificate of a chain that is no authority, whatever its place.
+// endEntity finds the certificate of a chain that is not an authority, in any position.
 func endEntity(list []certificate) (certificate, error) {
 	var found []certificate
 	for _, c := range list {
@@ -106,7 +106,7 @@ func endEntity(list []certificate) (certificate, error) {
 		}
 	}
 	if len(found) != 1 {
-		return certificate{}, unusablef("%d certificates that are no authority, not one", len(found))
+		return certificate{}, unusablef("%d certificates that are not an authority, want one", len(found))
 	}
 	return found[0], nil
 }
@@ -121,7 +121,7 @@ func (b rootBundle) verifyChain(list []certificate, leaf certificate, at time.Ti
 		}
 	}
 	if at.Before(leaf.parsed.NotBefore) || at.After(leaf.parsed.NotAfter) {
-		return unusablef("outside its validity, %s to %s",
+		return unusablef("valid only from %s to %s",
 			leaf.parsed.NotBefore.Format(time.DateOnly), leaf.parsed.NotAfter.Format(time.DateOnly))
 	}
 	if _, err := leaf.parsed.Verify(x509.VerifyOptions{
@@ -141,8 +141,8 @@ func (c certificate) rsaKey() (*rsa.PublicKey, error) {
 	return k, nil
 }
 
-// certHead is what a serial number is made of, read from the encoding itself: crypto/x509
-// refuses the SM2 root of Alipay's bundle and does not keep names in their order.
+// certHead is what an SN is made of, read from the encoding itself: crypto/x509 refuses the SM2
+// root of Alipay's bundle and does not keep the order of names.
 type certHead struct {
 	algorithm asn1.ObjectIdentifier // of the certificate's own signature
 	serial    *big.Int
@@ -181,8 +181,8 @@ func parseCertHead(der []byte) (certHead, error) {
 	return certHead{algorithm: outer.Algorithm.Algorithm, serial: tbs.Serial, issuer: tbs.Issuer.FullBytes}, nil
 }
 
-// sn is the serial number by which Alipay names a certificate: the MD5 of issuer and serial in
-// decimal, in small hexadecimal (official Java SDK, AntCertificationUtil).
+// sn is the serial number by which Alipay names a certificate: the MD5 of issuer and decimal
+// serial number, in lower-case hexadecimal (official Java SDK, AntCertificationUtil).
 func (h certHead) sn() (string, error) {
 	name, err := issuerName(h.issuer)
 	if err != nil {
@@ -192,7 +192,7 @@ func (h certHead) sn() (string, error) {
 	return hex.EncodeToString(digest[:]), nil
 }
 
-// nameWords are the attributes that RFC 2253 writes by a word; all others by their number.
+// nameWords are the attributes that RFC 2253 writes as a word; all others are written as a number.
 var nameWords = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O", "2.5.4.11": "OU",
 	"0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
@@ -261,7 +261,7 @@ func nameText(v asn1.RawValue) (string, bool) {
 	return "", false
 }
 
-// escape2253 escapes a value: special characters, a leading #, blanks at either end.
+// escape2253 escapes a value: special characters, a leading #, blanks at both ends.
 func escape2253(text string) string {
 	var b strings.Builder
 	head := len(text) - len(strings.TrimLeft(text, " "))
@@ -276,7 +276,7 @@ func escape2253(text string) string {
 	return b.String()
 }
 
-// validSN says whether a text has the form of an SN.
+// validSN reports whether a text has the form of an SN.
 func validSN(sn string) bool {
 	return len(sn) == SNLength && strings.Trim(sn, "0123456789abcdef") == ""
 }

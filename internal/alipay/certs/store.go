@@ -14,17 +14,17 @@ import (
 // Options are the three files of certificate mode, in PEM.
 type Options struct {
 	App    []byte // the application certificate; its key is the signer's
-	Alipay []byte // the Alipay certificate, perhaps with its intermediate
+	Alipay []byte // the Alipay certificate, with or without its intermediate
 	Root   []byte // Alipay's root bundle
 
-	// Accepted is called with each chain that was downloaded and is trusted, so that it can be given
-	// to the receivers of notifications, which never download. nil: not called. It is
-	// called without a lock held.
+	// Accepted is called with each chain that was downloaded and is trusted, so that it can be passed
+	// on to the receivers of notifications, which never download. nil: not called. No lock is
+	// held during the call.
 	Accepted func(chain []byte)
 	Now      func() time.Time // nil is time.Now
 }
 
-// Store holds the certificates of one app: its own, whose SN stands in every request, and
+// Store holds the certificates of one app: its own, whose SN is in every request, and
 // those of Alipay that are trusted to sign answers and notifications. An app and the verifier
 // of its notifications may share them. It is safe for concurrent use.
 type Store struct {
@@ -46,7 +46,7 @@ type Store struct {
 type trustedCertificate struct {
 	key        *rsa.PublicKey
 	begin, end time.Time
-	chain      []byte // as it was downloaded; nil of the installed one
+	chain      []byte // as it was downloaded; nil for the installed one
 }
 
 // maxCertificates bounds the certificates of one app: Alipay has one or two at a time.
@@ -55,8 +55,8 @@ const maxCertificates = 16
 var errTooMany = unusablef("more than %d certificates of Alipay", maxCertificates)
 
 // New reads the files of certificate mode. The installed Alipay certificate is
-// taken on the operator's word, since its file may lack the intermediate; when its time is
-// over it signs nothing any more, but its successor can still be downloaded.
+// trusted without a chain, since its file may lack the intermediate. After its end it verifies
+// nothing, but its successor can still be downloaded.
 func New(o Options) (*Store, error) {
 	c := &Store{accepted: o.Accepted, now: o.Now, byID: map[string]trustedCertificate{}}
 	if c.now == nil {
@@ -124,7 +124,7 @@ func (c *Store) Ends() map[string]time.Time {
 	return ends
 }
 
-// Add trusts a chain that another instance downloaded, after the same checks.
+// Add trusts a chain that was downloaded elsewhere, after the same checks.
 func (c *Store) Add(chain []byte) error {
 	list, err := parseBundle(chain)
 	if err != nil {
@@ -137,9 +137,9 @@ func (c *Store) Add(chain []byte) error {
 	return c.trustChain(leaf.sn, chain)
 }
 
-// trustChain takes a chain into the trusted certificates if all four conditions hold: it is the
-// certificate that was asked for, it has the issuer of the installed Alipay certificate, it is
-// valid now, and it leads to an RSA root of the bundle. The chain alone is not enough:
+// trustChain trusts a chain if all four conditions hold: it is the certificate that was asked
+// for, it has the issuer of the installed Alipay certificate, it is valid now, and it leads to an
+// RSA root of the bundle. The chain alone is not enough:
 // certificates of merchants lead to the same root, and the signature of a download is not
 // checked.
 func (c *Store) trustChain(sn string, chain []byte) error {
@@ -166,7 +166,7 @@ func (c *Store) trustChain(sn string, chain []byte) error {
 	return c.adopt(leaf, chain)
 }
 
-// adopt keeps the key of a certificate.
+// adopt adds the key of a certificate.
 func (c *Store) adopt(leaf certificate, chain []byte) error {
 	key, err := leaf.rsaKey()
 	if err != nil {
@@ -184,7 +184,7 @@ func (c *Store) adopt(leaf certificate, chain []byte) error {
 	return nil
 }
 
-// dropEnded makes room by forgetting certificates whose time is over. The caller holds mu.
+// dropEnded removes expired certificates and reports whether there were any. The caller holds mu.
 func (c *Store) dropEnded() bool {
 	dropped := false
 	for sn, t := range c.byID {
@@ -196,7 +196,7 @@ func (c *Store) dropEnded() bool {
 	return dropped
 }
 
-// Keys returns the key of a certificate; of the installed one where none is named.
+// Keys returns the key of a certificate, or of the installed one if sn is empty.
 func (c *Store) Keys(sn string) ([]*rsa.PublicKey, error) {
 	if sn == "" {
 		sn = c.installed
@@ -208,19 +208,19 @@ func (c *Store) Keys(sn string) ([]*rsa.PublicKey, error) {
 	case !ok:
 		return nil, ErrUnknown
 	case now.Before(t.begin) || now.After(t.end):
-		return nil, errors.Join(ErrUntrusted, unusablef("outside its validity"))
+		return nil, errors.Join(ErrUntrusted, unusablef("it is not valid now"))
 	}
 	return []*rsa.PublicKey{t.key}, nil
 }
 
-// ErrUnknown says that no certificate with the SN is here; it may be asked for.
+// ErrUnknown means that no certificate with the SN is here; it may be downloaded.
 var ErrUnknown = errors.New("the certificate that signed is not known")
 
-// ErrUntrusted says that an answer is signed by a certificate that is not trusted.
+// ErrUntrusted means that an answer is signed by a certificate that is not trusted.
 var ErrUntrusted = errors.New("the certificate is not trusted")
 
-// Inherit trusts what was downloaded before, after the same checks. What they refuse is asked for
-// again when an answer names it.
+// Inherit trusts what another store has downloaded, after the same checks. What they refuse is
+// downloaded again when an answer names it.
 func (c *Store) Inherit(old *Store) {
 	old.mu.RLock()
 	defer old.mu.RUnlock()
@@ -231,21 +231,21 @@ func (c *Store) Inherit(old *Store) {
 	}
 }
 
-// Bounds of certificate downloads: the SN of an answer is not signed, so anyone on the way
-// could make us ask, and every question costs a signature and a piece of the app's rate.
+// Bounds of certificate downloads: the SN of an answer is not signed, so anyone on the network
+// path could make us download, and each download costs a signature and a part of the app's rate.
 const (
 	maxDownloads    = 6 // an hour
 	downloadsWindow = time.Hour
-	refusalLife     = 10 * time.Minute // how long a certificate that is not trusted is not asked for again
-	failureLife     = time.Minute      // the same after a download that brought no answer
+	refusalLife     = 10 * time.Minute // how long a certificate that is not trusted is not downloaded again
+	failureLife     = time.Minute      // the same after a download without an answer
 )
 
 // MethodDownload fetches the certificate that signed an answer (Alipay open platform,
 // certificate mode, "alipay.open.app.alipaycert.download").
 const MethodDownload alipay.Method = "alipay.open.app.alipaycert.download"
 
-// downloads lets one caller at a time fetch a certificate and remembers what is not to be
-// asked for again.
+// downloads lets one caller at a time fetch a certificate and remembers what must not be
+// downloaded again yet.
 type downloads struct {
 	mu      sync.Mutex
 	flights map[string]*flight // by SN
@@ -253,25 +253,25 @@ type downloads struct {
 	recent  []time.Time        // of the last hour
 }
 
-// flight is a download that runs; done is closed by the caller that runs it.
+// flight is a running download; the caller that runs it closes done.
 type flight struct {
 	done chan struct{}
 	err  error // set before done is closed
 }
 
-// refusal is why a certificate is not asked for until a time.
+// refusal blocks further downloads of a certificate until a time.
 type refusal struct {
 	until time.Time
 	err   error
 }
 
-var errTooManyDownloads = errors.New("more than 6 certificates in an hour were asked for")
+var errTooManyDownloads = errors.New("more than 6 certificates were downloaded within an hour")
 
-// Fetch makes a certificate of Alipay's known, or says why not. Of several callers one asks,
-// the others wait for it.
+// Fetch downloads a certificate of Alipay's and trusts it, or returns why not. One of several
+// callers downloads, the others wait for it.
 func (c *Store) Fetch(ctx context.Context, sn string, load func(context.Context, string) ([]byte, error)) error {
 	if !validSN(sn) {
-		return errors.Join(ErrUntrusted, unusablef("alipay_cert_sn is no SN"))
+		return errors.Join(ErrUntrusted, unusablef("alipay_cert_sn is not an SN"))
 	}
 	f, ours, err := c.loading.begin(sn, c.now())
 	if err != nil {
@@ -282,7 +282,7 @@ func (c *Store) Fetch(ctx context.Context, sn string, load func(context.Context,
 		case <-f.done:
 			return f.err
 		case <-ctx.Done():
-			return &alipay.Error{Method: MethodDownload, Class: alipay.Transient, Message: "not awaited", Err: context.Cause(ctx)}
+			return &alipay.Error{Method: MethodDownload, Class: alipay.Transient, Message: "the download of the certificate took too long", Err: context.Cause(ctx)}
 		}
 	}
 	chain, err := load(ctx, sn)
@@ -298,7 +298,7 @@ func (c *Store) Fetch(ctx context.Context, sn string, load func(context.Context,
 	return err
 }
 
-// begin joins the download of a certificate or starts it; ours says which.
+// begin joins the download of a certificate or starts it; ours reports which.
 func (d *downloads) begin(sn string, now time.Time) (f *flight, ours bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

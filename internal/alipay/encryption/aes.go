@@ -12,8 +12,8 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// AESKey is the key of content encryption on the classic gateway, as the console shows it in
-// Base64: 16 bytes; 24 and 32 work mechanically. It prints as <hidden>.
+// AESKey is the key of content encryption on the classic gateway, which the console shows in
+// Base64. It has 16 bytes; the code also accepts 24 and 32. It prints as <hidden>.
 type AESKey struct{ block cipher.Block }
 
 // maxAESKeyText bounds the text of a key, which has 44 characters at most.
@@ -26,7 +26,7 @@ func ParseAESKey(text []byte) (*AESKey, error) {
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(text)), ""))
 	if err != nil {
-		return nil, fmt.Errorf("an AES key that is no Base64: %w", keys.ErrUnusable)
+		return nil, fmt.Errorf("an AES key that is not Base64: %w", keys.ErrUnusable)
 	}
 	block, err := aes.NewCipher(raw)
 	if err != nil {
@@ -40,12 +40,11 @@ func (k *AESKey) Format(f fmt.State, _ rune)   { fmt.Fprint(f, keys.Hidden) }
 func (k *AESKey) LogValue() slog.Value         { return slog.StringValue(keys.Hidden) }
 func (k *AESKey) MarshalText() ([]byte, error) { return []byte(keys.Hidden), nil }
 
-// ErrDecrypt is the one error of everything that can go wrong in opening a ciphertext, so
-// that no one learns from it what it was.
+// ErrDecrypt is the only error of decryption, so that no one learns from it what went wrong.
 var ErrDecrypt = errors.New("the answer cannot be decrypted")
 
-// zeroIV is the vector of the official SDKs: sixteen zero bytes. Equal beginnings show; TLS
-// is the real protection.
+// zeroIV is the vector of the official SDKs: sixteen zero bytes. It shows which texts begin
+// alike; the real protection is TLS.
 var zeroIV [aes.BlockSize]byte
 
 // Encrypt is AES-CBC with a zero vector and PKCS#7 padding, in Base64 (official Java SDK).
@@ -55,7 +54,7 @@ func (k *AESKey) Encrypt(plain []byte) string {
 	return base64.StdEncoding.EncodeToString(out)
 }
 
-// Decrypt opens what encrypt made.
+// Decrypt decrypts what Encrypt made.
 func (k *AESKey) Decrypt(text string) ([]byte, error) {
 	out, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(out) == 0 || len(out)%aes.BlockSize != 0 {
@@ -65,7 +64,7 @@ func (k *AESKey) Decrypt(text string) ([]byte, error) {
 	return unpad(out)
 }
 
-// pad appends PKCS#7 padding to a copy: n bytes of value n, a whole block where none is needed.
+// pad appends PKCS#7 padding to a copy: n bytes of value n, a whole block if the text fits its blocks.
 func pad(plain []byte) []byte {
 	n := aes.BlockSize - len(plain)%aes.BlockSize
 	out := make([]byte, len(plain)+n)
@@ -76,7 +75,7 @@ func pad(plain []byte) []byte {
 	return out
 }
 
-// unpad removes PKCS#7 padding, all of which must be right.
+// unpad removes PKCS#7 padding and checks all of it.
 func unpad(b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return nil, ErrDecrypt
@@ -115,7 +114,7 @@ func DecryptECB(key, body []byte) ([]byte, error) {
 	return unpad(ecb(block.Decrypt, text))
 }
 
-// ecb does each block by itself, in place: a mode that the standard library leaves out.
+// ecb encrypts or decrypts each block on its own, in place: the standard library lacks this mode.
 func ecb(do func(dst, src []byte), b []byte) []byte {
 	for i := 0; i < len(b); i += aes.BlockSize {
 		do(b[i:i+aes.BlockSize], b[i:i+aes.BlockSize])

@@ -20,10 +20,10 @@ type Mismatch struct {
 	OurSHA256, TheirSHA256 string // hexadecimal
 }
 
-// Error says what differs and what that means.
+// Error reports what differs and what that means.
 func (m *Mismatch) Error() string {
 	if m.Offset < 0 {
-		return "the gateway computed the same text to sign: the application public key at Alipay is not the half of our private key, or the sign_type differs"
+		return "the gateway computed the same text to sign: the application public key at Alipay does not belong to our private key, or the sign_type differs"
 	}
 	s := fmt.Sprintf("the gateway computed another text to sign, from byte %d on (%d bytes against ours of %d, SHA-256 %s against %s)",
 		m.Offset, m.TheirLength, m.OurLength, m.TheirSHA256, m.OurSHA256)
@@ -51,7 +51,7 @@ func UnescapeHTML(text string) string { return htmlEscapes.Replace(text) }
 
 var htmlEscapes = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&quot;", `"`, "&#34;", `"`, "&#39;", "'", "&apos;", "'")
 
-// CompareEcho compares the text we signed with the one in a refusal; nil if there is none.
+// CompareEcho compares the text that we signed with the one in a refusal; nil if it has none.
 func CompareEcho(ours, subMsg string) *Mismatch {
 	theirs := signedTextIn(UnescapeHTML(subMsg))
 	if ours == "" || theirs == "" {
@@ -77,7 +77,7 @@ func CompareEcho(ours, subMsg string) *Mismatch {
 	return m
 }
 
-// signedTextIn finds the text that was signed behind the words of a refusal.
+// signedTextIn finds the signed text after the words of a refusal.
 func signedTextIn(text string) string {
 	first := -1
 	for _, name := range publicNames {
@@ -92,7 +92,7 @@ func signedTextIn(text string) string {
 }
 
 // splitCanonical splits a text to sign at its parameters. Values may hold & and =; a piece
-// begins a parameter only if its name is one and follows the one before in order.
+// begins a parameter only if it has a known name that comes after the previous one.
 func splitCanonical(text string) map[string]string {
 	values := map[string]string{}
 	last := ""

@@ -8,9 +8,9 @@ import (
 // Param is one parameter of a request.
 type Param struct{ Name, Value string }
 
-// Canonical returns the text that is signed: every parameter that is sent but sign, sorted by
-// name in byte order, name=value joined by &, values raw. sign_type is among them. It sorts
-// params themselves.
+// Canonical returns the text that is signed: every parameter that is sent except sign,
+// sorted by name in byte order, as name=value joined by &, values raw. sign_type is one of them.
+// It sorts params in place.
 func Canonical(params []Param) []byte {
 	slices.SortFunc(params, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 	size := 0
@@ -44,8 +44,8 @@ func Encode(params []Param) []byte {
 	return b
 }
 
-// unescaped says which bytes stand for themselves in a form, as [url.QueryEscape] has it. That
-// one returns a copy of each value: a tenth of all garbage that a call makes.
+// unescaped reports which bytes need no escape in a form, like [url.QueryEscape], which is not
+// used: it returns a copy of each value, a tenth of all garbage that a call makes.
 func unescaped(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
 }

@@ -19,17 +19,17 @@ const (
 // Params are the parameters of a body, decoded once, in the bytes they came in.
 type Params map[string][]byte
 
-// Why a body is no notification.
+// Why a body is not a notification.
 var (
 	errEmptyForm     = errors.New("the body is empty")
 	errLongForm      = errors.New("the body has more than 64 KiB or 100 parameters")
-	errRepeatedParam = errors.New("a parameter stands twice")
-	errPercent       = errors.New("bad percent coding")
-	errCharset       = errors.New("charset names none that is known, or the bytes are not of it")
+	errRepeatedParam = errors.New("a parameter occurs twice")
+	errPercent       = errors.New("bad percent-encoding")
+	errCharset       = errors.New("the charset is not known, or the bytes are not in it")
 )
 
-// Parse splits a form and decodes it once, + as a blank. A name that stands twice is
-// refused: the next reader might take the other one.
+// Parse splits a form and decodes it once, + as a blank. A name that occurs twice is
+// refused: the next reader might use the other value.
 func Parse(body []byte) (Params, error) {
 	if len(body) == 0 {
 		return nil, errEmptyForm
@@ -62,11 +62,12 @@ func formDecode(s []byte) ([]byte, error) {
 	return []byte(text), nil
 }
 
+// Text returns the value of a parameter.
 func (f Params) Text(name string) string { return string(f[name]) }
 
 // Charset is the one that the signed parameter names: the header of a real notification may
-// say another. Without the parameter it is that of the bytes; a request that failed to announce
-// its own gets notifications in GBK.
+// name another. Without the parameter it is found from the bytes; a request that did not name
+// its charset gets notifications in GBK.
 func (f Params) Charset() (alipay.Charset, error) {
 	c := alipay.Charset(strings.ToLower(f.Text("charset")))
 	all := bytes.Join(f.values(), nil)
@@ -91,7 +92,7 @@ func (f Params) Decoded(c alipay.Charset) map[string]string {
 	return params
 }
 
-// values are the values each with a separator, so that no character arises between two.
+// values returns the values, each with a separator, so that two of them cannot join to a character.
 func (f Params) values() [][]byte {
 	var list [][]byte
 	for _, value := range f {
@@ -100,7 +101,7 @@ func (f Params) values() [][]byte {
 	return list
 }
 
-// Variant is one reading of what is signed.
+// Variant is one reading of which parameters are signed.
 type Variant struct {
 	Name                         string
 	keepBlank, dropSN, keepStype bool
@@ -126,8 +127,8 @@ func (f Params) Variants() []Variant {
 	return list
 }
 
-// SignedText is the text of a variant: all parameters but sign and mostly sign_type, known or
-// not, sorted by name, values as they are.
+// SignedText returns the text of a variant: all parameters except sign and, mostly, sign_type,
+// known or not, sorted by name, values as they are.
 func (f Params) SignedText(v Variant) []byte {
 	var params []Param
 	for name, value := range f {

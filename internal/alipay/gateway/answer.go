@@ -12,7 +12,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// call is what an exchange needs to know of a request.
+// call is what an exchange needs to know about a request.
 type call interface {
 	Method() alipay.Method
 	Repeatable() bool
@@ -23,7 +23,7 @@ type sealedRequest struct {
 	url        *url.URL
 	header     http.Header
 	body       []byte
-	secret     string    // what no text of the answer may show: a token that the gateway could echo
+	secret     string    // a token that the gateway could echo: no text of the answer may show it
 	at         time.Time // when it was signed
 	signed     []byte    // classic: the text that was signed, to compare with what the gateway computed
 	generation int       // classic: generation of the signer that signed
@@ -38,7 +38,7 @@ type answer struct {
 }
 
 // httpError classifies an answer whose HTTP status is not 200. Business errors come with 200,
-// so whatever else it holds is not Alipay's word on the call.
+// so its content is not Alipay's decision on the call.
 func httpError(r call, a *answer) *alipay.Error {
 	e := &alipay.Error{Method: r.Method(), HTTPStatus: a.status, RetryAfter: a.retryAfter}
 	e.Message = fmt.Sprintf("HTTP status %d", a.status)
@@ -47,7 +47,7 @@ func httpError(r call, a *answer) *alipay.Error {
 		e.Class = alipay.Throttled
 	case a.status >= 500 || a.status == http.StatusRequestTimeout:
 		e.Class = lostClass(r)
-	case a.status < 300: // not 200, and yet no failure
+	case a.status < 300: // neither 200 nor a failure
 		e.Class = alipay.Ambiguous
 	default: // a redirect, or a refusal of the path: a wrong address, not this event
 		e.Class, e.Scope, e.Proof = alipay.Misconfigured, alipay.ScopeApp, alipay.ProofCanary
@@ -55,8 +55,8 @@ func httpError(r call, a *answer) *alipay.Error {
 	return e
 }
 
-// lostClass is the class of a call that may have arrived but whose answer is not known: to be
-// repeated if that is harmless, else to be asked for.
+// lostClass is the class of a call that may have arrived but whose answer is not known: it is
+// repeated if that is harmless, otherwise its outcome is queried.
 func lostClass(r call) alipay.Class {
 	if r.Repeatable() {
 		return alipay.Transient
@@ -64,7 +64,7 @@ func lostClass(r call) alipay.Class {
 	return alipay.Ambiguous
 }
 
-// sanitize makes a text of Alipay's fit for logs and topics: valid UTF-8, at most limit
+// sanitize makes a text of Alipay's safe for logs and topics: valid UTF-8, at most limit
 // characters, control and direction characters escaped.
 func sanitize(s string, limit int) string {
 	plain := len(s) <= limit
@@ -90,8 +90,8 @@ func sanitize(s string, limit int) string {
 	return b.String()
 }
 
-// unsafeRune says whether a character steers a terminal or hides text: C0, DEL, C1,
-// zero-width, bidi controls, line separators, the byte order mark, and what was no UTF-8.
+// unsafeRune reports whether a character controls a terminal or hides text: C0, DEL, C1,
+// zero-width, bidi controls, line separators, the byte order mark, and bytes that were not UTF-8.
 func unsafeRune(c rune) bool {
 	switch {
 	case c < 0x20, c >= 0x7f && c < 0xa0, c == utf8.RuneError, c == 0xfeff, c == 0x061c:
@@ -109,9 +109,9 @@ const (
 	maxTraceID = 128
 )
 
-// subMessage keeps what Alipay says about a refusal, but for the gateway's own checks (codes
-// 40001 to 40003): about a bad signature it echoes the whole text that was signed, with
-// app_auth_token in it, and about a bad parameter its value.
+// subMessage returns what Alipay says about a refusal. It withholds the texts of the gateway's
+// own checks (codes 40001 to 40003): for a bad signature they echo the whole signed text,
+// including app_auth_token, and for a bad parameter its value.
 func (s *sealedRequest) subMessage(code, text string) string {
 	switch code {
 	case "40001", "40002", "40003":
@@ -122,15 +122,15 @@ func (s *sealedRequest) subMessage(code, text string) string {
 	return s.sanitize(text, maxMessage)
 }
 
-// withheld stands in place of a text that may hold a secret.
+// withheld replaces a text that may hold a secret.
 const withheld = "withheld"
 
-// echoes says whether an answer holds the token of its request.
+// echoes reports whether an answer holds the token of its request.
 func (s *sealedRequest) echoes(body []byte) bool {
 	return s.secret != "" && bytes.Contains(body, []byte(s.secret))
 }
 
-// sanitize is the function of that name for texts that could echo the token of the request.
+// sanitize is the function of that name, for texts that could echo the token of the request.
 func (s *sealedRequest) sanitize(text string, limit int) string {
 	if s.echoes([]byte(text)) {
 		return withheld

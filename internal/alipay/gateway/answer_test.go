@@ -259,7 +259,7 @@ func TestOnlySignedAnswersCount(t *testing.T) {
 	}
 }
 
-// TestAnswerOfAnotherRequest: a genuine answer to another order counts for nothing.
+// TestAnswerOfAnotherRequest: a genuine answer to another order is not believed.
 func TestAnswerOfAnotherRequest(t *testing.T) {
 	for _, r := range alipaytest.Classic() {
 		for name, node := range map[string]string{
@@ -317,7 +317,7 @@ func TestReplyIsFilled(t *testing.T) {
 	}
 }
 
-// FuzzAnswer: whatever is done to a genuine answer, nothing verifies but the signed bytes.
+// FuzzAnswer: of all changes to a genuine answer, only the signed bytes verify.
 func FuzzAnswer(f *testing.F) {
 	v := alipaytest.Load[responses](f, "openapi/responses.json")
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](f, "openapi/keys.json")

@@ -73,8 +73,7 @@ const (
 	hkUnknown = `{"result":{"resultCode":"UNKNOWN_EXCEPTION","resultStatus":"U"}}`
 )
 
-// TestHKHeaders: half a signature, two of them or another client's are refused, whatever the
-// answer says.
+// TestHKHeaders: half a signature, two of them or another client's are refused, for every answer.
 func TestHKHeaders(t *testing.T) {
 	for _, tt := range []struct {
 		name, signature string

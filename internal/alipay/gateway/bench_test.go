@@ -16,8 +16,8 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// compare runs two ways in turn and reports the least time of each: what a busy machine does
-// besides only adds to it. of is what the two make.
+// compare runs two ways in turn and reports the least time for each: other load on the
+// machine only adds to it. of combines the two.
 func compare(b *testing.B, unit string, of func(ours, theirs float64) float64, ours, theirs func()) {
 	b.Helper()
 	least := [2]time.Duration{time.Hour, time.Hour}

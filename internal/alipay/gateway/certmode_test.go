@@ -23,6 +23,6 @@ func TestSignerOfCertificateMode(t *testing.T) {
 	}
 	o.Signer, o.AlipayKey = alipaytest.Signer(t, keyVectors, "app"), &theirKey().PublicKey
 	if _, err := gateway.NewOpenAPI(o); err == nil {
-		t.Error("an Alipay key beside certificates was accepted")
+		t.Error("an Alipay key as well as certificates was accepted")
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// classic is the classic gateway: it seals requests into signed parameters and opens answers
+// classic is the classic gateway: it seals requests as signed parameters and opens answers
 // by the exact bytes of their node.
 type classic struct {
 	url      *url.URL
@@ -34,12 +34,12 @@ type classic struct {
 	weak     bool               // SHA-1 and short keys are permitted
 	now      func() time.Time
 
-	// send makes an HTTP exchange: certificate mode asks the gateway for a certificate that it
-	// does not know. nil asks for none.
+	// send makes an HTTP exchange: certificate mode downloads a certificate that it does not
+	// know. nil: nothing is downloaded.
 	send func(ctx context.Context, r call, s *sealedRequest) (*answer, error)
 }
 
-// newClassic checks what the options say of keys and coding.
+// newClassic checks keys, charset and sign type of the options.
 func newClassic(o OpenAPIOptions) (*classic, error) {
 	if o.AppID == "" || len(o.AppID) > 32 || o.Signer == nil {
 		return nil, errors.New("alipay: an app needs an app id of up to 32 characters and a signer")
@@ -71,7 +71,7 @@ func newClassicReader(o OpenAPIOptions) (*classic, error) {
 		keys: keys.NewRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
 	}
 	if !g.charset.Known() {
-		return nil, fmt.Errorf("alipay: the charset is none of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
+		return nil, fmt.Errorf("alipay: the charset is not one of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
 	}
 	if g.signType.Hash() == 0 || g.signType == alipay.SignRSA && !o.AllowWeak {
 		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
@@ -80,7 +80,7 @@ func newClassicReader(o OpenAPIOptions) (*classic, error) {
 }
 
 // accept checks a signer of ours: not Alipay's key, strong enough, and in certificate mode the
-// one that the application certificate names. nil is no signer.
+// one that the application certificate names. nil: there is none.
 func (g *classic) accept(s keys.Signer) (keys.Signer, error) {
 	if s == nil {
 		return nil, nil
@@ -88,7 +88,7 @@ func (g *classic) accept(s keys.Signer) (keys.Signer, error) {
 	pub, rsaKey := keys.PublicOf(s).(*rsa.PublicKey)
 	switch {
 	case keys.PublicOf(s) != nil && !rsaKey:
-		return nil, errors.New("alipay: the classic gateway knows RSA keys only")
+		return nil, errors.New("alipay: the classic gateway supports RSA keys only")
 	case rsaKey && !g.weak && pub.N.BitLen() < strongKeyBits:
 		return nil, fmt.Errorf("alipay: our own key has %d bits, fewer than %d; AllowWeak permits it", pub.N.BitLen(), strongKeyBits)
 	case rsaKey && g.trust.certs != nil && !pub.Equal(g.trust.certs.AppKey()):
@@ -111,7 +111,7 @@ func (g *classic) write(r alipay.Request) ([]byte, error) { return alipay.Conten
 
 // seal signs the parameters of one call. The public ones and the signature go into the query,
 // where the gateway learns the charset before it decodes anything; biz_content and
-// app_auth_token go into the body: a URL ends in logs and error texts.
+// app_auth_token go into the body: URLs end up in logs and error texts.
 func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*sealedRequest, error) {
 	at := g.now()
 	coded, err := g.charset.Encode(content)
@@ -147,7 +147,7 @@ func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content [
 	}, nil
 }
 
-// public returns the public parameters of a call but sign (common parameters of every page).
+// public returns the public parameters of a call except sign (common parameters of every page).
 func (g *classic) public(m alipay.Merchant, r call, at time.Time) []form.Param {
 	list := []form.Param{
 		{Name: "app_id", Value: g.appID},
@@ -184,7 +184,7 @@ func (g *classic) inherit(old protocol) error {
 	return nil
 }
 
-// certDownload asks for one certificate of Alipay's.
+// certDownload requests one certificate of Alipay's.
 type certDownload struct{ sn string }
 
 func (*certDownload) Method() alipay.Method { return certs.MethodDownload }
@@ -195,9 +195,9 @@ func (d *certDownload) content() []byte {
 	return []byte(`{"alipay_cert_sn":"` + d.sn + `"}`) // hexadecimal, nothing to escape
 }
 
-// downloadChain asks the gateway for a certificate. The answer's own signature is not looked
-// at, as in the official SDKs: the chain says whether it is trusted. An *Error says that there
-// was no answer.
+// downloadChain downloads a certificate from the gateway. The answer's own signature is not
+// checked, as in the official SDKs: the chain decides whether it is trusted. An *alipay.Error
+// means that there was no answer.
 func (g *classic) downloadChain(ctx context.Context, sn string) ([]byte, error) {
 	r := &certDownload{sn: sn}
 	s, err := g.seal(ctx, alipay.Merchant{}, r, r.content())
@@ -211,7 +211,7 @@ func (g *classic) downloadChain(ctx context.Context, sn string) ([]byte, error) 
 	return g.readChain(r, a)
 }
 
-// readChain takes the chain out of the answer to a download.
+// readChain reads the chain in the answer to a download.
 func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
 	if a.status != http.StatusOK {
 		return nil, httpError(r, a)
@@ -229,7 +229,7 @@ func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
 	}
 	chain, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(f.Text("alipay_cert_content")), ""))
 	if err != nil {
-		return nil, fmt.Errorf("alipay_cert_content is no Base64: %w", certs.ErrUntrusted)
+		return nil, fmt.Errorf("alipay_cert_content is not Base64: %w", certs.ErrUntrusted)
 	}
 	return chain, nil
 }
@@ -239,7 +239,7 @@ func (g *classic) readChain(r *certDownload, a *answer) ([]byte, error) {
 const invalidSignature = "isv.invalid-signature"
 
 // refused adds to a refusal of our signature what differs, and switches to the next signing
-// key if the texts do not. Only a signed refusal counts.
+// key if the texts are equal. Only a signed refusal switches.
 func (g *classic) refused(s *sealedRequest, e *alipay.Error, subMsg string, verified bool) {
 	m := form.CompareEcho(string(g.charset.Decode(s.signed)), subMsg)
 	if m != nil {

@@ -17,14 +17,14 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// protocol is what one gateway demands: how requests are sealed and answers opened.
+// protocol is how one gateway works: how requests are sealed and answers opened.
 type protocol interface {
 	supports(alipay.Method) bool
 	write(alipay.Request) ([]byte, error) // the content, in plain
 	seal(ctx context.Context, m alipay.Merchant, r call, content []byte) (*sealedRequest, error)
 	open(ctx context.Context, r call, s *sealedRequest, a *answer) (alipay.Reply, error)
 	checkSigner(ctx context.Context) error
-	inherit(old protocol) error // takes over what the old one has learned, or says why it cannot
+	inherit(old protocol) error // takes over what the old one has learned; the error says why it cannot
 }
 
 // App is one Alipay app: a gateway, its keys and its connections, shared by many merchants.
@@ -51,11 +51,11 @@ func newApp(w protocol, u *url.URL, t transport) *App {
 	return a
 }
 
-// protocol is the protocol with the keys that are in use. A call keeps to one from its first byte
-// to the last.
+// protocol returns the protocol with the keys that are in use. A call uses one of them from its
+// first byte to its last.
 func (a *App) protocol() protocol { return *a.inUse.Load() }
 
-// Close drops idle connections. Calls that run are not disturbed.
+// Close drops idle connections. Running calls are not affected.
 func (a *App) Close() { a.http.CloseIdleConnections() }
 
 // Format, LogValue and MarshalText keep what the app holds out of fmt, slog, JSON and YAML.
@@ -76,11 +76,11 @@ func (a *App) Client(m alipay.Merchant) *Client {
 	return c
 }
 
-// Supports says whether the client's gateway can be asked this.
+// Supports reports whether the client's gateway has the method.
 func (c *Client) Supports(m alipay.Method) bool { return c.app.protocol().supports(m) }
 
-// SetMerchant replaces tokens and address. Requests that are sealed keep theirs; the next one
-// of a call that is tried again has the new ones.
+// SetMerchant replaces tokens and address. Sealed requests keep theirs; the next
+// attempt of the same call uses the new ones.
 func (c *Client) SetMerchant(m alipay.Merchant) { c.merchant.Store(&m) }
 
 // Format, LogValue and MarshalText print as the merchant does.
@@ -89,15 +89,15 @@ func (c *Client) LogValue() slog.Value         { return c.merchant.Load().LogVal
 func (c *Client) MarshalText() ([]byte, error) { return c.merchant.Load().MarshalText() }
 
 // Do makes one attempt of one call: validate, seal, send, open. It returns nil only when
-// Alipay provably did or answered it; any other outcome is an [*alipay.Error], whose class says what
-// to do. The reply is filled as far as the answer could be read, even with an error.
+// Alipay provably did or answered it; any other outcome is an [*alipay.Error], whose class decides what
+// to do. If the answer was not believed, it wraps a [*StepError]. The reply is filled as far as the answer could be read, even with an error.
 func (c *Client) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 	return c.Seal(ctx, r)(ctx)()
 }
 
-// Seal is [Client.Do] in three steps, of which only the second one is Alipay's time. Seal
-// validates and signs; what is wrong with the request is returned at the end, and nothing is sent.
-// A sealed request is to be sent soon: its timestamp is signed.
+// Seal is [Client.Do] in three steps; only the second one waits for Alipay. Seal validates and
+// signs. If the request is wrong, nothing is sent and the last step returns the error. A sealed
+// request must be sent soon: its timestamp is signed.
 func (c *Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 	by := caller{c.app.protocol(), *c.merchant.Load()}
 	s, sealErr := c.app.seal(ctx, by, r)
@@ -127,10 +127,10 @@ type caller struct {
 	merchant alipay.Merchant
 }
 
-// prepare does what needs no network.
+// prepare validates and writes a request.
 func prepare(w protocol, m alipay.Merchant, r alipay.Request) ([]byte, error) {
 	if !w.supports(r.Method()) {
-		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Misconfigured, Scope: alipay.ScopeMethod, Message: "this gateway does not know the method"}
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Misconfigured, Scope: alipay.ScopeMethod, Message: "this gateway does not have the method"}
 	}
 	if err := m.Validate(); err != nil {
 		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Misconfigured, Scope: alipay.ScopeAccount, Message: "the account's settings", Err: err}
@@ -164,14 +164,13 @@ func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*sealedReq
 }
 
 // CheckSigner lets the app's signer sign a fixed text and verifies the signature, so that a
-// signer that is elsewhere shows its faults at start. The error wraps [keys.ErrSigner].
+// remote signer shows its faults at start. The error wraps [keys.ErrSigner].
 func (a *App) CheckSigner(ctx context.Context) error { return a.protocol().checkSigner(ctx) }
 
-// UseKeys puts the keys of another app in use, one that was built of the same settings after
-// their files changed: our own keys, Alipay's, certificates and the key of encryption. Calls
-// that run keep the old ones to their end. What the app has learned stays: which of two own keys
-// Alipay accepts, and the certificates that were downloaded, if the new root bundle vouches for
-// them. The other app must not be used after that. After an error nothing has changed. (security, Y3)
+// UseKeys puts the keys of another app in use, one that was built from the same settings after
+// their files changed: our own keys, Alipay's, certificates and the encryption key. Running calls
+// keep the old ones. What the app has learned stays: which of two own keys Alipay accepts, and
+// the certificates that were downloaded, if the new root bundle leads to them. The other app must not be used after that. After an error nothing has changed. (security, Y3)
 func (a *App) UseKeys(from *App) error {
 	next := from.protocol()
 	if err := next.inherit(a.protocol()); err != nil {
@@ -181,8 +180,8 @@ func (a *App) UseKeys(from *App) error {
 	return nil
 }
 
-// Ends returns the time at which each certificate, or each key of Alipay's with an end, stops
-// counting, by the name that an operator knows it by.
+// Ends returns the time at which each certificate, or each key of Alipay's with an end, becomes
+// invalid, by the name that an operator knows.
 func (a *App) Ends() map[string]time.Time {
 	g, ok := a.protocol().(*classic)
 	switch {
@@ -200,4 +199,4 @@ func (a *App) Ends() map[string]time.Time {
 	return ends
 }
 
-var errOtherApp = errors.New("alipay: another app, gateway or mode; keys alone are replaced")
+var errOtherApp = errors.New("alipay: another app, gateway or mode: only keys can be replaced; restart the bridge for the rest")

@@ -10,7 +10,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
 )
 
-// maybeOurs are refusals of create that may speak of our own earlier attempt: by the design
+// maybeOurs are refusals of create that may be about our own earlier attempt: by the design
 // they are asked for and compared, where the vectors say that the number is spent.
 var maybeOurs = map[string]bool{
 	"ACQ.CONTEXT_INCONSISTENT": true, "ACQ.TRADE_HAS_SUCCESS": true, "ACQ.TRADE_HAS_CLOSE": true,
@@ -61,7 +61,7 @@ func answered(t *testing.T, m alipay.Method, code, subCode string) *alipay.Error
 	_, err := call(t, answering(200, signedAnswer(t, m, node)), ofMethod(t, m))
 	var e *alipay.Error
 	if err != nil && !errors.As(err, &e) {
-		t.Fatalf("%v is no *Error", err)
+		t.Fatalf("%v is not an *Error", err)
 	}
 	return e
 }

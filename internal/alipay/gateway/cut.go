@@ -19,7 +19,7 @@ type answerParts struct {
 	charset alipay.Charset // in which the bytes are
 }
 
-// encrypted says whether the node is a ciphertext. The request does not decide it: a gateway that
+// encrypted reports whether the node is a ciphertext. The request does not decide it: a gateway that
 // could not decrypt answers in plain.
 func (p answerParts) encrypted() bool { return p.node[0] == '"' }
 
@@ -31,7 +31,7 @@ var (
 
 // cutAnswer finds the node of an answer without parsing and writing it again: a signature
 // covers the bytes as sent. The members of the answer come in any order. It returns an error
-// wrapping ErrSyntax when the bytes are no JSON object (a page of a proxy, a body cut short),
+// wrapping ErrSyntax when the bytes are not a JSON object (a page of a proxy, a body cut short),
 // and another one when they are an answer that must not be believed.
 func cutAnswer(body []byte, m alipay.Method, c alipay.Charset) (answerParts, error) {
 	err := fmt.Errorf("bytes of no charset: %w", jsonscan.ErrSyntax)

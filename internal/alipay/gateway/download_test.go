@@ -124,7 +124,7 @@ func certApp(t testing.TB, p pki, g http.Handler, accepted func([]byte)) *gatewa
 }
 
 // TestRotatedCertificate: one download for many callers, then none; the chain is handed on and
-// is taken by others after the same checks.
+// is trusted by others after the same checks.
 func TestRotatedCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPKI(t)
@@ -144,7 +144,7 @@ func TestRotatedCertificate(t *testing.T) {
 			t.Errorf("%d downloads, want 1", n)
 		}
 		if g.query.Get("app_cert_sn") == "" || g.query.Get("alipay_root_cert_sn") == "" || g.query.Has("encrypt_type") {
-			t.Errorf("the download is no request of certificate mode: %v", g.query)
+			t.Errorf("the download is not a request of certificate mode: %v", g.query)
 		}
 		others, err := certs.New(certs.Options{App: p.app, Alipay: p.alipay, Root: p.root})
 		if err != nil || !bytes.Equal(handed, p.next) {

@@ -12,8 +12,8 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// Explanation is what was made of something that Alipay sent, and why. It comes from the same
-// code that reads it in calls.
+// Explanation reports how something that Alipay sent was read, and why it was believed or not.
+// It comes from the same code that reads it in calls.
 type Explanation struct {
 	Verified bool         `json:"verified"`
 	Class    alipay.Class `json:"-"`
@@ -32,7 +32,7 @@ func (e Explanation) MarshalJSON() ([]byte, error) {
 	}{e.Class.String(), plain(e)})
 }
 
-// explanation sums up what the steps led to.
+// explanation sums up the steps.
 func (r *recorder) explanation(rep alipay.Reply, err error) Explanation {
 	e := Explanation{Verified: rep.Verified, Class: alipay.ClassOf(err), Code: rep.Code, SubCode: rep.SubCode, Steps: r.steps}
 	for _, step := range r.steps {
@@ -53,18 +53,18 @@ type capturedCall struct{ method alipay.Method }
 func (c *capturedCall) Method() alipay.Method { return c.method }
 func (c *capturedCall) Repeatable() bool      { return c.method != alipay.MethodTradeCreate }
 
-// keyRule and hkKeyRule find the most common mistake of all integrations. What they say does not
-// end a reading.
+// keyRule and hkKeyRule find the most common mistake of all integrations. A key of our own does
+// not end a reading.
 var (
 	keyRule   = []step[*trust]{{"key", (*trust).keyIsNotOurs, nil}}
 	hkKeyRule = []step[*hk]{{"key", (*hk).keyIsNotOurs, nil}}
 )
 
-// Explain reads an answer of the classic gateway that was captured, as an app with these options
-// would, and says why. Signer and AppID may be absent; with a Signer whose public half is known
-// it also knows our own key where it should be Alipay's. signed is the text that the request
-// signed, see [SignedText], to compare with the one in a refusal of its signature; nil if it is
-// not known. Whether the answer belongs to its request is not judged.
+// Explain reads a captured answer of the classic gateway as an app with these options would, and
+// explains it. Signer and AppID may be absent; if the Signer's public half is known, it also
+// recognises our own key where it should be Alipay's. signed is the text that the request signed,
+// see [form.SignedText], to compare with the one in a refusal of its signature; nil if it is not
+// known. It does not check whether the answer belongs to its request.
 func (o OpenAPIOptions) Explain(method alipay.Method, status int, body, signed []byte) (Explanation, error) {
 	g, err := newClassicReader(o)
 	if err != nil {
@@ -88,9 +88,9 @@ func (o OpenAPIOptions) Explain(method alipay.Method, status int, body, signed [
 	return r.explanation(rd.reply, err), nil
 }
 
-// Explain reads an answer of AlipayHK that was captured, as a client with these options would,
-// and says why. Signer may be absent. path is that of the request line. The age of the answer
-// is not judged.
+// Explain reads a captured answer of AlipayHK as a client with these options would, and explains
+// it. Signer may be absent. path is that of the request line. It does not check the age of the
+// answer.
 func (o HKOptions) Explain(path string, status int, header http.Header, body []byte) (Explanation, error) {
 	own := keys.PublicOf(o.Signer)
 	o.Signer = nil
@@ -112,8 +112,8 @@ func (o HKOptions) Explain(path string, status int, header http.Header, body []b
 	return r.explanation(rd.reply, err), nil
 }
 
-// Explain reads a notification that was captured, and says why it is taken or not: class DONE is
-// taken, REJECTED is another merchant's, UNTRUSTED is not provably Alipay's. own may be nil, or
+// Explain reads a captured notification and explains why it is accepted or not: class DONE is
+// accepted, REJECTED is another merchant's, UNTRUSTED is not provably Alipay's. own may be nil, or
 // the public half of our own private key, which is often mistaken for Alipay's.
 func (v *Verifier) Explain(rawBody []byte, own *rsa.PublicKey) Explanation {
 	t := *v.trust

@@ -41,7 +41,7 @@ func TestAnswersAreExplained(t *testing.T) {
 		{"another key", good, gateway.OpenAPIOptions{AlipayKey: &nextKey().PublicKey}, alipay.Untrusted, "made with another key"},
 		{"our own signature", wrapped(node, ourKey()), gateway.OpenAPIOptions{AlipayKey: theirs, Signer: ours}, alipay.Untrusted, "made with our own private key"},
 		{"a changed byte", strings.Replace(good, "10000", "10003", 1), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "at least one byte was changed"},
-		{"recoded on the way", string(gbk), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "good over the same text in UTF-8"},
+		{"converted in transit", string(gbk), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "good over the same text in UTF-8"},
 		{"no sign", `{"alipay_trade_query_response":` + node + `}`, gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "carries no sign"},
 		{"refused", wrapped(`{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST"}`, theirKey()), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Rejected, "ACQ.TRADE_NOT_EXIST"},
 		{"a page", "<html>", gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Ambiguous, "no complete JSON object"},
@@ -72,7 +72,7 @@ func TestWeakSignaturesAreExplained(t *testing.T) {
 			continue
 		}
 		o := gateway.OpenAPIOptions{AlipayKey: alipaytest.PublicKey(t, keyVectors, c.VerifyWith), AllowWeak: true}
-		if e, err := o.Explain(c.Method, 200, c.HTTP.Body, nil); err != nil || !strings.Contains(e.Reason, "good under sign_type RSA (SHA-1)") {
+		if e, err := o.Explain(c.Method, 200, c.HTTP.Body, nil); err != nil || !strings.Contains(e.Reason, "good with sign_type RSA (SHA-1)") {
 			t.Errorf("%q, %v", e.Reason, err)
 		}
 		return
@@ -149,7 +149,7 @@ func TestHKAnswersAreExplained(t *testing.T) {
 	}{
 		{"good", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": one}}, header(nil), c.Body.Base64, alipay.Done, "signed by Alipay"},
 		{"key version", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"2": two}}, header(nil), c.Body.Base64, alipay.Untrusted, "names key version 1; configured are [2]"},
-		{"keys mixed up", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": two, "2": one}}, header(nil), c.Body.Base64, alipay.Untrusted, "good under version 2"},
+		{"keys mixed up", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": two, "2": one}}, header(nil), c.Body.Base64, alipay.Untrusted, "good with version 2"},
 		{"our own key", gateway.HKOptions{Signer: own, PlatformKeys: map[string]*rsa.PublicKey{"1": &hkKey(t, "merchant_rsa_v1").PublicKey}}, header(nil), c.Body.Base64, alipay.Untrusted, "public half of our own"},
 		{"another key", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": two}}, header(nil), c.Body.Base64, alipay.Untrusted, "made with another key"},
 		{"a changed byte", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": one}}, header(nil), append(bytes.Clone(c.Body.Base64), ' '), alipay.Untrusted, "at least one byte was changed"},
@@ -182,8 +182,8 @@ func TestNotificationsAreExplained(t *testing.T) {
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	words := map[string]string{
 		"tampered_amount": "at least one byte was changed", "parameter_removed": "at least one byte was changed", "html_escaped": "a framework escaped",
-		"wrong_key": "made with our own private key", "no_sign": "sign is missing", "raw_plus_in_sign": "not Base64", "duplicate_parameter": "stands twice",
-		"bad_percent": "percent", "empty_body": "empty", "sha1_claimed_rsa2": "good under sign_type RSA (SHA-1)", "other_app_id": "app_id", "other_seller": "seller_id",
+		"wrong_key": "made with our own private key", "no_sign": "sign is missing", "raw_plus_in_sign": "not Base64", "duplicate_parameter": "occurs twice",
+		"bad_percent": "percent", "empty_body": "empty", "sha1_claimed_rsa2": "good with sign_type RSA (SHA-1)", "other_app_id": "app_id", "other_seller": "seller_id",
 	}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {

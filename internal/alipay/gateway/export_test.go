@@ -14,7 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// What the external tests need of the inside: pure functions that vectors speak of directly.
+// Internals for the external tests: pure functions that vectors describe directly.
 
 // CutAnswer returns the signed bytes and the signature of an answer.
 func CutAnswer(body []byte, m alipay.Method, c alipay.Charset) (node []byte, sign string, err error) {
@@ -137,7 +137,7 @@ var Sanitize = sanitize
 // DigestOf hashes a text as a sign type does.
 func DigestOf(t alipay.SignType, text []byte) []byte { return keys.Digest(t.Hash(), text) }
 
-// VerifyText says whether a signature in Base64 is one of RSA2 over a text.
+// VerifyText reports whether a signature in Base64 is one of RSA2 over a text.
 func VerifyText(key *rsa.PublicKey, text []byte, sign string) bool {
 	sig, err := base64.StdEncoding.DecodeString(sign)
 	return err == nil && verifyAny(crypto.SHA256, []*rsa.PublicKey{key}, text, sig)

@@ -16,8 +16,8 @@ import (
 )
 
 // FuzzWideAnswer: answers in GBK, where the second byte of a character may look like a quote's
-// escape or a brace; whatever is done to one, nothing verifies but the signed bytes, and nobody
-// panics in cutting, decrypting or reading.
+// escape or a brace: only the signed bytes verify, and nothing panics in cutting, decrypting or
+// reading.
 func FuzzWideAnswer(f *testing.F) {
 	v := alipaytest.Load[responses](f, "openapi/responses.json")
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](f, "openapi/keys.json")

@@ -19,8 +19,8 @@ import (
 // hkPath is the path of AlipayHK Synchronize Order.
 const hkPath = "/api/open/alipay/v1/merchant/order/sync"
 
-// hkSkew is how far Response-Time may lie from our clock when the answer is a success, so
-// that an old one cannot be played again. [inferred: a sibling gateway allows 5 minutes]
+// hkSkew is how far the Response-Time of a success may be from our clock, so that an old success
+// cannot be sent again. [inferred: a sibling gateway allows 5 minutes]
 const hkSkew = 5 * time.Minute
 
 // hk is AlipayHK's merchant gateway: headers carry who, when and the signature; the body is
@@ -45,14 +45,14 @@ type hk struct {
 	orders     *seenOrders
 	now        func() time.Time
 
-	tryAll         bool // a key version that is not configured means any key
+	tryAll         bool // an unknown key version means any key
 	refuseUnsigned bool
 	own            crypto.PublicKey // ours, to explain a mix-up; nil in calls
 }
 
 func (h *hk) supports(m alipay.Method) bool { return m == alipay.MethodHKOrderSync }
 
-// write writes what the pages leave open as the settings say.
+// write writes the content. The settings decide what the pages leave open.
 func (h *hk) write(r alipay.Request) ([]byte, error) {
 	sync, ok := r.(*alipay.HKOrderSync)
 	if !ok || !h.seconds && !h.dashed {
@@ -66,8 +66,8 @@ func (h *hk) write(r alipay.Request) ([]byte, error) {
 	return alipay.Content(&as)
 }
 
-// hkContent is what is signed, both ways: of an answer the method, the path and the client id
-// are the request's, the time is the text of its own header and the body its raw bytes.
+// hkContent returns what is signed, both ways. For an answer, method, path and client id are
+// those of the request; the time is the text of the answer's own header, the body its raw bytes.
 func hkContent(path, clientID, timeText string, body []byte) []byte {
 	b := make([]byte, 0, len(path)+len(clientID)+len(timeText)+len(body)+8)
 	b = append(append(append(b, "POST "...), path...), '\n')
@@ -75,7 +75,7 @@ func hkContent(path, clientID, timeText string, body []byte) []byte {
 	return append(append(b, '.'), body...)
 }
 
-// seal signs one call anew: its time must be fresh in every attempt, its content the same.
+// seal signs one attempt: its time must be new in every attempt, its content the same.
 func (h *hk) seal(ctx context.Context, m alipay.Merchant, _ call, content []byte) (*sealedRequest, error) {
 	at := h.now()
 	header := http.Header{
@@ -114,7 +114,7 @@ func (h *hk) sign(ctx context.Context, text []byte) ([]byte, error) {
 
 func (h *hk) checkSigner(ctx context.Context) error { return keys.CheckSigner(ctx, h.signer, h.hash) }
 
-// newHK checks what the options say of keys and forms.
+// newHK checks the keys and forms of the options.
 func newHK(o HKOptions) (*hk, error) {
 	if o.ClientID == "" || o.Signer == nil {
 		return nil, errors.New("alipay: an HK client needs a client id and a signer")
@@ -155,7 +155,7 @@ func newHKReader(o HKOptions) (*hk, error) {
 	return h, checkClasses(o.Classes)
 }
 
-// checkClasses permits the classes that a refusal of HK may have.
+// checkClasses refuses classes that a refusal of HK cannot have.
 func checkClasses(classes map[string]alipay.Class) error {
 	for code, c := range classes {
 		switch c {

@@ -286,7 +286,7 @@ func TestHKReactions(t *testing.T) {
 	t.Logf("alipayhk/result_reactions.json: %d cases, %d against the row", len(v.Cases), len(hkPolicy))
 }
 
-// TestHKSuccessMustBeFresh: an old signed success played again counts for nothing.
+// TestHKSuccessMustBeFresh: an old signed success that is sent again is not believed.
 func TestHKSuccessMustBeFresh(t *testing.T) {
 	const body = `{"result":{"resultCode":"SUCCESS","resultStatus":"S","resultMessage":"success"},"orderId":"1"}`
 	for age, want := range map[time.Duration]alipay.Class{

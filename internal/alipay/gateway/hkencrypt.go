@@ -69,17 +69,17 @@ func (e *hkRecipient) encrypt(plain []byte) (body []byte, header string, err err
 	if err != nil {
 		return nil, "", err
 	}
-	// PKCS#1 v1.5 is deprecated; the peer knows nothing else, and what comes back is opened
+	// PKCS#1 v1.5 is deprecated, but the peer supports nothing else. What comes back is decrypted
 	// only after its signature is verified, so there is no oracle.
-	wrapped, err := rsa.EncryptPKCS1v15(rand.Reader, e.to, key) //nolint:staticcheck // the peer demands it
+	wrapped, err := rsa.EncryptPKCS1v15(rand.Reader, e.to, key) //nolint:staticcheck // the peer requires it
 	if err != nil {
 		return nil, "", err
 	}
 	return []byte(text), "algorithm=" + algRSAAES + ",keyVersion=" + e.version + ",symmetricKey=" + percentBase64(wrapped), nil
 }
 
-// decrypt opens a body whose signature was verified. It has one error for all that can go
-// wrong with key and padding.
+// decrypt decrypts a body whose signature was verified. It has one error for everything that
+// can be wrong with key and padding.
 func (known hkKeys) decrypt(header string, body []byte) ([]byte, error) {
 	pairs, err := hkPairs(header)
 	if err != nil {

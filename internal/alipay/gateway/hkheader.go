@@ -21,8 +21,8 @@ var errHKHeader = errors.New("malformed Signature header")
 
 // parseHKSignature reads "algorithm=RSA256,keyVersion=1,signature=..." (AlipayHK Synchronize
 // Order, "Signature"): pairs in any order, blanks around them, unknown keys ignored, a
-// repeated key refused. Pages and SDKs of the family disagree on the coding of the value, so
-// percent-coded, raw and URL-safe Base64 are all taken, with or without padding.
+// repeated key refused. Pages and SDKs of the family disagree on the encoding of the value, so
+// percent-encoded, raw and URL-safe Base64 are all accepted, with or without padding.
 func parseHKSignature(header string) (hkSignature, error) {
 	pairs, err := hkPairs(header)
 	if err != nil {
@@ -50,8 +50,8 @@ func hkPairs(header string) (map[string]string, error) {
 	return pairs, nil
 }
 
-// hkBase64 decodes a value of a header pair. Percent escapes are decoded once and nothing
-// else: form decoding would turn the + of raw Base64 into a blank.
+// hkBase64 decodes a value of a header pair. Percent escapes are decoded, once. A +
+// stays: form decoding would turn the + of raw Base64 into a blank.
 func hkBase64(value string) ([]byte, error) {
 	text, err := url.PathUnescape(value)
 	if err != nil {
@@ -60,13 +60,13 @@ func hkBase64(value string) ([]byte, error) {
 	text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
 	b, err := base64.RawStdEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) == 0 || strings.ContainsAny(text, "\r\n") {
-		return nil, fmt.Errorf("no Base64: %w", errHKHeader)
+		return nil, fmt.Errorf("not Base64: %w", errHKHeader)
 	}
 	return b, nil
 }
 
-// purpose returns the kind of key that the named algorithm verifies with; empty for one that is
-// not known: nothing falls back to RSA256. Names are not case-sensitive; older AlipayHK pages
+// purpose returns the kind of key that the named algorithm verifies with; empty for an unknown
+// algorithm: nothing falls back to RSA256. Names are not case-sensitive; older AlipayHK pages
 // of the same gateway call RSA256 sha256withrsa.
 func (h hkSignature) purpose() hkPurpose {
 	switch name := strings.ToUpper(h.algorithm); name {
@@ -83,14 +83,14 @@ func formatHKSignature(algorithm, keyVersion string, sig []byte) string {
 	return "algorithm=" + algorithm + ",keyVersion=" + keyVersion + ",signature=" + percentBase64(sig)
 }
 
-// percentBase64 codes bytes as the SDKs do: standard Base64, of which only + / = are
-// percent-coded.
+// percentBase64 encodes bytes as the SDKs do: standard Base64, in which only + / = are
+// percent-encoded.
 func percentBase64(b []byte) string {
 	return strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(base64.StdEncoding.EncodeToString(b))
 }
 
 // hkTimeLayouts are the forms of Request-Time and Response-Time in the family: ISO-8601 with
-// an offset, with or without its colon; fractions are taken by all.
+// an offset, with or without its colon; all accept fractions.
 var hkTimeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}
 
 // Text writes a time in the form, in a zone.

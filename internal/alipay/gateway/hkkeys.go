@@ -11,15 +11,15 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// Names of the two algorithms (AlipayHK Synchronize Order, "Signature"). The number of RSA256
-// is its hash; that of ECC224 is read as its curve, P-224. [inferred]
+// Names of the two algorithms (AlipayHK Synchronize Order, "Signature"). In RSA256 the number
+// is the hash; in ECC224 it is read as the curve, P-224. [inferred]
 const (
 	algRSA256 = "RSA256"
 	algECC224 = "ECC224"
 )
 
-// hkKeyID names a key. One version number means our key in a request and the platform's in an
-// answer, and a signing key need not be the one that bodies are encrypted to.
+// hkKeyID names a key. A version number is that of our key in a request and of the platform's in an
+// answer, and the key that signs need not be the one that bodies are encrypted to.
 type hkKeyID struct {
 	owner   hkOwner
 	purpose hkPurpose
@@ -44,7 +44,7 @@ const (
 // hkKeys holds public keys, and crypto.Decrypter for hkDecrypt.
 type hkKeys map[hkKeyID]any
 
-// newHKKeys gathers the keys of the options and refuses weak ones and our own.
+// newHKKeys collects the keys of the options and refuses weak ones and our own.
 func newHKKeys(o HKOptions) (hkKeys, error) {
 	known := hkKeys{}
 	for v, k := range o.PlatformKeys {
@@ -81,8 +81,8 @@ func newHKKeys(o HKOptions) (hkKeys, error) {
 	return known, nil
 }
 
-// versions returns the versions of a kind of key, newest first: numbers by value, all else
-// after them by text.
+// versions returns the versions of a kind of key, newest first: numbers by value, then
+// others by text.
 func (known hkKeys) versions(owner hkOwner, purpose hkPurpose) []string {
 	var versions []string
 	for id := range known {

@@ -197,7 +197,7 @@ func TestEncryptedHKCalls(t *testing.T) {
 		want   alipay.Class
 	}{
 		{"good", "platform_rsa_v1", &ours.PublicKey, alipay.Done},
-		{"to somebody else", "platform_rsa_v1", &platform.PublicKey, alipay.Untrusted},
+		{"to another recipient", "platform_rsa_v1", &platform.PublicKey, alipay.Untrusted},
 		{"signed by a stranger", "stranger_rsa", &ours.PublicKey, alipay.Untrusted},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

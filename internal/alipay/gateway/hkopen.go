@@ -34,7 +34,7 @@ type hkReading struct {
 var hkRule = []step[*hkReading]{
 	{"signature", (*hkReading).authenticate, nil},
 	{"status", (*hkReading).statusIsReadable, nil},
-	{"decrypt", (*hkReading).Decrypt, (*hkReading).decryptFacts},
+	{"decrypt", (*hkReading).decrypt, (*hkReading).decryptFacts},
 	{"body", (*hkReading).parse, (*hkReading).parseFacts},
 	{"result", (*hkReading).classify, (*hkReading).classFacts},
 	{"result", (*hkReading).signedIfSuccess, nil},
@@ -72,7 +72,7 @@ func (rd *hkReading) read() error {
 
 // authenticate verifies the signature of the answer over its raw bytes. An answer that has
 // neither signature nor time is read on as not verified. Half of that is refused, and so is a
-// signature that does not match, whatever the answer says.
+// signature that does not match, in all answers.
 func (rd *hkReading) authenticate() error {
 	err := run(rd.record, rd, hkSignatureRule)
 	rd.signed = err == nil
@@ -85,7 +85,7 @@ func (rd *hkReading) authenticate() error {
 // Reasons why an answer of HK is not believed.
 var (
 	errHKNoSignature    = errors.New("the answer carries neither Signature nor Response-Time")
-	errHKIncomplete     = errors.New("one of Signature and Response-Time without the other")
+	errHKIncomplete     = errors.New("only one of Signature and Response-Time is present")
 	errHKRepeatedHeader = errors.New("a header appears twice")
 	errHKClient         = errors.New("Client-Id is not ours")
 	errHKEncrypted      = errors.New("encrypted, but not signed")
@@ -134,16 +134,16 @@ func (rd *hkReading) decodeSignature() (err error) {
 	return err
 }
 
-func (rd *hkReading) signatureMatches() error { return rd.gateway.check(rd.sig, rd.SignedText()) }
+func (rd *hkReading) signatureMatches() error { return rd.gateway.check(rd.sig, rd.signedText()) }
 
-// SignedText is what the answer signed: path and client id are those of the request.
-func (rd *hkReading) SignedText() []byte {
+// signedText is what the answer signed: path and client id are those of the request.
+func (rd *hkReading) signedText() []byte {
 	return hkContent(rd.gateway.path, rd.gateway.clientID, rd.answer.header.Get("Response-Time"), rd.answer.body)
 }
 
 func (rd *hkReading) signatureFacts(err error) string {
 	if err != nil {
-		return rd.gateway.explainMismatch(rd.sig, rd.SignedText(), err)
+		return rd.gateway.explainMismatch(rd.sig, rd.signedText(), err)
 	}
 	return fmt.Sprintf("%s, key version %s, over the raw body", sanitize(rd.sig.algorithm, maxCode), sanitize(rd.sig.keyVersion, maxCode))
 }
@@ -171,7 +171,7 @@ func (rd *hkReading) statusError() error {
 	return e
 }
 
-func (rd *hkReading) Decrypt() (err error) {
+func (rd *hkReading) decrypt() (err error) {
 	rd.body, err = rd.gateway.plain(rd.answer)
 	return err
 }

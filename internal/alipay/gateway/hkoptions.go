@@ -16,7 +16,7 @@ import (
 )
 
 // HKOptions say how to reach AlipayHK's merchant gateway as one client. What its pages leave
-// open is settable; the zero values are the page's own sample, or the official SDKs' way.
+// open can be set; the zero values follow the page's own sample, or the official SDKs.
 type HKOptions struct {
 	URL          string                    // absolute, of the host; the path of the API is appended
 	ClientID     string                    // given by AlipayHK
@@ -33,7 +33,7 @@ type HKOptions struct {
 	Skew           time.Duration               // of a success's Response-Time; 0 is 5 min, less does not check
 	Seconds        bool                        // orderCreateTime and orderModifyTime in seconds instead of milliseconds
 	DashedIDs      bool                        // a requestId of 32 digits is sent as a UUID with dashes
-	TryAllKeys     bool                        // an answer with a key version that is not configured is tried under each
+	TryAllKeys     bool                        // an answer with an unknown key version is tried with each key
 	RefuseUnsigned bool                        // no unsigned answer is read, not even a failure
 	Encrypt        *HKEncryption               // nil: bodies are sent in plain
 	Classes        map[string]alipay.Class     // resultCode of F and U to class, before the built-in table
@@ -41,7 +41,7 @@ type HKOptions struct {
 	InFlight       int              // most connections at once; 0 is 256
 	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s
 	Timeout        time.Duration    // of one attempt, from connecting to the last byte; 0 is 8 s
-	DialContext    dialFunc         // nil is the net
+	DialContext    dialFunc         // nil is the network
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
@@ -49,8 +49,8 @@ type HKOptions struct {
 	IdleTimeout    time.Duration    // of a connection; 0 is 30 s
 }
 
-// ECCOptions say what ECC224 means. The pages name it and explain nothing; the zero value is
-// what Java's SHA224withECDSA gives. [inferred]
+// ECCOptions say what ECC224 means. The pages name it without explanation; the zero value is
+// what Java's SHA224withECDSA does. [inferred]
 type ECCOptions struct {
 	SHA256 bool // hash with SHA-256 instead of SHA-224
 	P1363  bool // r and s in 28 bytes each instead of ASN.1 DER

@@ -13,7 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/recent"
 )
 
-// check verifies under the key that the header names; where it names none, under each, the
+// check verifies with the key that the header names. If it names none, it tries each, the
 // newest first.
 func (h *hk) check(sig hkSignature, content []byte) error {
 	purpose := sig.purpose()
@@ -36,7 +36,7 @@ func (h *hk) check(sig hkSignature, content []byte) error {
 	return errHKSignature
 }
 
-// verifyUnder checks a signature over content under one key.
+// verifyUnder checks a signature over content with one key.
 func (h *hk) verifyUnder(key any, content, sig []byte) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
@@ -57,7 +57,7 @@ func (h *hk) keyIsNotOurs() error {
 	return nil
 }
 
-// explainMismatch says the same of AlipayHK's signatures.
+// explainMismatch explains why a signature of AlipayHK does not match.
 func (h *hk) explainMismatch(sig hkSignature, content []byte, err error) string {
 	purpose := sig.purpose()
 	versions := h.keys.versions(hkPlatform, purpose)
@@ -72,7 +72,7 @@ func (h *hk) explainMismatch(sig hkSignature, content []byte, err error) string 
 	}
 	for _, v := range versions {
 		if h.verifyUnder(h.keys[hkKeyID{hkPlatform, purpose, v}], content, sig.signature) {
-			return fmt.Sprintf("the answer names key version %s, but the signature is good under version %s: two keys are configured under each other's version", sanitize(sig.keyVersion, maxCode), v)
+			return fmt.Sprintf("the answer names key version %s, but the signature is good with version %s: the versions of two keys are swapped in the settings", sanitize(sig.keyVersion, maxCode), v)
 		}
 	}
 	var keys []*rsa.PublicKey
@@ -87,7 +87,7 @@ func (h *hk) explainMismatch(sig hkSignature, content []byte, err error) string 
 	return explainKey(crypto.SHA256, keys, sig.signature) + "; what is signed is POST, path, Client-Id, Response-Time and the raw body"
 }
 
-// withinSkew says whether the time of an answer lies within the skew of the attempt.
+// withinSkew reports whether the time of an answer is within the skew of the attempt.
 func (h *hk) withinSkew(text string, sent time.Time) bool {
 	if h.skew < 0 {
 		return true
@@ -100,8 +100,8 @@ func (h *hk) withinSkew(text string, sent time.Time) bool {
 const seenLimit = 20_000
 
 // seenOrders remembers to which order of ours each orderId of AlipayHK belongs. An answer has
-// nothing else of its request, so one that was kept and is played again for another order would
-// pass as that order's (security G3). It forgets orders that it has not seen for a long time.
+// nothing else from its request, so one that was recorded and is sent again for another order
+// would pass as that order's (security G3). It forgets orders that it has not seen for a long time.
 type seenOrders struct {
 	mu   sync.Mutex
 	byID recent.Map[string, alipay.OutTradeNo] // by orderId; guarded by mu
@@ -111,7 +111,7 @@ func newSeenOrders() *seenOrders {
 	return &seenOrders{byID: recent.NewMap[string, alipay.OutTradeNo](seenLimit)}
 }
 
-// belongs says whether an orderId may be this order's: it is, or it is seen for the first time.
+// belongs reports whether an orderId may be this order's: it is, or it is seen for the first time.
 func (s *seenOrders) belongs(orderID string, no alipay.OutTradeNo) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -187,7 +187,7 @@ func TestSpanOfAnAttempt(t *testing.T) {
 				t.Errorf("attributes %v", got)
 			}
 			if strings.Contains(fmt.Sprint(got, s.Status()), "secret words") {
-				t.Error("a text of Alipay stands in the span")
+				t.Error("a text of Alipay is in the span")
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func TestSpanOfAnAttempt(t *testing.T) {
 	}
 }
 
-// TestForeignTextIsTamed: control and direction characters of an answer reach nobody's terminal.
+// TestForeignTextIsTamed: control and direction characters of an answer reach no terminal.
 func TestForeignTextIsTamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain":               "plain",

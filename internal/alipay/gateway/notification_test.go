@@ -74,7 +74,7 @@ func (v notificationVectors) verifier(t testing.TB, keyVectors alipaytest.OpenAP
 }
 
 // TestNotificationVectors: verdict, answer and decoded parameters of each. Repeats, orders and
-// amounts are the receiver's and the status pipeline's affair.
+// amounts are left to the receiver and the status pipeline.
 func TestNotificationVectors(t *testing.T) {
 	v := alipaytest.Load[notificationVectors](t, "openapi/notifications.json")
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
@@ -150,7 +150,7 @@ func tradeParams(change func(map[string]string)) map[string]string {
 	return p
 }
 
-// TestMerchantChecks: a genuine notification of another merchant, or of nobody, is not ours.
+// TestMerchantChecks: a genuine notification of another merchant, or of none, is not ours.
 func TestMerchantChecks(t *testing.T) {
 	set := func(kv ...string) func(map[string]string) {
 		return func(p map[string]string) {
@@ -182,7 +182,7 @@ func TestMerchantChecks(t *testing.T) {
 		{"by authorised app", byAuth, set("auth_app_id", "9"), nil},
 		{"another authorised app", byAuth, set("auth_app_id", "8"), gateway.ErrNotOurs},
 		{"no authorised app", byAuth, nil, gateway.ErrNotOurs},
-		{"a charset that nobody knows", bySeller, set("charset", "big5"), gateway.ErrForged},
+		{"an unknown charset", bySeller, set("charset", "big5"), gateway.ErrForged},
 		{"bytes of another charset", bySeller, set("subject", "\xff\xfe"), gateway.ErrForged},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestNotificationsAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzNotification: whatever is done to a genuine body, what verifies says the same.
+// FuzzNotification: a changed body verifies only if it has the same content.
 func FuzzNotification(f *testing.F) {
 	v := alipaytest.Load[notificationVectors](f, "openapi/notifications.json")
 	keyVectors := alipaytest.Load[alipaytest.OpenAPIKeys](f, "openapi/keys.json")

@@ -44,7 +44,7 @@ var classicRule = []step[*classicReading]{
 	{"status", (*classicReading).statusIsOK, (*classicReading).statusFacts},
 	{"cut", (*classicReading).cut, (*classicReading).cutFacts},
 	{"signature", (*classicReading).authenticate, nil},
-	{"decrypt", (*classicReading).Decrypt, (*classicReading).decryptFacts},
+	{"decrypt", (*classicReading).decrypt, (*classicReading).decryptFacts},
 	{"node", (*classicReading).parse, nil},
 	{"code", (*classicReading).classify, (*classicReading).classFacts},
 	{"code", (*classicReading).signedIfSuccess, nil},
@@ -203,9 +203,9 @@ func verifyNode(h crypto.Hash, candidates []*rsa.PublicKey, node, sig []byte) bo
 	return bytes.Contains(node, []byte(`\/`)) && verifyAny(h, candidates, bytes.ReplaceAll(node, []byte(`\/`), []byte("/")), sig)
 }
 
-// Decrypt turns the node into JSON in UTF-8. A signed node that cannot be decrypted is not
+// decrypt turns the node into JSON in UTF-8. A signed node that cannot be decrypted is not
 // believed; an unsigned one is decrypted only for its code.
-func (rd *classicReading) Decrypt() error {
+func (rd *classicReading) decrypt() error {
 	if !rd.parts.encrypted() {
 		rd.node = rd.parts.charset.Decode(rd.parts.node)
 		return nil

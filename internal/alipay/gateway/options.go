@@ -31,12 +31,12 @@ type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error
 
 // OpenAPIOptions say how to reach the classic gateway as one app.
 type OpenAPIOptions struct {
-	URL       string         // absolute; without a path /gateway.do is meant
+	URL       string         // absolute; an empty path means /gateway.do
 	AppID     string         // up to 32
 	Signer    keys.Signer    // holds the app's private key
 	AlipayKey *rsa.PublicKey // verifies answers; 2048 bits or more; nil in certificate mode
 
-	NextSigner   keys.Signer        // the key to change over to when Alipay refuses Signer's; nil: none
+	NextSigner   keys.Signer        // used when Alipay refuses Signer's key; nil: none
 	MoreKeys     []AlipayKey        // further keys of Alipay's, each with its end
 	Certificates *certs.Store       // not nil: certificate mode
 	AES          *encryption.AESKey // not nil: contents are encrypted both ways
@@ -47,7 +47,7 @@ type OpenAPIOptions struct {
 	InFlight       int              // most connections at once; 0 is 256
 	ConnectTimeout time.Duration    // DNS, TCP and TLS together; 0 is 3 s
 	Timeout        time.Duration    // of one attempt, from connecting to the last byte; 0 is 15 s
-	DialContext    dialFunc         // nil is the net
+	DialContext    dialFunc         // nil is the network
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
@@ -77,7 +77,7 @@ func NewOpenAPI(o OpenAPIOptions) (*App, error) {
 	return a, nil
 }
 
-// baseURL reads the address of a gateway. Which hosts are allowed is a matter of settings.
+// baseURL reads the address of a gateway. The settings decide which hosts are allowed.
 func baseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {

@@ -14,10 +14,10 @@ import (
 type Preview struct {
 	Method  alipay.Method
 	URL     string // without its query
-	Content []byte // biz_content or the body, in plain
+	Content []byte // biz_content or the body, before encryption
 	ToSign  []byte // the text that is signed, tokens hidden
 	SHA256  string // of the whole signed request
-	Sign    string // the signature: with the rest a credential, to be shown for test keys only
+	Sign    string // the signature: with the rest a credential, shown for test keys only
 }
 
 // Preview validates and signs a request and sends nothing.

@@ -19,7 +19,7 @@ import (
 const hkSuccess = `{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"orderId":"1"}`
 
 // TestDownloadsOutliveNewFiles: a certificate that was downloaded and is trusted needs no second
-// download when the files are read anew; one that the new root bundle does not vouch for does.
+// download when the files are read again, unless the new root bundle does not lead to it.
 func TestDownloadsOutliveNewFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPKI(t)
@@ -142,7 +142,7 @@ func (h *hooked) Start(ctx context.Context, name string, o ...trace.SpanStartOpt
 	return h.Tracer.Start(ctx, name, o...)
 }
 
-// TestACallKeepsToItsKeys: one that has begun with the former keys ends with them.
+// TestACallKeepsToItsKeys: a call that has begun with the previous keys ends with them.
 func TestACallKeepsToItsKeys(t *testing.T) {
 	g := &keyedGateway{t: t, key: &ourKey().PublicKey}
 	tracer := &hooked{}

@@ -205,7 +205,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	})
 }
 
-// TestKeysAreReplaced: keys read anew, ours and Alipay's; another app's are refused.
+// TestKeysAreReplaced: new keys, ours and Alipay's, are used; another app's are refused.
 func TestKeysAreReplaced(t *testing.T) {
 	g := &keyedGateway{t: t, key: &nextKey().PublicKey}
 	app := openAPI(t, g.ServeHTTP)
@@ -214,12 +214,12 @@ func TestKeysAreReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if app.UseKeys(openAPI(t, silent, change)) == nil {
-				t.Errorf("keys of another %s were taken", name)
+				t.Errorf("keys of another %s were accepted", name)
 			}
 		})
 	}
 	if app.UseKeys(hkApp(t, silent)) == nil || hkApp(t, silent).UseKeys(app) == nil {
-		t.Error("keys of another kind were taken")
+		t.Error("keys of another kind were accepted")
 	}
 	call := func() alipay.Class {
 		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.Query())

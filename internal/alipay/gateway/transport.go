@@ -33,7 +33,7 @@ const (
 	// maxAnswer is far above any documented answer. [inferred]
 	maxAnswer       = 1 << 20
 	maxAnswerHeader = 64 << 10
-	// maxRetryAfter bounds what an untrusted header can make us wait.
+	// maxRetryAfter bounds how long an untrusted header can make us wait.
 	maxRetryAfter = 10 * time.Minute
 )
 
@@ -51,7 +51,7 @@ type transport struct {
 }
 
 // client builds the app's own HTTP client: as many idle connections as calls in flight (with
-// the default of two nearly every call opens a new one), HTTP/1.1 unless 2 is asked for, no
+// the default of two, nearly every call opens a new one), HTTP/1.1 unless HTTP/2 is set, no
 // proxy from the environment, no redirect followed, no cookies, no compression, TLS 1.2 or newer.
 func (t transport) client() *http.Client {
 	inFlight := cmp.Or(max(t.inFlight, 0), defaultInFlight)
@@ -87,11 +87,11 @@ func (t transport) client() *http.Client {
 var (
 	errConnect    = errors.New("connecting took too long")
 	errTooLong    = errors.New("the answer is longer than 1 MiB")
-	errCompressed = errors.New("the answer is compressed although identity was asked for")
+	errCompressed = errors.New("the answer is compressed, although the request asked for identity")
 )
 
-// send makes the HTTP exchange. An error is an [*alipay.Error] that separates what was
-// certainly not sent from what may have arrived.
+// send makes the HTTP exchange. Its error is an [*alipay.Error] that separates a request that
+// was certainly not sent from one that may have arrived.
 func (a *App) send(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
 	var mayHaveArrived atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -148,8 +148,8 @@ func lostError(ctx context.Context, r call, mayHaveArrived bool, err error) *ali
 	return e
 }
 
-// bare takes an error out of its url.Error, which prints the whole URL with the signature,
-// and bounds its text, in which net/http quotes what a broken peer sent.
+// bare unwraps an error from its url.Error, which prints the whole URL with the signature, and
+// bounds its text, in which net/http quotes what a broken peer sent.
 func (s *sealedRequest) bare(err error) error {
 	var u *url.Error
 	for errors.As(err, &u) {
@@ -187,7 +187,7 @@ func retryAfter(h http.Header) time.Duration {
 	return min(max(until.Sub(date), 0), maxRetryAfter)
 }
 
-// hostPort returns what a span says of the address.
+// hostPort returns the address as a span has it.
 func hostPort(u *url.URL) (host string, port int) {
 	port, err := strconv.Atoi(u.Port())
 	switch {
@@ -200,8 +200,8 @@ func hostPort(u *url.URL) (host string, port int) {
 	return u.Hostname(), port
 }
 
-// startSpan begins the client span of one attempt. It says where and what, never the URL: the
-// query is a signed request. The trace is not continued at Alipay.
+// startSpan begins the client span of one attempt. It has the address and the method,
+// never the URL: the query is a signed request. The trace does not continue at Alipay.
 func (a *App) startSpan(ctx context.Context, m alipay.Method) (context.Context, trace.Span) {
 	return a.tracer.Start(ctx, string(m), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("http.request.method", http.MethodPost),
@@ -211,7 +211,7 @@ func (a *App) startSpan(ctx context.Context, m alipay.Method) (context.Context, 
 	))
 }
 
-// exchange is send with a span of its own, for what else a call needs: a certificate.
+// exchange is send with a span of its own, for the download of a certificate.
 func (a *App) exchange(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
 	ctx, span := a.startSpan(ctx, r.Method())
 	ans, err := a.send(ctx, r, s)
@@ -226,7 +226,7 @@ func spanStatus(span trace.Span, status int) {
 	span.SetAttributes(attribute.Int("http.response.status_code", status))
 }
 
-// endSpan ends it with the class and the codes; texts of Alipay stay out of spans.
+// endSpan ends a span with class and codes; texts of Alipay stay out of spans.
 func endSpan(span trace.Span, rep alipay.Reply, err error) {
 	class := alipay.ClassOf(err)
 	span.SetAttributes(attribute.String("alipay.class", class.String()))

@@ -18,10 +18,10 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 )
 
-// AlipayKey is a public key of Alipay's with the time until which it counts.
+// AlipayKey is a public key of Alipay's with the time until which it is valid.
 type AlipayKey struct {
 	Key   *rsa.PublicKey
-	Until time.Time // zero: no end is known
+	Until time.Time // zero: no known end
 }
 
 // trust is what makes a signature Alipay's: keys that an operator configured, or certificates.
@@ -33,7 +33,7 @@ type trust struct {
 }
 
 var (
-	errNoKey = errors.New("no configured key of Alipay counts at this time")
+	errNoKey = errors.New("no configured key of Alipay is valid now; add the one that Alipay shows")
 )
 
 // candidates returns the keys that may have made a signature: in certificate mode the key of
@@ -54,7 +54,7 @@ func (t *trust) candidates(sn string) ([]*rsa.PublicKey, error) {
 	return candidates, nil
 }
 
-// verifyAny says whether one of the keys made the signature: PKCS#1 v1.5, no other.
+// verifyAny reports whether one of the keys made the signature: PKCS#1 v1.5 only.
 func verifyAny(h crypto.Hash, candidates []*rsa.PublicKey, text, sig []byte) bool {
 	digest := keys.Digest(h, text)
 	for _, k := range candidates {
@@ -65,7 +65,7 @@ func verifyAny(h crypto.Hash, candidates []*rsa.PublicKey, text, sig []byte) boo
 	return false
 }
 
-// Bounds of keys. What is signed with a key below 2048 bits can be forged.
+// Bounds of keys. Signatures of keys below 2048 bits can be forged.
 const (
 	strongKeyBits = 2048
 	weakKeyBits   = 1024 // the least with AllowWeak
@@ -86,17 +86,17 @@ func checkAlipayKey(what string, weak bool, key *rsa.PublicKey) error {
 	return nil
 }
 
-// errOwnKey says the commonest fault of all integrations.
+// errOwnKey reports the most common mistake of all integrations.
 func errOwnKey(what string) error {
 	return fmt.Errorf("alipay: the %s is the public half of our own private key; configure the one Alipay shows", what)
 }
 
-// newTrust returns the keys of Alipay's: configured ones, or certificates.
+// newTrust returns what verifies Alipay's signatures: configured keys, or certificates.
 func newTrust(o OpenAPIOptions) (*trust, error) {
 	t := &trust{certs: o.Certificates, now: orNow(o.Now)}
 	if t.certs != nil {
 		if o.AlipayKey != nil || len(o.MoreKeys) > 0 {
-			return nil, errors.New("alipay: an Alipay key is configured beside certificates; in certificate mode there is none")
+			return nil, errors.New("alipay: an Alipay key is configured as well as certificates; remove one of them")
 		}
 		return t, nil
 	}
@@ -119,8 +119,8 @@ func (t *trust) keyIsNotOurs() error {
 	return nil
 }
 
-// explainMismatch says in words that an integrator can act on why a signature does not match. It tries
-// the usual mistakes; none of its verifications makes anything believed.
+// explainMismatch explains why a signature does not match, in words that an integrator can act
+// on. It tries the usual mistakes; nothing is believed because of these attempts.
 func (t *trust) explainMismatch(h crypto.Hash, candidates []*rsa.PublicKey, text, sig []byte) string {
 	other, name := crypto.SHA1, "RSA (SHA-1)"
 	if h == crypto.SHA1 {
@@ -130,27 +130,27 @@ func (t *trust) explainMismatch(h crypto.Hash, candidates []*rsa.PublicKey, text
 	case t.own != nil && verifyAny(h, []*rsa.PublicKey{t.own}, text, sig):
 		return "the signature was made with our own private key: this is not Alipay's text, or the two sides were mixed up"
 	case verifyAny(other, candidates, text, sig):
-		return "the signature is good under sign_type " + name + ": the sign_type configured here and the one of the app at Alipay differ"
+		return "the signature is good with sign_type " + name + ": the sign_type configured here and the one of the app at Alipay differ"
 	case verifyAny(h, candidates, alipay.CharsetGBK.Decode(text), sig):
-		return "the signature is good over the same text in UTF-8: it was recoded to GBK on the way, or the charset is configured wrong"
+		return "the signature is good over the same text in UTF-8: it was converted to GBK in transit, or the configured charset is wrong"
 	case signedInGBK(h, candidates, text, sig):
-		return "the signature is good over the same text in GBK: it was recoded to UTF-8 on the way, or the charset is configured wrong"
+		return "the signature is good over the same text in GBK: it was converted to UTF-8 in transit, or the configured charset is wrong"
 	case verifyAny(h, candidates, []byte(form.UnescapeHTML(string(text))), sig):
-		return "the signature is good over the text without HTML escapes: a framework escaped it on the way"
+		return "the signature is good over the text without HTML escapes: a framework escaped it"
 	case verifyAny(h, candidates, bytes.TrimSpace(text), sig):
 		return "the signature is good over the text without white space at its ends"
 	}
 	return explainKey(h, candidates, sig)
 }
 
-// signedInGBK says whether the signature is over the GBK form of a text.
+// signedInGBK reports whether the signature is over the GBK form of a text.
 func signedInGBK(h crypto.Hash, candidates []*rsa.PublicKey, text, sig []byte) bool {
 	gbk, err := alipay.CharsetGBK.Encode(text)
 	return err == nil && verifyAny(h, candidates, gbk, sig)
 }
 
-// explainKey separates a changed text from another key: under the right key the signature opens to a
-// well-formed block, whatever text it is compared with.
+// explainKey separates a changed text from another key: with the right key the signature
+// decrypts to a well-formed block, whichever text it is compared with.
 func explainKey(h crypto.Hash, candidates []*rsa.PublicKey, sig []byte) string {
 	for _, k := range candidates {
 		if opensUnder(k, h, sig) {
@@ -165,8 +165,8 @@ func explainKey(h crypto.Hash, candidates []*rsa.PublicKey, sig []byte) string {
 	return "the signature was made with another key: the configured Alipay key is not the one that signed (often it is the app's own public key, the sandbox's, or that of another app)"
 }
 
-// opensUnder says whether a signature was made with the private half of a key, over whatever
-// text: it opens to 00 01 ff ... 00 and a digest of the hash (RFC 8017, 9.2).
+// opensUnder reports whether a signature was made with the private half of a key, over any
+// text: it decrypts to 00 01 ff ... 00 and a digest of the hash (RFC 8017, 9.2).
 func opensUnder(k *rsa.PublicKey, h crypto.Hash, sig []byte) bool {
 	if len(sig) != k.Size() {
 		return false

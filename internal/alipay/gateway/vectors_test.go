@@ -123,7 +123,7 @@ func (c sealedRequest) run(t *testing.T, keyVectors alipaytest.OpenAPIKeys) int 
 	return c.seal(t, o, params)
 }
 
-// seal compares the whole request, and says whether it could: SDKs send parameters that the
+// seal compares the whole request, and reports whether it could: SDKs send parameters that the
 // client has no use for.
 func (c sealedRequest) seal(t *testing.T, o gateway.OpenAPIOptions, params map[string]string) int {
 	content := c.Body["biz_content"]

@@ -13,7 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/form"
 )
 
-// VerifierOptions say whose notifications are taken. At least one of SellerIDs, SellerEmails
+// VerifierOptions say whose notifications are accepted. At least one of SellerIDs, SellerEmails
 // and AuthAppID is needed: under one app of a service provider all merchants share app id and
 // key, so only these separate them.
 type VerifierOptions struct {
@@ -21,11 +21,11 @@ type VerifierOptions struct {
 	AlipayKey    *rsa.PublicKey  // nil in certificate mode
 	MoreKeys     []AlipayKey     // further keys of Alipay's, each with its end
 	Certificates *certs.Store    // not nil: certificate mode; the verifier never downloads
-	SignType     alipay.SignType // empty is RSA2; what the notification says of it is not signed
+	SignType     alipay.SignType // empty is RSA2; the one in the notification is not signed
 	AllowWeak    bool            // permits RSA (SHA-1) and keys below 2048 bits
-	SellerIDs    []string        // seller_id, or with SellerEmails seller_email, must be one of them
+	SellerIDs    []string        // seller_id must be one of them, or seller_email one of SellerEmails
 	SellerEmails []string
-	AuthAppID    string           // auth_app_id must be it
+	AuthAppID    string           // auth_app_id must equal it
 	Now          func() time.Time // nil is time.Now
 }
 
@@ -40,14 +40,14 @@ type Verifier struct {
 	trust     *trust
 }
 
-// Why a notification is not taken. Either is answered with anything but success.
+// Why a notification is not accepted. It is then answered with anything but success.
 var (
 	// ErrForged: not provably Alipay's, or not readable.
 	ErrForged = errors.New("not a genuine notification")
 	// ErrNotOurs: of another app, seller or authorised app.
 	ErrNotOurs = errors.New("a notification of another app or seller")
 	// ErrUnknownCertificate: signed with a certificate that is not known here. A person should
-	// look: the app learns new certificates from answers, and hands them to its receivers.
+	// look: the app learns new certificates from answers and passes them on to its receivers.
 	ErrUnknownCertificate = certs.ErrUnknown
 )
 
@@ -73,7 +73,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	return v, nil
 }
 
-// Notification reads the raw body of a POST to notify_url. It takes no other source: session
+// Notification reads the raw body of a POST to notify_url. It accepts no other source: session
 // and route parameters of frameworks break the signature. The errors wrap [ErrForged] or
 // [ErrNotOurs], and never hold a value.
 func (v *Verifier) Notification(rawBody []byte) (alipay.Notification, error) {

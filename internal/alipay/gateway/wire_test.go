@@ -87,7 +87,7 @@ func TestRequestOnTheWire(t *testing.T) {
 			t.Errorf("%s: body has %v", r.Method(), got)
 		}
 		if strings.Contains(s.uri, m.AppAuthToken) {
-			t.Error("the token stands in the URL")
+			t.Error("the token is in the URL")
 		}
 		content, _ := alipay.Content(r)
 		if got := s.body.Get("biz_content"); got != string(content) {
@@ -127,7 +127,7 @@ func TestAwkwardCharactersAreSignedRaw(t *testing.T) {
 	verifyRequest(t, capture(t, alipay.Merchant{}, r))
 }
 
-// TestTimestampIsBeijing: whatever the machine's zone (public parameter "timestamp").
+// TestTimestampIsBeijing: in every zone of the machine (public parameter "timestamp").
 func TestTimestampIsBeijing(t *testing.T) {
 	at := time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC)
 	for _, zone := range []*time.Location{time.UTC, time.FixedZone("", -5*60*60)} {

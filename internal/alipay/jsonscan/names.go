@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// nameSet knows which names an object has had: a small table while they are few, then a map,
-// so that an untrusted object with very many members does not cost their square.
+// nameSet holds the names that an object has had: a small table while they are few, then a map,
+// so that an untrusted object with very many members does not cost quadratic time.
 type nameSet struct {
 	n     int
 	names [48][]byte
@@ -14,7 +14,7 @@ type nameSet struct {
 	long  map[string]bool
 }
 
-// add says whether the name is new. With fold, names are compared by FoldName.
+// add reports whether the name is new. With fold, names are compared by FoldName.
 func (t *nameSet) add(name []byte, fold bool) bool {
 	if fold {
 		name = FoldBytes(name)
@@ -34,8 +34,8 @@ func (t *nameSet) add(name []byte, fold bool) bool {
 	return true
 }
 
-// mark spreads names over the slots. Names that share one are compared as a whole, so no one
-// gains more by choosing them than 48 comparisons a name.
+// mark spreads names over the slots. Names that share a slot are compared, so hostile
+// names cost at most 48 comparisons each.
 func mark(name []byte) int {
 	n := len(name)
 	if n == 0 {
@@ -60,11 +60,11 @@ func (t *nameSet) addLong(name []byte) bool {
 }
 
 // FoldName returns the form in which names of JSON members are compared: lower case, without
-// _ and -. A reader at the far end may take totalAmount or TOTAL_AMOUNT for total_amount, as
+// _ and -. A receiver may read totalAmount or TOTAL_AMOUNT as total_amount, as
 // fastjson did by default (alibaba/fastjson #1459, #2026).
 func FoldName(name string) string { return string(FoldBytes([]byte(name))) }
 
-// FoldBytes is FoldName. A name that is folded already is returned as it is.
+// FoldBytes is FoldName for bytes. A name that is folded already is returned as it is.
 func FoldBytes(name []byte) []byte {
 	for i, c := range name {
 		if c == '_' || c == '-' || c >= 'A' && c <= 'Z' || c >= utf8.RuneSelf {
@@ -85,7 +85,7 @@ func foldFrom(name []byte, n int) []byte {
 		case c >= 'A' && c <= 'Z':
 			c |= 0x20
 		case c >= utf8.RuneSelf:
-			wide = true // some letters beyond ASCII have lower-case forms in it
+			wide = true // some non-ASCII letters have ASCII lower-case forms
 		}
 		out = append(out, c)
 	}
@@ -95,7 +95,7 @@ func foldFrom(name []byte, n int) []byte {
 	return out
 }
 
-// EqualFolded says whether FoldName(name) is folded.
+// EqualFolded reports whether FoldName(name) equals folded.
 func EqualFolded(name string, folded []byte) bool {
 	n := 0
 	for i := range len(name) {

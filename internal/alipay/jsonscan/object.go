@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// Errors of a text. A repeated name has an error of its own: a signed text with a repeated
-// name is complete and yet must not be believed.
+// Errors of a text. A repeated name has its own error: a signed text with a repeated name is
+// complete, but must not be believed.
 var (
 	ErrSyntax    = errors.New("not JSON")
-	ErrDuplicate = errors.New("a member named twice")
+	ErrDuplicate = errors.New("a member occurs twice")
 )
 
 // Member is one member of an object: its decoded name and the exact bytes of its value.
@@ -20,11 +20,11 @@ type Member struct {
 	Raw  []byte
 }
 
-// Object is the members of a JSON object, in the order in which they stand.
+// Object is the members of a JSON object, in their order.
 type Object []Member
 
 // ParseObject reads b as one JSON object with nothing but white space around it, validates all
-// of it and returns its members. A name that stands twice in any object of b, in whatever
+// of it and returns its members. A name that occurs twice in any object of b, with any
 // escapes, is refused with [ErrDuplicate].
 func ParseObject(b []byte) (Object, error) { return Options{}.ParseObject(b) }
 
@@ -70,7 +70,7 @@ func TextOf(raw []byte) (string, bool) {
 	return "", false
 }
 
-// Unquote decodes a string that [ParseObject] has read. Bytes that are no UTF-8 and lone
+// Unquote decodes a string that [ParseObject] has read. Bytes that are not UTF-8 and lone
 // surrogates become U+FFFD.
 func Unquote(raw []byte) string {
 	body := raw[1 : len(raw)-1]
@@ -83,7 +83,7 @@ func Unquote(raw []byte) string {
 	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
-		panic("jsonscan: the scanner took a string that encoding/json refuses")
+		panic("jsonscan: the scanner accepted a string that encoding/json refuses")
 	}
 	return s
 }

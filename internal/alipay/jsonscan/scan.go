@@ -13,12 +13,12 @@ const maxDepth = 64
 type Options struct {
 	// MaxDepth is the deepest nesting; 0 is 64.
 	MaxDepth int
-	// OnName, when set, is called with every name at every depth, decoded. It may keep the slice.
+	// OnName, if set, is called with every name at every depth, decoded. It may keep the slice.
 	OnName func(name []byte) error
 	// FoldNames compares names by [FoldName] instead of as they are.
 	FoldNames bool
-	// DecodeGBK, when set, says that the text is valid GBK, and returns a name in UTF-8. The
-	// second byte of a character may then look like a quote's escape or a brace.
+	// DecodeGBK, if set, means that the text is valid GBK; it returns a name in UTF-8. The
+	// second byte of a character may then look like an escape or a brace.
 	DecodeGBK func([]byte) []byte
 }
 
@@ -215,7 +215,7 @@ func (s *scanner) str() ([]byte, error) {
 	}
 }
 
-// plain steps over what stands for itself in a string.
+// plain skips the unescaped part of a string.
 func (s *scanner) plain() {
 	b, i := s.b, s.i
 	if s.DecodeGBK == nil {
@@ -234,7 +234,7 @@ func (s *scanner) plain() {
 	s.i = i
 }
 
-// plainByte says which bytes stand for themselves in a string.
+// plainByte marks the bytes that need no escape in a string.
 var plainByte = func() (t [256]bool) {
 	for c := range t {
 		t[c] = c >= 0x20 && c != '"' && c != '\\'

@@ -19,7 +19,7 @@ func FuzzScanner(f *testing.F) {
 		_, err := jsonscan.ParseObject(b)
 		valid := json.Valid(b)
 		if err == nil && !valid {
-			t.Errorf("the scanner takes %q", b)
+			t.Errorf("the scanner accepts %q", b)
 		}
 		object := bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{"))
 		if errors.Is(err, jsonscan.ErrSyntax) && valid && object && bytes.Count(b, []byte("["))+bytes.Count(b, []byte("{")) < 60 {

@@ -15,16 +15,16 @@ import (
 // ErrUnusable marks a key text that cannot be used. Errors that wrap it never hold the text.
 var ErrUnusable = errors.New("not a usable key")
 
-// Bounds of a key text, checked before it is decoded: what parses such texts may take the
-// square of their length (CVE-2024-12401).
+// Bounds of a key text, checked before it is decoded: parsing such texts may cost the square
+// of their length (CVE-2024-12401).
 const (
 	maxKeyText   = 64 << 10
 	maxKeyBlocks = 16
 	minKeyBits   = 1024
 )
 
-// ParsePrivate reads an RSA private key in any form in which it is handed out: PKCS#8 or
-// PKCS#1, in PEM armour with whatever label, or as bare Base64 on one or more lines.
+// ParsePrivate reads an RSA private key in any usual form: PKCS#8 or PKCS#1, in PEM armour with
+// any label, or as bare Base64 on one or more lines.
 func ParsePrivate(text []byte) (*rsa.PrivateKey, error) {
 	der, err := keyDER(text)
 	if err != nil {
@@ -84,8 +84,8 @@ func bigEnough[K any](k *K, bits int) (*K, error) {
 	return k, nil
 }
 
-// keyDER strips armour and white space and decodes Base64. It looks for the armour itself:
-// texts that lost their line ends on the way through a settings file are common.
+// keyDER strips armour and white space and decodes Base64. It does not use encoding/pem: texts
+// that lost their line ends in a settings file are common.
 func keyDER(text []byte) ([]byte, error) {
 	if len(text) > maxKeyText {
 		return nil, fmt.Errorf("longer than 64 KiB: %w", ErrUnusable)
@@ -108,7 +108,7 @@ func keyDER(text []byte) ([]byte, error) {
 	}
 	der, err := base64.StdEncoding.DecodeString(body)
 	if err != nil {
-		return nil, fmt.Errorf("no Base64: %w", ErrUnusable)
+		return nil, fmt.Errorf("not Base64: %w", ErrUnusable)
 	}
 	return der, nil
 }
@@ -150,5 +150,5 @@ func ParseECPublic(text []byte) (*ecdsa.PublicKey, error) {
 	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return nil, fmt.Errorf("this is a private key, a public key is needed: %w", ErrUnusable)
 	}
-	return nil, fmt.Errorf("no SubjectPublicKeyInfo on P-224: %w", ErrUnusable)
+	return nil, fmt.Errorf("not SubjectPublicKeyInfo on P-224: %w", ErrUnusable)
 }

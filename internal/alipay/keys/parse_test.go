@@ -53,7 +53,7 @@ func TestKeyLoader(t *testing.T) {
 	t.Logf("openapi/keys.json: %d load cases, %d keys in 8 forms", len(v.LoadCases), len(v.Keys))
 }
 
-// TestHKKeyForms reads every RSA key of alipayhk/keys.json; elliptic keys are no RSA keys.
+// TestHKKeyForms reads every RSA key of alipayhk/keys.json; elliptic keys are refused.
 func TestHKKeyForms(t *testing.T) {
 	v := alipaytest.Load[alipaytest.HKKeys](t, "alipayhk/keys.json")
 	n := 0
@@ -63,7 +63,7 @@ func TestHKKeyForms(t *testing.T) {
 			pub, errPublic := keys.ParsePublic(alipaytest.Armour(k.SPKIBase64))
 			if k.Type != "RSA-2048" {
 				if errPrivate == nil || errPublic == nil {
-					t.Errorf("(%s) was taken for an RSA key", k.Type)
+					t.Errorf("(%s) was read as an RSA key", k.Type)
 				}
 				return
 			}
@@ -78,7 +78,7 @@ func TestHKKeyForms(t *testing.T) {
 	t.Logf("alipayhk/keys.json: %d RSA keys of %d", n, len(v.Keys))
 }
 
-// TestKeyTextIsBounded: reading a hostile text takes no time worth speaking of.
+// TestKeyTextIsBounded: reading a hostile text is fast.
 func TestKeyTextIsBounded(t *testing.T) {
 	v := alipaytest.Load[alipaytest.OpenAPIKeys](t, "openapi/keys.json")
 	oneLine := strings.ReplaceAll(string(alipaytest.Armour(v.Keys["app"].PKCS8PEM)), "\n", "")

@@ -11,8 +11,8 @@ import (
 const rotationPause = 10 * time.Minute
 
 // Rotation holds the app's signing keys: the current one and, while a change of keys is being
-// prepared, the next. The classic gateway knows no key versions, so the first signed
-// invalid-signature after a success shows that Alipay has changed over.
+// prepared, the next. The classic gateway has no key versions, so the first signed
+// invalid-signature after a success shows that Alipay has switched to the next key.
 type Rotation struct {
 	mu         sync.Mutex
 	current    Signer
@@ -26,16 +26,16 @@ type Rotation struct {
 func NewRotation(current, next Signer) *Rotation { return &Rotation{current: current, next: next} }
 
 // Signer returns the signer to use and its generation, which separates a late answer from one
-// to the signer in use.
+// for the signer in use.
 func (r *Rotation) Signer() (Signer, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.current, r.generation
 }
 
-// Renewed returns a rotation of signers that were read anew, with what is known of their keys. The
-// key in use stays in use where it is the next one's and Alipay has changed over to it: the files
-// say so later. A key that Alipay never accepted gives way to what the files say.
+// Renewed returns a rotation with the signers of another one, which were read from changed files,
+// and what is known about their keys. A next key that Alipay has switched to stays in use: the
+// files often follow later. A key that Alipay never accepted is replaced by what the files say.
 func (r *Rotation) Renewed(from *Rotation) *Rotation {
 	current, next := from.current, from.next
 	r.mu.Lock()
@@ -50,7 +50,7 @@ func (r *Rotation) Renewed(from *Rotation) *Rotation {
 	}
 }
 
-// sameKey says whether two signers have the same key, as far as is known.
+// sameKey reports whether two signers are known to have the same key.
 func sameKey(a, b Signer) bool {
 	if a == nil || b == nil {
 		return false
@@ -59,7 +59,7 @@ func sameKey(a, b Signer) bool {
 	return ok && k.Equal(PublicOf(b))
 }
 
-// Succeeded notes that Alipay accepted a signature of that generation.
+// Succeeded records that Alipay accepted a signature of that generation.
 func (r *Rotation) Succeeded(generation int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,14 +68,14 @@ func (r *Rotation) Succeeded(generation int) {
 	}
 }
 
-// Refused notes that Alipay provably refused a signature of that generation, and says whether
-// another one is in use by now, so that the call may simply be repeated: a refused signature
-// has no effect. It switches once, for all; the old signer becomes the next one.
+// Refused records that Alipay provably refused a signature of that generation. again reports
+// whether another one is in use by now, so that the call may simply be repeated: a refused
+// signature has no effect. It switches once for all callers; the old signer becomes the next one.
 //
-// A switch to a key that Alipay does not know yet is taken back after the pause, since the old
-// one has worked.
+// A switch to a key that Alipay does not know yet is undone after the pause, since the old key
+// has worked.
 //
-// Two calls sign with the old key, Alipay changes over, both are refused: the first refusal
+// Two calls sign with the old key, Alipay switches keys, both are refused: the first refusal
 // switches, the second finds another generation in use and does not switch back.
 func (r *Rotation) Refused(generation int, now time.Time) (again, switched bool) {
 	r.mu.Lock()

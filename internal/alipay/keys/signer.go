@@ -14,14 +14,14 @@ import (
 	"log/slog"
 )
 
-// Signer makes the signatures of one app. The length of the digest gives the hash: 32 bytes
+// Signer makes the signatures of one app. The length of the digest determines the hash: 32 bytes
 // are SHA-256 (RSA2, RSA256), 20 are SHA-1 (RSA, for apps with AllowWeak), 28 are SHA-224
-// (ECC224). RSA keys sign by PKCS#1 v1.5, elliptic ones give ASN.1 DER. A Signer may gather
+// (ECC224). RSA keys sign with PKCS#1 v1.5, elliptic ones return ASN.1 DER. A Signer may gather
 // several calls into one batch.
 //
 // A Signer that this package did not make needs Public() crypto.PublicKey too: each of its
-// signatures is verified before it leaves, since one faulty RSA-CRT signature gives the key
-// away (Boneh, DeMillo, Lipton 1997; crypto/rsa checks its own).
+// signatures is verified before it leaves, since one faulty RSA-CRT signature reveals the
+// key (Boneh, DeMillo, Lipton 1997; crypto/rsa checks its own).
 type Signer interface {
 	Sign(ctx context.Context, digest []byte) ([]byte, error)
 }
@@ -41,8 +41,8 @@ type keySigner struct {
 // NewRSASigner returns a Signer that holds the key in memory and uses crypto/rsa.
 func NewRSASigner(k *rsa.PrivateKey) Signer { return &keySigner{key: k, own: true} }
 
-// NewSigner returns a Signer for a key that may live elsewhere, in a module or a service: RSA,
-// or elliptic on P-224 for AlipayHK's ECC224.
+// NewSigner returns a Signer for a key that may be remote, in a module or a service: RSA, or
+// elliptic on P-224 for AlipayHK's ECC224.
 func NewSigner(k crypto.Signer) (Signer, error) {
 	switch pub := k.Public().(type) {
 	case *rsa.PublicKey:
@@ -61,7 +61,7 @@ func NewSigner(k crypto.Signer) (Signer, error) {
 func (s *keySigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
 	h := hashOf(digest)
 	if h == 0 {
-		return nil, fmt.Errorf("a digest of %d bytes is none that Alipay knows", len(digest))
+		return nil, fmt.Errorf("Alipay has no signatures over digests of %d bytes", len(digest))
 	}
 	return s.key.Sign(rand.Reader, digest, h)
 }
@@ -82,14 +82,14 @@ func PublicOf(s Signer) crypto.PublicKey {
 	return nil
 }
 
-// Verifying returns a signer whose every signature has been verified before anyone sees it: keys
-// of the standard library as they are, all others wrapped.
+// Verifying returns a signer that verifies each signature before it returns it. Keys of the
+// standard library verify their own; all others are wrapped.
 func Verifying(s Signer) (Signer, error) {
 	if k, ok := s.(*keySigner); ok && k.own {
 		return s, nil
 	}
 	if PublicOf(s) == nil {
-		return nil, errors.New("alipay: a signer that is not of this package must have a Public method")
+		return nil, errors.New("alipay: a signer of another package must have a Public method")
 	}
 	return &verifyingSigner{s}, nil
 }
@@ -131,7 +131,7 @@ func CheckSigner(ctx context.Context, s Signer, h crypto.Hash) error {
 	return nil
 }
 
-// hashOf returns the hash that makes digests of this length, 0 if none here does.
+// hashOf returns the hash with digests of this length, 0 for other lengths.
 func hashOf(digest []byte) crypto.Hash {
 	switch len(digest) {
 	case sha256.Size:
@@ -158,7 +158,7 @@ func Digest(h crypto.Hash, text []byte) []byte {
 	return d[:]
 }
 
-// verifyDigest says whether sig is a signature over a digest: RSA PKCS#1 v1.5, no other, or
+// verifyDigest reports whether sig is a signature over a digest: RSA PKCS#1 v1.5 only, or
 // ECDSA in ASN.1 DER.
 func verifyDigest(key crypto.PublicKey, digest, sig []byte) bool {
 	switch k := key.(type) {
@@ -170,8 +170,8 @@ func verifyDigest(key crypto.PublicKey, digest, sig []byte) bool {
 	return false
 }
 
-// Holds says whether the signer's public half is known and equals key: a merchant's own
-// key given as Alipay's is the commonest fault of all integrations.
+// Holds reports whether the signer's public half is known and equals key: a merchant's own key
+// configured as Alipay's is the most common mistake of all integrations.
 func Holds(s Signer, key interface{ Equal(crypto.PublicKey) bool }) bool {
 	pub := PublicOf(s)
 	return pub != nil && key.Equal(pub)

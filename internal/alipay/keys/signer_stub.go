@@ -8,7 +8,7 @@ import (
 )
 
 // NewStubSigner returns a signer that costs nothing and signs nothing, so that a benchmark
-// can measure the price of everything else. It is in no binary but the benchmarks'.
+// can measure the cost of everything else. Only benchmarks contain it.
 func NewStubSigner(public crypto.PublicKey) Signer {
 	return &keySigner{key: stub{public}, own: true}
 }

@@ -32,7 +32,7 @@ var errNoVault = fmt.Errorf("this binary was built without the tag vault: %w", E
 //	file:/path/key.pem           a key in a file, in any form of ParsePrivate or ParseECPrivate
 //	vault://host:8200/mount/key  HashiCorp Vault's transit engine, in binaries built with the tag vault
 //
-// A key that is elsewhere may be asked for its public half now; [CheckSigner] lets it sign.
+// It may ask a remote key for its public half; [CheckSigner] makes it sign.
 func OpenSigner(ctx context.Context, uri string, o Options) (Signer, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
 	switch {
@@ -41,7 +41,7 @@ func OpenSigner(ctx context.Context, uri string, o Options) (Signer, error) {
 	case ok && scheme == "vault":
 		return openVault(ctx, uri, o.VaultToken)
 	case ok && isWord(scheme):
-		return nil, fmt.Errorf("no provider for %s: keys: %w", scheme, ErrURI)
+		return nil, fmt.Errorf("no provider for %s: keys; use file: or vault:: %w", scheme, ErrURI)
 	}
 	return nil, fmt.Errorf("it has no scheme, as in file:/path: %w", ErrURI)
 }
@@ -74,7 +74,7 @@ func openFileSigner(path string) (Signer, error) {
 	return nil, err
 }
 
-// readKeyFile reads a key's text, bounded. Who may read the file is judged by the settings.
+// readKeyFile reads a key's text, bounded. The settings check who may read the file.
 func readKeyFile(path string) ([]byte, error) {
 	f, err := os.Open(strings.TrimPrefix(path, "//"))
 	if err != nil {
@@ -84,8 +84,8 @@ func readKeyFile(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxKeyText+1))
 }
 
-// isWord says whether a text may stand in an error: a scheme, and not a key that was given in
-// place of its address.
+// isWord reports whether a text may be shown in an error: a scheme, and not a key that was given
+// in place of its address.
 func isWord(s string) bool {
 	return s != "" && len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }

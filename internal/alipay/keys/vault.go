@@ -23,7 +23,7 @@ import (
 	"unicode"
 )
 
-// Bounds of a question to Vault.
+// Bounds of a request to Vault.
 const (
 	vaultTimeout = 5 * time.Second
 	maxVault     = 64 << 10
@@ -33,7 +33,7 @@ const (
 )
 
 // vaultSigner signs with a key of Vault's transit engine, which never leaves it (HashiCorp
-// Vault, HTTP API, "Transit secrets engine", "Sign data"). It keeps to the version of the key
+// Vault, HTTP API, "Transit secrets engine", "Sign data"). It uses the version of the key
 // that was the latest when it was opened, whose public half it knows.
 type vaultSigner struct {
 	base    string // https://host/v1/mount
@@ -44,16 +44,16 @@ type vaultSigner struct {
 	http    *http.Client
 }
 
-// openVault asks Vault for the public half of the key. Over plain HTTP it talks to this machine
-// only, where Vault's agent listens.
+// openVault asks Vault for the public half of the key. It uses plain HTTP only to this machine,
+// where Vault's agent listens.
 func openVault(ctx context.Context, uri, token string) (Signer, error) {
 	u, err := url.Parse(uri)
 	if err != nil || u.Host == "" || u.User != nil {
-		return nil, fmt.Errorf("vault://host:port/mount/key is wanted: %w", ErrURI)
+		return nil, fmt.Errorf("the form is vault://host:port/mount/key: %w", ErrURI)
 	}
 	mount, key, ok := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if !ok || strings.Contains(key, "/") {
-		return nil, fmt.Errorf("vault://host:port/mount/key is wanted: %w", ErrURI)
+		return nil, fmt.Errorf("the form is vault://host:port/mount/key: %w", ErrURI)
 	}
 	scheme := "https"
 	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
@@ -105,7 +105,7 @@ func (s *vaultSigner) Sign(ctx context.Context, digest []byte) ([]byte, error) {
 	}
 	text, ok := strings.CutPrefix(answer.Data.Signature, fmt.Sprintf("vault:v%d:", s.version))
 	if !ok {
-		return nil, errors.New("vault answers with a signature of another form or version")
+		return nil, errors.New("vault returned a signature of another form or version")
 	}
 	return base64.StdEncoding.DecodeString(text)
 }
@@ -131,16 +131,16 @@ func (s *vaultSigner) ask(ctx context.Context, method, path string, question, an
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxVault))
 	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("vault answers with HTTP status %d", res.StatusCode)
+		return fmt.Errorf("vault returned HTTP status %d", res.StatusCode)
 	}
 	if json.Unmarshal(text, answer) != nil {
-		return errors.New("vault answers with no JSON")
+		return errors.New("vault did not return JSON")
 	}
 	return nil
 }
 
-// withoutURL takes an error out of its url.Error and bounds its text, which may quote what the
-// peer sent: no token, no character that steers a terminal.
+// withoutURL unwraps an error from its url.Error and bounds its text, which may quote what the
+// peer sent: no token, no character that controls a terminal.
 func (s *vaultSigner) withoutURL(err error) error {
 	var u *url.Error
 	for errors.As(err, &u) {
