@@ -23,7 +23,6 @@ type hkReading struct {
 	signed  bool   // by AlipayHK
 	body    []byte // in plain
 	members jsonscan.Object
-	result  hkResult
 	verdict alipay.Classification
 	orderID string
 	reply   alipay.Reply // filled as far as the answer could be read

@@ -61,7 +61,7 @@ func NewSigner(k crypto.Signer) (Signer, error) {
 func (s *keySigner) Sign(_ context.Context, digest []byte) ([]byte, error) {
 	h := hashOf(digest)
 	if h == 0 {
-		return nil, fmt.Errorf("Alipay has no signatures over digests of %d bytes", len(digest))
+		return nil, fmt.Errorf("a digest of %d bytes: Alipay has no signatures over it", len(digest))
 	}
 	return s.key.Sign(rand.Reader, digest, h)
 }
