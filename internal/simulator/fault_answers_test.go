@@ -30,7 +30,7 @@ func post(ctx context.Context, t *testing.T, url string) (*http.Response, error)
 }
 
 func TestResetIsAReset(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	s := httptest.NewServer(b.sim)
 	defer s.Close()
 	b.sim.AddFault(simulator.TCPReset(""))
@@ -42,7 +42,7 @@ func TestResetIsAReset(t *testing.T) {
 // TestTimeoutHolds: nothing comes until the caller goes; the effect never takes place.
 func TestTimeoutHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now})
+		b := newHarness(t, simulator.Options{Now: time.Now})
 		b.sim.AddFault(simulator.Timeout("alipay.trade.create"))
 		query, body := form("alipay.trade.create", `{"out_trade_no":"o_1","total_amount":"1.00","subject":"s","buyer_id":"2088102146225135"}`, nil, generated().app.MerchantKey)
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
@@ -66,7 +66,7 @@ func TestTimeoutHolds(t *testing.T) {
 
 func TestBodiesThatComeBadly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now, Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 100}}})
+		b := newHarness(t, simulator.Options{Now: time.Now, Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 100}}})
 		ask := func() []byte {
 			query, body := form("alipay.trade.query", `{"out_trade_no":"o_1"}`, nil, generated().app.MerchantKey)
 			raw, err := io.ReadAll(b.send(query, body, "application/x-www-form-urlencoded;charset=utf-8").Body)
@@ -90,7 +90,7 @@ func TestBodiesThatComeBadly(t *testing.T) {
 
 // TestReplayedAnswer: what was true and signed once comes again.
 func TestReplayedAnswer(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	b.sim.AddFault(simulator.Replayed("alipay.trade.query").Skip(1))
 	b.call("alipay.trade.create", order("o_1"), nil)
 	byNo := map[string]any{"out_trade_no": "o_1"}
@@ -121,7 +121,7 @@ func TestAnswersThatSayLess(t *testing.T) {
 		{simulator.Skewed("", time.Hour), "SUCCESS/S", true, 1},
 	} {
 		t.Run(tt.fault.String(), func(t *testing.T) {
-			b := newBench(t, simulator.Options{Faults: []simulator.Fault{tt.fault}})
+			b := newHarness(t, simulator.Options{Faults: []simulator.Fault{tt.fault}})
 			got := b.hk(hkBody("m_1", b.now))
 			if got.result != tt.result || (got.orderID != "") != tt.withOrderID || !got.signed {
 				t.Errorf("HK: %+v", got)
@@ -134,7 +134,7 @@ func TestAnswersThatSayLess(t *testing.T) {
 			}
 		})
 	}
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Accepted(""), simulator.NoOrderID("")}})
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Accepted(""), simulator.NoOrderID("")}})
 	if got := b.call("alipay.trade.create", order("o_1"), nil); got.code != "10003" || !got.signed {
 		t.Errorf("accepted: %+v", got)
 	}

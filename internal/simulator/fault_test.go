@@ -16,7 +16,7 @@ import (
 )
 
 // serve runs the simulator behind a pipe, inside a bubble.
-func serve(t *testing.T, b *bench) *http.Client {
+func serve(t *testing.T, b *harness) *http.Client {
 	t.Helper()
 	pipe := simulator.NewPipe()
 	server := &http.Server{Handler: b.sim}
@@ -127,7 +127,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, simulator.Options{
+				b := newHarness(t, simulator.Options{
 					Now: time.Now, Faults: []simulator.Fault{tt.fault},
 					ItemOrders: []simulator.ItemOrder{{OrderNo: "o_1", Status: "PAID"}},
 				})
@@ -152,7 +152,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestSwappedAnswerIsGenuineAndOfAnotherOrder(t *testing.T) {
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Swapped("alipay.trade.create")}})
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Swapped("alipay.trade.create")}})
 	b.call("alipay.trade.create", order("o_1"), nil) // no other answer yet: the fault waits
 	got := b.call("alipay.trade.create", order("o_2"), nil)
 	if got.fields["out_trade_no"] != "o_1" || !got.signed {
@@ -167,7 +167,7 @@ func TestSwappedAnswerIsGenuineAndOfAnotherOrder(t *testing.T) {
 }
 
 func TestCountSkipAndProbability(t *testing.T) {
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Throttled("alipay.trade.query").Skip(1).Times(2)}})
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Throttled("alipay.trade.query").Skip(1).Times(2)}})
 	var got []string
 	for range 5 {
 		got = append(got, b.call("alipay.trade.query", map[string]any{"out_trade_no": "x"}, nil).code)
@@ -176,7 +176,7 @@ func TestCountSkipAndProbability(t *testing.T) {
 		t.Errorf("codes = %v, want %s", got, want)
 	}
 	strikes := func(seed uint64) string {
-		b := newBench(t, simulator.Options{Seed: seed, Faults: []simulator.Fault{simulator.Throttled("").Probability(0.5)}})
+		b := newHarness(t, simulator.Options{Seed: seed, Faults: []simulator.Fault{simulator.Throttled("").Probability(0.5)}})
 		var codes []string
 		for range 40 {
 			codes = append(codes, b.call("alipay.trade.query", map[string]any{"out_trade_no": "x"}, nil).code)
@@ -195,7 +195,7 @@ func TestCountSkipAndProbability(t *testing.T) {
 // TestOutage: by hand and by window, nothing is read and nothing happens.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{simulator.Outage(time.Now().Add(time.Minute), time.Now().Add(2*time.Minute))}})
+		b := newHarness(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{simulator.Outage(time.Now().Add(time.Minute), time.Now().Add(2*time.Minute))}})
 		c := serve(t, b)
 		call := func() string {
 			got, _ := outcome(t, c, request(t.Context(), "alipay.trade.create"))
@@ -234,7 +234,7 @@ func TestLatency(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, simulator.Options{Now: time.Now, Latency: simulator.Latency{Fixed: 4 * time.Second}})
+				b := newHarness(t, simulator.Options{Now: time.Now, Latency: simulator.Latency{Fixed: 4 * time.Second}})
 				c := serve(t, b)
 				ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
 				defer cancel()
@@ -254,7 +254,7 @@ func TestLatency(t *testing.T) {
 
 func TestDelaysAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{
+		b := newHarness(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{
 			simulator.Delay("alipay.trade.create", 5*time.Second), simulator.Delay("", 2*time.Second).AfterEffect(), simulator.CutAfter(""),
 		}})
 		c := serve(t, b)

@@ -22,7 +22,7 @@ type classicRequest struct {
 	method            Method
 	app               *App
 	merchant          Merchant // of the token; zero: the app's own
-	merchantKey       *rsa.PublicKey
+	verifyKey         *rsa.PublicKey
 	content           string // biz_content, decrypted
 	wire.AnswerFormat        // of the answer, as far as it is known
 }
@@ -34,7 +34,7 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 	e := &RequestEntry{At: s.Now()}
 	if bad, ok := s.checkRequest(f, r); !ok {
 		e.Method, e.App, e.Content = f.method, f.params["app_id"], sha256.Sum256([]byte(f.params["biz_content"]))
-		f.Quirks = s.quirksOf(e, s.log.arrive(e))
+		f.Quirks = s.quirksOf(e, s.journal.begin(e))
 		s.refuse(w, f, e, bad)
 		return
 	}
@@ -42,18 +42,18 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 	e.Content = sha256.Sum256([]byte(f.content))
 	content, bad := readContent(f.content)
 	if bad != nil {
-		f.Quirks = s.quirksOf(e, s.log.arrive(e))
+		f.Quirks = s.quirksOf(e, s.journal.begin(e))
 		s.refuse(w, f, e, *bad)
 		return
 	}
 	given := s.orderNumberOf(e, f, content)
-	attempt := s.log.arrive(e)
+	attempt := s.journal.begin(e)
 	f.Quirks = s.quirksOf(e, attempt)
-	if bad := check(f, content); bad != nil {
+	if bad := checkContent(f, content); bad != nil {
 		s.refuse(w, f, e, *bad)
 		return
 	}
-	s.run(w, r, &call{
+	s.serveCall(w, r, &call{
 		entry: e, givenNumber: given, attempt: attempt, quirks: f.Quirks,
 		effect: func() pendingAnswer { return s.classicAnswer(f, s.perform(f, e, content)) },
 		refuse: func(flt Fault) pendingAnswer { return s.classicAnswer(f, flt.refusal(f.method)) },
@@ -62,7 +62,7 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 
 // classicAnswer makes a reply ready to be sealed in one of the ways that faults ask for.
 func (s *Simulator) classicAnswer(f *classicRequest, a wire.Reply) pendingAnswer {
-	return pendingAnswer{verdict: a.Verdict(), succeeded: a.Code == "10000", seal: func(flt Fault) wire.SealedAnswer {
+	return pendingAnswer{verdict: a.Verdict(), success: a.Code == "10000", seal: func(flt Fault) wire.SealedAnswer {
 		v := f.AnswerFormat
 		switch flt.kind {
 		case kindUnsigned:
@@ -85,7 +85,7 @@ var orderNumbers = []string{"out_trade_no", "trade_no", "order_no", "out_order_n
 // known for two only (invalid-signature is, invalid-app-id is not): what fails before the app
 // proved itself is unsigned, what fails later is signed [inferred].
 func (s *Simulator) refuse(w http.ResponseWriter, f *classicRequest, e *RequestEntry, a wire.Reply) {
-	s.log.complete(e, a.Verdict(), "")
+	s.journal.complete(e, a.Verdict(), "")
 	f.Seal(a, s.signer, s.traceID()).Write(w)
 }
 
@@ -154,13 +154,13 @@ func (s *Simulator) chooseKeys(f *classicRequest) *wire.Reply {
 		if bad := c.CheckSNs(f.params, s.Now()); bad != nil {
 			return bad
 		}
-		f.merchantKey, f.SigningKey = c.AppKey(), wire.AnswerKey{Key: f.app.SigningKey, Hash: h, CertSN: c.CurrentSN()}
+		f.verifyKey, f.SigningKey = c.AppKey(), wire.AnswerKey{Key: f.app.SigningKey, Hash: h, CertSN: c.CurrentSN()}
 	case h == crypto.SHA256:
-		f.merchantKey, f.SigningKey = f.app.PublicKey, wire.AnswerKey{Key: f.app.SigningKey, Hash: h}
+		f.verifyKey, f.SigningKey = f.app.PublicKey, wire.AnswerKey{Key: f.app.SigningKey, Hash: h}
 	case f.app.LegacyPublicKey == nil || f.app.LegacySigningKey == nil:
 		return wire.Refusal("isv.missing-signature-config", "the app has no key for RSA")
 	default:
-		f.merchantKey, f.SigningKey = f.app.LegacyPublicKey, wire.AnswerKey{Key: f.app.LegacySigningKey, Hash: h}
+		f.verifyKey, f.SigningKey = f.app.LegacyPublicKey, wire.AnswerKey{Key: f.app.LegacySigningKey, Hash: h}
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"
 func (s *Simulator) checkSignature(f *classicRequest) *wire.Reply {
 	text := f.params.StringToSign()
 	sig, err := base64.StdEncoding.DecodeString(f.params["sign"])
-	if err == nil && wire.VerifyRSA(f.merchantKey, f.SigningKey.Hash, f.Charset.Encode(text), sig) {
+	if err == nil && wire.VerifyRSA(f.verifyKey, f.SigningKey.Hash, f.Charset.Encode(text), sig) {
 		return nil
 	}
 	return wire.Refusal("isv.invalid-signature",
@@ -235,7 +235,7 @@ func (s *Simulator) checkPublic(f *classicRequest) *wire.Reply {
 			return wire.Refusal("isv.invalid-parameter", l.name+" has more than "+strconv.Itoa(l.max)+" characters")
 		}
 	}
-	if u := f.params["notify_url"]; u != "" && !webAddress(u) {
+	if u := f.params["notify_url"]; u != "" && !isWebAddress(u) {
 		return wire.Refusal("isv.invalid-parameter", "notify_url is no absolute http or https address")
 	}
 	return nil
@@ -257,7 +257,7 @@ func (s *Simulator) checkToken(f *classicRequest) *wire.Reply {
 	return wire.Refusal("aop.invalid-app-auth-token", "no such token")
 }
 
-func webAddress(text string) bool {
+func isWebAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
@@ -275,8 +275,8 @@ func readContent(text string) (wire.Fields, *wire.Reply) {
 	return f, nil
 }
 
-// check applies the page of the method to its business content.
-func check(f *classicRequest, content wire.Fields) *wire.Reply {
+// checkContent applies the page of the method to its business content.
+func checkContent(f *classicRequest, content wire.Fields) *wire.Reply {
 	subCode := "ACQ.INVALID_PARAMETER"
 	var err error
 	switch f.method {

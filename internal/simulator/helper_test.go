@@ -105,17 +105,17 @@ var generated = sync.OnceValue(func() (out struct {
 	return out
 })
 
-// bench is a simulator with a client for each gateway that signs by the documents.
-type bench struct {
+// harness is a simulator with a client for each gateway that signs by the documents.
+type harness struct {
 	t   testing.TB
 	sim *simulator.Simulator
 	now time.Time // moved by tests
 }
 
-// newBench makes a simulator with generated keys and a clock that the test moves.
-func newBench(t testing.TB, o simulator.Options) *bench {
+// newHarness makes a simulator with generated keys and a clock that the test moves.
+func newHarness(t testing.TB, o simulator.Options) *harness {
 	t.Helper()
-	b := &bench{t: t, now: start}
+	b := &harness{t: t, now: start}
 	o.Apps = []simulator.App{generated().app.App}
 	o.HKApps = []simulator.HKApp{generated().hk.App}
 	if o.Quirks == nil {
@@ -191,7 +191,7 @@ type classic struct {
 }
 
 // call sends business content and reads the answer.
-func (b *bench) call(method string, content any, more map[string]string) classic {
+func (b *harness) call(method string, content any, more map[string]string) classic {
 	b.t.Helper()
 	text, ok := content.(string)
 	if !ok {
@@ -206,7 +206,7 @@ func (b *bench) call(method string, content any, more map[string]string) classic
 }
 
 // send puts a request to the classic gateway straight into the handler.
-func (b *bench) send(query, body, contentType string) *http.Response {
+func (b *harness) send(query, body, contentType string) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, "/gateway.do?"+query, strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	w := httptest.NewRecorder()
@@ -215,7 +215,7 @@ func (b *bench) send(query, body, contentType string) *http.Response {
 }
 
 // read cuts an answer of the classic gateway and verifies its signature if it has one.
-func (b *bench) read(r *http.Response, key *rsa.PublicKey, h crypto.Hash) classic {
+func (b *harness) read(r *http.Response, key *rsa.PublicKey, h crypto.Hash) classic {
 	b.t.Helper()
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -313,7 +313,7 @@ func hkRequest(body string, at time.Time, k *rsa.PrivateKey) *http.Request {
 }
 
 // hk sends a body and reads the answer.
-func (b *bench) hk(body string) hkAnswer {
+func (b *harness) hk(body string) hkAnswer {
 	b.t.Helper()
 	w := httptest.NewRecorder()
 	b.sim.ServeHTTP(w, hkRequest(body, b.now, generated().hk.MerchantKey))

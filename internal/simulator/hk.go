@@ -66,15 +66,15 @@ func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 	f.body, e.Content = body, sha256.Sum256(body)
 	bad := s.checkHKRequest(f, err)
 	e.OrderNo, e.RequestNo = f.content.Text("merchantBizNo"), f.content.Text("requestId")
-	attempt := s.log.arrive(e)
+	attempt := s.journal.begin(e)
 	f.quirks = s.quirksOf(e, attempt)
 	if bad != nil {
 		a := s.hkAnswer(f, *bad)
-		s.log.complete(e, a.verdict, "")
+		s.journal.complete(e, a.verdict, "")
 		a.seal(Fault{}).Write(w)
 		return
 	}
-	s.run(w, r, &call{
+	s.serveCall(w, r, &call{
 		entry: e, givenNumber: f.content.Text("tradeNo"), attempt: attempt, quirks: f.quirks,
 		effect: func() pendingAnswer { return s.hkAnswer(f, s.hkUpdate(f, e)) },
 		refuse: func(flt Fault) pendingAnswer { return s.hkAnswer(f, flt.hkRefusal()) },
@@ -113,7 +113,7 @@ func (s *Simulator) checkHKRequest(f *hkRequest, readErr error) *wire.HKResult {
 	if f.content, err = wire.ParseObject(plain); err != nil {
 		return wire.HKRefusal("PARAM_ILLEGAL", "body: "+err.Error())
 	}
-	if err := s.o.HK.CheckBody(f.content); err != nil {
+	if err := s.options.HK.CheckBody(f.content); err != nil {
 		return wire.HKRefusal("PARAM_ILLEGAL", err.Error())
 	}
 	return nil
@@ -171,7 +171,7 @@ func (s *Simulator) checkHKTime(f *hkRequest) *wire.HKResult {
 	if !ok {
 		return wire.HKRefusal("PARAM_ILLEGAL", "Request-Time is no time")
 	}
-	if skew := s.Now().Sub(t).Abs(); s.o.HK.Skew >= 0 && skew > s.o.HK.Skew {
+	if skew := s.Now().Sub(t).Abs(); s.options.HK.Skew >= 0 && skew > s.options.HK.Skew {
 		return wire.HKRefusal("PARAM_ILLEGAL", "Request-Time is off by "+skew.Truncate(time.Second).String())
 	}
 	return nil
@@ -193,7 +193,7 @@ func checkHKSignature(f *hkRequest) *wire.HKResult {
 // hkAnswer makes a result ready to be sealed. Answers for an unknown client, an unknown key and a
 // bad signature are unsigned.
 func (s *Simulator) hkAnswer(f *hkRequest, a wire.HKResult) pendingAnswer {
-	return pendingAnswer{verdict: a.Verdict(), succeeded: a.Status == "S", seal: func(flt Fault) wire.SealedAnswer {
+	return pendingAnswer{verdict: a.Verdict(), success: a.Status == "S", seal: func(flt Fault) wire.SealedAnswer {
 		if flt.kind == kindNoOrderID {
 			a.OrderID = ""
 		}
@@ -209,7 +209,7 @@ func (s *Simulator) hkAnswer(f *hkRequest, a wire.HKResult) pendingAnswer {
 			return out
 		}
 		now := s.Now()
-		if s.o.BenchMode {
+		if s.options.BenchMode {
 			now = now.Truncate(time.Minute) // so that signatures can be replayed
 		}
 		if flt.kind == kindSkewed {
@@ -236,7 +236,7 @@ func (s *Simulator) hkUpdate(f *hkRequest, e *RequestEntry) wire.HKResult {
 	if o.Updates == 0 || at > o.ModifyTime {
 		o.Status, o.ModifyTime = f.content.Text("orderStatus"), at
 		o.Updates++
-		s.log.executed(e, s.Now())
+		s.journal.addExecution(e, s.Now())
 	}
 	return wire.HKResult{Code: "SUCCESS", Status: "S", Message: "success", OrderID: o.OrderID}
 }

@@ -17,15 +17,15 @@ import (
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
-// hkVectorBench is a simulator with the keys of the HK vectors; its clock is theirs.
-func hkVectorBench(t *testing.T, ecc standalone.ECCConfig) *bench {
+// hkVectorHarness is a simulator with the keys of the HK vectors; its clock is theirs.
+func hkVectorHarness(t *testing.T, ecc standalone.ECCConfig) *harness {
 	t.Helper()
-	return hkVectorBenchOf(t, hkVectorOptions(t, ecc))
+	return hkVectorHarnessOf(t, hkVectorOptions(t, ecc))
 }
 
-func hkVectorBenchOf(t *testing.T, o simulator.Options) *bench {
+func hkVectorHarnessOf(t *testing.T, o simulator.Options) *harness {
 	t.Helper()
-	b := &bench{t: t, now: time.Date(2024, 5, 22, 1, 12, 21, 0, time.UTC)}
+	b := &harness{t: t, now: time.Date(2024, 5, 22, 1, 12, 21, 0, time.UTC)}
 	o.Now = func() time.Time { return b.now }
 	var err error
 	if b.sim, err = simulator.New(o); err != nil {
@@ -52,7 +52,7 @@ func hkVectorOptions(t *testing.T, ecc standalone.ECCConfig) simulator.Options {
 }
 
 // do sends a request of the vectors.
-func (b *bench) do(body string, header map[string]string) *http.Response {
+func (b *harness) do(body string, header map[string]string) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, simulator.HKPath, strings.NewReader(body))
 	for name, value := range header {
 		r.Header.Set(name, value)
@@ -83,7 +83,7 @@ func TestBenchModeReplaysECC224(t *testing.T) {
 		}
 		o := hkVectorOptions(t, standalone.ECCConfig{Hash: strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", ""), Format: c.Expect.Only.Format})
 		for _, o.BenchMode = range []bool{true, false} {
-			b := hkVectorBenchOf(t, o)
+			b := hkVectorHarnessOf(t, o)
 			signature := func() string {
 				return b.do(c.Body.Text, map[string]string{
 					"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
@@ -118,7 +118,7 @@ func TestECC224(t *testing.T) {
 			if c.Side != "request" {
 				continue
 			}
-			b := hkVectorBench(t, reading)
+			b := hkVectorHarness(t, reading)
 			resp := b.do(c.Body.Text, map[string]string{
 				"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
 			})
@@ -153,7 +153,7 @@ func TestEncryptedRequests(t *testing.T) {
 	merchant := privateKey(t, vectorKeys(t, "alipayhk/keys.json")["merchant_rsa_v1"]["private_pkcs8_pem"])
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			b := hkVectorBench(t, standalone.ECCConfig{})
+			b := hkVectorHarness(t, standalone.ECCConfig{})
 			resp := b.do(c.Body.Text, c.Headers)
 			raw, err := io.ReadAll(resp.Body)
 			if err != nil {

@@ -48,7 +48,7 @@ func TestHKOrderOfUpdates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, sim: sim, now: start}
+	b := &harness{t: t, sim: sim, now: start}
 	ids := map[string]string{} // orderId by the vectors' name of the order
 	for _, s := range v.Steps {
 		b.inject(s.Inject)
@@ -66,7 +66,7 @@ func TestHKOrderOfUpdates(t *testing.T) {
 }
 
 // inject adds the fault that a step names.
-func (b *bench) inject(what string) {
+func (b *harness) inject(what string) {
 	f := simulator.Refuse(simulator.HKOrderSync, "UNKNOWN_EXCEPTION").WithCode("U")
 	switch what {
 	case "":
@@ -116,7 +116,7 @@ func checkStored(t *testing.T, s updateStep, orders []simulator.HKOrder) {
 }
 
 // hkAs sends a body as another client that has the same key.
-func (b *bench) hkAs(client, body string) hkAnswer {
+func (b *harness) hkAs(client, body string) hkAnswer {
 	b.t.Helper()
 	r := hkRequest(body, b.now, generated().hk.MerchantKey)
 	when := r.Header.Get("Request-Time")
@@ -146,8 +146,8 @@ func TestHKBodies(t *testing.T) {
 	lax := rules.HK{LongRequestID: true, Seconds: true, BizTypes: []string{"TRADE_ORDER", "SERVICE_ORDER"}}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			strict := newBench(t, simulator.Options{HK: rules.HK{OrderedTimes: true}}).hk(string(c.Body)).result
-			open := newBench(t, simulator.Options{HK: lax}).hk(string(c.Body)).result
+			strict := newHarness(t, simulator.Options{HK: rules.HK{OrderedTimes: true}}).hk(string(c.Body)).result
+			open := newHarness(t, simulator.Options{HK: lax}).hk(string(c.Body)).result
 			want := map[string][2]string{
 				"valid":         {"SUCCESS/S", "SUCCESS/S"},
 				"PARAM_ILLEGAL": {"PARAM_ILLEGAL/F", "PARAM_ILLEGAL/F"},
@@ -300,7 +300,7 @@ func TestHKRequestTimes(t *testing.T) {
 	load(t, "alipayhk/request_time_formats.json", &v)
 	for _, c := range v.Cases {
 		t.Run(c.Text, func(t *testing.T) {
-			b := newBench(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: rules.HK{Skew: time.Second}})
+			b := newHarness(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: rules.HK{Skew: time.Second}})
 			body := hkBody("M-1", hkTime)
 			r := hkRequest(body, hkTime, generated().hk.MerchantKey)
 			sig := rsaSign(generated().hk.MerchantKey, []byte("POST "+simulator.HKPath+"\n"+clientID+"."+c.Text+"."+body))
@@ -318,7 +318,7 @@ func TestHKRequestTimes(t *testing.T) {
 
 // TestHKOrderOfChecks: each request has this and every later defect, so that the first one answers.
 func TestHKOrderOfChecks(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	spoil := []struct {
 		want   string
 		signed bool

@@ -71,12 +71,12 @@ type Tally struct {
 type journal struct {
 	limit int
 
-	mu      sync.Mutex // guards what follows and the entries
-	seq     uint64
-	reqs    ring[*RequestEntry]
-	execs   ring[*ExecutionEntry]
-	tallies map[string]*Tally
-	total   Tally
+	mu         sync.Mutex // guards what follows and the entries
+	seq        uint64
+	requests   ring[*RequestEntry]
+	executions ring[*ExecutionEntry]
+	tallies    map[string]*Tally
+	total      Tally
 }
 
 func newJournal(limit int) *journal {
@@ -89,30 +89,30 @@ func (j *journal) reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq = 0
-	j.reqs = ring[*RequestEntry]{limit: j.limit}
-	j.execs = ring[*ExecutionEntry]{limit: j.limit}
+	j.requests = ring[*RequestEntry]{limit: j.limit}
+	j.executions = ring[*ExecutionEntry]{limit: j.limit}
 	j.tallies = map[string]*Tally{}
 	j.total = Tally{}
 }
 
-// longestName bounds what an entry holds of a number: no page knows a longer one.
-const longestName = 128
+// maxNameLength bounds what an entry holds of a number: no page knows a longer one.
+const maxNameLength = 128
 
-// clip shortens a text and lets go of the body that it may be a part of, so that what is
+// truncate shortens a text and lets go of the body that it may be a part of, so that what is
 // remembered of a request does not depend on its size.
-func clip(text string) string {
-	return strings.Clone(text[:min(len(text), longestName)])
+func truncate(text string) string {
+	return strings.Clone(text[:min(len(text), maxNameLength)])
 }
 
-// arrive notes a request before anything happens to it and returns the number of earlier
+// begin notes a request before anything happens to it and returns the number of earlier
 // requests of the same order: the attempt, from 0.
-func (j *journal) arrive(e *RequestEntry) (attempt int) {
+func (j *journal) begin(e *RequestEntry) (attempt int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq++
 	e.Seq = j.seq
-	e.App, e.OrderNo, e.RequestNo = clip(e.App), clip(e.OrderNo), clip(e.RequestNo)
-	j.reqs.Add(e)
+	e.App, e.OrderNo, e.RequestNo = truncate(e.App), truncate(e.OrderNo), truncate(e.RequestNo)
+	j.requests.Add(e)
 	t := j.tally(e.OrderNo)
 	attempt = t.Requests + t.Queries
 	if e.Method == TradeQuery || e.Method == ItemOrderQuery || e.Method == CertDownload {
@@ -125,8 +125,8 @@ func (j *journal) arrive(e *RequestEntry) (attempt int) {
 	return attempt
 }
 
-// lost notes a request of which nothing was read.
-func (j *journal) lost(e RequestEntry) { j.arrive(&e) }
+// addUnread notes a request of which nothing was read.
+func (j *journal) addUnread(e RequestEntry) { j.begin(&e) }
 
 // complete adds the verdict to an entry.
 func (j *journal) complete(e *RequestEntry, verdict string, fault string) {
@@ -135,12 +135,12 @@ func (j *journal) complete(e *RequestEntry, verdict string, fault string) {
 	e.Verdict, e.Fault = verdict, fault
 }
 
-// executed notes that the request took effect now.
-func (j *journal) executed(e *RequestEntry, at time.Time) {
+// addExecution notes that the request took effect now.
+func (j *journal) addExecution(e *RequestEntry, at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq++
-	j.execs.Add(&ExecutionEntry{
+	j.executions.Add(&ExecutionEntry{
 		Seq: j.seq, At: at, Request: e.Seq, Method: e.Method, App: e.App, Merchant: e.Merchant,
 		OrderNo: e.OrderNo, RequestNo: e.RequestNo, Content: e.Content,
 	})
@@ -161,18 +161,18 @@ func (j *journal) tally(orderNo string) *Tally {
 
 // Journal returns a copy of all that is remembered.
 func (s *Simulator) Journal() Journal {
-	j := s.log
+	j := s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := Journal{
-		Requests:   make([]RequestEntry, 0, len(j.reqs.items)),
-		Executions: make([]ExecutionEntry, 0, len(j.execs.items)),
-		Dropped:    j.reqs.dropped + j.execs.dropped,
+		Requests:   make([]RequestEntry, 0, len(j.requests.items)),
+		Executions: make([]ExecutionEntry, 0, len(j.executions.items)),
+		Dropped:    j.requests.dropped + j.executions.dropped,
 	}
-	for e := range j.reqs.all {
+	for e := range j.requests.all {
 		out.Requests = append(out.Requests, *e)
 	}
-	for e := range j.execs.all {
+	for e := range j.executions.all {
 		out.Executions = append(out.Executions, *e)
 	}
 	return out
@@ -181,9 +181,9 @@ func (s *Simulator) Journal() Journal {
 // Tally returns the counts of one order number over all apps. It is kept for ever, also when
 // the journal has dropped the entries.
 func (s *Simulator) Tally(orderNo string) Tally {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	if t := s.log.tallies[orderNo]; t != nil {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	if t := s.journal.tallies[orderNo]; t != nil {
 		return *t
 	}
 	return Tally{}
@@ -191,9 +191,9 @@ func (s *Simulator) Tally(orderNo string) Tally {
 
 // Totals returns the counts over all orders.
 func (s *Simulator) Totals() Tally {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return s.log.total
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return s.journal.total
 }
 
 // ring keeps the last limit items.

@@ -53,8 +53,8 @@ func (s *Simulator) scheduleCheck(t *trade) {
 		at = t.ExpiresAt
 	}
 	if !at.IsZero() {
-		s.seq++
-		heap.Push(&s.schedule, scheduledCheck{at: at, order: s.seq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
+		s.lastSeq++
+		heap.Push(&s.schedule, scheduledCheck{at: at, order: s.lastSeq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
 	}
 }
 
@@ -125,7 +125,7 @@ func (b Buyer) check() error {
 
 // assignBuyer gives a new trade its buyer. The caller holds mu.
 func (s *Simulator) assignBuyer(t *trade) {
-	for _, b := range s.o.Buyers {
+	for _, b := range s.options.Buyers {
 		if (b.App == "" || b.App == t.App) && strings.HasPrefix(t.OutTradeNo, b.Order) {
 			t.Script = slices.Clone(b.Steps)
 			if len(t.Script) > 0 {

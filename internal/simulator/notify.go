@@ -55,8 +55,8 @@ type Delivery struct {
 
 // outbox is what was and is to be sent. It belongs to Simulator.mu.
 type outbox struct {
-	list []*Notification
-	held bool
+	notifications []*Notification
+	held          bool
 }
 
 // Run plays the buyers and sends the notifications until ctx ends; then it returns nil. Without it
@@ -85,7 +85,7 @@ func (s *Simulator) untilNextEvent() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := s.nextDue()
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if !s.outbox.held && !n.Due.IsZero() && (next.IsZero() || n.Due.Before(next)) {
 			next = n.Due
 		}
@@ -98,8 +98,8 @@ func (s *Simulator) Notifications() []Notification {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runDue()
-	out := make([]Notification, len(s.outbox.list))
-	for i, n := range s.outbox.list {
+	out := make([]Notification, len(s.outbox.notifications))
+	for i, n := range s.outbox.notifications {
 		out[i] = *n
 		out[i].Params, out[i].Deliveries = maps.Clone(n.Params), slices.Clone(n.Deliveries)
 	}
@@ -114,7 +114,7 @@ var errNoNotification = errors.New("no such notification")
 func (s *Simulator) SendAgain(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if n.ID == id {
 			n.Due = s.Now()
 			s.wakeRun()
@@ -139,7 +139,7 @@ func (s *Simulator) ReleaseNotifications() {
 	s.outbox.held = false
 	now := s.Now()
 	var late []*Notification
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if !n.Due.IsZero() && !n.Due.After(now) {
 			late = append(late, n)
 		}
@@ -152,16 +152,16 @@ func (s *Simulator) ReleaseNotifications() {
 
 // queueNotification prepares a notification of a trade's state. The caller holds mu.
 func (s *Simulator) queueNotification(t *trade, at time.Time) {
-	wanted := s.o.Notify
+	wanted := s.options.Notify
 	if wanted == nil {
 		wanted = []TradeStatus{TradeSuccess}
 	}
 	if t.NotifyURL == "" || !slices.Contains(wanted, t.Status) {
 		return
 	}
-	s.seq++
-	s.outbox.list = append(s.outbox.list, &Notification{
-		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.seq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
+	s.lastSeq++
+	s.outbox.notifications = append(s.outbox.notifications, &Notification{
+		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.lastSeq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
 		URL: t.NotifyURL, Params: s.notificationParams(t), Due: at,
 	})
 }
@@ -255,7 +255,7 @@ func (s *Simulator) takeDue() (*Notification, time.Time) {
 	defer s.mu.Unlock()
 	s.runDue()
 	var first *Notification
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if !n.Due.IsZero() && !n.Due.After(s.Now()) && (first == nil || n.Due.Before(first.Due)) {
 			first = n
 		}
@@ -282,7 +282,7 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 	r.Close = true
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; text/html; charset=UTF-8")
 	r.Header.Set("User-Agent", "Mozilla/4.0")
-	resp, err := s.o.Client.Do(r)
+	resp, err := s.options.Client.Do(r)
 	if err != nil {
 		out.Err = err.Error()
 		return out

@@ -81,7 +81,7 @@ func fits(form url.Values) bool {
 // TestNotificationBytes: headers as bad as the real ones, signed, in the request's charset.
 func TestNotificationBytes(t *testing.T) {
 	r := &receiver{answer: "success"}
-	b := newBench(t, simulator.Options{Client: r.client()})
+	b := newHarness(t, simulator.Options{Client: r.client()})
 	content := order("o_1")
 	content["subject"], content["body"] = "\u6d4b\u8bd5 + % &", ""
 	b.call("alipay.trade.create", content, notified)
@@ -119,7 +119,7 @@ func TestRepeatsByTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		r := &receiver{answer: "fail", now: time.Now}
-		b := newBench(t, simulator.Options{Client: r.client(), Now: time.Now})
+		b := newHarness(t, simulator.Options{Client: r.client(), Now: time.Now})
 		go func() { _ = b.sim.Run(t.Context()) }()
 		b.call("alipay.trade.create", order("o_1"), notified)
 		if err := b.sim.Pay("o_1"); err != nil {
@@ -145,7 +145,7 @@ func TestRepeatsByTheSchedule(t *testing.T) {
 // TestAdvanceBringsTheRepeats: a clock that is moved brings what falls due, in its order.
 func TestAdvanceBringsTheRepeats(t *testing.T) {
 	r := &receiver{err: errors.New("nobody there")}
-	b := newBench(t, simulator.Options{Client: r.client()})
+	b := newHarness(t, simulator.Options{Client: r.client()})
 	b.call("alipay.trade.create", order("o_1"), notified)
 	if err := b.sim.Pay("o_1"); err != nil {
 		t.Fatal(err)
@@ -163,7 +163,7 @@ func TestAdvanceBringsTheRepeats(t *testing.T) {
 
 // TestBuyersPlayTheirScripts: at their times, whoever asks and whenever.
 func TestBuyersPlayTheirScripts(t *testing.T) {
-	b := newBench(t, simulator.Options{Buyers: []simulator.Buyer{
+	b := newHarness(t, simulator.Options{Buyers: []simulator.Buyer{
 		{Order: "never_", Steps: []simulator.Step{{Do: simulator.ActNothing}}},
 		{Order: "close_", Steps: []simulator.Step{{After: time.Minute, Do: simulator.ActClose}}},
 		{Order: "finish_", Steps: []simulator.Step{{After: time.Minute, Do: simulator.ActFinish}}},
@@ -203,7 +203,7 @@ func TestBuyersPlayTheirScripts(t *testing.T) {
 // TestDoubledAndOutOfOrder: both on demand; all states where the merchant asked for them.
 func TestDoubledAndOutOfOrder(t *testing.T) {
 	r := &receiver{answer: "success"}
-	b := newBench(t, simulator.Options{Client: r.client(), Notify: []simulator.TradeStatus{simulator.WaitBuyerPay, simulator.TradeSuccess, simulator.TradeClosed}})
+	b := newHarness(t, simulator.Options{Client: r.client(), Notify: []simulator.TradeStatus{simulator.WaitBuyerPay, simulator.TradeSuccess, simulator.TradeClosed}})
 	b.sim.HoldNotifications()
 	b.call("alipay.trade.create", order("o_1"), notified)
 	content := order("o_2")

@@ -43,7 +43,7 @@ func (s *Simulator) create(f *classicRequest, e *RequestEntry, c wire.Fields) wi
 	}
 	s.queueNotification(want, now)
 	s.assignBuyer(want)
-	s.log.executed(e, now)
+	s.journal.addExecution(e, now)
 	return createdReply(want)
 }
 
@@ -81,7 +81,7 @@ func (s *Simulator) newTrade(f *classicRequest, c wire.Fields, now time.Time) *t
 		SellerID: rules.Seller(c, f.merchant.SellerID), StoreID: c.Text("store_id"), TerminalID: c.Text("terminal_id"),
 		Body: c.Text("body"), Passback: c.Text("passback_params"),
 		NotifyURL: strings.Clone(f.params["notify_url"]), Charset: f.Charset.Name, SignType: strings.Clone(f.params["sign_type"]), // not the whole body
-		CreatedAt: now, ExpiresAt: rules.Expiry(c, now, s.o.PayLimit),
+		CreatedAt: now, ExpiresAt: rules.Expiry(c, now, s.options.PayLimit),
 	}}
 }
 
@@ -130,7 +130,7 @@ func (s *Simulator) sync(f *classicRequest, e *RequestEntry, c wire.Fields) wire
 	if !slices.ContainsFunc(t.Syncs, func(x Sync) bool { return x.RequestNo == no }) {
 		now := s.Now()
 		t.Syncs = append(t.Syncs, Sync{RequestNo: no, BizType: c.Text("biz_type"), OrderBizInfo: c.Text("order_biz_info"), At: now})
-		s.log.executed(e, now)
+		s.journal.addExecution(e, now)
 	}
 	return wire.Success(wire.Members{}.Add("trade_no", t.TradeNo).Add("out_trade_no", t.OutTradeNo).
 		AddText("buyer_user_id", t.BuyerID).AddText("buyer_open_id", t.BuyerOpenID))

@@ -30,7 +30,7 @@ var quirkMarks = map[wire.Quirk]func(body, contentType string) bool{
 func TestEachQuirkAlone(t *testing.T) {
 	key := &generated().app.App.SigningKey.PublicKey
 	answers := func(quirks []wire.Quirk) (all []string, types []string) {
-		b := newBench(t, simulator.Options{Seed: 7, Quirks: quirks, Trades: []simulator.Trade{{
+		b := newHarness(t, simulator.Options{Seed: 7, Quirks: quirks, Trades: []simulator.Trade{{
 			OutTradeNo: "o_1", Total: 100, Status: simulator.TradeSuccess, More: map[string]any{"store_name": "a/b"},
 		}}})
 		for range 20 {
@@ -70,7 +70,7 @@ func TestEachQuirkAlone(t *testing.T) {
 
 // TestGBKErrorText: under this quirk 20000 comes in GBK, although UTF-8 was asked, and unsigned.
 func TestGBKErrorText(t *testing.T) {
-	b := newBench(t, simulator.Options{
+	b := newHarness(t, simulator.Options{
 		Quirks: []wire.Quirk{wire.GBKErrorText},
 		Faults: []simulator.Fault{simulator.Unavailable("").Always()},
 	})
@@ -93,7 +93,7 @@ func TestGBKErrorText(t *testing.T) {
 // TestRotatedCertificate: the answer is signed by a certificate that the client does not know,
 // and can be asked for.
 func TestRotatedCertificate(t *testing.T) {
-	b := vectorBench(t, true)
+	b := vectorHarness(t, true)
 	var v capturedVectors
 	load(t, "openapi/requests-cert-mode.json", &v)
 	create := v.Cases[0].Wire
@@ -108,7 +108,7 @@ func TestRotatedCertificate(t *testing.T) {
 
 // TestUnreadableHTTP: whatever is no call of a gateway is no crash.
 func TestUnreadableHTTP(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	if got := b.send("%zz", "=", "a;b=c;d"); got.StatusCode != http.StatusOK {
 		t.Errorf("status %d", got.StatusCode)
 	}

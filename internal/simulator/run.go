@@ -25,18 +25,18 @@ type call struct {
 
 // pendingAnswer is an answer that can still be sealed well or badly.
 type pendingAnswer struct {
-	verdict   string
-	succeeded bool // a success, fit for Swapped
-	seal      func(Fault) wire.SealedAnswer
+	verdict string
+	success bool // a success, fit for Swapped
+	seal    func(Fault) wire.SealedAnswer
 }
 
-// run carries a valid request through faults, latency and its effect.
-func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
+// serveCall carries a valid request through faults, latency and its effect.
+func (s *Simulator) serveCall(w http.ResponseWriter, r *http.Request, c *call) {
 	e := c.entry
 	hit := s.faults.choose(e, c.givenNumber, c.attempt, e.At, func(k kind) bool { return s.earlier.has(k, e) })
-	half := c.quirks.SpreadLatency(s.o.Latency.of(s.o.Seed, e, c.attempt)) / 2
+	half := c.quirks.SpreadLatency(s.options.Latency.of(s.options.Seed, e, c.attempt)) / 2
 	if !sleep(r.Context(), half+hit.waitBefore) {
-		s.callerGone(e, hit.Fault)
+		s.abandon(e, hit.Fault)
 	}
 	if hit.kind != kindNone && !hit.after {
 		s.answerWithFault(w, r, c, hit.Fault)
@@ -47,13 +47,13 @@ func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 	a := c.effect()
 	s.mu.Unlock()
 	if !sleep(r.Context(), half+hit.waitAfter) {
-		s.callerGone(e, hit.Fault)
+		s.abandon(e, hit.Fault)
 	}
 	if hit.kind != kindNone && hit.kind < kindUnsigned {
 		s.answerWithFault(w, r, c, hit.Fault)
 		return
 	}
-	s.log.complete(e, a.verdict, hit.String())
+	s.journal.complete(e, a.verdict, hit.String())
 	s.send(w, r, e, a, hit.Fault)
 }
 
@@ -62,7 +62,7 @@ func (s *Simulator) quirksOf(e *RequestEntry, attempt int) *wire.AnswerQuirks {
 	if len(s.quirks) == 0 {
 		return nil
 	}
-	sum := seeded.Hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
+	sum := seeded.Hash("quirks", strconv.FormatUint(s.options.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
 	return wire.NewAnswerQuirks(s.quirks, sum)
 }
 
@@ -97,9 +97,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// callerGone ends a request whose caller went away.
-func (s *Simulator) callerGone(e *RequestEntry, f Fault) {
-	s.log.complete(e, verdictGone, f.String())
+// abandon ends a request whose caller went away.
+func (s *Simulator) abandon(e *RequestEntry, f Fault) {
+	s.journal.complete(e, verdictGone, f.String())
 	panic(http.ErrAbortHandler)
 }
 
@@ -108,7 +108,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 	out := a.seal(f)
 	switch f.kind {
 	case kindSwapped, kindReplayed:
-		out = s.earlier.take(f.kind, e, out)
+		out = s.earlier.replace(f.kind, e, out)
 	case kindTruncated:
 		out.Body = out.Body[:len(out.Body)/2]
 	case kindSkewed:
@@ -117,7 +117,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 		sendSlowly(w, r, out, f.delay)
 		return
 	case kindNone:
-		if a.succeeded && !s.o.BenchMode {
+		if a.success && !s.options.BenchMode {
 			s.earlier.keep(e, out)
 		}
 	}
@@ -147,22 +147,22 @@ const maxHold = 10 * time.Minute
 func (s *Simulator) answerWithFault(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
 	switch f.kind {
 	case kindCut, kindReset:
-		s.log.complete(c.entry, verdictLost, f.String())
+		s.journal.complete(c.entry, verdictLost, f.String())
 		if f.kind == kindReset {
 			resetConnection(w)
 		}
 		panic(http.ErrAbortHandler)
 	case kindTimeout:
-		s.log.complete(c.entry, verdictLost, f.String())
+		s.journal.complete(c.entry, verdictLost, f.String())
 		sleep(r.Context(), maxHold)
 		panic(http.ErrAbortHandler)
 	case kindBadGateway:
-		s.log.complete(c.entry, "502", f.String())
+		s.journal.complete(c.entry, "502", f.String())
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"))
 	case kindTooMany:
-		s.log.complete(c.entry, "429", f.String())
+		s.journal.complete(c.entry, "429", f.String())
 		if f.delay > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.delay.Seconds())))
 		}
@@ -171,7 +171,7 @@ func (s *Simulator) answerWithFault(w http.ResponseWriter, r *http.Request, c *c
 		_, _ = w.Write([]byte("<html><body>429 Too Many Requests</body></html>"))
 	default:
 		a := c.refuse(f)
-		s.log.complete(c.entry, a.verdict, f.String())
+		s.journal.complete(c.entry, a.verdict, f.String())
 		a.seal(Fault{}).Write(w)
 	}
 }
@@ -190,7 +190,7 @@ func resetConnection(w http.ResponseWriter) {
 
 // traceID returns a number for the answer's trace header.
 func (s *Simulator) traceID() string {
-	return "sim" + strconv.FormatUint(s.traces.Add(1), 10)
+	return "sim" + strconv.FormatUint(s.lastTrace.Add(1), 10)
 }
 
 // earlierAnswers keeps good answers for the faults that send another one: by app and method the newest of
@@ -230,8 +230,8 @@ func (x *earlierAnswers) has(k kind, e *RequestEntry) bool {
 	return ok
 }
 
-// take returns the other answer, or the given one when there is none any more.
-func (x *earlierAnswers) take(k kind, e *RequestEntry, own wire.SealedAnswer) wire.SealedAnswer {
+// replace returns the other answer, or the given one when there is none any more.
+func (x *earlierAnswers) replace(k kind, e *RequestEntry, own wire.SealedAnswer) wire.SealedAnswer {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if out, ok := x.find(k, e); ok {

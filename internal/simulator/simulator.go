@@ -79,28 +79,28 @@ type Options struct {
 
 // Simulator answers both gateways. It is safe for concurrent use.
 type Simulator struct {
-	o       Options
-	apps    map[string]*App
-	hkApps  map[string]*HKApp
-	faults  faultList
-	log     *journal
-	signer  *wire.Signer
-	earlier earlierAnswers
-	quirks  map[wire.Quirk]bool
-	down    atomic.Bool // StartOutage
-	traces  atomic.Uint64
+	options   Options
+	apps      map[string]*App
+	hkApps    map[string]*HKApp
+	faults    faultList
+	journal   *journal
+	signer    *wire.Signer
+	earlier   earlierAnswers
+	quirks    map[wire.Quirk]bool
+	outage    atomic.Bool // StartOutage
+	lastTrace atomic.Uint64
 
 	mu         sync.Mutex // guards what follows; held for map look-ups only, never while signing or sleeping
 	trades     map[tradeKey]*trade
 	byTradeNo  map[string]*trade
 	itemOrders map[string]ItemOrder
 	hkOrders   map[hkKey]*HKOrder
-	seq        int // order of creation, and of scheduled checks
+	lastSeq    int // order of creation, and of scheduled checks
 	schedule   schedule
 	outbox     outbox
 
-	ahead atomic.Int64  // nanoseconds by which Advance moved the clock
-	wake  chan struct{} // one token: Run has something to do; never closed
+	clockOffset atomic.Int64  // nanoseconds by which Advance moved the clock
+	wake        chan struct{} // one token: Run has something to do; never closed
 }
 
 // New checks the options and makes a simulator. It starts nothing.
@@ -123,7 +123,7 @@ func New(o Options) (*Simulator, error) {
 	if o.JournalLimit <= 0 {
 		o.JournalLimit = journalSize
 	}
-	s := &Simulator{o: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, log: newJournal(o.JournalLimit), signer: wire.NewSigner(o.BenchMode), wake: make(chan struct{}, 1)}
+	s := &Simulator{options: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, journal: newJournal(o.JournalLimit), signer: wire.NewSigner(o.BenchMode), wake: make(chan struct{}, 1)}
 	s.faults.seed = o.Seed
 	s.setQuirks()
 	s.clearState()
@@ -134,11 +134,11 @@ func New(o Options) (*Simulator, error) {
 }
 
 func (s *Simulator) setQuirks() {
-	list := s.o.Quirks
+	list := s.options.Quirks
 	if list == nil {
 		list = wire.DefaultQuirks()
 	}
-	if s.o.BenchMode {
+	if s.options.BenchMode {
 		return // an answer must repeat to the byte
 	}
 	s.quirks = map[wire.Quirk]bool{}
@@ -150,26 +150,26 @@ func (s *Simulator) setQuirks() {
 // loadOptions takes over the apps, faults, trades and item orders of the options.
 func (s *Simulator) loadOptions() error {
 	var errs []error
-	for i := range s.o.Apps {
-		a := s.o.Apps[i]
+	for i := range s.options.Apps {
+		a := s.options.Apps[i]
 		if s.apps[a.ID] != nil {
 			errs = append(errs, fmt.Errorf("app %q is given twice", a.ID))
 		}
 		s.apps[a.ID] = &a
 		errs = append(errs, a.check())
 	}
-	for i := range s.o.HKApps {
-		a := s.o.HKApps[i]
+	for i := range s.options.HKApps {
+		a := s.options.HKApps[i]
 		if s.hkApps[a.ClientID] != nil {
 			errs = append(errs, fmt.Errorf("client %q is given twice", a.ClientID))
 		}
 		s.hkApps[a.ClientID] = &a
 		errs = append(errs, a.check())
 	}
-	for _, b := range s.o.Buyers {
+	for _, b := range s.options.Buyers {
 		errs = append(errs, b.check())
 	}
-	for _, f := range s.o.Faults {
+	for _, f := range s.options.Faults {
 		s.AddFault(f)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -181,10 +181,10 @@ func (s *Simulator) loadOptions() error {
 // addInitialData adds the trades and item orders of the options.
 func (s *Simulator) addInitialData() error {
 	var errs []error
-	for _, t := range s.o.Trades {
+	for _, t := range s.options.Trades {
 		errs = append(errs, s.AddTrade(t))
 	}
-	for _, o := range s.o.ItemOrders {
+	for _, o := range s.options.ItemOrders {
 		errs = append(errs, s.AddItemOrder(o))
 	}
 	return errors.Join(errs...)
@@ -196,7 +196,7 @@ func (s *Simulator) clearState() {
 	s.byTradeNo = map[string]*trade{}
 	s.itemOrders = map[string]ItemOrder{}
 	s.hkOrders = map[hkKey]*HKOrder{}
-	s.seq = 0
+	s.lastSeq = 0
 	s.schedule = nil
 	s.outbox = outbox{}
 }
@@ -207,7 +207,7 @@ func (s *Simulator) Reset() {
 	s.mu.Lock()
 	s.clearState()
 	s.mu.Unlock()
-	s.log.reset()
+	s.journal.reset()
 	if err := s.addInitialData(); err != nil {
 		panic("simulator: options that New accepted are refused: " + err.Error())
 	}
@@ -216,7 +216,7 @@ func (s *Simulator) Reset() {
 // ServeHTTP answers both gateways; the path says which.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.inOutage() {
-		s.log.lost(RequestEntry{At: s.Now(), Verdict: verdictLost, Fault: kindOutage.String()})
+		s.journal.addUnread(RequestEntry{At: s.Now(), Verdict: verdictLost, Fault: kindOutage.String()})
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -231,24 +231,24 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // StartOutage makes every connection break before anything is read, until StopOutage.
-func (s *Simulator) StartOutage() { s.down.Store(true) }
+func (s *Simulator) StartOutage() { s.outage.Store(true) }
 
 // StopOutage ends what StartOutage began.
-func (s *Simulator) StopOutage() { s.down.Store(false) }
+func (s *Simulator) StopOutage() { s.outage.Store(false) }
 
 // inOutage says whether an outage is on, by hand or by a fault's window.
 func (s *Simulator) inOutage() bool {
-	return s.down.Load() || s.faults.outage(s.Now())
+	return s.outage.Load() || s.faults.outage(s.Now())
 }
 
 // Now returns the simulated time: that of Options.Now, moved by Advance.
-func (s *Simulator) Now() time.Time { return s.o.Now().Add(time.Duration(s.ahead.Load())) }
+func (s *Simulator) Now() time.Time { return s.options.Now().Add(time.Duration(s.clockOffset.Load())) }
 
 // Advance moves the clock forward. What falls due on the way happens in its order and at its own
 // time; notifications leave when Run or Deliver gets to them.
 func (s *Simulator) Advance(d time.Duration) {
 	if d > 0 {
-		s.ahead.Add(int64(d))
+		s.clockOffset.Add(int64(d))
 	}
 	s.mu.Lock()
 	s.runDue()

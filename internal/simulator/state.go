@@ -36,7 +36,7 @@ func (s *Simulator) Save(w io.Writer) error {
 	hk := s.HKOrders()
 	notifications := s.Notifications()
 	s.mu.Lock()
-	out := state{Version: stateVersion, Seq: s.seq, Ahead: time.Duration(s.ahead.Load()), HKOrders: hk}
+	out := state{Version: stateVersion, Seq: s.lastSeq, Ahead: time.Duration(s.clockOffset.Load()), HKOrders: hk}
 	for _, t := range trades {
 		key := tradeKey{t.App, t.Merchant, t.OutTradeNo}
 		if have := s.trades[key]; have != nil {
@@ -68,7 +68,7 @@ func (s *Simulator) Restore(r io.Reader) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clearState()
-	s.ahead.Store(int64(in.Ahead))
+	s.clockOffset.Store(int64(in.Ahead))
 	var errs []error
 	for _, t := range in.Trades {
 		errs = append(errs, s.restoreTrade(t))
@@ -81,10 +81,10 @@ func (s *Simulator) Restore(r io.Reader) error {
 	}
 	for _, n := range in.Notifications {
 		if s.apps[n.App] != nil {
-			s.outbox.list = append(s.outbox.list, n)
+			s.outbox.notifications = append(s.outbox.notifications, n)
 		}
 	}
-	s.seq = max(s.seq, in.Seq) // ids of notifications hold it
+	s.lastSeq = max(s.lastSeq, in.Seq) // ids of notifications hold it
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("read the simulator's state: %w", err)
 	}

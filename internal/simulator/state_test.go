@@ -16,7 +16,7 @@ func TestStateSurvives(t *testing.T) {
 		Client: r.client(),
 		Buyers: []simulator.Buyer{{Order: "o_", Steps: []simulator.Step{{After: time.Hour, Do: simulator.ActPay}}}},
 	}
-	old := newBench(t, options)
+	old := newHarness(t, options)
 	old.sim.Advance(time.Minute)
 	first := old.call("alipay.trade.create", order("o_1"), notified)
 	old.call("alipay.trade.create", order("p_1"), notified)
@@ -30,7 +30,7 @@ func TestStateSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	b := newBench(t, options)
+	b := newHarness(t, options)
 	if err := b.sim.Restore(&file); err != nil {
 		t.Fatal(err)
 	}

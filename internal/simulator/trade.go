@@ -108,7 +108,7 @@ func (s *Simulator) AddTrade(t Trade) error {
 		t.CreatedAt = s.Now()
 	}
 	if t.ExpiresAt.IsZero() {
-		t.ExpiresAt = t.CreatedAt.Add(s.o.PayLimit)
+		t.ExpiresAt = t.CreatedAt.Add(s.options.PayLimit)
 	}
 	if t.PaidAt.IsZero() && (t.Status == TradeSuccess || t.Status == TradeFinished) {
 		t.PaidAt = t.CreatedAt
@@ -134,8 +134,8 @@ func (s *Simulator) store(t *trade) error {
 		// 28 digits beginning with the Beijing date, as on the pages.
 		t.TradeNo = t.CreatedAt.In(wire.Beijing).Format("20060102") + seeded.Digits(20, "trade", t.App, t.Merchant, t.OutTradeNo)
 	}
-	s.seq++
-	t.seq = s.seq
+	s.lastSeq++
+	t.seq = s.lastSeq
 	s.trades[k] = t
 	s.byTradeNo[t.TradeNo] = t
 	return nil
@@ -146,8 +146,8 @@ func (s *Simulator) appByID(id string) (*App, error) {
 	if a := s.apps[id]; a != nil {
 		return a, nil
 	}
-	if id == "" && len(s.o.Apps) == 1 {
-		return s.apps[s.o.Apps[0].ID], nil
+	if id == "" && len(s.options.Apps) == 1 {
+		return s.apps[s.options.Apps[0].ID], nil
 	}
 	return nil, fmt.Errorf("no app %q", id)
 }
@@ -191,7 +191,7 @@ func (t *trade) copy() Trade {
 // findTrade looks a trade up for the admin methods. The caller holds mu.
 func (s *Simulator) findTrade(number string) (*trade, error) {
 	found := s.byTradeNo[number]
-	for _, a := range s.o.Apps {
+	for _, a := range s.options.Apps {
 		for _, m := range append([]Merchant{{}}, a.Merchants...) {
 			if t := s.trades[tradeKey{a.ID, m.Name, number}]; t != nil && found != nil && t != found {
 				return nil, fmt.Errorf("trade %q: several merchants have it, use trade_no", number)

@@ -40,7 +40,7 @@ var (
 // CheckBody applies the page to a body. Unknown members are ignored.
 func (h HK) CheckBody(c wire.Fields) error {
 	for _, name := range requiredHKTexts {
-		if v, ok := c[name].(string); !ok || blank(v) {
+		if v, ok := c[name].(string); !ok || isBlank(v) {
 			return fmt.Errorf("%s is missing", name)
 		}
 	}
@@ -56,7 +56,7 @@ func (h HK) CheckBody(c wire.Fields) error {
 		return fmt.Errorf("requestId has more than %d characters", maxRequestID)
 	case !slices.Contains(h.BizTypes, c.Text("merchantBizType")):
 		return errors.New("merchantBizType is not TRADE_ORDER")
-	case blank(c.Text("userId")) && blank(c.Text("openId")):
+	case isBlank(c.Text("userId")) && isBlank(c.Text("openId")):
 		return errors.New("userId and openId are both missing")
 	}
 	if _, ok := c["extInfo"].(wire.Fields); !ok {
@@ -112,5 +112,5 @@ func WholeNumber(v any) (int64, bool) {
 	return i, err == nil
 }
 
-// blank says whether a text has no content.
-func blank(text string) bool { return len(bytes.TrimSpace([]byte(text))) == 0 }
+// isBlank says whether a text has no content.
+func isBlank(text string) bool { return len(bytes.TrimSpace([]byte(text))) == 0 }

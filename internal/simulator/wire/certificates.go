@@ -42,7 +42,7 @@ type CertificateMode struct {
 type certificateChain struct {
 	sn   string
 	leaf *x509.Certificate
-	text string // PEM
+	pem  string // PEM
 }
 
 // Parse reads the texts and checks that keys and certificates belong together.
@@ -101,7 +101,7 @@ func readChain(text string) (certificateChain, error) {
 	}
 	sn, err := certSN(leaf)
 	first := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})
-	return certificateChain{sn: sn, leaf: leaf, text: string(first) + string(behind)}, err
+	return certificateChain{sn: sn, leaf: leaf, pem: string(first) + string(behind)}, err
 }
 
 // AppKey is the merchant's key.
@@ -137,7 +137,7 @@ func (c *CertificateMode) Certificate(sn string) (text string, ok bool) {
 	}
 	for _, have := range []certificateChain{c.current, c.next} {
 		if have.sn != "" && have.sn == sn {
-			return have.text, true
+			return have.pem, true
 		}
 	}
 	return "", false

@@ -34,7 +34,7 @@ func (a HKResult) Verdict() string { return a.Status + " " + a.Code }
 func (a HKResult) Body(w *AnswerQuirks) []byte {
 	result := encodeObject(Members{{"resultCode", a.Code}, {"resultStatus", a.Status}, {"resultMessage", a.Message}})
 	m := Members{{"result", json.RawMessage(result)}}
-	return append(w.respaceJSON(encodeObject(w.rearrange(m.AddText("orderId", a.OrderID)))), w.lineEnd()...)
+	return append(w.reformat(encodeObject(w.rearrange(m.AddText("orderId", a.OrderID)))), w.lineEnd()...)
 }
 
 // HKStringToSign is the content to sign, both ways: METHOD SP PATH LF Client-Id "." time "." body

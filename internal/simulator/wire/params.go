@@ -51,7 +51,7 @@ func FindCharset(name string) (Charset, bool) {
 
 // Decode turns bytes into text; what is no text becomes U+FFFD.
 func (c Charset) Decode(b string) string {
-	if c.codec == nil || ascii(b) {
+	if c.codec == nil || isASCII(b) {
 		return strings.ToValidUTF8(b, "\uFFFD")
 	}
 	out, err := c.codec.NewDecoder().String(b)
@@ -63,7 +63,7 @@ func (c Charset) Decode(b string) string {
 
 // Encode turns text into bytes; what the charset lacks becomes "?", as Java does it.
 func (c Charset) Encode(text string) []byte {
-	if c.codec == nil || ascii(text) {
+	if c.codec == nil || isASCII(text) {
 		return []byte(text)
 	}
 	enc := c.codec.NewEncoder()
@@ -78,7 +78,7 @@ func (c Charset) Encode(text string) []byte {
 	return out
 }
 
-func ascii(s string) bool {
+func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false

@@ -84,23 +84,23 @@ func NewAnswerQuirks(on map[Quirk]bool, sum [32]byte) *AnswerQuirks {
 		binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))}
 }
 
-// takes says whether this answer takes the quirk.
-func (w *AnswerQuirks) takes(q Quirk) bool {
+// applies says whether this answer takes the quirk.
+func (w *AnswerQuirks) applies(q Quirk) bool {
 	return w != nil && w.enabled[q] && w.random.IntN(2) == 0
 }
 
 // rearrange applies the quirks that concern members.
 func (w *AnswerQuirks) rearrange(m Members) Members {
-	if w.takes(UnknownMembers) {
+	if w.applies(UnknownMembers) {
 		m = append(slices.Clone(m), member{"simulated_member", map[string]any{"sign": `"sign":"}{` + "\\", "list": []any{}}})
 	}
-	if w.takes(LooseNumbers) {
+	if w.applies(LooseNumbers) {
 		m = slices.Clone(m)
 		for i := range m {
 			m[i].value = amountsAsNumbers(m[i].value)
 		}
 	}
-	if w.takes(WrappedLists) {
+	if w.applies(WrappedLists) {
 		m = slices.Clone(m)
 		for i := range m {
 			if inner, ok := listWrappers[m[i].name]; ok {
@@ -108,7 +108,7 @@ func (w *AnswerQuirks) rearrange(m Members) Members {
 			}
 		}
 	}
-	if w.takes(MemberOrder) {
+	if w.applies(MemberOrder) {
 		m = slices.Clone(m)
 		w.random.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
 	}
@@ -140,12 +140,12 @@ func amountsAsNumbers(v any) any {
 	return v
 }
 
-// respaceJSON applies the quirks that concern the text of a JSON object.
-func (w *AnswerQuirks) respaceJSON(object []byte) []byte {
-	if w.takes(EscapedSlash) {
+// reformat applies the quirks that concern the text of a JSON object.
+func (w *AnswerQuirks) reformat(object []byte) []byte {
+	if w.applies(EscapedSlash) {
 		object = bytes.ReplaceAll(object, []byte("/"), []byte(`\/`))
 	}
-	if w.takes(WhiteSpace) {
+	if w.applies(WhiteSpace) {
 		var b bytes.Buffer
 		if json.Indent(&b, object, "", " ") == nil {
 			return b.Bytes()
@@ -156,7 +156,7 @@ func (w *AnswerQuirks) respaceJSON(object []byte) []byte {
 
 // lineEnd is what stands behind an answer.
 func (w *AnswerQuirks) lineEnd() string {
-	if w.takes(WhiteSpace) {
+	if w.applies(WhiteSpace) {
 		return "\n"
 	}
 	return ""
@@ -165,7 +165,7 @@ func (w *AnswerQuirks) lineEnd() string {
 // contentType chooses the header of a classic answer; the real one says mostly the first.
 func (w *AnswerQuirks) contentType(c Charset) string {
 	plain := "text/html;charset=" + c.Name
-	if !w.takes(ContentTypes) {
+	if !w.applies(ContentTypes) {
 		return plain
 	}
 	forms := []string{
@@ -177,7 +177,7 @@ func (w *AnswerQuirks) contentType(c Charset) string {
 
 // SpreadLatency spreads the latency.
 func (w *AnswerQuirks) SpreadLatency(d time.Duration) time.Duration {
-	if d <= 0 || !w.takes(LatencySpread) || w.random.IntN(8) > 0 {
+	if d <= 0 || !w.applies(LatencySpread) || w.random.IntN(8) > 0 {
 		return d
 	}
 	return d + time.Duration(w.random.Int64N(int64(3*d)))

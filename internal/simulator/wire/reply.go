@@ -81,7 +81,7 @@ func (a Reply) node(w *AnswerQuirks) []byte {
 	if a.subCode != "" {
 		m = m.Add("sub_code", a.subCode).Add("sub_msg", a.subMsg)
 	}
-	return w.respaceJSON(encodeObject(w.rearrange(append(m, a.Members...))))
+	return w.reformat(encodeObject(w.rearrange(append(m, a.Members...))))
 }
 
 // SealedAnswer is an answer as it goes out.
@@ -125,7 +125,7 @@ type AnswerFormat struct {
 // Seal writes a reply and signs the bytes of its node, when it is encrypted the text with its
 // quotes (docs/alipay.md, "The answer"). Unsigned answers have no sign at all.
 func (v AnswerFormat) Seal(a Reply, g *Signer, traceID string) SealedAnswer {
-	if a.Code == "20000" && v.Quirks.takes(GBKErrorText) {
+	if a.Code == "20000" && v.Quirks.applies(GBKErrorText) {
 		v.Charset, v.SigningKey, v.AESKey = GBK, AnswerKey{}, nil
 	}
 	node := v.Charset.Encode(string(a.node(v.Quirks)))
@@ -141,7 +141,7 @@ func (v AnswerFormat) Seal(a Reply, g *Signer, traceID string) SealedAnswer {
 		sign = append(sign, `"sign":"`+g.Sign(k.Key, k.Hash, node)+`"`...)
 		parts = append(parts, sign)
 	}
-	if v.Quirks.takes(SignFirst) {
+	if v.Quirks.applies(SignFirst) {
 		slices.Reverse(parts)
 	}
 	body := "{" + string(bytes.Join(parts, []byte(","))) + "}" + v.Quirks.lineEnd()

@@ -100,8 +100,8 @@ type ECC struct {
 	P1363        bool                        // r and s, 28 bytes each; else ASN.1 DER
 }
 
-// coordinate is the size of r and of s on P-224.
-const coordinate = 28
+// coordinateSize is the size of r and of s on P-224.
+const coordinateSize = 28
 
 // CheckCurves says whether all keys are on P-224.
 func (e ECC) CheckCurves() error {
@@ -135,10 +135,10 @@ func (e ECC) accepts(version string, content, sig []byte) bool {
 	if !e.P1363 {
 		return ecdsa.VerifyASN1(k, e.digest(content), sig)
 	}
-	if len(sig) != 2*coordinate {
+	if len(sig) != 2*coordinateSize {
 		return false
 	}
-	r, s := new(big.Int).SetBytes(sig[:coordinate]), new(big.Int).SetBytes(sig[coordinate:])
+	r, s := new(big.Int).SetBytes(sig[:coordinateSize]), new(big.Int).SetBytes(sig[coordinateSize:])
 	return ecdsa.Verify(k, e.digest(content), r, s)
 }
 
@@ -155,8 +155,8 @@ func (e ECC) signature(k *ecdsa.PrivateKey, content []byte) []byte {
 	if err != nil {
 		panic("simulator: signing key is unusable: " + err.Error())
 	}
-	out := make([]byte, 2*coordinate)
-	r.FillBytes(out[:coordinate])
-	s.FillBytes(out[coordinate:])
+	out := make([]byte, 2*coordinateSize)
+	r.FillBytes(out[:coordinateSize])
+	s.FillBytes(out[coordinateSize:])
 	return out
 }
