@@ -7,10 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"alipay-kafka-bridge/internal/simulator/rules"
 	"alipay-kafka-bridge/internal/simulator/wire"
@@ -105,7 +102,7 @@ func (s *Simulator) checkRequest(f *classicRequest, r *http.Request) (wire.Reply
 		f.method = Method(f.params["method"])
 		f.NodeName = wire.NodeName(string(f.method))
 	}
-	for _, step := range []func(*classicRequest) *wire.Reply{s.checkApp, s.checkSignature, s.checkPublic, s.checkToken, decrypt} {
+	for _, step := range []func(*classicRequest) *wire.Reply{s.checkApp, checkSignature, checkPublic, checkToken, decrypt} {
 		if bad := step(f); bad != nil {
 			return *bad, false
 		}
@@ -191,7 +188,7 @@ var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"
 // checkSignature verifies the request in its declared charset, whatever charset decoded it. The
 // answer echoes the text that should have been signed, HTML-escaped, and is itself signed
 // (docs/alipay.md, "Gateway codes": isv.invalid-signature).
-func (s *Simulator) checkSignature(f *classicRequest) *wire.Reply {
+func checkSignature(f *classicRequest) *wire.Reply {
 	text := f.params.StringToSign()
 	sig, err := base64.StdEncoding.DecodeString(f.params["sign"])
 	if err == nil && wire.VerifyRSA(f.verifyKey, f.SigningKey.Hash, f.Charset.Encode(text), sig) {
@@ -201,48 +198,19 @@ func (s *Simulator) checkSignature(f *classicRequest) *wire.Reply {
 		"check the private key, and that charset is in the URL query; the string to sign is: "+htmlEscaper.Replace(text))
 }
 
-// maxLengths are those of the public parameters (every page, "public request parameters").
-var maxLengths = []struct {
-	name string
-	max  int
-}{
-	{"app_id", 32}, {"method", 128}, {"format", 40}, {"charset", 10}, {"sign_type", 10}, {"sign", 344},
-	{"timestamp", 19}, {"version", 3}, {"notify_url", 256}, {"app_auth_token", 40},
-}
-
-// checkPublic checks the other public parameters. The age of the timestamp is not judged: what
-// Alipay tolerates is not known.
-func (s *Simulator) checkPublic(f *classicRequest) *wire.Reply {
-	switch format := f.params["format"]; {
+// checkPublic checks the other public parameters.
+func checkPublic(f *classicRequest) *wire.Reply {
+	switch {
 	case f.params["method"] == "":
-		return wire.Refusal("isv.missing-method", "missing method")
+		return wire.Refusal("isv.missing-method", "method is missing")
 	case f.method == "":
 		return wire.Refusal("isv.invalid-method", "no such method")
-	case f.params["timestamp"] == "":
-		return wire.Refusal("isv.missing-timestamp", "missing timestamp")
-	case f.params["version"] == "":
-		return wire.Refusal("isv.missing-version", "missing version")
-	case f.params["version"] != "1.0":
-		return wire.Refusal("isv.unsupported-version", "1.0")
-	case format != "" && format != "JSON" && format != "json":
-		return wire.Refusal("isv.invalid-format", "JSON")
 	}
-	if _, err := time.ParseInLocation(wire.TimeLayout, f.params["timestamp"], wire.Beijing); err != nil {
-		return wire.Refusal("isv.invalid-timestamp", wire.TimeLayout)
-	}
-	for _, l := range maxLengths {
-		if len(f.params[l.name]) > l.max {
-			return wire.Refusal("isv.invalid-parameter", l.name+" has more than "+strconv.Itoa(l.max)+" characters")
-		}
-	}
-	if u := f.params["notify_url"]; u != "" && !isWebAddress(u) {
-		return wire.Refusal("isv.invalid-parameter", "notify_url is no absolute http or https address")
-	}
-	return nil
+	return rules.CheckPublic(f.params)
 }
 
 // checkToken finds the merchant for whom the app acts.
-func (s *Simulator) checkToken(f *classicRequest) *wire.Reply {
+func checkToken(f *classicRequest) *wire.Reply {
 	token := f.params["app_auth_token"]
 	f.merchant = Merchant{SellerID: f.app.SellerID}
 	if token == "" {
@@ -255,11 +223,6 @@ func (s *Simulator) checkToken(f *classicRequest) *wire.Reply {
 		}
 	}
 	return wire.Refusal("aop.invalid-app-auth-token", "no such token")
-}
-
-func isWebAddress(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // readContent parses biz_content. Which sub_code answers broken JSON is not known; this one is
@@ -287,9 +250,7 @@ func checkContent(f *classicRequest, content wire.Fields) *wire.Reply {
 	case OrderInfoSync:
 		return rules.CheckSync(content)
 	case CertDownload:
-		if content.Text("alipay_cert_sn") == "" {
-			return wire.Refusal("isv.invalid-parameter", "alipay_cert_sn is missing")
-		}
+		return rules.CheckDownload(content)
 	case ItemOrderQuery:
 		subCode = "INVALID_PARAMETER" // koubei.trade.itemorder.query has its codes without ACQ.
 		err = rules.CheckItemOrder(content)

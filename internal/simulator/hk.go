@@ -5,7 +5,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +58,7 @@ type hkRequest struct {
 
 // serveHK answers one request to the HK gateway (docs/alipay.md, HK "Simulator": order of checks).
 func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
-	f := &hkRequest{http: r, target: requestTarget(r), clientID: r.Header.Get("Client-Id")}
+	f := &hkRequest{http: r, target: wire.RequestTarget(r), clientID: r.Header.Get("Client-Id")}
 	f.app = s.hkApps[f.clientID]
 	e := &RequestEntry{At: s.Now(), Method: HKOrderSync, App: f.clientID}
 	body, err := io.ReadAll(r.Body)
@@ -79,20 +78,6 @@ func (s *Simulator) serveHK(w http.ResponseWriter, r *http.Request) {
 		effect: func() pendingAnswer { return s.hkAnswer(f, s.hkUpdate(f, e)) },
 		refuse: func(flt Fault) pendingAnswer { return s.hkAnswer(f, flt.hkRefusal()) },
 	})
-}
-
-// requestTarget returns the request line's target without scheme and host.
-func requestTarget(r *http.Request) string {
-	t := r.RequestURI
-	if t == "" {
-		return r.URL.RequestURI()
-	}
-	if u, err := url.Parse(t); err == nil && u.IsAbs() {
-		if i := strings.Index(t[len(u.Scheme)+3:], "/"); i >= 0 {
-			return t[len(u.Scheme)+3+i:]
-		}
-	}
-	return t
 }
 
 // checkHKRequest runs the checks up to the body's fields.

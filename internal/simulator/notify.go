@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -229,12 +228,7 @@ func (s *Simulator) signedForm(n *Notification, at time.Time) string {
 	if t := n.Params["sign_type"]; t != "" {
 		p["sign_type"] = t
 	}
-	pairs := make([]string, 0, len(p))
-	for name, value := range p {
-		pairs = append(pairs, name+"="+url.QueryEscape(string(c.Encode(value))))
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
+	return p.Form(c)
 }
 
 // Deliver sends all notifications that are due and notes the answers; one after the other, in the

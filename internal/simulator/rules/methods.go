@@ -286,3 +286,11 @@ func CheckSync(c wire.Fields) *wire.Reply {
 	}
 	return nil
 }
+
+// CheckDownload checks a request for a certificate: it must name one.
+func CheckDownload(c wire.Fields) *wire.Reply {
+	if c.Text("alipay_cert_sn") == "" {
+		return wire.Refusal("isv.invalid-parameter", "alipay_cert_sn is missing")
+	}
+	return nil
+}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -35,6 +36,21 @@ func (a HKResult) Body(w *AnswerQuirks) []byte {
 	result := encodeObject(Members{{"resultCode", a.Code}, {"resultStatus", a.Status}, {"resultMessage", a.Message}})
 	m := Members{{"result", json.RawMessage(result)}}
 	return append(w.reformat(encodeObject(w.rearrange(m.AddText("orderId", a.OrderID)))), w.lineEnd()...)
+}
+
+// RequestTarget returns the target of the request line without scheme and host: path and query as
+// the client sent them, because they are signed.
+func RequestTarget(r *http.Request) string {
+	t := r.RequestURI
+	if t == "" {
+		return r.URL.RequestURI()
+	}
+	if u, err := url.Parse(t); err == nil && u.IsAbs() {
+		if i := strings.Index(t[len(u.Scheme)+3:], "/"); i >= 0 {
+			return t[len(u.Scheme)+3+i:]
+		}
+	}
+	return t
 }
 
 // HKStringToSign is the content to sign, both ways: METHOD SP PATH LF Client-Id "." time "." body

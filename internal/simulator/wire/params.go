@@ -168,3 +168,13 @@ func (p Params) StringToSign() string {
 	}
 	return b.String()
 }
+
+// Form writes the parameters as a form in a charset, sorted by name.
+func (p Params) Form(c Charset) string {
+	pairs := make([]string, 0, len(p))
+	for name, value := range p {
+		pairs = append(pairs, name+"="+url.QueryEscape(string(c.Encode(value))))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
