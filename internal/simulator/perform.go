@@ -71,6 +71,8 @@ func repeatedCreate(old, want *trade) wire.Reply {
 	return createdReply(old) // that the answer repeats the trade_no is [inferred]
 }
 
+func (t *trade) buyer() string { return t.BuyerID + "\n" + t.BuyerOpenID + "\n" + t.BuyerLogonID }
+
 // newTrade makes a trade from a checked request.
 func (s *Simulator) newTrade(f *classicRequest, c wire.Fields, now time.Time) *trade {
 	total, _ := c.Yuan("total_amount")

@@ -79,8 +79,6 @@ type trade struct {
 	content [32]byte // of the create, without the buyer; zero for a trade from AddTrade
 }
 
-func (t *trade) buyer() string { return t.BuyerID + "\n" + t.BuyerOpenID + "\n" + t.BuyerLogonID }
-
 var (
 	errNoTrade = errors.New("no such trade")
 	errStatus  = errors.New("the trade's status does not allow it")
