@@ -6,8 +6,8 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// earlierAnswers keeps good answers for the faults that send another one: by app and method the newest of
-// two orders, for Swapped, and by order and method the first, for Replayed.
+// earlierAnswers keeps good answers for the faults that send another one: for Swapped, by app and
+// method, the newest of two orders; for Replayed, by order and method, the first.
 type earlierAnswers struct {
 	mu     sync.Mutex
 	newest map[appMethod][2]orderAnswer // guarded by mu
@@ -32,7 +32,7 @@ type orderAnswer struct {
 // maxFirstAnswers bounds the answers kept for Replayed.
 const maxFirstAnswers = 10_000
 
-// has says whether a fault of this kind has an earlier answer to send; most kinds need none.
+// has reports whether a fault of this kind has an earlier answer to send; most kinds need none.
 func (x *earlierAnswers) has(k kind, e *RequestEntry) bool {
 	if k != kindSwapped && k != kindReplayed {
 		return true
@@ -43,7 +43,7 @@ func (x *earlierAnswers) has(k kind, e *RequestEntry) bool {
 	return ok
 }
 
-// replace returns the other answer, or the given one when there is none any more.
+// replace returns the earlier answer, or own when there is none any more.
 func (x *earlierAnswers) replace(k kind, e *RequestEntry, own wire.SealedAnswer) wire.SealedAnswer {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -68,7 +68,7 @@ func (x *earlierAnswers) find(k kind, e *RequestEntry) (wire.SealedAnswer, bool)
 	return wire.SealedAnswer{}, false
 }
 
-// keep remembers an answer.
+// keep stores an answer.
 func (x *earlierAnswers) keep(e *RequestEntry, out wire.SealedAnswer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// classicRequest is a request to the classic gateway on its way through the checks.
+// classicRequest is a request to the classic gateway while it is checked.
 type classicRequest struct {
 	params            wire.Params
 	method            Method
@@ -21,11 +21,11 @@ type classicRequest struct {
 	merchant          Merchant // of the token; zero: the app's own
 	verifyKey         *rsa.PublicKey
 	content           string // biz_content, decrypted
-	wire.AnswerFormat        // of the answer, as far as it is known
+	wire.AnswerFormat        // as far as it is known yet
 }
 
-// serveGateway answers one request to the classic gateway. The order of its checks is not
-// documented; the signature comes first as far as that is possible [inferred].
+// serveGateway answers one request to the classic gateway. The order of the checks is not
+// documented; the signature is checked as early as possible [inferred].
 func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 	f := &classicRequest{AnswerFormat: wire.AnswerFormat{Charset: wire.UTF8, NodeName: "error_response"}}
 	e := &RequestEntry{At: s.Now()}
@@ -78,9 +78,9 @@ func (s *Simulator) classicAnswer(f *classicRequest, a wire.Reply) pendingAnswer
 // orderNumbers are the members that say which order an answer is about.
 var orderNumbers = []string{"out_trade_no", "trade_no", "order_no", "out_order_no"}
 
-// refuse answers a request that did not pass the checks. Which of these answers are signed is
-// known for two only (invalid-signature is, invalid-app-id is not): what fails before the app
-// proved itself is unsigned, what fails later is signed [inferred].
+// refuse answers a request that did not pass the checks. For two of these answers it is known
+// whether they are signed: invalid-signature is, invalid-app-id is not. So a refusal is unsigned
+// until the keys are known, and signed from then on [inferred].
 func (s *Simulator) refuse(w http.ResponseWriter, f *classicRequest, e *RequestEntry, a wire.Reply) {
 	s.journal.complete(e, a.Verdict(), "")
 	f.Seal(a, s.signer, s.traceID()).Write(w)
@@ -94,9 +94,9 @@ func (s *Simulator) checkRequest(f *classicRequest, r *http.Request) (wire.Reply
 	case errors.Is(err, wire.ErrContentType):
 		return wire.Failure("isv.invalid-content-type", err.Error()), false
 	case err != nil:
-		return wire.Failure("isv.invalid-parameter", "unreadable request"), false
+		return wire.Failure("isv.invalid-parameter", "the parameters cannot be read: "+err.Error()), false
 	case r.Method != http.MethodPost && r.Method != http.MethodGet:
-		return wire.Failure("isv.invalid-parameter", "POST or GET"), false
+		return wire.Failure("isv.invalid-parameter", "the HTTP method must be POST or GET"), false
 	}
 	if Method(f.params["method"]).IsClassic() {
 		f.method = Method(f.params["method"])
@@ -110,7 +110,7 @@ func (s *Simulator) checkRequest(f *classicRequest, r *http.Request) (wire.Reply
 	return wire.Reply{}, true
 }
 
-// requiredParams are the public parameters without which nothing can be verified, with their errors
+// requiredParams are the public parameters without which no signature can be verified, with their errors
 // (docs/alipay.md, "Gateway codes").
 var requiredParams = []struct{ name, subCode string }{
 	{"app_id", "isv.missing-app-id"},
@@ -122,7 +122,7 @@ var requiredParams = []struct{ name, subCode string }{
 func (s *Simulator) checkApp(f *classicRequest) *wire.Reply {
 	for _, m := range requiredParams {
 		if f.params[m.name] == "" {
-			return wire.Refusal(m.subCode, "missing "+m.name)
+			return wire.Refusal(m.subCode, m.name+" is missing")
 		}
 	}
 	f.app = s.apps[f.params["app_id"]]
@@ -131,22 +131,22 @@ func (s *Simulator) checkApp(f *classicRequest) *wire.Reply {
 	}
 	name := f.params["charset"]
 	if name == "" {
-		name = "GBK" // what the gateway assumes
+		name = "GBK" // the gateway's default
 	}
 	c, ok := wire.FindCharset(name)
 	if !ok {
-		return wire.Refusal("isv.invalid-charset", "GBK or UTF-8")
+		return wire.Refusal("isv.invalid-charset", "charset must be GBK or UTF-8")
 	}
 	f.Charset = c
 	return s.chooseKeys(f)
 }
 
-// chooseKeys finds the keys of both sides for the sign_type, in certificate mode by the SNs.
+// chooseKeys finds the keys of both sides by sign_type, and in certificate mode by the SNs.
 func (s *Simulator) chooseKeys(f *classicRequest) *wire.Reply {
 	h, ok := map[string]crypto.Hash{"RSA2": crypto.SHA256, "RSA": crypto.SHA1}[f.params["sign_type"]]
 	switch c := f.app.certificates; {
 	case !ok:
-		return wire.Refusal("isv.invalid-signature-type", "RSA2 or RSA")
+		return wire.Refusal("isv.invalid-signature-type", "sign_type must be RSA2 or RSA")
 	case c != nil:
 		if bad := c.CheckSNs(f.params, s.Now()); bad != nil {
 			return bad
@@ -155,14 +155,14 @@ func (s *Simulator) chooseKeys(f *classicRequest) *wire.Reply {
 	case h == crypto.SHA256:
 		f.verifyKey, f.SigningKey = f.app.PublicKey, wire.AnswerKey{Key: f.app.SigningKey, Hash: h}
 	case f.app.LegacyPublicKey == nil || f.app.LegacySigningKey == nil:
-		return wire.Refusal("isv.missing-signature-config", "the app has no key for RSA")
+		return wire.Refusal("isv.missing-signature-config", "the app has no key for sign_type RSA")
 	default:
 		f.verifyKey, f.SigningKey = f.app.LegacyPublicKey, wire.AnswerKey{Key: f.app.LegacySigningKey, Hash: h}
 	}
 	return nil
 }
 
-// decrypt undoes the encryption of biz_content. What fails is answered in the clear
+// decrypt decrypts biz_content. When that fails, the answer is not encrypted
 // (docs/alipay.md, "AES content encryption").
 func decrypt(f *classicRequest) *wire.Reply {
 	f.content = f.params["biz_content"]
@@ -170,23 +170,23 @@ func decrypt(f *classicRequest) *wire.Reply {
 	case t == "":
 		return nil
 	case t != "AES":
-		return wire.Refusal("isv.decryption-error-not-valid-encrypt-type", "AES")
+		return wire.Refusal("isv.decryption-error-not-valid-encrypt-type", "encrypt_type must be AES")
 	case f.app.AESKey == nil:
 		return wire.Refusal("isv.decryption-error-not-valid-encrypt-key", "the app has no AES key")
 	}
 	plain, err := wire.DecryptContent(f.app.AESKey, f.content)
 	if err != nil {
-		return wire.Refusal("isv.decryption-error-unknown", "the content cannot be decrypted")
+		return wire.Refusal("isv.decryption-error-unknown", "biz_content cannot be decrypted")
 	}
 	f.content, f.AESKey = f.Charset.Decode(string(plain)), f.app.AESKey
 	return nil
 }
 
-// htmlEscaper is how the gateway escapes the text that it echoes.
+// htmlEscaper escapes the text that the gateway repeats in its answer.
 var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
-// checkSignature verifies the request in its declared charset, whatever charset decoded it. The
-// answer echoes the text that should have been signed, HTML-escaped, and is itself signed
+// checkSignature verifies the request in the charset that it declares, even if it was decoded with another. The
+// refusal repeats the text that should have been signed, HTML-escaped, and is itself signed
 // (docs/alipay.md, "Gateway codes": isv.invalid-signature).
 func checkSignature(f *classicRequest) *wire.Reply {
 	text := f.params.StringToSign()
@@ -195,7 +195,7 @@ func checkSignature(f *classicRequest) *wire.Reply {
 		return nil
 	}
 	return wire.Refusal("isv.invalid-signature",
-		"check the private key, and that charset is in the URL query; the string to sign is: "+htmlEscaper.Replace(text))
+		"check the private key, and that charset is in the query of the URL; the string to sign is: "+htmlEscaper.Replace(text))
 }
 
 // checkPublic checks the other public parameters.
@@ -222,14 +222,14 @@ func checkToken(f *classicRequest) *wire.Reply {
 			return nil
 		}
 	}
-	return wire.Refusal("aop.invalid-app-auth-token", "no such token")
+	return wire.Refusal("aop.invalid-app-auth-token", "no such app_auth_token")
 }
 
-// readContent parses biz_content. Which sub_code answers broken JSON is not known; this one is
-// documented [inferred].
+// readContent parses biz_content. It is not known which sub_code broken JSON gets; this one is at
+// least documented [inferred].
 func readContent(text string) (wire.Fields, *wire.Reply) {
 	if text == "" {
-		return nil, wire.Refusal("isv.invalid-parameter", "missing biz_content")
+		return nil, wire.Refusal("isv.invalid-parameter", "biz_content is missing")
 	}
 	f, err := wire.ParseObject([]byte(text))
 	if err != nil {
@@ -238,7 +238,7 @@ func readContent(text string) (wire.Fields, *wire.Reply) {
 	return f, nil
 }
 
-// checkContent applies the page of the method to its business content.
+// checkContent checks the business content by the page of the method.
 func checkContent(f *classicRequest, content wire.Fields) *wire.Reply {
 	subCode := "ACQ.INVALID_PARAMETER"
 	var err error
@@ -252,7 +252,7 @@ func checkContent(f *classicRequest, content wire.Fields) *wire.Reply {
 	case CertDownload:
 		return rules.CheckDownload(content)
 	case ItemOrderQuery:
-		subCode = "INVALID_PARAMETER" // koubei.trade.itemorder.query has its codes without ACQ.
+		subCode = "INVALID_PARAMETER" // the codes of koubei.trade.itemorder.query have no prefix ACQ
 		err = rules.CheckItemOrder(content)
 	}
 	if err != nil {
@@ -261,7 +261,7 @@ func checkContent(f *classicRequest, content wire.Fields) *wire.Reply {
 	return nil
 }
 
-// refusalOf puts a fault into the words of the classic gateway.
+// refusal is a fault as the classic gateway reports it.
 func (f Fault) refusal(m Method) wire.Reply {
 	switch f.kind {
 	case kindThrottled:
@@ -274,7 +274,7 @@ func (f Fault) refusal(m Method) wire.Reply {
 	case kindAccepted:
 		return wire.Reply{Code: "10003"}
 	case kindRefused:
-		a := wire.Failure(f.subCode, "refused on order")
+		a := wire.Failure(f.subCode, "refused by a fault of the simulator")
 		if f.code != "" {
 			a.Code = f.code
 		}

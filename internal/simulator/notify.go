@@ -16,31 +16,31 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// repeatIntervals are the pauses between the deliveries of one notification that is not acknowledged:
+// repeatIntervals are the pauses between the deliveries of a notification that is not acknowledged:
 // eight deliveries in about a day (docs/alipay.md, "Repeats of a notification").
 var repeatIntervals = []time.Duration{
 	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
 }
 
 const (
-	// acknowledged is the one answer that ends the repeats.
+	// acknowledged is the only answer that ends the repeats.
 	acknowledged = "success"
-	// deliveryTimeout bounds one delivery; how long Alipay waits is not known [inferred].
+	// deliveryTimeout limits one delivery; it is not known how long Alipay waits [inferred].
 	deliveryTimeout = 10 * time.Second
-	// maxAcknowledgement bounds what is read of an answer.
+	// maxAcknowledgement limits how much of an answer is read, in bytes.
 	maxAcknowledgement = 1 << 10
 )
 
 // Notification is one notification with all its deliveries.
 type Notification struct {
-	ID         string            `json:"id"` // notify_id: stays the same over repeats
+	ID         string            `json:"id"` // notify_id: the same for all deliveries
 	App        string            `json:"app"`
 	OutTradeNo string            `json:"out_trade_no"`
 	Status     TradeStatus       `json:"status"`
 	URL        string            `json:"url"`
-	Params     map[string]string `json:"params"` // but notify_time and sign, which each delivery has of its own
+	Params     map[string]string `json:"params"` // without notify_time and sign, which differ for each delivery
 	Deliveries []Delivery        `json:"deliveries"`
-	Due        time.Time         `json:"due,omitzero"` // of the next delivery; zero: none follows
+	Due        time.Time         `json:"due,omitzero"` // time of the next delivery; zero: none follows
 	Done       bool              `json:"done"`         // acknowledged
 }
 
@@ -48,24 +48,24 @@ type Notification struct {
 type Delivery struct {
 	At     time.Time `json:"at"`
 	Status int       `json:"status"` // zero: no answer
-	Body   string    `json:"body"`   // of the answer, its beginning
+	Body   string    `json:"body"`   // beginning of the answer
 	Err    string    `json:"err,omitempty"`
 }
 
-// outbox is what was and is to be sent. It belongs to Simulator.mu.
+// outbox holds all notifications, sent or not. Simulator.mu guards it.
 type outbox struct {
 	notifications []*Notification
 	held          bool
 }
 
-// Run plays the buyers and sends the notifications until ctx ends; then it returns nil. Without it
-// buyers act when somebody asks, and notifications wait for Deliver.
+// Run runs the buyers' scripts and sends the notifications until ctx ends; then it returns nil.
+// Without it buyers act at the next request or look-up, and notifications wait for Deliver.
 func (s *Simulator) Run(ctx context.Context) error {
 	for {
 		s.Deliver(ctx)
 		wait, any := s.untilNextEvent()
 		if !any {
-			wait = time.Hour // until somebody wakes us
+			wait = time.Hour // or until wake
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -79,7 +79,7 @@ func (s *Simulator) Run(ctx context.Context) error {
 	}
 }
 
-// untilNextEvent is how long there is nothing to do.
+// untilNextEvent returns the time until the next step or delivery, and false if none is planned.
 func (s *Simulator) untilNextEvent() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,11 +105,11 @@ func (s *Simulator) Notifications() []Notification {
 	return out
 }
 
-// errNoNotification says that no notification has the id.
+// errNoNotification is returned for an unknown id.
 var errNoNotification = errors.New("no such notification")
 
-// SendAgain lets a notification be delivered once more now, acknowledged or not: receivers meet
-// doubles, and old states after new ones.
+// SendAgain has a notification delivered once more now, acknowledged or not: receivers get
+// duplicates, and old states after new ones.
 func (s *Simulator) SendAgain(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *Simulator) SendAgain(id string) error {
 	return errNoNotification
 }
 
-// HoldNotifications keeps notifications back until ReleaseNotifications.
+// HoldNotifications stops all deliveries until ReleaseNotifications.
 func (s *Simulator) HoldNotifications() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +149,7 @@ func (s *Simulator) ReleaseNotifications() {
 	s.wakeRun()
 }
 
-// queueNotification prepares a notification of a trade's state. The caller holds mu.
+// queueNotification queues a notification of a trade's state. The caller holds mu.
 func (s *Simulator) queueNotification(t *trade, at time.Time) {
 	wanted := s.options.Notify
 	if wanted == nil {
@@ -165,7 +165,7 @@ func (s *Simulator) queueNotification(t *trade, at time.Time) {
 	})
 }
 
-// notificationParams writes the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
+// notificationParams returns the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
 // caller holds mu.
 func (s *Simulator) notificationParams(t *trade) map[string]string {
 	when := func(at time.Time) string {
@@ -203,8 +203,8 @@ func (s *Simulator) notificationParams(t *trade) map[string]string {
 	return p
 }
 
-// signedForm writes a delivery: the parameters with its time, signed over all but sign and sign_type,
-// in the charset of the request that made the trade.
+// signedForm returns the body of a delivery: the parameters with its time, and a signature over all
+// but sign and sign_type, in the charset of the request that created the trade.
 func (s *Simulator) signedForm(n *Notification, at time.Time) string {
 	p := wire.Params{"notify_id": n.ID, "notify_time": at.In(wire.Beijing).Format(wire.TimeLayout)}
 	for name, value := range n.Params {
@@ -231,8 +231,8 @@ func (s *Simulator) signedForm(n *Notification, at time.Time) string {
 	return p.Form(c)
 }
 
-// Deliver sends all notifications that are due and notes the answers; one after the other, in the
-// order in which they fell due. Run does it by itself.
+// Deliver sends all notifications that are due and records the answers, one after the other, in
+// the order in which they fell due. Run calls it.
 func (s *Simulator) Deliver(ctx context.Context) {
 	for {
 		n, at := s.takeDue()
@@ -243,7 +243,7 @@ func (s *Simulator) Deliver(ctx context.Context) {
 	}
 }
 
-// takeDue takes the first notification that is due.
+// takeDue returns the first notification that is due, and when it was due.
 func (s *Simulator) takeDue() (*Notification, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,7 +262,7 @@ func (s *Simulator) takeDue() (*Notification, time.Time) {
 	return first, at
 }
 
-// deliver sends one notification as Alipay does, malformed Content-Type included
+// deliver sends one notification as Alipay does, with its malformed Content-Type
 // (docs/alipay.md, "Notifications").
 func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) Delivery {
 	out := Delivery{At: at}
@@ -290,7 +290,7 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 	return out
 }
 
-// recordDelivery ends the notification or plans its repeat.
+// recordDelivery records a delivery and plans the next one, unless none follows.
 func (s *Simulator) recordDelivery(n *Notification, d Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -301,7 +301,7 @@ func (s *Simulator) recordDelivery(n *Notification, d Delivery) {
 	}
 }
 
-// newClient sends notifications unless the options bring another one.
+// newClient returns the client for notifications that is used unless the options have another.
 func newClient() *http.Client {
 	return &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},

@@ -12,24 +12,24 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// call is one request that passed every check, of either gateway.
+// call is one request to either gateway that passed every check.
 type call struct {
 	entry       *RequestEntry // in the journal already
 	givenNumber string        // the number as the request names it, when the entry has the merchant's
 	attempt     int           // earlier requests of the same order
 	quirks      *wire.AnswerQuirks
-	effect      func() pendingAnswer // does it; called at most once, under Simulator.mu
+	effect      func() pendingAnswer // does what the request asks for; called at most once, under Simulator.mu
 	refuse      func(Fault) pendingAnswer
 }
 
-// pendingAnswer is an answer that can still be sealed well or badly.
+// pendingAnswer is an answer that is not sealed yet: a fault can still spoil its signature.
 type pendingAnswer struct {
 	verdict string
-	success bool // a success, fit for Swapped
+	success bool // it may be kept for Swapped and Replayed
 	seal    func(Fault) wire.SealedAnswer
 }
 
-// serveCall carries a valid request through faults, latency and its effect.
+// serveCall runs a valid request: faults, latency and its effect.
 func (s *Simulator) serveCall(w http.ResponseWriter, r *http.Request, c *call) {
 	e := c.entry
 	hit := s.faults.choose(e, c.givenNumber, c.attempt, e.At, func(k kind) bool { return s.earlier.has(k, e) })
@@ -65,8 +65,8 @@ func (s *Simulator) quirksOf(e *RequestEntry, attempt int) *wire.AnswerQuirks {
 	return wire.NewAnswerQuirks(s.quirks, sum)
 }
 
-// Latency is how long an answer takes. Half of it passes before the effect and half after,
-// so that a caller who gives up meets both cases.
+// Latency is how long an answer takes. Half of it passes before the effect and half after it,
+// so that a caller who gives up may do so in either half.
 type Latency struct {
 	Fixed  time.Duration `yaml:"fixed"`
 	Jitter time.Duration `yaml:"jitter"` // spread evenly on top of Fixed, by the seed, order and attempt
@@ -81,7 +81,7 @@ func (l Latency) of(seed uint64, e *RequestEntry, attempt int) time.Duration {
 	return l.Fixed + time.Duration(share*float64(l.Jitter))
 }
 
-// sleep waits; it returns false if the caller went away first.
+// sleep waits; it returns false if the caller disconnected first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -96,13 +96,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// abandon ends a request whose caller went away.
+// abandon ends a request whose caller disconnected.
 func (s *Simulator) abandon(e *RequestEntry, f Fault) {
 	s.journal.complete(e, verdictGone, f.String())
 	panic(http.ErrAbortHandler)
 }
 
-// send writes the gateway's own answer, or what a fault makes of it.
+// send writes the gateway's own answer, or what a fault turns it into.
 func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry, a pendingAnswer, f Fault) {
 	out := a.seal(f)
 	switch f.kind {
@@ -134,12 +134,12 @@ func sendSlowly(w http.ResponseWriter, r *http.Request, out wire.SealedAnswer, d
 		if !sleep(r.Context(), d/bodyParts) {
 			return
 		}
-		_, _ = w.Write(part) // the next sleep notices a caller who left
+		_, _ = w.Write(part) // the next sleep notices a caller who disconnected
 		_ = c.Flush()
 	}
 }
 
-// maxHold is how long Timeout holds a caller who does not go away.
+// maxHold is how long Timeout holds a caller who does not disconnect.
 const maxHold = 10 * time.Minute
 
 // answerWithFault answers in place of the gateway.
@@ -175,7 +175,7 @@ func (s *Simulator) answerWithFault(w http.ResponseWriter, r *http.Request, c *c
 	}
 }
 
-// resetConnection ends a connection with a reset, where there is a TCP connection.
+// resetConnection ends a connection with a reset, if it is a TCP connection.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -248,6 +248,7 @@ func TestRulesAcrossFieldsOfCreate(t *testing.T) {
 		name      string
 		good, bad object // replace members of minimalCreate; nil takes a member away
 	}{
+		{"the total is required", object{}, object{"total_amount": nil}},
 		{"the total is 0.01 or more", object{"total_amount": "0.01"}, object{"total_amount": "0.00"}},
 		{"the total is at most 100000000", object{"total_amount": "100000000"}, object{"total_amount": "100000000.01"}},
 		{"the total may be a number", object{"total_amount": 88.88}, object{"total_amount": true}},

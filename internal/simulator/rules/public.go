@@ -17,8 +17,8 @@ var maxLengths = []struct {
 	{"timestamp", 19}, {"version", 3}, {"notify_url", 256}, {"app_auth_token", 40},
 }
 
-// CheckPublic checks the public parameters other than those that a signature needs and the method.
-// The age of the timestamp is not checked: what Alipay tolerates is not known.
+// CheckPublic checks the public parameters, except the method and those that a signature needs. The
+// age of the timestamp is not checked: it is not known what Alipay tolerates.
 func CheckPublic(p wire.Params) *wire.Reply {
 	switch format := p["format"]; {
 	case p["timestamp"] == "":
