@@ -29,7 +29,7 @@ func post(ctx context.Context, t *testing.T, url string) (*http.Response, error)
 	return http.DefaultClient.Do(r)
 }
 
-func TestResetIsAReset(t *testing.T) {
+func TestTCPReset(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
 	s := httptest.NewServer(b.sim)
 	defer s.Close()
@@ -39,7 +39,7 @@ func TestResetIsAReset(t *testing.T) {
 	}
 }
 
-// TestTimeoutHolds: nothing comes until the caller goes; the effect never takes place.
+// TestTimeoutHolds: there is no answer until the caller disconnects, and no effect.
 func TestTimeoutHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newHarness(t, simulator.Options{Now: time.Now})
@@ -64,7 +64,7 @@ func TestTimeoutHolds(t *testing.T) {
 	})
 }
 
-func TestBodiesThatComeBadly(t *testing.T) {
+func TestTruncatedAndSlowBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newHarness(t, simulator.Options{Now: time.Now, Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 100}}})
 		ask := func() []byte {
@@ -88,7 +88,7 @@ func TestBodiesThatComeBadly(t *testing.T) {
 	})
 }
 
-// TestReplayedAnswer: what was true and signed once comes again.
+// TestReplayedAnswer: an earlier, validly signed answer comes again.
 func TestReplayedAnswer(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
 	b.sim.AddFault(simulator.Replayed("alipay.trade.query").Skip(1))
@@ -105,7 +105,7 @@ func TestReplayedAnswer(t *testing.T) {
 	}
 }
 
-// TestAnswersThatSayLess: both gateways, before and after the effect.
+// TestAnswersThatSayLess: both gateways, before and after the effect: the answer leaves the outcome open.
 func TestAnswersThatSayLess(t *testing.T) {
 	for _, tt := range []struct {
 		fault       simulator.Fault

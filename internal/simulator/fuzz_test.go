@@ -12,8 +12,8 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// FuzzGateway: whatever arrives at the classic gateway, the answer has its form. With sign true the
-// content is properly signed, so that the fuzzer reaches the pages' rules too.
+// FuzzGateway: the classic gateway answers any request in its form. With sign true the content is
+// correctly signed, so that the fuzzer also reaches the rules of the pages.
 func FuzzGateway(f *testing.F) {
 	f.Add("app_id=1&method=alipay.trade.create", "biz_content=%7B%7D", "application/x-www-form-urlencoded", false)
 	f.Add("charset=gbk&sign=%FF", "a=%zz&&=", "text/plain; charset=gbk", false)
@@ -45,7 +45,7 @@ func FuzzGateway(f *testing.F) {
 	})
 }
 
-// toUTF8 lets encoding/json read an answer in any charset; only its structure is looked at.
+// toUTF8 lets encoding/json read an answer in any charset; only its structure matters here.
 func toUTF8(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }
 
 // FuzzHK: the same for the HK gateway.

@@ -60,7 +60,7 @@ type scenarioStep struct {
 	} `json:"expect"`
 }
 
-// vectorHarness is a simulator with the keys of the vectors, in certificate mode if asked.
+// vectorHarness returns a simulator with the keys of the vectors, in key mode or in certificate mode.
 func vectorHarness(t testing.TB, certified bool) *harness {
 	t.Helper()
 	b := &harness{t: t, now: start}
@@ -91,7 +91,7 @@ func vectorCerts(t testing.TB) certVectors {
 	return v
 }
 
-// vectorConfig has the apps and keys that the vectors' "about" names.
+// vectorConfig returns settings with the apps and keys that "about" in the vectors names.
 func vectorConfig(t testing.TB, certified bool) standalone.Config {
 	t.Helper()
 	k := vectorKeys(t, "openapi/keys.json")
@@ -114,7 +114,7 @@ func vectorConfig(t testing.TB, certified bool) standalone.Config {
 	return standalone.Config{Apps: []standalone.AppConfig{app}}
 }
 
-// sent is the parts of a raw request that decide how its answer is verified.
+// readVector sends a raw request of the vectors, and reads and verifies the answer.
 func (b *harness) readVector(t testing.TB, query, body, contentType string) classic {
 	t.Helper()
 	k := vectorKeys(t, "openapi/keys.json")
@@ -148,7 +148,7 @@ func TestRawRequestsOfTheVectors(t *testing.T) {
 	}
 }
 
-// capturedVectors are the files of requests that an official SDK, or the vectors' maker, signed.
+// capturedVectors are the files of requests that an official SDK, or the author of the vectors, signed.
 type capturedVectors struct {
 	About       string          `json:"about"`
 	MadeWith    string          `json:"made_with"`
@@ -181,7 +181,7 @@ type captured struct {
 	} `json:"wire"`
 }
 
-// TestCapturedRequests: what an official SDK really sent must pass the signature check.
+// TestCapturedRequests: requests that an official SDK sent pass the signature check.
 func TestCapturedRequests(t *testing.T) {
 	for _, file := range []string{"key-mode", "cert-mode", "aes", "gbk"} {
 		var v capturedVectors
@@ -199,7 +199,7 @@ func checkCaptured(t *testing.T, c captured) {
 		t.Errorf("answer = %s %s, signed %v", got.code, got.sub, got.signed)
 	}
 	if !strings.HasPrefix(got.sub, "ACQ.TRADE_NOT_EXIST") && got.sub != "INVALID_PARAMETER" && got.code != "10000" {
-		t.Errorf("answer = %v, want it to pass every check of the envelope and the page", got.fields)
+		t.Errorf("answer = %v, want the request to pass every check of the public parameters and the page", got.fields)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestScenariosOfTheVectors(t *testing.T) {
 	}
 }
 
-// notificationStep does a step that is about notifications; for others it returns false.
+// notificationStep does a step about notifications; for other steps it returns false.
 func (b *harness) notificationStep(t *testing.T, i int, s scenarioStep, r *receiver) bool {
 	t.Helper()
 	switch s.Op {
@@ -233,7 +233,7 @@ func (b *harness) notificationStep(t *testing.T, i int, s scenarioStep, r *recei
 			return true
 		}
 		if len(r.got) == 0 {
-			t.Fatalf("step %d: nothing came", i)
+			t.Fatalf("step %d: no notification", i)
 		}
 		last := r.got[len(r.got)-1]
 		if last.Get("trade_status") != s.TradeState || last.Get("refund_fee") != s.RefundFee {
@@ -311,8 +311,8 @@ func (b *harness) expectAnswer(t *testing.T, i int, s scenarioStep, got classic,
 	}
 }
 
-// TestEcho: the refusal of a signature quotes the text that should have been signed, HTML-escaped,
-// tokens included: clients must not publish it.
+// TestEcho: the refusal of a signature repeats the text that should have been signed, HTML-escaped and
+// with tokens in it: clients must not publish it.
 func TestEcho(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
 	query, body := form("alipay.trade.query", `{"out_trade_no":"a<b"}`, map[string]string{"app_auth_token": "token-b"}, generated().hk.MerchantKey)
@@ -324,7 +324,7 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// TestOtherMerchantsTrade: an order number is unique per merchant, and no token finds another's trade.
+// TestOtherMerchantsTrade: an order number is unique per merchant, and no token finds the trade of another merchant.
 func TestOtherMerchantsTrade(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
 	asB := map[string]string{"app_auth_token": "token-b"}
@@ -341,7 +341,7 @@ func TestOtherMerchantsTrade(t *testing.T) {
 		t.Errorf("same number under another token: %v", theirs.fields)
 	}
 	if err := b.sim.Pay("o_1"); err == nil {
-		t.Error("a number that two merchants have was paid")
+		t.Error("a trade was paid although two merchants have its number")
 	}
 }
 
@@ -357,7 +357,7 @@ func TestEquivalentContentIsARepeat(t *testing.T) {
 	}
 }
 
-// TestSyncRepeat: the same number again changes nothing, a new one does.
+// TestSyncRepeat: the same request number again changes nothing; a new one does.
 func TestSyncRepeat(t *testing.T) {
 	b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "c-1", TradeNo: "2018061021001004680073956707", Total: 100, BuyerID: "2088102146225135"}}})
 	sync := func(no, status string) classic {

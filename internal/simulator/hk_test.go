@@ -42,7 +42,7 @@ func TestHKOrderOfUpdates(t *testing.T) {
 		Steps  []updateStep `json:"steps"`
 	}
 	load(t, "alipayhk/order_modify_time_idempotency.json", &v)
-	clients := []simulator.HKApp{generated().hk.App, generated().hk.App} // two clients with one key
+	clients := []simulator.HKApp{generated().hk.App, generated().hk.App} // two clients with the same key
 	clients[0].ClientID, clients[1].ClientID = "C1", "C2"
 	sim, err := simulator.New(simulator.Options{HKApps: clients, Now: func() time.Time { return start }})
 	if err != nil {
@@ -79,7 +79,7 @@ func (b *harness) inject(what string) {
 	}
 }
 
-// checkOrderID: one order keeps its id, and no two orders share one.
+// checkOrderID checks that an order keeps its id, and that no two orders have the same.
 func checkOrderID(t *testing.T, s updateStep, got string, ids map[string]string) {
 	t.Helper()
 	if s.Expect.OrderIDOf == nil {
@@ -128,7 +128,7 @@ func (b *harness) hkAs(client, body string) hkAnswer {
 	return readHK(b.t, w.Result(), simulator.HKPath, &generated().hk.App.PlatformKey.PublicKey)
 }
 
-// TestHKBodies: where the documents are open, both settings of the switch are tried.
+// TestHKBodies: where the documents leave a rule open, both settings are tested.
 func TestHKBodies(t *testing.T) {
 	var v struct {
 		ID     string `json:"id"`
@@ -160,7 +160,7 @@ func TestHKBodies(t *testing.T) {
 	}
 }
 
-// vectorHK is a simulator with the HK keys of the vectors.
+// vectorHK returns a simulator with the HK keys of the vectors, and its public key.
 func vectorHK(t *testing.T, client string, at time.Time) (*simulator.Simulator, *rsa.PublicKey) {
 	t.Helper()
 	k := vectorKeys(t, "alipayhk/keys.json")
@@ -177,10 +177,10 @@ func vectorHK(t *testing.T, client string, at time.Time) (*simulator.Simulator, 
 	return s, &platform.PublicKey
 }
 
-// hkTime is the instant of almost all HK vectors.
+// hkTime is the time of almost all HK vectors.
 var hkTime = time.UnixMilli(1716340341000)
 
-// TestHKSignedRequests: signatures made with OpenSSL pass, and fail for one changed byte.
+// TestHKSignedRequests: signatures made with OpenSSL verify, and fail if one byte is added.
 func TestHKSignedRequests(t *testing.T) {
 	type bytesOf struct {
 		Text   string `json:"text"`
@@ -319,7 +319,7 @@ func TestHKRequestTimes(t *testing.T) {
 // TestHKOrderOfChecks: each request has this and every later defect, so that the first one answers.
 func TestHKOrderOfChecks(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
-	spoil := []struct {
+	defects := []struct {
 		want   string
 		signed bool
 		with   func(*http.Request)
@@ -333,23 +333,23 @@ func TestHKOrderOfChecks(t *testing.T) {
 		{"INVALID_SIGNATURE/F", false, func(r *http.Request) { r.Header.Set("Signature", "signature=AAAA") }},
 		{"PARAM_ILLEGAL/F", true, func(*http.Request) {}},
 	}
-	for i := range spoil {
-		t.Run(spoil[i].want, func(t *testing.T) {
+	for i := range defects {
+		t.Run(defects[i].want, func(t *testing.T) {
 			r := hkRequest(`{}`, b.now, generated().hk.MerchantKey)
-			for j := len(spoil) - 1; j >= i; j-- {
-				spoil[j].with(r)
+			for j := len(defects) - 1; j >= i; j-- {
+				defects[j].with(r)
 			}
-			if spoil[i].signed {
+			if defects[i].signed {
 				r.Header.Set("Client-Id", clientID) // only a known client gets a signed answer
 			}
 			path, method := r.RequestURI, r.Method
 			w := httptest.NewRecorder()
 			b.sim.ServeHTTP(w, r)
 			got := readHK(t, w.Result(), path, &generated().hk.App.PlatformKey.PublicKey)
-			if got.result != spoil[i].want {
+			if got.result != defects[i].want {
 				t.Errorf("result = %s", got.result)
 			}
-			if method == http.MethodPost && got.signed != spoil[i].signed {
+			if method == http.MethodPost && got.signed != defects[i].signed {
 				t.Errorf("signed = %v", got.signed)
 			}
 		})

@@ -14,7 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestJournal: every request is there, refused ones too, and every effect points to its request.
+// TestJournal: it has every request, refused ones too, and every execution points to its request.
 func TestJournal(t *testing.T) {
 	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Unavailable("alipay.trade.create").Order("o_2")}})
 	b.call("alipay.trade.create", order("o_1"), nil)
@@ -67,8 +67,8 @@ func TestJournalIsBounded(t *testing.T) {
 	}
 }
 
-// TestWhatIsRememberedIsBounded: an entry is as small for a request of a quarter megabyte, whether it was
-// refused at the door or by the page.
+// TestWhatIsRememberedIsBounded: the entry of a request of a quarter megabyte is small, whether the
+// request was refused early, refused by a rule, or accepted.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
 	long := strings.Repeat("9", 256<<10)
@@ -79,7 +79,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		content["out_trade_no"] = long
 		b.call("alipay.trade.create", content, nil)
 		content = order(fmt.Sprintf("o_%d", i))
-		content["further"] = long // which no page names
+		content["further"] = long // no page has this member
 		b.call("alipay.trade.create", content, map[string]string{"notify_url": "http://127.0.0.1/"})
 	}
 	if grown := heap() - before; grown > 1<<20 {
@@ -97,7 +97,7 @@ func heap() int {
 	return int(m.HeapAlloc)
 }
 
-// TestReset: a run can be repeated from the stock of the options, with the same numbers.
+// TestReset: a run can be repeated from the trades of the options, with the same numbers.
 func TestReset(t *testing.T) {
 	b := newHarness(t, simulator.Options{BenchMode: true, Trades: []simulator.Trade{{OutTradeNo: "stock", Total: 1}}})
 	first := b.call("alipay.trade.create", order("o_1"), nil)
@@ -119,7 +119,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestConcurrentCallers: hundreds at once, each order created once although everybody tries.
+// TestConcurrentCallers: hundreds of calls at once; each order is created once, although many callers try.
 func TestConcurrentCallers(t *testing.T) {
 	b := newHarness(t, simulator.Options{})
 	var wg sync.WaitGroup

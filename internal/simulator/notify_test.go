@@ -40,7 +40,7 @@ func (r *receiver) client() *http.Client {
 	}
 }
 
-// RoundTrip takes one notification.
+// RoundTrip receives one notification.
 func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	raw, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{"Location": {"/"}}, Body: io.NopCloser(strings.NewReader(r.answer)), Request: req}, nil
 }
 
-// fits says whether a notification's signature is that of the generated app.
+// fits reports whether the generated app signed a notification.
 func fits(form url.Values) bool {
 	var parts []string
 	for name := range form {
@@ -78,7 +78,7 @@ func fits(form url.Values) bool {
 	return err == nil && rsa.VerifyPKCS1v15(&generated().app.App.SigningKey.PublicKey, crypto.SHA256, sum[:], sig) == nil
 }
 
-// TestNotificationBytes: headers as bad as the real ones, signed, in the request's charset.
+// TestNotificationBytes: malformed headers as from Alipay, a signature, and the charset of the request.
 func TestNotificationBytes(t *testing.T) {
 	r := &receiver{answer: "success"}
 	b := newHarness(t, simulator.Options{Client: r.client()})
@@ -114,7 +114,7 @@ func TestNotificationBytes(t *testing.T) {
 	}
 }
 
-// TestRepeatsByTheSchedule: eight deliveries in 24 h 24 min, with one notify_id; then none.
+// TestRepeatsByTheSchedule: eight deliveries in 24 h 24 min with the same notify_id, then none.
 func TestRepeatsByTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -142,9 +142,9 @@ func TestRepeatsByTheSchedule(t *testing.T) {
 	})
 }
 
-// TestAdvanceBringsTheRepeats: a clock that is moved brings what falls due, in its order.
+// TestAdvanceBringsTheRepeats: moving the clock makes repeats due, in their order.
 func TestAdvanceBringsTheRepeats(t *testing.T) {
-	r := &receiver{err: errors.New("nobody there")}
+	r := &receiver{err: errors.New("connection refused")}
 	b := newHarness(t, simulator.Options{Client: r.client()})
 	b.call("alipay.trade.create", order("o_1"), notified)
 	if err := b.sim.Pay("o_1"); err != nil {
@@ -161,7 +161,7 @@ func TestAdvanceBringsTheRepeats(t *testing.T) {
 	}
 }
 
-// TestBuyersPlayTheirScripts: at their times, whoever asks and whenever.
+// TestBuyersPlayTheirScripts: the steps have the times of the script, whenever they are looked at.
 func TestBuyersPlayTheirScripts(t *testing.T) {
 	b := newHarness(t, simulator.Options{Buyers: []simulator.Buyer{
 		{Order: "never_", Steps: []simulator.Step{{Do: simulator.ActNothing}}},
@@ -200,7 +200,7 @@ func TestBuyersPlayTheirScripts(t *testing.T) {
 	}
 }
 
-// TestDoubledAndOutOfOrder: both on demand; all states where the merchant asked for them.
+// TestDoubledAndOutOfOrder: duplicates and another order on demand, and notifications of other states.
 func TestDoubledAndOutOfOrder(t *testing.T) {
 	r := &receiver{answer: "success"}
 	b := newHarness(t, simulator.Options{Client: r.client(), Notify: []simulator.TradeStatus{simulator.WaitBuyerPay, simulator.TradeSuccess, simulator.TradeClosed}})

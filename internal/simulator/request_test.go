@@ -14,7 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestPublicParameters: what the vectors leave out.
+// TestPublicParameters: cases that the vectors do not have.
 func TestPublicParameters(t *testing.T) {
 	const formType = "application/x-www-form-urlencoded;charset=utf-8"
 	for _, tt := range []struct {
@@ -31,7 +31,7 @@ func TestPublicParameters(t *testing.T) {
 		{"other version", map[string]string{"version": "2.0"}, "", formType, "40002 isv.unsupported-version"},
 		{"odd timestamp", map[string]string{"timestamp": "2026-01-01T00:00:00"}, "", formType, "40002 isv.invalid-timestamp"},
 		{"no method", map[string]string{"method": absent}, "", formType, "40001 isv.missing-method"},
-		{"not encrypted although it says so", map[string]string{"encrypt_type": "AES"}, "", formType, "40003 isv.decryption-error-unknown"},
+		{"encrypt_type without encryption", map[string]string{"encrypt_type": "AES"}, "", formType, "40003 isv.decryption-error-unknown"},
 		{"notify_url without host", map[string]string{"notify_url": "/n"}, "", formType, "40002 isv.invalid-parameter"},
 		{"long notify_url", map[string]string{"notify_url": "https://m.example/" + strings.Repeat("n", 256)}, "", formType, "40002 isv.invalid-parameter"},
 		{"RSA without a key", map[string]string{"sign_type": "RSA"}, "", formType, "40003 isv.missing-signature-config"},
@@ -49,7 +49,7 @@ func TestPublicParameters(t *testing.T) {
 	}
 }
 
-// TestFurtherFieldRules: rules of the newer models, which the vectors leave out.
+// TestFurtherFieldRules: rules of the newer SDK models, which the vectors do not have.
 func TestFurtherFieldRules(t *testing.T) {
 	for name, extra := range map[string]map[string]any{
 		"both channel lists":         {"enable_pay_channels": "pcredit", "disable_pay_channels": "balance"},
@@ -92,7 +92,7 @@ func TestFurtherFieldRules(t *testing.T) {
 	}
 }
 
-// TestSyncStatus: a status that no document names is refused by the page's own code.
+// TestSyncStatus: a status that no document names is refused with the code of the page.
 func TestSyncStatus(t *testing.T) {
 	b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", TradeNo: "1", Total: 1}}})
 	got := b.call("alipay.trade.orderinfo.sync", map[string]any{"trade_no": "1", "out_request_no": "1", "biz_type": "CREDIT_AUTH", "order_biz_info": `{"status":"DONE"}`}, nil)
@@ -124,7 +124,7 @@ func TestOtherAddressesAndMethods(t *testing.T) {
 	}
 }
 
-// TestJitterIsSeeded: the same seed, order and attempt wait equally long, within the bounds.
+// TestJitterIsSeeded: the same seed, order and attempt give the same latency, within the limits.
 func TestJitterIsSeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const fixed, jitter = time.Second, 20 * time.Second
@@ -147,7 +147,7 @@ func TestJitterIsSeeded(t *testing.T) {
 	})
 }
 
-// TestFurtherHKBodies: what the vectors leave out.
+// TestFurtherHKBodies: cases that the vectors do not have.
 func TestFurtherHKBodies(t *testing.T) {
 	for name, change := range map[string]map[string]any{
 		"extInfo missing":         {"extInfo": nil},
@@ -177,8 +177,8 @@ func TestFurtherHKBodies(t *testing.T) {
 	}
 }
 
-// BenchmarkCreate measures one signed create in BenchMode, all signatures replayed: what the
-// simulator costs a measurement per call.
+// BenchmarkCreate measures one signed create in BenchMode with a replayed signature: the cost of the
+// simulator for each call of a benchmark.
 func BenchmarkCreate(b *testing.B) {
 	bb := newHarness(b, simulator.Options{BenchMode: true})
 	query, body := form("alipay.trade.create", string(must(json.Marshal(order("o_1")))), nil, generated().app.MerchantKey)

@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestStateSurvives: a new simulator with the state of an old one goes on as if nothing happened.
+// TestStateSurvives: a new simulator with the state of an old one continues where that one stopped.
 func TestStateSurvives(t *testing.T) {
 	r := &receiver{answer: "fail"}
 	options := simulator.Options{
@@ -47,9 +47,9 @@ func TestStateSurvives(t *testing.T) {
 	}
 	b.sim.Advance(time.Hour)
 	if got, _ := b.sim.Trade("o_1"); got.Status != simulator.TradeSuccess {
-		t.Errorf("the buyer forgot: %+v", got)
+		t.Errorf("the buyer did not pay: %+v", got)
 	}
 	if err := b.sim.Restore(strings.NewReader(`{"version":0}`)); err == nil {
-		t.Error("a state of another version was taken")
+		t.Error("a state of another version was accepted")
 	}
 }

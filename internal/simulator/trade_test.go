@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestFieldRules: what a careful client refuses to send, the gateway refuses to take.
+// TestFieldRules: the gateway refuses what a careful client does not send.
 func TestFieldRules(t *testing.T) {
 	var v struct {
 		About    string            `json:"about"`
@@ -26,12 +26,12 @@ func TestFieldRules(t *testing.T) {
 		} `json:"cases"`
 	}
 	load(t, "openapi/validation.json", &v)
-	// One row contradicts itself: its text has 2018 characters, which the page allows.
+	// One vector contradicts itself: its text has 2018 characters, which the page allows.
 	const mislabelled = "sync_info_2019"
 	refusals := []string{"ACQ.INVALID_PARAMETER", "ACQ.BUYER_SELLER_EQUAL", "INVALID_PARAMETER", "isv.invalid-parameter"}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			// Everything that a valid query or sync may name is there.
+			// All trades and orders that a valid query or sync names exist.
 			b := newHarness(t, simulator.Options{
 				Trades: []simulator.Trade{
 					{OutTradeNo: "1", TradeNo: "2015042321001004720200028594", Total: 1},
@@ -57,7 +57,7 @@ func TestFieldRules(t *testing.T) {
 	}
 }
 
-// TestLifeCycle: the documented transitions are possible, every other one is refused.
+// TestLifeCycle: the documented transitions are possible; all others are refused.
 func TestLifeCycle(t *testing.T) {
 	var v struct {
 		About    string         `json:"about"`
@@ -200,8 +200,10 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		"client without keys":     {HKApps: []simulator.HKApp{{ClientID: "x"}}},
 		"client given twice":      {HKApps: []simulator.HKApp{g.hk.App, g.hk.App}},
 	} {
-		if _, err := simulator.New(o); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := simulator.New(o); err == nil {
+				t.Error("no error")
+			}
+		})
 	}
 }
