@@ -25,7 +25,7 @@ const (
 	HKOrderSync    Method = "alipayhk.merchant.order.sync"
 )
 
-// IsClassic says whether the classic gateway answers the call.
+// IsClassic reports whether the classic gateway answers the call.
 func (m Method) IsClassic() bool {
 	return m == TradeCreate || m == TradeQuery || m == OrderInfoSync || m == ItemOrderQuery || m == CertDownload
 }

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth limits how deeply JSON is nested; no request of the pages goes deeper than four. [inferred]
+// maxDepth limits how deeply JSON is nested; no request of the pages goes deeper than four [inferred].
 const maxDepth = 32
 
 var (
