@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,16 +105,20 @@ func runFieldCases(t *testing.T, valid func() object, cases []fieldCase, check f
 	}
 }
 
-// verdict is a refusal as an error.
-type verdict string
-
-func (v verdict) Error() string { return string(v) }
-
+// asError returns the verdict of a refusal as an error.
 func asError(r *wire.Reply) error {
 	if r == nil {
 		return nil
 	}
-	return verdict(r.Verdict())
+	return errors.New(r.Verdict())
+}
+
+// verdictOf returns the verdict of a refusal; "" if there is none.
+func verdictOf(r *wire.Reply) string {
+	if r == nil {
+		return ""
+	}
+	return r.Verdict()
 }
 
 func checkCreate(c wire.Fields) error { return asError(rules.CheckCreate(c, seller)) }
@@ -300,8 +305,8 @@ func TestVerdictsOfCreate(t *testing.T) {
 			for name, value := range tt.changes {
 				set(content, []string{name}, value)
 			}
-			if got := checkCreate(parse(t, content)); got != verdict(tt.want) {
-				t.Errorf("verdict = %v, want %s", got, tt.want)
+			if got := verdictOf(rules.CheckCreate(parse(t, content), seller)); got != tt.want {
+				t.Errorf("verdict = %q, want %s", got, tt.want)
 			}
 		})
 	}
@@ -346,13 +351,13 @@ func TestFieldsOfSync(t *testing.T) {
 		{"orig_request_no", "has at most 64 characters", chars(64), chars(65)},
 	}, func(c wire.Fields) error { return asError(rules.CheckSync(c)) })
 
-	for want, content := range map[verdict]object{
+	for want, content := range map[string]object{
 		"40004 ACQ.INVALID_PARAMETER":     {},
 		"40004 ACQ.NOTIFY_STATUS_INVALID": {"trade_no": "1", "out_request_no": "r1", "biz_type": "CREDIT_AUTH", "order_biz_info": `{"status":"DONE"}`},
 	} {
-		t.Run(string(want), func(t *testing.T) {
-			if got := asError(rules.CheckSync(parse(t, content))); got != want {
-				t.Errorf("verdict = %v, want %s", got, want)
+		t.Run(want, func(t *testing.T) {
+			if got := verdictOf(rules.CheckSync(parse(t, content))); got != want {
+				t.Errorf("verdict = %q, want %s", got, want)
 			}
 		})
 	}
