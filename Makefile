@@ -1,5 +1,5 @@
-# Everything here runs on a fresh machine with Go; integration also wants Java 17, Maven and
-# Python 3. Tools are pinned by version and cached by Go and by integration/kafka.sh.
+# Everything here needs only Go; integration also needs Java 17, Maven and Python 3, and interop needs
+# Node 20 as well. Tools are pinned by version; Go, integration/kafka.sh and interop/run.sh cache them.
 
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
@@ -10,29 +10,29 @@ FUZZ  ?= 60s
 build:
 	CGO_ENABLED=0 go build -trimpath -o bridge ./cmd/bridge
 
-## test: all tests that need nothing but Go
+## test: all tests that need only Go
 test:
 	go test ./...
 
-## race: the same under the race detector
+## race: the same with the race detector
 race:
 	go test -race ./...
 
-## fmt: gofmt finds nothing to do
+## fmt: check that all files are formatted with gofmt
 fmt:
-	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo 'run gofmt -w on these' ; exit 1 ; }
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo 'these files are not formatted; run gofmt -w on them' ; exit 1 ; }
 
-## lint: vet and the linters of .golangci.yml, also over the tagged tests
+## lint: vet, also with the tagged tests, and the linters of .golangci.yml
 lint:
 	go vet ./...
 	go vet -tags integration,bench ./...
 	go run $(LINT) run ./...
 
-## check: what must be green before a commit
+## check: what must pass before a commit
 check: fmt lint race
 	go test -tags vault -run Vault ./internal/alipay/... ./internal/app ./cmd/bridge
 
-## structure: lines, names and the share of calls that leave their file, by package
+## structure: for each package its lines, names and the share of calls to another file
 structure:
 	go run ./scripts/structure
 
@@ -43,15 +43,15 @@ fuzz:
 	    echo "== $$dir $$target" ; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -fuzzminimizetime 10x ; \
 	  done ; done
 
-## bench: a call against its bare cryptography, the scanner against encoding/json, the checks of
-## an event (K5 counts twice: it is decoded twice), schemas a version apart; the bridge against a
-## naive loop, and what the simulator costs beside it
+## bench: a call compared with its cryptography alone; the scanner with encoding/json; the checks of an
+## event (K5 occurs twice: it is decoded twice); schemas of different versions; the bridge compared
+## with a simple loop; and the cost of the simulator itself
 bench:
 	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay/...
 	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/handle
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 
-## integration: the main job on a real Kafka and a real registry
+## integration: the main job with a real Kafka and a real registry
 integration:
 	go test -tags integration -count=1 -timeout 15m ./integration
 
@@ -63,7 +63,7 @@ seeds:
 interop:
 	interop/run.sh
 
-## demo: the whole story in one process
+## demo: the bridge, Kafka and the simulator in one process
 demo:
 	go run ./cmd/bridge demo
 
@@ -71,6 +71,6 @@ demo:
 kafka:
 	@integration/kafka.sh start
 
-## kafka-stop: end them and delete their data
+## kafka-stop: stop them and delete their data
 kafka-stop:
 	@integration/kafka.sh stop

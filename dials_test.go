@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// dials are the files that open connections, and to whom: hosts that the settings or the
-// operator name. No URL of an event, an answer or a notification gets there (security G9).
+// dials are the files that open connections, and to which hosts: those that the settings or the
+// operator name. No URL in an event, an answer or a notification is ever used (security G9).
 var dials = map[string]string{
 	"internal/alipay/gateway/transport.go": "the gateways of the settings",
 	"internal/alipay/keys/vault.go":        "Vault, as private_key_uri names it",
@@ -20,20 +20,20 @@ var dials = map[string]string{
 	"internal/check/kafka.go":              "kafka.brokers",
 	"internal/consume/engine.go":           "kafka.brokers",
 	"internal/demo/demo.go":                "the demo's own Kafka",
-	"internal/kafka/fetch.go":              "no one: it only needs kgo's decompressor",
+	"internal/kafka/fetch.go":              "none: it only uses kgo's decompressor",
 	"internal/kafka/oauth.go":              "kafka.sasl.token_url",
 	"internal/kafka/options.go":            "kafka.brokers, --brokers",
 	"internal/kafka/tls.go":                "kafka.brokers and registry.url",
 	"internal/produce/transact.go":         "kafka.brokers",
-	"internal/simulator/notify.go":         "the simulator alone: notify_url, as Alipay does",
+	"internal/simulator/notify.go":         "only in the simulator: notify_url, as Alipay does",
 	"internal/telemetry/trace.go":          "telemetry.otlp_endpoint",
 }
 
-// opens is what opens a connection, or makes something that does.
+// opens matches code that opens a connection, or makes something that does.
 var opens = regexp.MustCompile(`\bhttp\.(Get|Post|PostForm|Head|DefaultClient|DefaultTransport)\b|\bhttp\.(Client|Transport)\{|` +
 	`\bnet\.(Dial\w*\(|Dialer\{)|\btls\.(Dial\w*\(|Dialer\{)|\bkgo\.NewClient\(|\bsr\.NewClient\(|\botlptracehttp\.New\(`)
 
-// TestG9_WhoOpensConnections: who opens connections somewhere else writes down to whom.
+// TestG9_WhoOpensConnections: a file that opens connections is listed with the hosts.
 func TestG9_WhoOpensConnections(t *testing.T) {
 	seen := map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -43,10 +43,10 @@ func TestG9_WhoOpensConnections(t *testing.T) {
 		if text := read(t, path); opens.Match(text) {
 			seen[path] = true
 			if dials[path] == "" {
-				t.Errorf("%s opens connections (%s): to whom? Write it into dials_test.go", path, opens.Find(text))
+				t.Errorf("%s opens connections (%s) but is not listed; write into dials_test.go to which hosts", path, opens.Find(text))
 			}
 			if regexp.MustCompile(`ProxyFromEnvironment|InsecureSkipVerify`).Match(text) && !strings.HasPrefix(path, "internal/simulator/") {
-				t.Errorf("%s asks the environment for proxies, or believes every certificate (security G1)", path)
+				t.Errorf("%s uses a proxy from the environment, or accepts any certificate (security G1)", path)
 			}
 		}
 		return nil
@@ -56,7 +56,7 @@ func TestG9_WhoOpensConnections(t *testing.T) {
 	}
 	for path := range dials {
 		if !seen[path] {
-			t.Errorf("%s is listed and opens nothing", path)
+			t.Errorf("%s is listed but opens no connection; remove it from dials_test.go", path)
 		}
 	}
 }

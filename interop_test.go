@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestInteropTable: the table of `make interop` is green only when every cell of the SDKs that
-// were called is there and is what it should be.
+// TestInteropTable: the table of `make interop` passes only if every cell of the SDKs that were
+// called is there and has the expected result.
 func TestInteropTable(t *testing.T) {
 	if _, err := exec.LookPath("awk"); err != nil {
 		t.Skip("awk is missing")
@@ -33,7 +33,7 @@ func TestInteropTable(t *testing.T) {
 		{"an SDK is missing", "a b", keys + certs, false, "BAD b key query: was not run"},
 		{"a method is missing", "a", "a\tkey\tquery\tok\t\n" + certs, false, "2 passed, 1 failed"},
 		{"one fails", "a", strings.Replace(keys, "ok", "fails", 1) + certs, false, "BAD a key query: fails"},
-		{"one fails that nobody listed", "a", keys + certs + "a\tother\tquery\tfails\tE\n", false, "BAD a other query: fails E"},
+		{"a cell that is not listed fails", "a", keys + certs + "a\tother\tquery\tfails\tE\n", false, "BAD a other query: fails E"},
 		{"known to fail in other words", "a", keys + "a\tcert\tquery\tfails\tE\n", false, `expected to fail with "no SN"`},
 		{"known to fail, and works", "a", keys + "a\tcert\tquery\tok\t\n", false, "2 passed, 1 failed"},
 	} {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// licence is known by words of its text.
+// licence is a licence, recognised by words in its text.
 type licence string
 
 const (
@@ -18,7 +18,7 @@ const (
 	mit     licence = "Permission is hereby granted, free of charge"
 )
 
-// why a module is in the binary. Who needs one more writes its reason here (security D1).
+// why a module is in the binary. A new module needs an entry here, with its reason (security D1).
 type why struct {
 	reason  string
 	licence licence
@@ -32,42 +32,42 @@ var modules = map[string]why{
 	"github.com/spf13/pflag":                                          {"cobra's flags", bsd},
 	"github.com/twmb/franz-go":                                        {"Kafka client", bsd},
 	"github.com/twmb/franz-go/pkg/kadm":                               {"topics, offsets and ACLs", bsd},
-	"github.com/twmb/franz-go/pkg/kfake":                              {"the demo's Kafka in the process", bsd},
-	"github.com/twmb/franz-go/pkg/kmsg":                               {"Kafka's messages", bsd},
+	"github.com/twmb/franz-go/pkg/kfake":                              {"Kafka in the process, for the demo", bsd},
+	"github.com/twmb/franz-go/pkg/kmsg":                               {"Kafka's requests and responses", bsd},
 	"github.com/twmb/franz-go/pkg/sr":                                 {"schema registry client", bsd},
-	"github.com/klauspost/compress":                                   {"franz-go: zstd and snappy", bsd},
+	"github.com/klauspost/compress":                                   {"franz-go: gzip, snappy and zstd", bsd},
 	"github.com/pierrec/lz4/v4":                                       {"franz-go: lz4", bsd},
-	"github.com/golang/snappy":                                        {"goavro: container files, which we do not use", bsd},
+	"github.com/golang/snappy":                                        {"goavro: container files, which the bridge does not use", bsd},
 	"go.opentelemetry.io/otel":                                        {"traces", apache2},
 	"go.opentelemetry.io/otel/trace":                                  {"traces", apache2},
 	"go.opentelemetry.io/otel/sdk":                                    {"traces", apache2},
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace":               {"traces leave by OTLP", apache2},
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp": {"traces leave by OTLP", apache2},
-	"go.opentelemetry.io/proto/otlp":                                  {"otlptrace: its messages", apache2},
-	"go.opentelemetry.io/otel/metric":                                 {"otel: its own figures", apache2},
-	"go.opentelemetry.io/otel/log":                                    {"otel: its own log", apache2},
+	"go.opentelemetry.io/proto/otlp":                                  {"otlptrace: messages", apache2},
+	"go.opentelemetry.io/otel/metric":                                 {"otel: metrics of its exporter", apache2},
+	"go.opentelemetry.io/otel/log":                                    {"otel: its log API", apache2},
 	"go.opentelemetry.io/auto/sdk":                                    {"otel: automatic instrumentation", apache2},
-	"github.com/cespare/xxhash/v2":                                    {"otel: hashes of attributes", mit},
-	"github.com/go-logr/logr":                                         {"otel: its own log", apache2},
-	"github.com/go-logr/stdr":                                         {"otel: its own log", apache2},
+	"github.com/cespare/xxhash/v2":                                    {"otel: hashes for attributes", mit},
+	"github.com/go-logr/logr":                                         {"otel: log of its errors", apache2},
+	"github.com/go-logr/stdr":                                         {"otel: log of its errors", apache2},
 	"github.com/google/uuid":                                          {"otel/sdk: instance ids", bsd},
 	"github.com/grpc-ecosystem/grpc-gateway/v2":                       {"proto/otlp: generated code", bsd},
 	"google.golang.org/genproto/googleapis/api":                       {"grpc-gateway: generated code", apache2},
 	"google.golang.org/genproto/googleapis/rpc":                       {"grpc: generated code", apache2},
-	"google.golang.org/grpc":                                          {"proto/otlp: generated code", apache2},
+	"google.golang.org/grpc":                                          {"otlptracehttp: settings; proto/otlp: generated code", apache2},
 	"google.golang.org/protobuf":                                      {"OTLP's encoding", bsd},
 	"go.yaml.in/yaml/v3":                                              {"settings", mit},
-	"golang.org/x/net":                                                {"grpc: HTTP/2", bsd},
+	"golang.org/x/net":                                                {"grpc: HTTP/2 and traces of requests", bsd},
 	"golang.org/x/oauth2":                                             {"tokens for OAUTHBEARER by client credentials", bsd},
-	"golang.org/x/sync":                                               {"one look-up for many askers", bsd},
-	"golang.org/x/sys":                                                {"x/term", bsd},
-	"golang.org/x/term":                                               {"is it a terminal", bsd},
+	"golang.org/x/sync":                                               {"one look-up for many callers, slots, groups of goroutines", bsd},
+	"golang.org/x/sys":                                                {"internal/app: forbids memory dumps; also x/term, otel/sdk and grpc", bsd},
+	"golang.org/x/term":                                               {"finds out whether output is a terminal", bsd},
 	"golang.org/x/text":                                               {"GBK", bsd},
 	"golang.org/x/time":                                               {"rate limits", bsd},
 }
 
-// Every module in the binary has a reason and a licence that we looked at, and none is listed
-// that is not there.
+// Every module in the binary is listed with a reason and with a licence that was checked, and no
+// other module is listed.
 func TestD1_ModulesOfTheBinary(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "bridge")
 	output(t, "go", "build", "-mod=readonly", "-o", binary, "./cmd/bridge")
@@ -85,24 +85,24 @@ func TestD1_ModulesOfTheBinary(t *testing.T) {
 		seen[m.Path] = true
 		known, ok := modules[m.Path]
 		if !ok {
-			t.Errorf("%s is in the binary: who needs it, and under which licence? Write it into modules_test.go", m.Path)
+			t.Errorf("%s is in the binary but not listed; write into modules_test.go why, and under which licence", m.Path)
 			continue
 		}
 		if m.Replace != nil {
 			t.Errorf("%s is replaced by %s", m.Path, m.Replace.Path)
 		}
 		if got := licenceOf(t, m.Path); !bytes.Contains(got, []byte(known.licence)) {
-			t.Errorf("%s: the licence does not say %q:\n%.200s", m.Path, known.licence, got)
+			t.Errorf("%s: the licence does not contain %q:\n%.200s", m.Path, known.licence, got)
 		}
 	}
 	for path := range modules {
 		if !seen[path] {
-			t.Errorf("%s is listed and not in the binary", path)
+			t.Errorf("%s is listed but not in the binary; remove it from modules_test.go", path)
 		}
 	}
 }
 
-// licenceOf returns a module's licence in one line, as its authors wrap it differently.
+// licenceOf returns the licence of a module in one line, because line breaks differ.
 func licenceOf(t *testing.T, module string) []byte {
 	t.Helper()
 	dir := strings.TrimSpace(string(output(t, "go", "list", "-m", "-f", "{{.Dir}}", module)))

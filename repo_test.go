@@ -17,8 +17,8 @@ import (
 
 const module = "alipay-kafka-bridge"
 
-// arrows say which packages of ours a package may import. cmd/bridge may import all of them.
-// A package that does not exist yet has its row already: that is where it belongs.
+// arrows lists which of our packages a package may import. cmd/bridge may import all of them.
+// A package that does not exist yet has its row already, as a plan.
 var arrows = map[string][]string{
 	"schemas":                       nil,
 	"examples":                      nil,
@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"internal/produce":              nil,
 	"internal/recent":               nil,
 	"internal/records":              {"internal/alipay", "internal/order", "internal/telemetry"},
-	"internal/simulator":            {"internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"}, // above all not alipay: two errors must not cancel
+	"internal/simulator":            {"internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"}, // never alipay: the same error on both sides would cancel out
 	"internal/simulator/rules":      {"internal/simulator/seeded", "internal/simulator/wire"},
 	"internal/simulator/seeded":     nil,
 	"internal/simulator/standalone": {"internal/config", "internal/order", "internal/simulator", "internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"},
@@ -62,7 +62,7 @@ var arrows = map[string][]string{
 	"scripts/structure":             nil,
 }
 
-// alone says which package alone may import a module.
+// alone lists the modules that only one package may import.
 var alone = map[string]string{
 	"github.com/linkedin/goavro/v2": "internal/avro",
 	"github.com/sony/gobreaker/v2":  "internal/breaker",
@@ -111,11 +111,11 @@ func TestArrows(t *testing.T) {
 			}
 			ours := strings.HasPrefix(i, module+"/")
 			if ours && name != "cmd/bridge" && !slices.Contains(allowed, short(i)) {
-				t.Errorf("%s imports %s: no such arrow in docs/DESIGN.md", name, short(i))
+				t.Errorf("%s imports %s, which the table of arrows does not allow; see docs/DESIGN.md", name, short(i))
 			}
 		}
 		if !known && name != "cmd/bridge" {
-			t.Errorf("package %s has no row in the table of arrows", name)
+			t.Errorf("package %s has no row in the table of arrows in repo_test.go", name)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 			want = "Command " + name + " "
 		}
 		if !strings.HasPrefix(p.Doc, want) {
-			t.Errorf("%s: package comment is %q, want one that begins %q", short(p.ImportPath), p.Doc, want)
+			t.Errorf("%s: the package comment is %q, want one that begins with %q", short(p.ImportPath), p.Doc, want)
 		}
 	}
 }
@@ -137,14 +137,13 @@ func TestFilesAreShort(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, f := range p.GoFiles {
 			if n := bytes.Count(read(t, filepath.Join(p.Dir, f)), []byte("\n")); n > 400 {
-				t.Errorf("%s/%s has %d lines: is there a second subject in it?", short(p.ImportPath), f, n)
+				t.Errorf("%s/%s has %d lines, more than 400: move one of its subjects to another file", short(p.ImportPath), f, n)
 			}
 		}
 	}
 }
 
-// Planning is a pure function of the event: a clock in it would change what is sent when a
-// call is repeated.
+// Planning is a pure function of the event: with a clock, a repeated call could send something else.
 func TestTheCoreReadsNoClock(t *testing.T) {
 	for _, p := range packages(t) {
 		name := short(p.ImportPath)
@@ -159,7 +158,7 @@ func TestTheCoreReadsNoClock(t *testing.T) {
 	}
 }
 
-// A test that sleeps depends on the machine's load.
+// A test that sleeps in real time depends on the load of the machine.
 func TestNoSleepOutsideABubble(t *testing.T) {
 	sleeps := regexp.MustCompile(`time\.Sleep\(`)
 	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
@@ -179,7 +178,7 @@ func TestNoSleepOutsideABubble(t *testing.T) {
 	}
 }
 
-// What the README tells a reader to type exists.
+// The make targets and bridge commands in the README exist.
 func TestReadmeCommands(t *testing.T) {
 	makefile, readme := read(t, "Makefile"), read(t, "README.md")
 	inCode := false
@@ -206,7 +205,7 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
-// Links from document to document lead somewhere.
+// Links between documents lead to files that exist.
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	docs, _ := filepath.Glob("docs/*.md")
@@ -214,7 +213,7 @@ func TestLinks(t *testing.T) {
 	for _, f := range slices.Concat([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}, docs, deeper) {
 		for _, m := range link.FindAllStringSubmatch(string(read(t, f)), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(f), m[1])); err != nil {
-				t.Errorf("%s links to %s, which is not there", f, m[1])
+				t.Errorf("%s links to %s, which does not exist", f, m[1])
 			}
 		}
 	}
@@ -251,7 +250,7 @@ func TestJoinComments(t *testing.T) {
 	}
 }
 
-// hasSection finds a heading in a document at the top of the repository or in docs.
+// hasSection reports whether a document at the top of the repository or in docs has a heading.
 func hasSection(t *testing.T, doc, section string) bool {
 	t.Helper()
 	heading := regexp.MustCompile(`(?m)^#+ ` + regexp.QuoteMeta(section) + `$`)
@@ -263,7 +262,7 @@ func hasSection(t *testing.T, doc, section string) bool {
 	return false
 }
 
-// docs/DESIGN.md and docs/security.md name code and tests; all of them exist.
+// The files and tests that docs/DESIGN.md and docs/security.md name exist.
 func TestDesignNamesWhatExists(t *testing.T) {
 	tests := map[string]bool{}
 	err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
@@ -280,33 +279,33 @@ func TestDesignNamesWhatExists(t *testing.T) {
 	design := string(read(t, "docs/DESIGN.md"))
 	for _, name := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(string(read(t, "docs/security.md")), -1) {
 		if !tests[name[1]] {
-			t.Errorf("docs/security.md names %s, which is not there", name[1])
+			t.Errorf("docs/security.md names %s, which does not exist", name[1])
 		}
 	}
 	for _, name := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(design, -1) {
 		if !tests[name[1]] {
-			t.Errorf("docs/DESIGN.md names %s, which is not there", name[1])
+			t.Errorf("docs/DESIGN.md names %s, which does not exist", name[1])
 		}
 	}
 	for _, file := range regexp.MustCompile("`((?:internal|cmd|schemas|integration|bench|examples)/[\\w./-]+)`").FindAllStringSubmatch(design, -1) {
 		if _, err := os.Stat(file[1]); err != nil {
-			t.Errorf("docs/DESIGN.md names %s, which is not there", file[1])
+			t.Errorf("docs/DESIGN.md names %s, which does not exist", file[1])
 		}
 	}
 }
 
-// What the interop SDKs bring along is locked, too, and from wherever one gets it.
+// The dependencies of the interop SDKs are pinned, too, without the name of a registry.
 func TestInteropIsLocked(t *testing.T) {
 	lock := read(t, "interop/node/package-lock.json")
 	if bytes.Contains(lock, []byte(`"resolved"`)) {
-		t.Error("interop/node/package-lock.json names a registry: make it with npm install --package-lock-only --omit-lockfile-registry-resolved")
+		t.Error("interop/node/package-lock.json names a registry; create it with npm install --package-lock-only --omit-lockfile-registry-resolved")
 	}
 	if got := bytes.Count(lock, []byte(`"integrity"`)); got < 10 {
-		t.Errorf("interop/node/package-lock.json holds %d hashes", got)
+		t.Errorf("interop/node/package-lock.json has %d hashes, want at least 10", got)
 	}
 	for line := range strings.Lines(string(read(t, "interop/python/requirements.txt"))) {
 		if !strings.HasPrefix(line, "#") && !strings.Contains(line, "==") {
-			t.Errorf("interop/python/requirements.txt: %q is no exact version", line)
+			t.Errorf("interop/python/requirements.txt: %q is not an exact version", line)
 		}
 	}
 }

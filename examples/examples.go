@@ -1,10 +1,10 @@
-// Package examples holds order events to copy, and to send with bridge send and bridge demo.
+// Package examples holds order events to copy. `bridge demo` sends them; so can `bridge send`.
 package examples
 
 import _ "embed"
 
-// Orders are order events as JSON lines: all four channels, several events per order, a few
-// that the bridge refuses and a few that Alipay refuses.
+// Orders are order events as JSON lines, for all four channels, with several events for each order.
+// The bridge refuses a few of them, and Alipay a few others.
 //
 //go:embed orders.jsonl
 var Orders []byte

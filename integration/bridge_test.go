@@ -26,13 +26,13 @@ import (
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
-// binary is the bridge as users get it, built once.
+// binary is the path of the bridge's program, built once.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "bridge")
 	if err != nil {
 		return "", err
 	}
-	atEnd = append(atEnd, func() { _ = os.RemoveAll(dir) })
+	cleanups = append(cleanups, func() { _ = os.RemoveAll(dir) })
 	path := filepath.Join(dir, "bridge")
 	out, err := exec.Command("go", "build", "-o", path, "../cmd/bridge").CombinedOutput()
 	if err != nil {
@@ -41,9 +41,9 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// town is a bridge's surroundings: topics of its own on the real broker, and a simulator in
-// this process, whose journal tells what reached Alipay.
-type town struct {
+// environment is what a bridge needs: topics of its own on the real broker, and a simulator in this
+// process, whose journal shows what reached Alipay.
+type environment struct {
 	t        *testing.T
 	dir      string
 	settings string
@@ -52,28 +52,28 @@ type town struct {
 	inFlight atomic.Int64 // requests at the simulator now
 	codec    *order.Codec
 	kafka    []kgo.Opt // how the test itself reaches the broker
-	security string    // settings of kafka for the bridge to reach it
+	security string    // the settings under kafka with which the bridge reaches it
 	notes    []string  // of the last check
 }
 
-func newTown(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *town {
+func newEnvironment(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *environment {
 	t.Helper()
-	tw := &town{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(brokers)}, security: fmt.Sprintf("brokers: [%q]", brokers)}
-	tw.write(tw.simulate(latency, faults...), partitions)
-	tw.command("topics", "create", "--yes", "-c", tw.settings)
-	return tw
+	e := &environment{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(brokers)}, security: fmt.Sprintf("brokers: [%q]", brokers)}
+	e.write(e.simulate(latency, faults...), partitions)
+	e.command("topics", "create", "--yes", "-c", e.settings)
+	return e
 }
 
-// simulate starts the simulator, puts its keys into the town's folder, and returns its address.
-func (tw *town) simulate(latency time.Duration, faults ...simulator.Fault) string {
-	t := tw.t
+// simulate starts the simulator, writes its keys to the folder, and returns its URL.
+func (e *environment) simulate(latency time.Duration, faults ...simulator.Fault) string {
+	t := e.t
 	t.Helper()
-	tw.dir, tw.prefix = t.TempDir(), fmt.Sprintf("it-%d-", time.Now().UnixNano())
+	e.dir, e.prefix = t.TempDir(), fmt.Sprintf("it-%d-", time.Now().UnixNano())
 	app, err := standalone.GenerateApp("2021000000000001")
 	must(t, err)
 	hk, err := standalone.GenerateHKApp("hk-client")
 	must(t, err)
-	tw.sim, err = simulator.New(simulator.Options{
+	e.sim, err = simulator.New(simulator.Options{
 		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App},
 		Latency: simulator.Latency{Fixed: latency, Jitter: latency / 4}, Faults: faults,
 	})
@@ -81,9 +81,9 @@ func (tw *town) simulate(latency time.Duration, faults ...simulator.Fault) strin
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tw.inFlight.Add(1)
-		defer tw.inFlight.Add(-1)
-		tw.sim.ServeHTTP(w, r)
+		e.inFlight.Add(1)
+		defer e.inFlight.Add(-1)
+		e.sim.ServeHTTP(w, r)
 	})}
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
@@ -91,26 +91,26 @@ func (tw *town) simulate(latency time.Duration, faults ...simulator.Fault) strin
 	for name, text := range map[string]string{
 		"private.pem": app.MerchantPrivate, "alipay.pem": app.AlipayPublic, "hk-private.pem": hk.MerchantPrivate, "hk-platform.pem": hk.PlatformPublic,
 	} {
-		must(t, os.WriteFile(filepath.Join(tw.dir, name), []byte(text), 0o600))
+		must(t, os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600))
 	}
 	registry, err := avro.NewRegistry(avro.RegistryOptions{URL: registry})
 	must(t, err)
 	t.Cleanup(registry.Close)
-	tw.codec = order.NewCodec(registry)
+	e.codec = order.NewCodec(registry)
 	return "http://" + l.Addr().String()
 }
 
 // write writes the settings file.
-func (tw *town) write(gateway string, partitions int) {
-	tw.t.Helper()
-	tw.settings = filepath.Join(tw.dir, "bridge.yaml")
-	must(tw.t, os.WriteFile(tw.settings, []byte(tw.yaml(gateway, partitions)), 0o600))
+func (e *environment) write(gateway string, partitions int) {
+	e.t.Helper()
+	e.settings = filepath.Join(e.dir, "bridge.yaml")
+	must(e.t, os.WriteFile(e.settings, []byte(e.yaml(gateway, partitions)), 0o600))
 }
 
-// client is the test's own way to the broker.
-func (tw *town) client(opts ...kgo.Opt) *kgo.Client {
-	tw.t.Helper()
-	return client(tw.t, append(append([]kgo.Opt{}, tw.kafka...), opts...)...)
+// client returns a client of the test itself.
+func (e *environment) client(opts ...kgo.Opt) *kgo.Client {
+	e.t.Helper()
+	return client(e.t, append(append([]kgo.Opt{}, e.kafka...), opts...)...)
 }
 
 func must(t *testing.T, err error) {
@@ -120,7 +120,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func (tw *town) yaml(gateway string, partitions int) string {
+func (e *environment) yaml(gateway string, partitions int) string {
 	return fmt.Sprintf(`kafka: {%[1]s, group: %[3]sgroup, start: earliest, slot: a}
 registry: {url: %[2]q}
 topics:
@@ -137,22 +137,22 @@ accounts:
   shop-trade: {app: main, channel: TRADE}
   shop-hk: {app: hk, channel: HK}
 admin: {listen: ""}
-`, tw.security, registry, tw.prefix, gateway, partitions)
+`, e.security, registry, e.prefix, gateway, partitions)
 }
 
-func (tw *town) topic(name string) string { return tw.prefix + name }
+func (e *environment) topic(name string) string { return e.prefix + name }
 
-// command runs the bridge to its end and returns what it prints.
-func (tw *town) command(args ...string) string {
-	tw.t.Helper()
+// command runs a command of the bridge and returns what it prints.
+func (e *environment) command(args ...string) string {
+	e.t.Helper()
 	path, err := binary()
-	must(tw.t, err)
-	cmd := exec.CommandContext(tw.t.Context(), path, args...)
+	must(e.t, err)
+	cmd := exec.CommandContext(e.t.Context(), path, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		tw.t.Fatalf("bridge %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.String())
+		e.t.Fatalf("bridge %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.String())
 	}
 	return string(out)
 }
@@ -183,17 +183,17 @@ func (l *lockedBuffer) String() string {
 }
 
 // run starts a bridge on a slot.
-func (tw *town) run(slot string) *process {
-	tw.t.Helper()
+func (e *environment) run(slot string) *process {
+	e.t.Helper()
 	path, err := binary()
-	must(tw.t, err)
-	p := &process{cmd: exec.Command(path, "run", "-c", tw.settings, "--slot", slot), log: &lockedBuffer{}}
+	must(e.t, err)
+	p := &process{cmd: exec.Command(path, "run", "-c", e.settings, "--slot", slot), log: &lockedBuffer{}}
 	p.cmd.Stderr = p.log
-	must(tw.t, p.cmd.Start())
-	tw.t.Cleanup(func() {
+	must(e.t, p.cmd.Start())
+	e.t.Cleanup(func() {
 		p.kill()
-		if tw.t.Failed() {
-			tw.t.Logf("log of slot %s:\n%s", slot, p.log)
+		if e.t.Failed() {
+			e.t.Logf("log of slot %s:\n%s", slot, p.log)
 		}
 	})
 	return p
@@ -204,13 +204,13 @@ func (p *process) wait() error {
 	return p.err
 }
 
-// kill ends it as kill -9 does.
+// kill ends the bridge as kill -9 does.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.wait()
 }
 
-// stop ends it in order.
+// stop ends the bridge with an interrupt, and waits until it has stopped.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	_ = p.cmd.Process.Signal(os.Interrupt)
@@ -219,23 +219,23 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// send produces events in their order.
-func (tw *town) send(events []order.Event) {
-	tw.t.Helper()
-	cl := tw.client()
+// send produces events in the given order.
+func (e *environment) send(events []order.Event) {
+	e.t.Helper()
+	cl := e.client()
 	for _, ev := range events {
-		value, err := tw.codec.EncodeEvent(tw.t.Context(), tw.topic("events"), ev)
-		must(tw.t, err)
-		cl.Produce(tw.t.Context(), &kgo.Record{Topic: tw.topic("events"), Key: []byte(ev.OrderNo), Value: value}, func(_ *kgo.Record, err error) {
+		value, err := e.codec.EncodeEvent(e.t.Context(), e.topic("events"), ev)
+		must(e.t, err)
+		cl.Produce(e.t.Context(), &kgo.Record{Topic: e.topic("events"), Key: []byte(ev.OrderNo), Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
-				tw.t.Errorf("send: %v", err)
+				e.t.Errorf("send: %v", err)
 			}
 		})
 	}
-	must(tw.t, cl.Flush(tw.t.Context()))
+	must(e.t, cl.Flush(e.t.Context()))
 }
 
-// orders makes events: half of them creates, half HK orders of four events each.
+// orders returns events: half of them are creates, half belong to HK orders with four events each.
 func orders(n int) []order.Event {
 	at := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
 	var events []order.Event
@@ -255,7 +255,7 @@ func orders(n int) []order.Event {
 	return events
 }
 
-// await waits for a condition that only other processes can bring about.
+// await waits for a condition that depends on other processes.
 func await(t *testing.T, what string, limit time.Duration, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -269,15 +269,15 @@ func await(t *testing.T, what string, limit time.Duration, ok func() bool) {
 	}
 }
 
-// results reads until n results are there, read_committed.
-func (tw *town) results(n int, limit time.Duration) []order.Result {
-	tw.t.Helper()
-	cl := tw.client(kgo.ConsumeTopics(tw.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(tw.t.Context(), limit)
+// results reads committed results until there are n.
+func (e *environment) results(n int, limit time.Duration) []order.Result {
+	e.t.Helper()
+	cl := e.client(kgo.ConsumeTopics(e.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(e.t.Context(), limit)
 	defer cancel()
 	var out []order.Result
 	for {
-		// Once all are there, a little longer: one too many would come now.
+		// Then wait a little longer: a result too many would come now.
 		wait := ctx
 		if len(out) >= n {
 			var stop context.CancelFunc
@@ -286,8 +286,8 @@ func (tw *town) results(n int, limit time.Duration) []order.Result {
 		}
 		fetches := cl.PollFetches(wait)
 		for _, r := range fetches.Records() {
-			res, err := tw.codec.DecodeResult(tw.t.Context(), r.Topic, r.Value)
-			must(tw.t, err)
+			res, err := e.codec.DecodeResult(e.t.Context(), r.Topic, r.Value)
+			must(e.t, err)
 			out = append(out, res)
 		}
 		if wait.Err() != nil {
@@ -296,8 +296,9 @@ func (tw *town) results(n int, limit time.Duration) []order.Result {
 	}
 }
 
-// wantEachOnce holds the results against the events: each once, in order per order number.
-func wantEachOnce(t *testing.T, events []order.Event, results []order.Result) {
+// checkEachOnce compares the results with the events: one for each event, in the order of the events
+// for each order number.
+func checkEachOnce(t *testing.T, events []order.Event, results []order.Result) {
 	t.Helper()
 	want := map[alipay.OutTradeNo][]order.EventID{}
 	for _, e := range events {
@@ -306,7 +307,7 @@ func wantEachOnce(t *testing.T, events []order.Event, results []order.Result) {
 	got := map[alipay.OutTradeNo][]order.EventID{}
 	for _, r := range results {
 		if r.Outcome != order.OutcomeApplied {
-			t.Errorf("%s: %s %s %s %s", r.EventID, r.Outcome, r.Reason, r.SubCode, r.Message)
+			t.Errorf("event %s: outcome %s, reason %s, sub_code %s: %s", r.EventID, r.Outcome, r.Reason, r.SubCode, r.Message)
 		}
 		got[r.OrderNo] = append(got[r.OrderNo], r.EventID)
 	}
@@ -314,29 +315,29 @@ func wantEachOnce(t *testing.T, events []order.Event, results []order.Result) {
 	for no, ids := range want {
 		if fmt.Sprint(got[no]) != fmt.Sprint(ids) {
 			if bad++; bad < 10 {
-				t.Errorf("%s: results of %v, want %v", no, got[no], ids)
+				t.Errorf("order %s: results for events %v, want %v", no, got[no], ids)
 			}
 		}
 	}
 	if len(results) != len(events) {
-		t.Errorf("%d results of %d events", len(results), len(events))
+		t.Errorf("%d results for %d events", len(results), len(events))
 	}
 }
 
-// executions holds the simulator's journal against the promises and returns how many
-// requests were repeats.
-func (tw *town) executions() (repeats int) {
-	tw.t.Helper()
+// checkExecutions checks in the simulator's journal that nothing took effect twice and that no repeat
+// had other content. It returns how many requests were repeats.
+func (e *environment) checkExecutions() (repeats int) {
+	e.t.Helper()
 	type call struct {
 		method      simulator.Method
 		no, request string
 	}
-	j := tw.sim.Journal()
+	j := e.sim.Journal()
 	seen := map[call]int{}
 	for _, x := range j.Executions {
 		c := call{x.Method, x.OrderNo, x.RequestNo}
 		if seen[c]++; seen[c] > 1 {
-			tw.t.Errorf("%+v took effect %d times", c, seen[c])
+			e.t.Errorf("%+v: took effect %d times", c, seen[c])
 		}
 	}
 	content := map[call]simulator.Digest{}
@@ -348,7 +349,7 @@ func (tw *town) executions() (repeats int) {
 		if before, again := content[c]; again {
 			repeats++
 			if before != r.Content {
-				tw.t.Errorf("%+v was repeated with other content", c)
+				e.t.Errorf("%+v: repeated with other content", c)
 			}
 		}
 		content[c] = r.Content

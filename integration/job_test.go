@@ -13,21 +13,21 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestMainJob: events in by the bridge's own command, results out to a consumer that is not
-// ours, through a real broker and a real registry.
+// TestMainJob: `bridge send` produces events, and a consumer that is not ours reads the results,
+// through a real broker and a real registry.
 func TestMainJob(t *testing.T) {
-	tw := newTown(t, 4, 20*time.Millisecond)
+	e := newEnvironment(t, 4, 20*time.Millisecond)
 	lines := `{"event_id":"65f456aa-d6cf-4718-9699-08f6c0301b21","event_type":"CREATED","occurred_at":"2026-11-01T09:17:00Z","order_no":"T1","total":{"minor":8800,"currency":"CNY"},"subject":"Longjing","buyer_user_id":"2088102146225135"}
 {"event_id":"e2","event_type":"QUERY_REQUESTED","occurred_at":"2026-11-01T09:18:00Z","order_no":"T1"}
 {"event_id":"e3","event_type":"CREATED","occurred_at":"2026-11-01T09:17:00Z","order_no":"T2","subject":"no price"}
 {"event_id":"e4","event_type":"SHIPPED","occurred_at":"2026-11-01T09:19:00Z","order_no":"T1"}
 `
-	file := filepath.Join(tw.dir, "events.jsonl")
+	file := filepath.Join(e.dir, "events.jsonl")
 	must(t, os.WriteFile(file, []byte(lines), 0o600))
-	p := tw.run("a")
-	tw.command("send", "-c", tw.settings, file)
+	p := e.run("a")
+	e.command("send", "-c", e.settings, file)
 	got := map[string]map[string]any{}
-	for _, l := range readCount(t, 3, tw.topic("results")) {
+	for _, l := range readCount(t, 3, e.topic("results")) {
 		got[l.Value["event_id"].(string)] = l.Value
 		if l.Key != "shop-trade/"+l.Value["order_no"].(string) {
 			t.Errorf("key = %s", l.Key)
@@ -38,14 +38,14 @@ func TestMainJob(t *testing.T) {
 			t.Errorf("%s: %v", id, got[id])
 		}
 	}
-	snapshots := readCount(t, 1, tw.topic("snapshots"))
+	snapshots := readCount(t, 1, e.topic("snapshots"))
 	if s := snapshots[0].Value; s["status"] != "WAIT_BUYER_PAY" || s["total_amount"].(map[string]any)["minor"] != 8800.0 {
 		t.Errorf("snapshot = %v", s)
 	}
-	if dead := readCount(t, 1, tw.topic("events.dlq")); dead[0].Key != "T2" {
+	if dead := readCount(t, 1, e.topic("events.dlq")); dead[0].Key != "T2" {
 		t.Errorf("dead letter = %+v", dead[0])
 	}
-	if j := readCount(t, 2, tw.topic("journal")); len(j) == 0 {
+	if j := readCount(t, 2, e.topic("journal")); len(j) == 0 {
 		t.Error("the skip is not in the journal")
 	}
 	p.stop(t)
@@ -53,107 +53,107 @@ func TestMainJob(t *testing.T) {
 
 // TestKilledThreeTimes: kill -9 with 200 calls or more in flight, three times.
 func TestKilledThreeTimes(t *testing.T) {
-	tw := newTown(t, 8, time.Second)
+	e := newEnvironment(t, 8, time.Second)
 	events := orders(4000)
-	tw.send(events)
+	e.send(events)
 	const kills, inFlight, batch = 3, 2 * 256, 1000
 	repeats := 0
 	for range kills {
-		p := tw.run("a")
-		await(t, "200 calls in flight", time.Minute, func() bool { return tw.inFlight.Load() >= 200 })
-		enough := tw.sim.Totals().Executions + rand.IntN(500) // anywhere in its work
-		await(t, "some more effects", time.Minute, func() bool { return tw.sim.Totals().Executions >= enough })
-		await(t, "200 calls in flight", time.Minute, func() bool { return tw.inFlight.Load() >= 200 })
-		n := tw.inFlight.Load()
+		p := e.run("a")
+		await(t, "200 calls in flight", time.Minute, func() bool { return e.inFlight.Load() >= 200 })
+		enough := e.sim.Totals().Executions + rand.IntN(500) // anywhere in its work
+		await(t, "some more effects", time.Minute, func() bool { return e.sim.Totals().Executions >= enough })
+		await(t, "200 calls in flight", time.Minute, func() bool { return e.inFlight.Load() >= 200 })
+		n := e.inFlight.Load()
 		p.kill()
 		t.Logf("killed at %d calls in flight", n)
-		await(t, "the simulator is done with what was in flight", time.Minute, func() bool { return tw.inFlight.Load() == 0 })
-		all := tw.executions()
-		t.Logf("%d requests repeated since the kill before", all-repeats)
+		await(t, "the simulator has finished the calls in flight", time.Minute, func() bool { return e.inFlight.Load() == 0 })
+		all := e.checkExecutions()
+		t.Logf("%d requests repeated since the previous kill", all-repeats)
 		if all-repeats > inFlight+batch {
 			t.Errorf("%d repeats after a kill, want at most %d", all-repeats, inFlight+batch)
 		}
 		repeats = all
 	}
-	p := tw.run("a")
-	wantEachOnce(t, events, tw.results(len(events), 3*time.Minute))
+	p := e.run("a")
+	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	p.stop(t)
-	if n := tw.executions(); n == 0 || n > kills*(inFlight+batch) {
+	if n := e.checkExecutions(); n == 0 || n > kills*(inFlight+batch) {
 		t.Errorf("%d requests were repeated, want some and at most %d", n, kills*(inFlight+batch))
 	} else {
-		t.Logf("%d of %d requests were repeats", n, len(tw.sim.Journal().Requests))
+		t.Logf("%d of %d requests were repeats", n, len(e.sim.Journal().Requests))
 	}
 }
 
 // TestTwoSlots: a second instance joins, leaves, joins again and is killed.
 func TestTwoSlots(t *testing.T) {
-	tw := newTown(t, 8, 200*time.Millisecond)
+	e := newEnvironment(t, 8, 200*time.Millisecond)
 	events := orders(6000)
-	tw.send(events)
-	a := tw.run("a")
-	await(t, "a works", time.Minute, func() bool { return tw.sim.Totals().Executions > 300 })
-	b := tw.run("b")
-	tw.bothWork(b)
+	e.send(events)
+	a := e.run("a")
+	await(t, "a works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
+	b := e.run("b")
+	e.awaitBoth(b)
 	b.stop(t)
-	if n := tw.executions(); n != 0 {
+	if n := e.checkExecutions(); n != 0 {
 		t.Errorf("joining and leaving repeated %d requests", n)
 	}
-	b = tw.run("b")
-	tw.bothWork(b)
+	b = e.run("b")
+	e.awaitBoth(b)
 	b.kill()
-	wantEachOnce(t, events, tw.results(len(events), 3*time.Minute))
-	tw.executions()
+	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
+	e.checkExecutions()
 	a.stop(t)
 }
 
-// bothWork waits until a second instance has its partitions and some hundred effects came since.
-func (tw *town) bothWork(second *process) {
-	tw.t.Helper()
-	await(tw.t, "the second instance has partitions", time.Minute, func() bool { return strings.Contains(second.log.String(), "partitions assigned") })
-	enough := tw.sim.Totals().Executions + 400
-	await(tw.t, "both work", time.Minute, func() bool { return tw.sim.Totals().Executions >= enough })
+// awaitBoth waits until a second instance has its partitions, and then for 400 more executions.
+func (e *environment) awaitBoth(second *process) {
+	e.t.Helper()
+	await(e.t, "the second instance has partitions", time.Minute, func() bool { return strings.Contains(second.log.String(), "partitions assigned") })
+	enough := e.sim.Totals().Executions + 400
+	await(e.t, "both work", time.Minute, func() bool { return e.sim.Totals().Executions >= enough })
 }
 
-// TestLostAnswersOnRealKafka: requests and answers are lost at random; nothing takes effect
-// twice, and no create is repeated without a query before it.
+// TestLostAnswersOnRealKafka: requests and answers are lost at random. Nothing takes effect twice,
+// and after a lost create there is a query before the next create.
 func TestLostAnswersOnRealKafka(t *testing.T) {
-	tw := newTown(t, 4, 20*time.Millisecond,
+	e := newEnvironment(t, 4, 20*time.Millisecond,
 		simulator.CutBefore(simulator.TradeCreate).Probability(0.03), simulator.CutAfter(simulator.TradeCreate).Probability(0.03),
 		simulator.CutBefore(simulator.HKOrderSync).Probability(0.03), simulator.CutAfter(simulator.HKOrderSync).Probability(0.03))
 	events := orders(600)
-	tw.send(events)
-	p := tw.run("a")
-	wantEachOnce(t, events, tw.results(len(events), 3*time.Minute))
+	e.send(events)
+	p := e.run("a")
+	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	p.stop(t)
-	tw.executions()
+	e.checkExecutions()
 	unknown := map[string]bool{}
-	for _, r := range tw.sim.Journal().Requests {
+	for _, r := range e.sim.Journal().Requests {
 		switch {
 		case r.Method == simulator.TradeQuery:
 			delete(unknown, r.OrderNo)
 		case r.Method == simulator.TradeCreate && unknown[r.OrderNo]:
-			t.Errorf("%s was created again without asking", r.OrderNo)
+			t.Errorf("order %s: created again without a query", r.OrderNo)
 		case r.Method == simulator.TradeCreate && r.Verdict == "LOST":
 			unknown[r.OrderNo] = true
 		}
 	}
 }
 
-// TestBrokerRestart: the broker dies without warning and comes back.
+// TestBrokerRestart: the broker is killed and starts again.
 func TestBrokerRestart(t *testing.T) {
-	tw := newTown(t, 4, 100*time.Millisecond)
+	e := newEnvironment(t, 4, 100*time.Millisecond)
 	events := orders(3000)
-	tw.send(events)
-	p := tw.run("a")
-	await(t, "it works", time.Minute, func() bool { return tw.sim.Totals().Executions > 300 })
+	e.send(events)
+	p := e.run("a")
+	await(t, "it works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
 	script(t, "kill")
 	script(t, "resume")
-	wantEachOnce(t, events, tw.results(len(events), 3*time.Minute))
+	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	p.stop(t)
-	tw.executions()
+	e.checkExecutions()
 }
 
-// readCount reads topics by the foreign reader until n records are there.
+// readCount reads topics with reader.py until there are n records.
 func readCount(t *testing.T, n int, topics ...string) []line {
 	t.Helper()
 	var lines []line

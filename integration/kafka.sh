@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# One Apache Kafka node and one schema registry on 127.0.0.1, for trying the bridge and for
-# the integration tests. Not for real use: one copy of everything, no security, and the data
-# is gone after stop.
+# Runs one Apache Kafka node and one schema registry on 127.0.0.1, to try the bridge and for the
+# integration tests. Not for production: there is one copy of everything and no security, and stop
+# deletes the data.
 #
 # usage: integration/kafka.sh COMMAND
-#   get        download what is missing (Kafka, registry, the Python reader), start nothing
-#   start      start both, or say that they run; wait until they answer
-#   stop       end both and delete their data
-#   status     say what runs; exit 1 if not both do
-#   kill       end the Kafka node without warning (SIGKILL), keep its data
-#   resume     start the Kafka node again on the data it had
+#   get        download what is missing (Kafka, registry, Python packages), start nothing
+#   start      start both unless they are running, and wait until they answer
+#   stop       stop both and delete their data
+#   status     print what is running; exit 1 unless both are
+#   kill       kill the Kafka node (SIGKILL), keep its data
+#   resume     start the Kafka node again with the data it had
 #   tool NAME  Kafka's own tools: topics, console-consumer, consumer-groups, acls, get-offsets, ...
 #   read ARGS  reader.py: topics as JSON lines, read_committed, through the registry
-#   produce ARGS  producer.py: order events in a schema of a producer's own
+#   produce ARGS  producer.py: order events in another producer's schema
 #
-# KAFKA_SECURE=FOLDER makes start, stop and tool mean one Kafka node, and no registry, that wants
-# TLS with a client's certificate, a user and ACLs. The folder holds server.pem (key and
-# certificate), ca.pem, the passwords admin.password and bridge.password, and gets
-# admin.properties for the tools. Users are admin, who may do all, and bridge, who may nothing.
+# With KAFKA_SECURE=FOLDER, start, stop and tool use one Kafka node, without a registry, that
+# requires TLS with a client certificate, a user and ACLs. The folder must hold server.pem (key and
+# certificate), ca.pem, admin.password and bridge.password; admin.properties for the tools is
+# written to it. User admin may do everything, user bridge nothing.
 #
 # Environment: KAFKA_PORT (9092), KAFKA_CONTROLLER_PORT (KAFKA_PORT + 1), REGISTRY_PORT (8081),
-# KAFKA_HEAP (256m), KAFKA_WAIT (seconds to wait for each, 60). Downloads are kept by version in
-# ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge; each pair of ports has a folder of its own there.
+# KAFKA_HEAP (256m), KAFKA_WAIT (seconds to wait for each server, 60). Downloads are kept by version
+# in ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge; each pair of ports has its own folder there.
 set -euo pipefail
 
 readonly KAFKA_VERSION=4.3.1 REGISTRY_VERSION=3.0.9
@@ -35,23 +35,23 @@ readonly kafka_home=$cache/kafka-$KAFKA_VERSION registry_home=$cache/apicurio-$R
 readonly secure=${KAFKA_SECURE:-}
 readonly state=$cache/run-$port-${secure:+secure-}$registry_port
 readonly registry_url=http://127.0.0.1:$registry_port/apis/ccompat/v7
-# Quick to start, and enough for some thousand records a second.
+# These start quickly, and are fast enough for some thousand records per second.
 readonly java_flags=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dbridge.state=$state")
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "kafka.sh: $*"; exit 1; }
-need() { command -v "$1" >/dev/null || die "$1 is missing: install $2"; }
+need() { command -v "$1" >/dev/null || die "$1 is not installed; install $2"; }
 
-# into makes folder $1 by a command that is given a fresh folder to fill: a broken download
-# never looks complete.
+# into DIR COMMAND: creates DIR from a temporary folder that COMMAND fills, so that an incomplete
+# download never looks complete.
 into() {
 	local target=$1 fresh
 	shift
 	[[ -d $target ]] && return
 	mkdir -p "$cache"
 	fresh=$(mktemp -d "$cache/fresh.XXXXXX")
-	"$@" "$fresh" || { rm -rf "$fresh"; die "could not fill $target"; }
-	mv -T "$fresh" "$target" 2>/dev/null || rm -rf "$fresh" # somebody else was quicker
+	"$@" "$fresh" || { rm -rf "$fresh"; die "download to $target failed; check the network and the messages above"; }
+	mv -T "$fresh" "$target" 2>/dev/null || rm -rf "$fresh" # another process was faster
 }
 
 get_kafka() {
@@ -59,7 +59,7 @@ get_kafka() {
 	mvn -B -q -Dstyle.color=never -f "$here/pom.xml" -Dkafka.version="$KAFKA_VERSION" dependency:copy-dependencies -DoutputDirectory="$1" >&2
 }
 
-# Version 2.8 of the plugin: newer ones ask for a parent POM that is not served.
+# Version 2.8 of the plugin: newer ones need a parent POM that is not available.
 get_registry() {
 	say "downloading Apicurio Registry $REGISTRY_VERSION (109 MB)"
 	local tar=$1/download
@@ -81,8 +81,8 @@ servers() {
 	into "$registry_home" get_registry
 }
 
-# reader_venv finds or makes the Python environment. The folder's name holds the requirements:
-# a change makes a new one.
+# reader_venv finds or creates the Python environment. Its folder is named after a checksum of the
+# requirements, so that a change creates a new one.
 reader_venv() {
 	need python3 "Python 3.9 or newer with venv"
 	local sum
@@ -91,14 +91,14 @@ reader_venv() {
 	into "$venv" get_python
 }
 
-# running NAME: whether the process of the pid file lives and is one that we started.
+# running NAME: succeeds if the process in the pid file is running and was started by this script.
 running() {
 	local pid
 	pid=$(cat "$state/$1.pid" 2>/dev/null) || return 1
 	ps -ww -o args= -p "$pid" 2>/dev/null | grep -qF -- "-Dbridge.state=$state"
 }
 
-# spawn NAME COMMAND: in a process group of its own, so that Ctrl-C in the terminal spares it.
+# spawn NAME COMMAND: starts COMMAND in its own process group, so that Ctrl-C does not stop it.
 spawn() {
 	local name=$1
 	shift
@@ -109,14 +109,14 @@ spawn() {
 	)
 }
 
-# await NAME CHECK: until CHECK holds, the process ends, or the time is over.
+# await NAME CHECK: waits until CHECK succeeds; fails if the process ends or the time is up.
 await() {
 	local name=$1 end=$((SECONDS + patience))
 	shift
 	until "$@"; do
 		if ! running "$name" || ((SECONDS >= end)); then
 			tail -n 20 "$state/$name.log" >&2
-			die "$name did not start; its log is $state/$name.log"
+			die "$name did not start; see $state/$name.log"
 		fi
 		sleep 0.1
 	done
@@ -138,9 +138,9 @@ end_process() {
 }
 
 must_be_free() {
-	# Opening it for reading succeeds exactly if somebody listens.
+	# Opening this file succeeds only if a process listens on the port.
 	if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
-		die "port $1 is taken by another process: choose one with $2"
+		die "port $1 is in use by another process; set $2 to another port"
 	fi
 }
 
@@ -152,9 +152,8 @@ listeners() {
 	END
 }
 
-# secure_listeners of the node with KAFKA_SECURE. Tokens are unsigned: whoever writes one is
-# believed, as nobody issues them here. Sessions end after seconds, so that secrets are read
-# again.
+# secure_listeners of the node with KAFKA_SECURE. It accepts unsigned tokens, because there is no
+# issuer here. Sessions end after a few seconds, so that clients read their secrets again.
 secure_listeners() {
 	local module=org.apache.kafka.common.security admin bridge
 	admin=$(<"$secure/admin.password") bridge=$(<"$secure/bridge.password")
@@ -176,12 +175,12 @@ secure_listeners() {
 		ssl.truststore.type=PEM
 		ssl.truststore.location=$secure/ca.pem
 		authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-		# Nobody but the node itself reaches the controller's listener, where there are no users.
+		# Only the node itself uses the controller's listener, which has no users.
 		super.users=User:admin;User:ANONYMOUS
 	END
 }
 
-# tool_properties are how Kafka's tools reach the node with KAFKA_SECURE.
+# tool_properties are the settings of Kafka's tools for the node with KAFKA_SECURE.
 tool_properties() {
 	cat <<-END
 		security.protocol=SASL_SSL
@@ -214,7 +213,7 @@ settings() {
 		# A killed node may register again once its session is over.
 		broker.session.timeout.ms=3000
 		broker.heartbeat.interval.ms=500
-		# Lower floors than usual, for tests that kill members.
+		# Lower than the default, for tests that kill members of a group.
 		group.min.session.timeout.ms=1000
 		# A misspelt topic is an error.
 		auto.create.topics.enable=false
@@ -242,13 +241,13 @@ start_kafka() {
 	fi
 	java -Xmx64m "${java_flags[@]}" -cp "$kafka_home/*" kafka.tools.StorageTool format \
 		-t 4L6g3nShT-eMCtK--X86sw -c "$state/server.properties" "${users[@]}" >"$state/format.log" 2>&1 ||
-		{ cat "$state/format.log" >&2; die "could not format the data folder"; }
+		{ cat "$state/format.log" >&2; die "the data folder could not be formatted; see the messages above"; }
 	start_node
 }
 
 start_registry() {
 	running registry && return
-	# H2 in memory. Our schemas must stay readable both ways over all versions.
+	# With H2 in memory.
 	spawn registry java -Xmx384m "${java_flags[@]}" \
 		-Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$registry_port" \
 		-jar "$registry_home/apicurio-registry-app-$REGISTRY_VERSION-runner.jar"
@@ -276,8 +275,9 @@ start() {
 	start_kafka
 	await kafka kafka_ready
 	await registry registry_ready
+	# Every version of a schema must be able to read the records of every other version.
 	curl -fsS --noproxy '*' -m 10 -o /dev/null -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' \
-		-d '{"compatibility":"FULL_TRANSITIVE"}' "$registry_url/config" || die "the registry takes no compatibility"
+		-d '{"compatibility":"FULL_TRANSITIVE"}' "$registry_url/config" || die "the registry did not accept the compatibility FULL_TRANSITIVE; see $state/registry.log"
 	trap - EXIT
 	say "Kafka     127.0.0.1:$port"
 	say "registry  $registry_url"
@@ -289,9 +289,9 @@ status() {
 	local ok=0 name
 	for name in kafka registry; do
 		if running "$name"; then
-			say "$name runs, pid $(cat "$state/$name.pid")"
+			say "$name is running, pid $(cat "$state/$name.pid")"
 		else
-			say "$name does not run"
+			say "$name is not running"
 			ok=1
 		fi
 	done
@@ -305,7 +305,7 @@ stop() {
 	say "stopped"
 }
 
-# tool NAME ARGS: kafka-NAME.sh of the distribution. The address is added where a tool wants it.
+# tool NAME ARGS: runs kafka-NAME.sh of the distribution with the address of the node.
 tool() {
 	local class
 	case ${1:-} in
@@ -317,7 +317,7 @@ tool() {
 	get-offsets) class=org.apache.kafka.tools.GetOffsetShell ;;
 	delete-records) class=org.apache.kafka.tools.DeleteRecordsCommand ;;
 	transactions) class=org.apache.kafka.tools.TransactionsCommand ;;
-	*) die "no tool '${1:-}': topics, console-consumer, console-producer, consumer-groups, acls, get-offsets, delete-records or transactions" ;;
+	*) die "unknown tool '${1:-}'; use topics, console-consumer, console-producer, consumer-groups, acls, get-offsets, delete-records or transactions" ;;
 	esac
 	shift
 	servers
@@ -333,7 +333,7 @@ main() {
 	stop) stop ;;
 	status) status ;;
 	kill) end_process kafka -KILL ;;
-	resume) running kafka || { [[ -d $state/data ]] || die "nothing to resume"; start_node; await kafka kafka_ready; } ;;
+	resume) running kafka || { [[ -d $state/data ]] || die "no data to resume with; use start"; start_node; await kafka kafka_ready; } ;;
 	tool) shift; tool "$@" ;;
 	read)
 		shift

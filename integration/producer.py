@@ -1,8 +1,8 @@
-"""Produces order events as a team that has its own schema, and shares no code with the bridge.
+"""Produces order events as a team with its own schema would, and shares no code with the bridge.
 
-The schema is the bridge's OrderEvent with a namespace of the team's own, without one of its
-fields and with one more. Confluent's client and serializer (fastavro) register it for the topic.
-Events are JSON lines on standard input, by the names of the schema's fields.
+The schema is the bridge's OrderEvent with another namespace, one field less and one more.
+Confluent's client and serializer (fastavro) register it for the topic. Events are JSON lines on
+standard input, with the field names of the schema.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import warnings
 from confluent_kafka import Producer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-with warnings.catch_warnings(record=True):  # Authlib announces its own deprecations, whatever -W says
+with warnings.catch_warnings(record=True):  # Authlib warns of its own deprecations in spite of -W
     from confluent_kafka.schema_registry import SchemaRegistryClient
     from confluent_kafka.schema_registry.avro import AvroSerializer
 
@@ -27,7 +27,7 @@ def arguments():
     p.add_argument("--schema", required=True, help="the bridge's order_event.avsc")
     p.add_argument("--namespace", required=True)
     p.add_argument("--without", required=True, help="a field that this team does not write")
-    p.add_argument("--extra", required=True, help="a field of this team's own, an optional text")
+    p.add_argument("--extra", required=True, help="an additional field of this team, an optional text")
     return p.parse_args()
 
 
@@ -51,14 +51,14 @@ def main():
     a = arguments()
     encode = AvroSerializer(SchemaRegistryClient({"url": a.registry}), own_schema(a))
     producer = Producer({"bootstrap.servers": a.brokers, "enable.idempotence": True})
-    faults = []
+    errors = []
     for line in sys.stdin:
         e = event(line)
         value = encode(e, SerializationContext(a.topic, MessageField.VALUE))
-        producer.produce(a.topic, key=e["order_no"], value=value, on_delivery=lambda err, _: err and faults.append(err.str()))
+        producer.produce(a.topic, key=e["order_no"], value=value, on_delivery=lambda err, _: err and errors.append(err.str()))
     producer.flush(30)
-    if faults or len(producer):
-        sys.exit(f"producer: {faults or 'not all were taken'}")
+    if errors or len(producer):
+        sys.exit(f"producer: {errors or f'{len(producer)} events were not delivered within 30 s'}")
 
 
 if __name__ == "__main__":

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// TestPythonProducer: a team's own schema (another namespace, one field less, one more), its
-// own library, and the registry's judgement; the bridge understands its events.
+// TestPythonProducer: the bridge understands events of a team with its own library and its own
+// schema (another namespace, one field less, one more), which the registry has accepted.
 func TestPythonProducer(t *testing.T) {
-	tw := newTown(t, 2, 0)
+	e := newEnvironment(t, 2, 0)
 	var events strings.Builder
 	for i := range 20 {
 		fmt.Fprintf(&events, `{"event_id":"py%d","event_type":"CREATED","occurred_at":"2026-11-01T09:17:%02d.250+00:00","order_no":"P%d","total":{"minor":%d,"currency":"CNY"},`+
 			`"subject":"\u9f99\u4e95","buyer_user_id":"2088102146225135","loyalty_tier":"gold"}`+"\n", i, i, i, 100+i)
 	}
-	scriptWith(t, events.String(), nil, "produce", tw.topic("events"), "--schema", "../schemas/order_event.avsc",
+	scriptWith(t, events.String(), nil, "produce", e.topic("events"), "--schema", "../schemas/order_event.avsc",
 		"--namespace", "com.example.shop", "--without", "operator_id", "--extra", "loyalty_tier")
-	p := tw.run("a")
-	results := tw.results(20, time.Minute)
+	p := e.run("a")
+	results := e.results(20, time.Minute)
 	p.stop(t)
 	for _, r := range results {
 		if r.Outcome != "APPLIED" {
@@ -32,12 +32,12 @@ func TestPythonProducer(t *testing.T) {
 		t.Errorf("%d results, want 20", len(results))
 	}
 	for i := range 20 {
-		if n := tw.sim.Tally(fmt.Sprintf("P%d", i)).Executions; n != 1 {
+		if n := e.sim.Tally(fmt.Sprintf("P%d", i)).Executions; n != 1 {
 			t.Errorf("order P%d took effect %d times", i, n)
 		}
 	}
-	// The schemas of both are one history, which nothing breaks.
-	if out := tw.command("schemas", "check", "-c", tw.settings); !strings.Contains(out, "operator_id is not written") {
+	// Both schemas are versions of one subject and are compatible.
+	if out := e.command("schemas", "check", "-c", e.settings); !strings.Contains(out, "operator_id is not written") {
 		t.Errorf("schemas check says:\n%s", out)
 	}
 }

@@ -1,8 +1,8 @@
-"""Reads topics as a consumer that shares no code with the bridge, and prints JSON lines.
+"""Reads topics with a consumer that shares no code with the bridge, and prints JSON lines.
 
-Confluent's own client and deserializer, read_committed, schemas from the registry. It reads
-what is there when it comes to the end of each partition, then ends; with --count it waits for
-so many records. A value that is no Avro frame is printed as Base64 in "raw", with "error".
+It uses Confluent's own client and deserializer, read_committed, and schemas from the registry. It
+stops at the end of all partitions; with --count it waits for that many records. A value that is
+not an Avro frame is printed as Base64 in "raw", with "error".
 """
 
 import argparse
@@ -16,7 +16,7 @@ import warnings
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-with warnings.catch_warnings(record=True):  # Authlib announces its own deprecations, whatever -W says
+with warnings.catch_warnings(record=True):  # Authlib warns of its own deprecations in spite of -W
     from confluent_kafka.schema_registry import SchemaRegistryClient
     from confluent_kafka.schema_registry.avro import AvroDeserializer
 
@@ -26,14 +26,14 @@ def arguments():
     p.add_argument("topics", nargs="+", metavar="TOPIC")
     p.add_argument("--brokers", default="127.0.0.1:9092")
     p.add_argument("--registry", default="http://127.0.0.1:8081/apis/ccompat/v7")
-    p.add_argument("--count", type=int, default=0, help="wait for so many records, then end")
-    p.add_argument("--wait", type=float, default=60, help="seconds at most [60]; exit 1 beyond")
+    p.add_argument("--count", type=int, default=0, help="wait for this many records, then stop")
+    p.add_argument("--wait", type=float, default=60, help="wait at most this many seconds, then exit 1 [60]")
     p.add_argument("--no-values", action="store_true", help="keys, offsets and headers only")
     return p.parse_args()
 
 
 def plain(v):
-    """Makes JSON of what fastavro returns for bytes and logical types."""
+    """Converts what fastavro returns for bytes and logical types to JSON."""
     if isinstance(v, bytes):
         return base64.b64encode(v).decode()
     if isinstance(v, datetime.datetime):
@@ -46,7 +46,7 @@ def text(b):
 
 
 def record(m, decode):
-    """One record as a dict. decode is None or the deserializer."""
+    """Returns one record as a dict. decode is None or the deserializer."""
     out = {
         "topic": m.topic(), "partition": m.partition(), "offset": m.offset(), "timestamp": m.timestamp()[1],
         "key": text(m.key()), "headers": [[k, text(v)] for k, v in m.headers() or []],
@@ -55,13 +55,13 @@ def record(m, decode):
         return out
     try:
         out["value"] = decode(m.value(), SerializationContext(m.topic(), MessageField.VALUE))
-    except Exception as e:  # whatever the library throws at foreign bytes is the answer
+    except Exception as e:  # any error of the library is a result
         out["error"], out["raw"] = str(e)[:200], base64.b64encode(m.value() or b"").decode()
     return out
 
 
 def assign(consumer, topics):
-    """Takes all partitions from their start; no group is joined, nothing is committed."""
+    """Assigns all partitions from their start, without joining a group or committing offsets."""
     parts = []
     for topic in topics:
         found = consumer.list_topics(topic, timeout=10).topics[topic]
@@ -83,7 +83,7 @@ def main():
     end = time.monotonic() + a.wait
     while seen < a.count if a.count else len(ended) < left:
         if time.monotonic() > end:
-            sys.exit(f"reader: {seen} records after {a.wait:g} s")
+            sys.exit(f"reader: only {seen} records after {a.wait:g} s")
         m = consumer.poll(0.2)
         if m is None:
             continue

@@ -20,30 +20,30 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// The servers' addresses, by the variables of kafka.sh.
+// The addresses of the servers, from the variables of kafka.sh.
 var (
-	brokers  = "127.0.0.1:" + env("KAFKA_PORT", "9092")
-	registry = "http://127.0.0.1:" + env("REGISTRY_PORT", "8081") + "/apis/ccompat/v7"
+	brokers  = "127.0.0.1:" + getenv("KAFKA_PORT", "9092")
+	registry = "http://127.0.0.1:" + getenv("REGISTRY_PORT", "8081") + "/apis/ccompat/v7"
 )
 
-func env(name, otherwise string) string {
+func getenv(name, fallback string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
 	}
-	return otherwise
+	return fallback
 }
 
-// TestMain starts the servers and, unless they ran before, stops them again.
+// TestMain starts the servers and stops them again, unless they were running before.
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// atEnd is run when all tests are done.
-var atEnd []func()
+// cleanups run when all tests are done.
+var cleanups []func()
 
 func run(m *testing.M) int {
 	defer func() {
-		for _, f := range atEnd {
+		for _, f := range cleanups {
 			f()
 		}
 	}()
@@ -92,7 +92,7 @@ type line struct {
 	Raw       []byte
 }
 
-// read returns the committed records of topics as the foreign reader sees them.
+// read returns the committed records of topics as reader.py sees them.
 func read(t *testing.T, topics ...string) []line {
 	t.Helper()
 	var lines []line
@@ -129,7 +129,7 @@ func client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// write produces values in one transaction and ends it as told.
+// write produces values in one transaction and commits or aborts it.
 func write(t *testing.T, topic string, end kgo.TransactionEndTry, values ...[]byte) {
 	t.Helper()
 	cl := client(t, kgo.TransactionalID(topic+strconv.FormatBool(bool(end))))
@@ -147,8 +147,8 @@ func write(t *testing.T, topic string, end kgo.TransactionEndTry, values ...[]by
 	}
 }
 
-// TestForeignReaderSeesCommittedOnly: the readers that judge the bridge hide what was aborted
-// and decode what was committed; otherwise they would prove nothing.
+// TestForeignReaderSeesCommittedOnly: the readers that test the bridge hide aborted records and
+// decode committed ones; otherwise they would prove nothing.
 func TestForeignReaderSeesCommittedOnly(t *testing.T) {
 	name := topic(t, 2)
 	frame := schema(t, name, `{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}`)
@@ -191,8 +191,8 @@ func schema(t *testing.T, topic, text string) func(n byte) []byte {
 	}
 }
 
-// TestRegistryKeepsFullTransitive: a change that an older reader could not read is refused by
-// the registry itself.
+// TestRegistryKeepsFullTransitive: the registry itself refuses a schema whose records an older reader
+// could not read.
 func TestRegistryKeepsFullTransitive(t *testing.T) {
 	name := "t-" + strconv.FormatInt(time.Now().UnixNano(), 10)
 	schema(t, name, `{"type":"record","name":"R","fields":[{"name":"n","type":"long"}]}`)

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The official SDKs call `bridge simulate`. Prints a table SDK x mode x method; a cell is
-#   ok      the SDK did it, and believed the signature of the answer
-#   known   the SDK fails or errs with the words of known.tsv, which also says why
-#   BAD     anything else: it fails otherwise, or what is known to fail works now
-# and exits 1 if a cell of these SDKs is BAD or missing.
+# Calls `bridge simulate` with the official SDKs and prints a table SDK x mode x method. A cell is
+#   ok      the call succeeded, and the SDK accepted the signature of the answer
+#   known   the call failed with the words in known.tsv, which also gives the reason
+#   BAD     everything else: another failure, or a known failure that no longer occurs
+# Exits 1 if a cell of the chosen SDKs is BAD or missing.
 #
-# usage: interop/run.sh [SDK...]      SDKs: java node python global (AlipayHK); all of them unless named
+# usage: interop/run.sh [SDK...]      SDKs: java node python global (AlipayHK); without names, all of them
 #
-# The SDKs come from their registries, with all that they need pinned in java/pom.xml,
-# node/package-lock.json and python/requirements.txt, and are kept in ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
-# in folders named after the contents of these files. Nothing is written into the checkout.
-# INTEROP_SEED chooses the quirks of the answers (0), INTEROP_QUIRKS which ones (default).
+# The SDKs are downloaded from their registries. java/pom.xml, node/package-lock.json and
+# python/requirements.txt pin them with all their dependencies. They are kept in folders under
+# ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge, named after checksums of these files. Nothing is written to the checkout.
+# INTEROP_SEED is the simulator's seed (0), INTEROP_QUIRKS the quirks of its answers (default).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,17 +19,17 @@ readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "interop: $*"; exit 1; }
-need() { command -v "$1" >/dev/null || die "$1 is missing: install $2"; }
+need() { command -v "$1" >/dev/null || die "$1 is not installed; install $2"; }
 
-# pinned NAME FILE: the folder of what FILE pins; a change of FILE makes a new one.
+# pinned NAME FILE: prints the folder of what FILE pins; it changes with FILE.
 pinned() {
 	local sum
 	sum=$(cksum <"$here/$2")
 	printf '%s' "$cache/interop-$1-${sum%% *}"
 }
 
-# into makes folder $1 by a command that is given a fresh folder to fill: a broken download
-# never looks complete.
+# into DIR COMMAND: creates DIR from a temporary folder that COMMAND fills, so that an incomplete
+# download never looks complete.
 into() {
 	local target=$1 fresh
 	shift
@@ -37,8 +37,8 @@ into() {
 	mkdir -p "$cache"
 	fresh=$(mktemp -d "$cache/fresh.XXXXXX")
 	say "downloading $(basename "$target")"
-	"$@" "$fresh" >&2 || { rm -rf "$fresh"; die "could not fill $target"; }
-	mv -T "$fresh" "$target" 2>/dev/null || rm -rf "$fresh" # somebody else was quicker
+	"$@" "$fresh" >&2 || { rm -rf "$fresh"; die "download to $target failed; check the network and the messages above"; }
+	mv -T "$fresh" "$target" 2>/dev/null || rm -rf "$fresh" # another process was faster
 }
 
 get_java() {
@@ -47,8 +47,8 @@ get_java() {
 get_node() {
 	cp "$here/node/package.json" "$here/node/package-lock.json" "$1" && (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
 }
-# The virtual environment is made where it stays: its scripts hold their own path, and pip is
-# called as a module, which does not mind.
+# The scripts of a virtual environment contain the path of the temporary folder and would not run
+# later; so pip is called as a module, which does not depend on the path.
 get_python() {
 	python3 -m venv "$1" && "$1/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r "$here/python/requirements.txt" &&
 		"$1/bin/python" -m pip check >&2
@@ -78,7 +78,7 @@ run_python() {
 	"$venv/bin/python" "$here/python/interop.py" "$@"
 }
 
-# simulate NAME FLAG...: starts a simulator on free ports of the loopback interface and waits for it.
+# simulate NAME FLAG...: starts a simulator on free loopback ports and waits until it is ready.
 simulate() {
 	local name=$1 end=$((SECONDS + 20))
 	"$work/bridge" simulate -c "$work/simulator.yaml" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --seed "${INTEROP_SEED:-0}" --quirks "${INTEROP_QUIRKS:-default}" "${@:2}" \
@@ -87,7 +87,7 @@ simulate() {
 	until grep -q '^admin at ' "$work/$name.log"; do
 		if ! kill -0 "${simulators[-1]}" 2>/dev/null || ((SECONDS >= end)); then
 			cat "$work/$name.log" >&2
-			die "the simulator did not start"
+			die "the simulator did not start; see the log above"
 		fi
 		sleep 0.05
 	done
@@ -104,7 +104,7 @@ finish() {
 trap finish EXIT
 
 need go Go
-# Everything is on this machine; a proxy would only stand in the way.
+# Everything runs on this machine, without a proxy.
 export no_proxy='127.0.0.1,localhost' NO_PROXY='127.0.0.1,localhost'
 export INTEROP_DIR=$work INTEROP_APP=2021000000000001 INTEROP_CERT_APP=2021000000000002
 export INTEROP_ITEM_ORDER=20170427000000001000000001 INTEROP_HK_CLIENT=SIM_5000000000000001
@@ -121,10 +121,10 @@ sdks=("$@")
 : >"$work/cells"
 for sdk in "${sdks[@]}"; do
 	modes=$(awk -F'\t' -v sdk="$sdk" '$1 == sdk {print $2}' "$here/modes.tsv")
-	[[ -n $modes ]] || die "no SDK $sdk"
+	[[ -n $modes ]] || die "unknown SDK $sdk; use java, node, python or global"
 	say "calling with $sdk"
 	# shellcheck disable=SC2086 # modes are words
-	"run_$sdk" $modes 2>"$work/$sdk.log" >"$work/$sdk.cells" || { tail -n 20 "$work/$sdk.log" >&2; die "$sdk: the driver died"; }
+	"run_$sdk" $modes 2>"$work/$sdk.log" >"$work/$sdk.cells" || { tail -n 20 "$work/$sdk.log" >&2; die "$sdk: the test program failed; see the messages above"; }
 	sed "s/^/$sdk\t/" "$work/$sdk.cells" >>"$work/cells"
 done
 awk -v sdks="${sdks[*]}" -f "$here/table.awk" "$here/modes.tsv" "$here/known.tsv" "$work/cells"

@@ -1,8 +1,8 @@
-# Compares the cells that were run with what is expected, and prints the table.
+# Compares the cells that were run with the expected ones, and prints the table.
 # Files: modes.tsv (SDK, mode, methods), known.tsv (SDK, mode, method or *, words, why),
 # then the cells (SDK, mode, method, ok or fails, text).
-# -v sdks="java node" names the SDKs that were called: every cell of theirs must be there.
-# Exits 1 when a cell is BAD or missing, and when there was nothing to run.
+# -v sdks="java node" names the SDKs that were called: all their cells must be there.
+# Exits 1 if a cell is BAD or missing, or if nothing was run.
 BEGIN { FS = "\t"; ran = n = 0; for (i = split(sdks, named, " "); i > 0; i--) chosen[named[i]] = 1 }
 /^#/ || NF == 0 { next }
 FILENAME ~ /modes\.tsv$/ { order[++rows] = $1 FS $2; wanted[$1 FS $2] = $3; next }

@@ -6,26 +6,26 @@ import (
 	"alipay-kafka-bridge/internal/recent"
 )
 
-func TestTheLastKeysAreRemembered(t *testing.T) {
+func TestRecentKeysAreKept(t *testing.T) {
 	m := recent.NewMap[int, string](10)
 	for i := range 1000 {
 		m.Set(i, "v")
 		for back := range min(i+1, 10) {
 			if _, ok := m.Get(i - back); !ok {
-				t.Fatalf("after %d keys, number %d before the last is forgotten", i+1, back)
+				t.Fatalf("after %d keys: the key %d before the last one is gone", i+1, back)
 			}
 		}
 		if m.Len() > 20 {
-			t.Fatalf("%d keys are remembered, want 20 at most", m.Len())
+			t.Fatalf("%d keys are kept, want at most 20", m.Len())
 		}
 	}
 	if _, ok := m.Get(900); ok {
-		t.Error("a key that was met long ago is still remembered")
+		t.Error("an old key is still kept")
 	}
 }
 
-// A key that is set again is kept, also when its first generation is forgotten.
-func TestAKeyThatIsMetAgainIsKept(t *testing.T) {
+// A key that is set again stays when the generation of its first value is dropped.
+func TestAKeySetAgainIsKept(t *testing.T) {
 	m := recent.NewMap[int, int](10)
 	for i := range 100 {
 		m.Set(i+1, i)

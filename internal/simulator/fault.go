@@ -26,7 +26,7 @@ const (
 	kindReset
 	kindTimeout
 	kindAccepted
-	kindUnsigned // this and what follows act on the gateway's own answer
+	kindUnsigned // this kind and all that follow change the gateway's own answer
 	kindWrongKey
 	kindSwapped
 	kindRotated
@@ -37,7 +37,7 @@ const (
 	kindSkewed
 )
 
-// String names a kind as the journal and the settings file do.
+// String returns the name of a kind in the journal and the settings file.
 func (k kind) String() string {
 	return [...]string{
 		"", "cut", "outage", "bad_gateway", "too_many_requests", "delay", "unavailable",
@@ -46,7 +46,7 @@ func (k kind) String() string {
 	}[k]
 }
 
-// Fault is one misbehaviour on order. Make it with a constructor and narrow it with the
+// Fault is one misbehaviour on demand. Make it with a constructor and narrow it with the
 // methods; each returns a changed copy. Without Times, Always or Probability it acts once.
 // An empty method means any call. A fault acts on requests that passed every check (HK order
 // of checks: docs/alipay.md, HK "Simulator"); only Outage acts before anything is read.
@@ -56,13 +56,13 @@ type Fault struct {
 	order       string
 	app         string
 	skip        int     // matching requests that pass first
-	times       int     // times left to act; negative: no end
-	probability float64 // of each time; 0: certain
-	after       bool    // once the effect has taken place
+	times       int     // how often it still acts; negative: without end
+	probability float64 // for each matching request; 0: certain
+	after       bool    // it acts after the effect
 	from, to    time.Time
-	delay       time.Duration // of Delay, SlowBody, Skewed; of Retry-After for TooManyRequests
-	subCode     string        // of Refuse
-	code        string        // of Refuse, overriding the usual one
+	delay       time.Duration // for Delay, SlowBody and Skewed; Retry-After for TooManyRequests
+	subCode     string        // for Refuse
+	code        string        // for Refuse, in place of the usual one
 }
 
 func newFault(k kind, m Method) Fault { return Fault{kind: k, method: m, times: 1} }
@@ -73,17 +73,17 @@ func CutBefore(m Method) Fault { return newFault(kindCut, m) }
 // CutAfter cuts the connection once the effect has taken place: the answer is lost.
 func CutAfter(m Method) Fault { return newFault(kindCut, m).AfterEffect() }
 
-// BadGateway answers status 502 with HTML, as a proxy does.
+// BadGateway answers with status 502 and HTML, as a proxy does.
 func BadGateway(m Method) Fault { return newFault(kindBadGateway, m) }
 
-// TooManyRequests answers status 429; retryAfter, in whole seconds, is sent unless zero.
+// TooManyRequests answers with status 429 and, unless zero, retryAfter in whole seconds.
 func TooManyRequests(m Method, retryAfter time.Duration) Fault {
 	f := newFault(kindTooMany, m)
 	f.delay = retryAfter
 	return f
 }
 
-// Delay lets the request wait before its effect (or with AfterEffect: before its answer).
+// Delay delays the request before its effect (with AfterEffect: before its answer).
 // It adds to the latency and to other faults.
 func Delay(m Method, d time.Duration) Fault {
 	f := newFault(kindDelay, m)
@@ -100,65 +100,66 @@ func SystemError(m Method) Fault { return newFault(kindSystemError, m) }
 // Throttled answers 40005 isv.app-call-limited, at HK REQUEST_TRAFFIC_EXCEED_LIMIT with status U.
 func Throttled(m Method) Fault { return newFault(kindThrottled, m) }
 
-// Refuse answers the sub_code (at HK the resultCode) by its name.
+// Refuse answers with a sub_code (at HK a resultCode).
 func Refuse(m Method, subCode string) Fault {
 	f := newFault(kindRefused, m)
 	f.subCode = subCode
 	return f
 }
 
-// Unsigned answers as always, but without a signature.
+// Unsigned sends the usual answer without a signature.
 func Unsigned(m Method) Fault { return newFault(kindUnsigned, m).AfterEffect() }
 
-// WrongKey answers as always, but signs with a key that belongs to no one.
+// WrongKey sends the usual answer, signed with a key that belongs to no one.
 func WrongKey(m Method) Fault { return newFault(kindWrongKey, m).AfterEffect() }
 
-// Swapped answers with an earlier, genuinely signed answer to another order of the same app and
+// Swapped answers with an earlier, validly signed answer about another order of the same app and
 // method. It does not act while there is none.
 func Swapped(m Method) Fault { return newFault(kindSwapped, m).AfterEffect() }
 
-// TCPReset breaks the connection with a TCP reset before the effect, as a proxy does that forgot it.
+// TCPReset breaks the connection with a TCP reset before the effect, as a proxy does that no
+// longer knows the connection.
 func TCPReset(m Method) Fault { return newFault(kindReset, m) }
 
-// Timeout never answers: it holds the connection until the caller goes away.
+// Timeout never answers: it holds the connection until the caller disconnects.
 func Timeout(m Method) Fault { return newFault(kindTimeout, m) }
 
-// Accepted answers 10003, at HK resultStatus A: accepted, under way.
+// Accepted answers 10003, at HK resultStatus A: accepted and still being processed.
 func Accepted(m Method) Fault { return newFault(kindAccepted, m) }
 
-// Replayed answers with the first good answer that this order got to this method, genuinely signed
-// then. It does not act while there is none.
+// Replayed answers with the first good answer that this order got for this method, validly signed
+// at that time. It does not act while there is none.
 func Replayed(m Method) Fault { return newFault(kindReplayed, m).AfterEffect() }
 
-// Truncated sends the first half of the answer as if it were all.
+// Truncated sends the first half of the answer as if it were the whole.
 func Truncated(m Method) Fault { return newFault(kindTruncated, m).AfterEffect() }
 
-// SlowBody sends the headers at once and the body in parts, spread over d.
+// SlowBody sends the headers at once and the body in parts, spread over the duration d.
 func SlowBody(m Method, d time.Duration) Fault {
 	f := newFault(kindSlowBody, m).AfterEffect()
 	f.delay = d
 	return f
 }
 
-// NoOrderID leaves the order's numbers out of a success: orderId at HK, trade_no and out_trade_no at
-// the classic gateway.
+// NoOrderID leaves the numbers of the order out of the answer: orderId at HK, trade_no, out_trade_no
+// and the like at the classic gateway.
 func NoOrderID(m Method) Fault { return newFault(kindNoOrderID, m).AfterEffect() }
 
-// Skewed answers with a clock that is off by d: Date and, at HK, the signed Response-Time.
+// Skewed answers with a clock that is wrong by d: Date and, at HK, the signed Response-Time.
 func Skewed(m Method, d time.Duration) Fault {
 	f := newFault(kindSkewed, m).AfterEffect()
 	f.delay = d
 	return f
 }
 
-// Rotated answers as always, but signs with Alipay's next certificate. An app without one gets its
-// usual answer.
+// Rotated sends the usual answer, signed with Alipay's next certificate. An app without one gets
+// its usual answer.
 func Rotated(m Method) Fault { return newFault(kindRotated, m).AfterEffect() }
 
 // Outage cuts every connection from one time to another, before anything is read.
 func Outage(from, to time.Time) Fault { return newFault(kindOutage, "").Always().Between(from, to) }
 
-// Order narrows the fault to one order number (merchant's or Alipay's).
+// Order narrows the fault to one order number, the merchant's or Alipay's.
 func (f Fault) Order(no string) Fault { f.order = no; return f }
 
 // App narrows the fault to one app_id or Client-Id.
@@ -167,27 +168,27 @@ func (f Fault) App(id string) Fault { f.app = id; return f }
 // Skip lets n matching requests pass first.
 func (f Fault) Skip(n int) Fault { f.skip = n; return f }
 
-// Times lets the fault act n times.
+// Times makes the fault act n times.
 func (f Fault) Times(n int) Fault { f.times = n; return f }
 
-// Always lets the fault act without end.
+// Always makes the fault act without end.
 func (f Fault) Always() Fault { f.times = -1; return f }
 
-// Probability lets the fault act on each matching request with probability p, without end unless
+// Probability makes the fault act on each matching request with probability p, without end unless
 // Times follows. The same seed, order and attempt give the same decision.
 func (f Fault) Probability(p float64) Fault { f.probability, f.times = p, -1; return f }
 
-// Between narrows the fault to a time window; its end does not belong to it.
+// Between narrows the fault to a time window, without its end.
 func (f Fault) Between(from, to time.Time) Fault { f.from, f.to = from, to; return f }
 
-// AfterEffect moves the fault behind the effect: the effect takes place, the answer hides it.
+// AfterEffect makes the fault act after the effect: the effect takes place, and the answer hides it.
 func (f Fault) AfterEffect() Fault { f.after = true; return f }
 
-// WithCode replaces the code of Refuse that belongs to its sub_code by the documents, at HK the
-// resultStatus (F unless this says otherwise).
+// WithCode replaces the code that the documents give for the sub_code of Refuse; at HK it sets the
+// resultStatus, which is F otherwise.
 func (f Fault) WithCode(code string) Fault { f.code = code; return f }
 
-// String names the fault as the journal does.
+// String returns the name of the fault in the journal.
 func (f Fault) String() string {
 	switch {
 	case f.kind == kindNone:
@@ -202,41 +203,41 @@ func (f Fault) String() string {
 	return f.kind.String()
 }
 
-// faultEffect is what faults do to one request: at most one of them acts, delays add up.
+// faultEffect is what faults do to one request: at most one acts, as well as all delays.
 type faultEffect struct {
 	Fault
 	waitBefore, waitAfter time.Duration
 }
 
-// faultList is the list in force.
+// faultList holds the active faults.
 type faultList struct {
 	seed uint64
 	mu   sync.Mutex
 	list []Fault // guarded by mu
 }
 
-// AddFault puts a fault behind those already in force; of several that fit, the first acts.
+// AddFault adds a fault after those that are already active; if several match, the first acts.
 func (s *Simulator) AddFault(f Fault) {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.list = append(s.faults.list, f)
 }
 
-// ClearFaults takes all faults away.
+// ClearFaults removes all faults.
 func (s *Simulator) ClearFaults() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.list = nil
 }
 
-// outage says whether an Outage is on.
+// outage reports whether an Outage is on.
 func (fs *faultList) outage(now time.Time) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return slices.ContainsFunc(fs.list, func(f Fault) bool { return f.kind == kindOutage && f.inWindow(now) })
 }
 
-// choose chooses what happens to a request. hasAnswer says whether an earlier answer is there to send.
+// choose decides what happens to a request. hasAnswer reports whether there is an earlier answer to send.
 func (fs *faultList) choose(e *RequestEntry, given string, attempt int, now time.Time, hasAnswer func(kind) bool) faultEffect {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -247,7 +248,7 @@ func (fs *faultList) choose(e *RequestEntry, given string, attempt int, now time
 			continue
 		}
 		if f.kind != kindDelay && out.kind != kindNone {
-			continue // the first one acts; this one keeps its count
+			continue // an earlier fault acts; this one keeps its count
 		}
 		if !f.consume(fs.seed, i, e, attempt) {
 			continue
@@ -268,7 +269,7 @@ func (f *Fault) inWindow(now time.Time) bool {
 	return (f.from.IsZero() || !now.Before(f.from)) && (f.to.IsZero() || now.Before(f.to))
 }
 
-// matches says whether a fault is meant for this request.
+// matches reports whether a fault applies to this request.
 func (f *Fault) matches(e *RequestEntry, given string, now time.Time) bool {
 	return f.kind != kindOutage && f.times != 0 &&
 		(f.method == "" || f.method == e.Method) &&
@@ -277,7 +278,7 @@ func (f *Fault) matches(e *RequestEntry, given string, now time.Time) bool {
 		f.inWindow(now)
 }
 
-// consume counts a fitting request and says whether the fault acts on it.
+// consume counts a matching request and reports whether the fault acts on it.
 func (f *Fault) consume(seed uint64, index int, e *RequestEntry, attempt int) bool {
 	if f.skip > 0 {
 		f.skip--

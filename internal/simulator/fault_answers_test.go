@@ -29,8 +29,8 @@ func post(ctx context.Context, t *testing.T, url string) (*http.Response, error)
 	return http.DefaultClient.Do(r)
 }
 
-func TestResetIsAReset(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+func TestTCPReset(t *testing.T) {
+	b := newHarness(t, simulator.Options{})
 	s := httptest.NewServer(b.sim)
 	defer s.Close()
 	b.sim.AddFault(simulator.TCPReset(""))
@@ -39,10 +39,10 @@ func TestResetIsAReset(t *testing.T) {
 	}
 }
 
-// TestTimeoutHolds: nothing comes until the caller goes; the effect never takes place.
+// TestTimeoutHolds: there is no answer until the caller disconnects, and no effect.
 func TestTimeoutHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now})
+		b := newHarness(t, simulator.Options{Now: time.Now})
 		b.sim.AddFault(simulator.Timeout("alipay.trade.create"))
 		query, body := form("alipay.trade.create", `{"out_trade_no":"o_1","total_amount":"1.00","subject":"s","buyer_id":"2088102146225135"}`, nil, generated().app.MerchantKey)
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
@@ -64,9 +64,9 @@ func TestTimeoutHolds(t *testing.T) {
 	})
 }
 
-func TestBodiesThatComeBadly(t *testing.T) {
+func TestTruncatedAndSlowBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now, Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 100}}})
+		b := newHarness(t, simulator.Options{Now: time.Now, Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 100}}})
 		ask := func() []byte {
 			query, body := form("alipay.trade.query", `{"out_trade_no":"o_1"}`, nil, generated().app.MerchantKey)
 			raw, err := io.ReadAll(b.send(query, body, "application/x-www-form-urlencoded;charset=utf-8").Body)
@@ -88,9 +88,9 @@ func TestBodiesThatComeBadly(t *testing.T) {
 	})
 }
 
-// TestReplayedAnswer: what was true and signed once comes again.
+// TestReplayedAnswer: an earlier, validly signed answer comes again.
 func TestReplayedAnswer(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	b.sim.AddFault(simulator.Replayed("alipay.trade.query").Skip(1))
 	b.call("alipay.trade.create", order("o_1"), nil)
 	byNo := map[string]any{"out_trade_no": "o_1"}
@@ -105,7 +105,7 @@ func TestReplayedAnswer(t *testing.T) {
 	}
 }
 
-// TestAnswersThatSayLess: both gateways, before and after the effect.
+// TestAnswersThatSayLess: both gateways, before and after the effect: the answer leaves the outcome open.
 func TestAnswersThatSayLess(t *testing.T) {
 	for _, tt := range []struct {
 		fault       simulator.Fault
@@ -121,7 +121,7 @@ func TestAnswersThatSayLess(t *testing.T) {
 		{simulator.Skewed("", time.Hour), "SUCCESS/S", true, 1},
 	} {
 		t.Run(tt.fault.String(), func(t *testing.T) {
-			b := newBench(t, simulator.Options{Faults: []simulator.Fault{tt.fault}})
+			b := newHarness(t, simulator.Options{Faults: []simulator.Fault{tt.fault}})
 			got := b.hk(hkBody("m_1", b.now))
 			if got.result != tt.result || (got.orderID != "") != tt.withOrderID || !got.signed {
 				t.Errorf("HK: %+v", got)
@@ -134,7 +134,7 @@ func TestAnswersThatSayLess(t *testing.T) {
 			}
 		})
 	}
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Accepted(""), simulator.NoOrderID("")}})
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Accepted(""), simulator.NoOrderID("")}})
 	if got := b.call("alipay.trade.create", order("o_1"), nil); got.code != "10003" || !got.signed {
 		t.Errorf("accepted: %+v", got)
 	}

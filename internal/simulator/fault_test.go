@@ -16,7 +16,7 @@ import (
 )
 
 // serve runs the simulator behind a pipe, inside a bubble.
-func serve(t *testing.T, b *bench) *http.Client {
+func serve(t *testing.T, b *harness) *http.Client {
 	t.Helper()
 	pipe := simulator.NewPipe()
 	server := &http.Server{Handler: b.sim}
@@ -33,7 +33,7 @@ func serve(t *testing.T, b *bench) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// outcome is what a caller sees of one call: the code with its sub_code, the HTTP status, or "error".
+// outcome makes a call and returns what the caller sees: the code with its sub_code, the HTTP status, or "error".
 func outcome(t *testing.T, c *http.Client, r *http.Request) (got string, sig bool) {
 	t.Helper()
 	resp, err := c.Do(r)
@@ -57,7 +57,7 @@ func outcome(t *testing.T, c *http.Client, r *http.Request) (got string, sig boo
 	return strings.TrimSpace(a.code + " " + a.sub), a.signed
 }
 
-// request builds a call of any method for the order o_1.
+// request returns a call of any method for the order o_1.
 func request(ctx context.Context, method string) *http.Request {
 	if method == string(simulator.HKOrderSync) {
 		r := hkRequest(hkBody("o_1", time.Now()), time.Now(), generated().hk.MerchantKey)
@@ -77,7 +77,7 @@ func request(ctx context.Context, method string) *http.Request {
 	return r
 }
 
-// TestFaults: each fault, before and after the effect. The call is made twice: the fault strikes once.
+// TestFaults: each fault, before and after the effect. The call is made twice; the fault acts once.
 func TestFaults(t *testing.T) {
 	const create, query, hk = simulator.TradeCreate, simulator.TradeQuery, simulator.HKOrderSync
 	for _, tt := range []struct {
@@ -89,7 +89,7 @@ func TestFaults(t *testing.T) {
 		tally  simulator.Tally
 		early  int // executions after the first call
 	}{
-		// The connection breaks and nothing has happened: the second call is the first execution.
+		// The connection breaks before the effect: the second call is the first execution.
 		{"lost before", simulator.CutBefore(create), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
 		// The connection breaks although the trade exists: the second call finds it.
 		{"lost after", simulator.CutAfter(create), create, "error", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
@@ -100,7 +100,7 @@ func TestFaults(t *testing.T) {
 		{"502 before", simulator.BadGateway(create), create, "Bad Gateway", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
 		{"502 after", simulator.BadGateway(create).AfterEffect(), create, "Bad Gateway", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"429", simulator.TooManyRequests(create, 3*time.Second), create, "Too Many Requests3", false, simulator.Tally{Requests: 2, Executions: 1}, 0},
-		// The gateway answers, but not with what happened.
+		// The gateway answers, but the answer does not say what happened.
 		{"20000 before", simulator.Unavailable(create), create, "20000 isp.unknow-error", true, simulator.Tally{Requests: 2, Executions: 1}, 0},
 		{"20000 after", simulator.Unavailable(create).AfterEffect(), create, "20000 isp.unknow-error", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"system error before", simulator.SystemError(create), create, "40004 ACQ.SYSTEM_ERROR", true, simulator.Tally{Requests: 2, Executions: 1}, 0},
@@ -118,7 +118,7 @@ func TestFaults(t *testing.T) {
 		{"unsigned, HK", simulator.Unsigned(hk), hk, "SUCCESS/S", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"wrong key", simulator.WrongKey(create), create, "10000", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"wrong key, HK", simulator.WrongKey(hk), hk, "SUCCESS/S", false, simulator.Tally{Requests: 2, Executions: 1}, 1},
-		// Faults that are addressed to something else.
+		// Faults for other requests.
 		{"other method", simulator.CutBefore(query), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"other order", simulator.CutBefore(create).Order("o_2"), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
 		{"other app", simulator.CutBefore(create).App("x"), create, "10000", true, simulator.Tally{Requests: 2, Executions: 1}, 1},
@@ -127,7 +127,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, simulator.Options{
+				b := newHarness(t, simulator.Options{
 					Now: time.Now, Faults: []simulator.Fault{tt.fault},
 					ItemOrders: []simulator.ItemOrder{{OrderNo: "o_1", Status: "PAID"}},
 				})
@@ -152,8 +152,8 @@ func TestFaults(t *testing.T) {
 }
 
 func TestSwappedAnswerIsGenuineAndOfAnotherOrder(t *testing.T) {
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Swapped("alipay.trade.create")}})
-	b.call("alipay.trade.create", order("o_1"), nil) // no other answer yet: the fault waits
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Swapped("alipay.trade.create")}})
+	b.call("alipay.trade.create", order("o_1"), nil) // no other answer yet: the fault does not act
 	got := b.call("alipay.trade.create", order("o_2"), nil)
 	if got.fields["out_trade_no"] != "o_1" || !got.signed {
 		t.Errorf("answer = %v, signed %v", got.fields, got.signed)
@@ -167,7 +167,7 @@ func TestSwappedAnswerIsGenuineAndOfAnotherOrder(t *testing.T) {
 }
 
 func TestCountSkipAndProbability(t *testing.T) {
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Throttled("alipay.trade.query").Skip(1).Times(2)}})
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Throttled("alipay.trade.query").Skip(1).Times(2)}})
 	var got []string
 	for range 5 {
 		got = append(got, b.call("alipay.trade.query", map[string]any{"out_trade_no": "x"}, nil).code)
@@ -175,27 +175,27 @@ func TestCountSkipAndProbability(t *testing.T) {
 	if want := "40004 40005 40005 40004 40004"; strings.Join(got, " ") != want {
 		t.Errorf("codes = %v, want %s", got, want)
 	}
-	strikes := func(seed uint64) string {
-		b := newBench(t, simulator.Options{Seed: seed, Faults: []simulator.Fault{simulator.Throttled("").Probability(0.5)}})
+	codesOf := func(seed uint64) string {
+		b := newHarness(t, simulator.Options{Seed: seed, Faults: []simulator.Fault{simulator.Throttled("").Probability(0.5)}})
 		var codes []string
 		for range 40 {
 			codes = append(codes, b.call("alipay.trade.query", map[string]any{"out_trade_no": "x"}, nil).code)
 		}
 		return strings.Join(codes, " ")
 	}
-	one, again, two := strikes(1), strikes(1), strikes(2)
+	one, again, two := codesOf(1), codesOf(1), codesOf(2)
 	if one != again || one == two {
 		t.Errorf("seed 1: %s; again: %s; seed 2: %s", one, again, two)
 	}
 	if n := strings.Count(one, "40005"); n < 8 || n > 32 {
-		t.Errorf("%d of 40 struck at one half", n)
+		t.Errorf("the fault acted on %d of 40 requests, with probability 0.5", n)
 	}
 }
 
-// TestOutage: by hand and by window, nothing is read and nothing happens.
+// TestOutage: in an outage, by StartOutage or by a time window, nothing is read and nothing happens.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{simulator.Outage(time.Now().Add(time.Minute), time.Now().Add(2*time.Minute))}})
+		b := newHarness(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{simulator.Outage(time.Now().Add(time.Minute), time.Now().Add(2*time.Minute))}})
 		c := serve(t, b)
 		call := func() string {
 			got, _ := outcome(t, c, request(t.Context(), "alipay.trade.create"))
@@ -219,8 +219,8 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// TestLatency: it passes in virtual time, half before the effect; a caller who gives up in the
-// first half leaves nothing behind, one who gives up in the second has an execution.
+// TestLatency: half of it passes before the effect. A caller who gives up in the first half has no
+// execution; one who gives up in the second half has one.
 func TestLatency(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -234,7 +234,7 @@ func TestLatency(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, simulator.Options{Now: time.Now, Latency: simulator.Latency{Fixed: 4 * time.Second}})
+				b := newHarness(t, simulator.Options{Now: time.Now, Latency: simulator.Latency{Fixed: 4 * time.Second}})
 				c := serve(t, b)
 				ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
 				defer cancel()
@@ -254,7 +254,7 @@ func TestLatency(t *testing.T) {
 
 func TestDelaysAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{
+		b := newHarness(t, simulator.Options{Now: time.Now, Faults: []simulator.Fault{
 			simulator.Delay("alipay.trade.create", 5*time.Second), simulator.Delay("", 2*time.Second).AfterEffect(), simulator.CutAfter(""),
 		}})
 		c := serve(t, b)
@@ -271,7 +271,7 @@ func TestPipe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.DialContext(ctx, "", ""); !errors.Is(err, context.Canceled) {
-		t.Errorf("dial with a dead context: %v", err)
+		t.Errorf("dial with a cancelled context: %v", err)
 	}
 	_ = p.Close()
 	_ = p.Close()

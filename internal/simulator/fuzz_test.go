@@ -12,8 +12,8 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// FuzzGateway: whatever arrives at the classic gateway, the answer has its form. With sign true the
-// content is properly signed, so that the fuzzer reaches the pages' rules too.
+// FuzzGateway: the classic gateway answers any request in its form. With sign true the content is
+// correctly signed, so that the fuzzer also reaches the rules of the pages.
 func FuzzGateway(f *testing.F) {
 	f.Add("app_id=1&method=alipay.trade.create", "biz_content=%7B%7D", "application/x-www-form-urlencoded", false)
 	f.Add("charset=gbk&sign=%FF", "a=%zz&&=", "text/plain; charset=gbk", false)
@@ -21,7 +21,7 @@ func FuzzGateway(f *testing.F) {
 	f.Add("alipay.trade.query", `{"out_trade_no":null,"trade_no":[[[[]]]]}`, "", true)
 	f.Add("alipay.trade.orderinfo.sync", `{"trade_no":"1","out_request_no":"1","biz_type":"CREDIT_AUTH","order_biz_info":"{"}`, "", true)
 	f.Fuzz(func(t *testing.T, query, body, contentType string, sign bool) {
-		b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", TradeNo: "1", Total: 1}}})
+		b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", TradeNo: "1", Total: 1}}})
 		if sign {
 			query, body = form(query, body, nil, generated().app.MerchantKey)
 			contentType = "application/x-www-form-urlencoded;charset=utf-8"
@@ -45,7 +45,7 @@ func FuzzGateway(f *testing.F) {
 	})
 }
 
-// toUTF8 lets encoding/json read an answer in any charset; only its structure is looked at.
+// toUTF8 lets encoding/json read an answer in any charset; only its structure matters here.
 func toUTF8(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }
 
 // FuzzHK: the same for the HK gateway.
@@ -54,7 +54,7 @@ func FuzzHK(f *testing.F) {
 	f.Add(hkBody("M-1", start), "1767261600000", "signature=%zz", "text/plain", true)
 	f.Add(`{"requestId":{"a":[1e400]},"amount":{"value":"1"}}`, "", ",,=,==", "application/json; charset=gbk", true)
 	f.Fuzz(func(t *testing.T, body, when, sig, contentType string, sign bool) {
-		b := newBench(t, simulator.Options{})
+		b := newHarness(t, simulator.Options{})
 		r := hkRequest(body, b.now, generated().hk.MerchantKey)
 		if !sign {
 			r.Header.Set("Request-Time", when)

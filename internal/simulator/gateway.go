@@ -7,34 +7,31 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
 	"alipay-kafka-bridge/internal/simulator/rules"
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// classicRequest is a request to the classic gateway on its way through the checks.
+// classicRequest is a request to the classic gateway while it is checked.
 type classicRequest struct {
 	params            wire.Params
 	method            Method
 	app               *App
 	merchant          Merchant // of the token; zero: the app's own
-	merchantKey       *rsa.PublicKey
+	verifyKey         *rsa.PublicKey
 	content           string // biz_content, decrypted
-	wire.AnswerFormat        // of the answer, as far as it is known
+	wire.AnswerFormat        // as far as it is known yet
 }
 
-// serveGateway answers one request to the classic gateway. The order of its checks is not
-// documented; the signature comes first as far as that is possible [inferred].
+// serveGateway answers one request to the classic gateway. The order of the checks is not
+// documented; the signature is checked as early as possible [inferred].
 func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 	f := &classicRequest{AnswerFormat: wire.AnswerFormat{Charset: wire.UTF8, NodeName: "error_response"}}
 	e := &RequestEntry{At: s.Now()}
 	if bad, ok := s.checkRequest(f, r); !ok {
 		e.Method, e.App, e.Content = f.method, f.params["app_id"], sha256.Sum256([]byte(f.params["biz_content"]))
-		f.Quirks = s.quirksOf(e, s.log.arrive(e))
+		f.Quirks = s.quirksOf(e, s.journal.begin(e))
 		s.refuse(w, f, e, bad)
 		return
 	}
@@ -42,18 +39,18 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 	e.Content = sha256.Sum256([]byte(f.content))
 	content, bad := readContent(f.content)
 	if bad != nil {
-		f.Quirks = s.quirksOf(e, s.log.arrive(e))
+		f.Quirks = s.quirksOf(e, s.journal.begin(e))
 		s.refuse(w, f, e, *bad)
 		return
 	}
 	given := s.orderNumberOf(e, f, content)
-	attempt := s.log.arrive(e)
+	attempt := s.journal.begin(e)
 	f.Quirks = s.quirksOf(e, attempt)
-	if bad := check(f, content); bad != nil {
+	if bad := checkContent(f, content); bad != nil {
 		s.refuse(w, f, e, *bad)
 		return
 	}
-	s.run(w, r, &call{
+	s.serveCall(w, r, &call{
 		entry: e, givenNumber: given, attempt: attempt, quirks: f.Quirks,
 		effect: func() pendingAnswer { return s.classicAnswer(f, s.perform(f, e, content)) },
 		refuse: func(flt Fault) pendingAnswer { return s.classicAnswer(f, flt.refusal(f.method)) },
@@ -62,7 +59,7 @@ func (s *Simulator) serveGateway(w http.ResponseWriter, r *http.Request) {
 
 // classicAnswer makes a reply ready to be sealed in one of the ways that faults ask for.
 func (s *Simulator) classicAnswer(f *classicRequest, a wire.Reply) pendingAnswer {
-	return pendingAnswer{verdict: a.Verdict(), succeeded: a.Code == "10000", seal: func(flt Fault) wire.SealedAnswer {
+	return pendingAnswer{verdict: a.Verdict(), success: a.Code == "10000", seal: func(flt Fault) wire.SealedAnswer {
 		v := f.AnswerFormat
 		switch flt.kind {
 		case kindUnsigned:
@@ -81,11 +78,11 @@ func (s *Simulator) classicAnswer(f *classicRequest, a wire.Reply) pendingAnswer
 // orderNumbers are the members that say which order an answer is about.
 var orderNumbers = []string{"out_trade_no", "trade_no", "order_no", "out_order_no"}
 
-// refuse answers a request that did not pass the checks. Which of these answers are signed is
-// known for two only (invalid-signature is, invalid-app-id is not): what fails before the app
-// proved itself is unsigned, what fails later is signed [inferred].
+// refuse answers a request that did not pass the checks. For two of these answers it is known
+// whether they are signed: invalid-signature is, invalid-app-id is not. So a refusal is unsigned
+// until the keys are known, and signed from then on [inferred].
 func (s *Simulator) refuse(w http.ResponseWriter, f *classicRequest, e *RequestEntry, a wire.Reply) {
-	s.log.complete(e, a.Verdict(), "")
+	s.journal.complete(e, a.Verdict(), "")
 	f.Seal(a, s.signer, s.traceID()).Write(w)
 }
 
@@ -97,15 +94,15 @@ func (s *Simulator) checkRequest(f *classicRequest, r *http.Request) (wire.Reply
 	case errors.Is(err, wire.ErrContentType):
 		return wire.Failure("isv.invalid-content-type", err.Error()), false
 	case err != nil:
-		return wire.Failure("isv.invalid-parameter", "unreadable request"), false
+		return wire.Failure("isv.invalid-parameter", "the parameters cannot be read: "+err.Error()), false
 	case r.Method != http.MethodPost && r.Method != http.MethodGet:
-		return wire.Failure("isv.invalid-parameter", "POST or GET"), false
+		return wire.Failure("isv.invalid-parameter", "the HTTP method must be POST or GET"), false
 	}
 	if Method(f.params["method"]).IsClassic() {
 		f.method = Method(f.params["method"])
 		f.NodeName = wire.NodeName(string(f.method))
 	}
-	for _, step := range []func(*classicRequest) *wire.Reply{s.checkApp, s.checkSignature, s.checkPublic, s.checkToken, decrypt} {
+	for _, step := range []func(*classicRequest) *wire.Reply{s.checkApp, checkSignature, checkPublic, checkToken, decrypt} {
 		if bad := step(f); bad != nil {
 			return *bad, false
 		}
@@ -113,7 +110,7 @@ func (s *Simulator) checkRequest(f *classicRequest, r *http.Request) (wire.Reply
 	return wire.Reply{}, true
 }
 
-// requiredParams are the public parameters without which nothing can be verified, with their errors
+// requiredParams are the public parameters without which no signature can be verified, with their errors
 // (docs/alipay.md, "Gateway codes").
 var requiredParams = []struct{ name, subCode string }{
 	{"app_id", "isv.missing-app-id"},
@@ -125,7 +122,7 @@ var requiredParams = []struct{ name, subCode string }{
 func (s *Simulator) checkApp(f *classicRequest) *wire.Reply {
 	for _, m := range requiredParams {
 		if f.params[m.name] == "" {
-			return wire.Refusal(m.subCode, "missing "+m.name)
+			return wire.Refusal(m.subCode, m.name+" is missing")
 		}
 	}
 	f.app = s.apps[f.params["app_id"]]
@@ -134,38 +131,38 @@ func (s *Simulator) checkApp(f *classicRequest) *wire.Reply {
 	}
 	name := f.params["charset"]
 	if name == "" {
-		name = "GBK" // what the gateway assumes
+		name = "GBK" // the gateway's default
 	}
 	c, ok := wire.FindCharset(name)
 	if !ok {
-		return wire.Refusal("isv.invalid-charset", "GBK or UTF-8")
+		return wire.Refusal("isv.invalid-charset", "charset must be GBK or UTF-8")
 	}
 	f.Charset = c
 	return s.chooseKeys(f)
 }
 
-// chooseKeys finds the keys of both sides for the sign_type, in certificate mode by the SNs.
+// chooseKeys finds the keys of both sides by sign_type, and in certificate mode by the SNs.
 func (s *Simulator) chooseKeys(f *classicRequest) *wire.Reply {
 	h, ok := map[string]crypto.Hash{"RSA2": crypto.SHA256, "RSA": crypto.SHA1}[f.params["sign_type"]]
 	switch c := f.app.certificates; {
 	case !ok:
-		return wire.Refusal("isv.invalid-signature-type", "RSA2 or RSA")
+		return wire.Refusal("isv.invalid-signature-type", "sign_type must be RSA2 or RSA")
 	case c != nil:
 		if bad := c.CheckSNs(f.params, s.Now()); bad != nil {
 			return bad
 		}
-		f.merchantKey, f.SigningKey = c.AppKey(), wire.AnswerKey{Key: f.app.SigningKey, Hash: h, CertSN: c.CurrentSN()}
+		f.verifyKey, f.SigningKey = c.AppKey(), wire.AnswerKey{Key: f.app.SigningKey, Hash: h, CertSN: c.CurrentSN()}
 	case h == crypto.SHA256:
-		f.merchantKey, f.SigningKey = f.app.PublicKey, wire.AnswerKey{Key: f.app.SigningKey, Hash: h}
+		f.verifyKey, f.SigningKey = f.app.PublicKey, wire.AnswerKey{Key: f.app.SigningKey, Hash: h}
 	case f.app.LegacyPublicKey == nil || f.app.LegacySigningKey == nil:
-		return wire.Refusal("isv.missing-signature-config", "the app has no key for RSA")
+		return wire.Refusal("isv.missing-signature-config", "the app has no key for sign_type RSA")
 	default:
-		f.merchantKey, f.SigningKey = f.app.LegacyPublicKey, wire.AnswerKey{Key: f.app.LegacySigningKey, Hash: h}
+		f.verifyKey, f.SigningKey = f.app.LegacyPublicKey, wire.AnswerKey{Key: f.app.LegacySigningKey, Hash: h}
 	}
 	return nil
 }
 
-// decrypt undoes the encryption of biz_content. What fails is answered in the clear
+// decrypt decrypts biz_content. When that fails, the answer is not encrypted
 // (docs/alipay.md, "AES content encryption").
 func decrypt(f *classicRequest) *wire.Reply {
 	f.content = f.params["biz_content"]
@@ -173,76 +170,47 @@ func decrypt(f *classicRequest) *wire.Reply {
 	case t == "":
 		return nil
 	case t != "AES":
-		return wire.Refusal("isv.decryption-error-not-valid-encrypt-type", "AES")
+		return wire.Refusal("isv.decryption-error-not-valid-encrypt-type", "encrypt_type must be AES")
 	case f.app.AESKey == nil:
 		return wire.Refusal("isv.decryption-error-not-valid-encrypt-key", "the app has no AES key")
 	}
 	plain, err := wire.DecryptContent(f.app.AESKey, f.content)
 	if err != nil {
-		return wire.Refusal("isv.decryption-error-unknown", "the content cannot be decrypted")
+		return wire.Refusal("isv.decryption-error-unknown", "biz_content cannot be decrypted")
 	}
 	f.content, f.AESKey = f.Charset.Decode(string(plain)), f.app.AESKey
 	return nil
 }
 
-// htmlEscaper is how the gateway escapes the text that it echoes.
+// htmlEscaper escapes the text that the gateway repeats in its answer.
 var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
 
-// checkSignature verifies the request in its declared charset, whatever charset decoded it. The
-// answer echoes the text that should have been signed, HTML-escaped, and is itself signed
+// checkSignature verifies the request in the charset that it declares, even if it was decoded with another. The
+// refusal repeats the text that should have been signed, HTML-escaped, and is itself signed
 // (docs/alipay.md, "Gateway codes": isv.invalid-signature).
-func (s *Simulator) checkSignature(f *classicRequest) *wire.Reply {
+func checkSignature(f *classicRequest) *wire.Reply {
 	text := f.params.StringToSign()
 	sig, err := base64.StdEncoding.DecodeString(f.params["sign"])
-	if err == nil && wire.VerifyRSA(f.merchantKey, f.SigningKey.Hash, f.Charset.Encode(text), sig) {
+	if err == nil && wire.VerifyRSA(f.verifyKey, f.SigningKey.Hash, f.Charset.Encode(text), sig) {
 		return nil
 	}
 	return wire.Refusal("isv.invalid-signature",
-		"check the private key, and that charset is in the URL query; the string to sign is: "+htmlEscaper.Replace(text))
+		"check the private key, and that charset is in the query of the URL; the string to sign is: "+htmlEscaper.Replace(text))
 }
 
-// maxLengths are those of the public parameters (every page, "public request parameters").
-var maxLengths = []struct {
-	name string
-	max  int
-}{
-	{"app_id", 32}, {"method", 128}, {"format", 40}, {"charset", 10}, {"sign_type", 10}, {"sign", 344},
-	{"timestamp", 19}, {"version", 3}, {"notify_url", 256}, {"app_auth_token", 40},
-}
-
-// checkPublic checks the other public parameters. The age of the timestamp is not judged: what
-// Alipay tolerates is not known.
-func (s *Simulator) checkPublic(f *classicRequest) *wire.Reply {
-	switch format := f.params["format"]; {
+// checkPublic checks the other public parameters.
+func checkPublic(f *classicRequest) *wire.Reply {
+	switch {
 	case f.params["method"] == "":
-		return wire.Refusal("isv.missing-method", "missing method")
+		return wire.Refusal("isv.missing-method", "method is missing")
 	case f.method == "":
 		return wire.Refusal("isv.invalid-method", "no such method")
-	case f.params["timestamp"] == "":
-		return wire.Refusal("isv.missing-timestamp", "missing timestamp")
-	case f.params["version"] == "":
-		return wire.Refusal("isv.missing-version", "missing version")
-	case f.params["version"] != "1.0":
-		return wire.Refusal("isv.unsupported-version", "1.0")
-	case format != "" && format != "JSON" && format != "json":
-		return wire.Refusal("isv.invalid-format", "JSON")
 	}
-	if _, err := time.ParseInLocation(wire.TimeLayout, f.params["timestamp"], wire.Beijing); err != nil {
-		return wire.Refusal("isv.invalid-timestamp", wire.TimeLayout)
-	}
-	for _, l := range maxLengths {
-		if len(f.params[l.name]) > l.max {
-			return wire.Refusal("isv.invalid-parameter", l.name+" has more than "+strconv.Itoa(l.max)+" characters")
-		}
-	}
-	if u := f.params["notify_url"]; u != "" && !webAddress(u) {
-		return wire.Refusal("isv.invalid-parameter", "notify_url is no absolute http or https address")
-	}
-	return nil
+	return rules.CheckPublic(f.params)
 }
 
 // checkToken finds the merchant for whom the app acts.
-func (s *Simulator) checkToken(f *classicRequest) *wire.Reply {
+func checkToken(f *classicRequest) *wire.Reply {
 	token := f.params["app_auth_token"]
 	f.merchant = Merchant{SellerID: f.app.SellerID}
 	if token == "" {
@@ -254,19 +222,14 @@ func (s *Simulator) checkToken(f *classicRequest) *wire.Reply {
 			return nil
 		}
 	}
-	return wire.Refusal("aop.invalid-app-auth-token", "no such token")
+	return wire.Refusal("aop.invalid-app-auth-token", "no such app_auth_token")
 }
 
-func webAddress(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
-}
-
-// readContent parses biz_content. Which sub_code answers broken JSON is not known; this one is
-// documented [inferred].
+// readContent parses biz_content. It is not known which sub_code broken JSON gets; this one is at
+// least documented [inferred].
 func readContent(text string) (wire.Fields, *wire.Reply) {
 	if text == "" {
-		return nil, wire.Refusal("isv.invalid-parameter", "missing biz_content")
+		return nil, wire.Refusal("isv.invalid-parameter", "biz_content is missing")
 	}
 	f, err := wire.ParseObject([]byte(text))
 	if err != nil {
@@ -275,8 +238,8 @@ func readContent(text string) (wire.Fields, *wire.Reply) {
 	return f, nil
 }
 
-// check applies the page of the method to its business content.
-func check(f *classicRequest, content wire.Fields) *wire.Reply {
+// checkContent checks the business content by the page of the method.
+func checkContent(f *classicRequest, content wire.Fields) *wire.Reply {
 	subCode := "ACQ.INVALID_PARAMETER"
 	var err error
 	switch f.method {
@@ -287,11 +250,9 @@ func check(f *classicRequest, content wire.Fields) *wire.Reply {
 	case OrderInfoSync:
 		return rules.CheckSync(content)
 	case CertDownload:
-		if content.Text("alipay_cert_sn") == "" {
-			return wire.Refusal("isv.invalid-parameter", "alipay_cert_sn is missing")
-		}
+		return rules.CheckDownload(content)
 	case ItemOrderQuery:
-		subCode = "INVALID_PARAMETER" // koubei.trade.itemorder.query has its codes without ACQ.
+		subCode = "INVALID_PARAMETER" // the codes of koubei.trade.itemorder.query have no prefix ACQ
 		err = rules.CheckItemOrder(content)
 	}
 	if err != nil {
@@ -300,7 +261,7 @@ func check(f *classicRequest, content wire.Fields) *wire.Reply {
 	return nil
 }
 
-// refusalOf puts a fault into the words of the classic gateway.
+// refusal is a fault as the classic gateway reports it.
 func (f Fault) refusal(m Method) wire.Reply {
 	switch f.kind {
 	case kindThrottled:
@@ -313,7 +274,7 @@ func (f Fault) refusal(m Method) wire.Reply {
 	case kindAccepted:
 		return wire.Reply{Code: "10003"}
 	case kindRefused:
-		a := wire.Failure(f.subCode, "refused on order")
+		a := wire.Failure(f.subCode, "refused by a fault of the simulator")
 		if f.code != "" {
 			a.Code = f.code
 		}

@@ -60,10 +60,10 @@ type scenarioStep struct {
 	} `json:"expect"`
 }
 
-// vectorBench is a simulator with the keys of the vectors, in certificate mode if asked.
-func vectorBench(t testing.TB, certified bool) *bench {
+// vectorHarness returns a simulator with the keys of the vectors, in key mode or in certificate mode.
+func vectorHarness(t testing.TB, certified bool) *harness {
 	t.Helper()
-	b := &bench{t: t, now: start}
+	b := &harness{t: t, now: start}
 	o, _, err := vectorConfig(t, certified).Options("")
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func vectorCerts(t testing.TB) certVectors {
 	return v
 }
 
-// vectorConfig has the apps and keys that the vectors' "about" names.
+// vectorConfig returns settings with the apps and keys that "about" in the vectors names.
 func vectorConfig(t testing.TB, certified bool) standalone.Config {
 	t.Helper()
 	k := vectorKeys(t, "openapi/keys.json")
@@ -114,8 +114,8 @@ func vectorConfig(t testing.TB, certified bool) standalone.Config {
 	return standalone.Config{Apps: []standalone.AppConfig{app}}
 }
 
-// sent is the parts of a raw request that decide how its answer is verified.
-func (b *bench) readVector(t testing.TB, query, body, contentType string) classic {
+// readVector sends a raw request of the vectors, and reads and verifies the answer.
+func (b *harness) readVector(t testing.TB, query, body, contentType string) classic {
 	t.Helper()
 	k := vectorKeys(t, "openapi/keys.json")
 	key, h := privateKey(t, k["alipay"]["pkcs8_pem"]), crypto.SHA256
@@ -130,7 +130,7 @@ func TestRawRequestsOfTheVectors(t *testing.T) {
 	load(t, "openapi/simulator.json", &v)
 	for _, c := range v.Gateway {
 		t.Run(c.ID, func(t *testing.T) {
-			b := vectorBench(t, strings.HasPrefix(c.ID, "cert_"))
+			b := vectorHarness(t, strings.HasPrefix(c.ID, "cert_"))
 			got := b.readVector(t, c.Request.Query, c.Request.Body, c.Request.ContentType)
 			if got.code != c.Expect.Code {
 				t.Errorf("code = %s, want %s (%v)", got.code, c.Expect.Code, got.fields)
@@ -148,7 +148,7 @@ func TestRawRequestsOfTheVectors(t *testing.T) {
 	}
 }
 
-// capturedVectors are the files of requests that an official SDK, or the vectors' maker, signed.
+// capturedVectors are the files of requests that an official SDK, or the author of the vectors, signed.
 type capturedVectors struct {
 	About       string          `json:"about"`
 	MadeWith    string          `json:"made_with"`
@@ -181,7 +181,7 @@ type captured struct {
 	} `json:"wire"`
 }
 
-// TestCapturedRequests: what an official SDK really sent must pass the signature check.
+// TestCapturedRequests: requests that an official SDK sent pass the signature check.
 func TestCapturedRequests(t *testing.T) {
 	for _, file := range []string{"key-mode", "cert-mode", "aes", "gbk"} {
 		var v capturedVectors
@@ -193,13 +193,13 @@ func TestCapturedRequests(t *testing.T) {
 }
 
 func checkCaptured(t *testing.T, c captured) {
-	b := vectorBench(t, strings.Contains(c.Wire.Query, "app_cert_sn"))
+	b := vectorHarness(t, strings.Contains(c.Wire.Query, "app_cert_sn"))
 	got := b.readVector(t, c.Wire.Query, c.Wire.Body, c.Wire.ContentType)
 	if got.sub == "isv.invalid-signature" || !got.signed {
 		t.Errorf("answer = %s %s, signed %v", got.code, got.sub, got.signed)
 	}
 	if !strings.HasPrefix(got.sub, "ACQ.TRADE_NOT_EXIST") && got.sub != "INVALID_PARAMETER" && got.code != "10000" {
-		t.Errorf("answer = %v, want it to pass every check of the envelope and the page", got.fields)
+		t.Errorf("answer = %v, want the request to pass every check of the public parameters and the page", got.fields)
 	}
 }
 
@@ -209,7 +209,7 @@ func TestScenariosOfTheVectors(t *testing.T) {
 	for _, c := range v.Scenarios {
 		t.Run(c.ID, func(t *testing.T) {
 			r := &receiver{answer: "success"}
-			b := newBench(t, simulator.Options{Client: r.client()})
+			b := newHarness(t, simulator.Options{Client: r.client()})
 			numbers := map[string]string{}
 			for i, s := range c.Steps {
 				if !b.notificationStep(t, i, s, r) {
@@ -220,8 +220,8 @@ func TestScenariosOfTheVectors(t *testing.T) {
 	}
 }
 
-// notificationStep does a step that is about notifications; for others it returns false.
-func (b *bench) notificationStep(t *testing.T, i int, s scenarioStep, r *receiver) bool {
+// notificationStep does a step about notifications; for other steps it returns false.
+func (b *harness) notificationStep(t *testing.T, i int, s scenarioStep, r *receiver) bool {
 	t.Helper()
 	switch s.Op {
 	case "expect_notification", "expect_no_notification":
@@ -233,7 +233,7 @@ func (b *bench) notificationStep(t *testing.T, i int, s scenarioStep, r *receive
 			return true
 		}
 		if len(r.got) == 0 {
-			t.Fatalf("step %d: nothing came", i)
+			t.Fatalf("step %d: no notification", i)
 		}
 		last := r.got[len(r.got)-1]
 		if last.Get("trade_status") != s.TradeState || last.Get("refund_fee") != s.RefundFee {
@@ -258,7 +258,7 @@ func (b *bench) notificationStep(t *testing.T, i int, s scenarioStep, r *receive
 }
 
 // scenarioStep does one step; numbers are the remembered trade numbers.
-func (b *bench) scenarioStep(t *testing.T, i int, s scenarioStep, numbers map[string]string) {
+func (b *harness) scenarioStep(t *testing.T, i int, s scenarioStep, numbers map[string]string) {
 	t.Helper()
 	var err error
 	switch s.Op {
@@ -292,7 +292,7 @@ func (b *bench) scenarioStep(t *testing.T, i int, s scenarioStep, numbers map[st
 	}
 }
 
-func (b *bench) expectAnswer(t *testing.T, i int, s scenarioStep, got classic, numbers map[string]string) {
+func (b *harness) expectAnswer(t *testing.T, i int, s scenarioStep, got classic, numbers map[string]string) {
 	t.Helper()
 	want := ""
 	if s.Expect.SubCode != nil {
@@ -311,10 +311,10 @@ func (b *bench) expectAnswer(t *testing.T, i int, s scenarioStep, got classic, n
 	}
 }
 
-// TestEcho: the refusal of a signature quotes the text that should have been signed, HTML-escaped,
-// tokens included: clients must not publish it.
+// TestEcho: the refusal of a signature repeats the text that should have been signed, HTML-escaped and
+// with tokens in it: clients must not publish it.
 func TestEcho(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	query, body := form("alipay.trade.query", `{"out_trade_no":"a<b"}`, map[string]string{"app_auth_token": "token-b"}, generated().hk.MerchantKey)
 	got := b.read(b.send(query, body, "application/x-www-form-urlencoded;charset=utf-8"), &generated().app.App.SigningKey.PublicKey, crypto.SHA256)
 	text, _ := got.fields["sub_msg"].(string)
@@ -324,9 +324,9 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// TestOtherMerchantsTrade: an order number is unique per merchant, and no token finds another's trade.
+// TestOtherMerchantsTrade: an order number is unique per merchant, and no token finds the trade of another merchant.
 func TestOtherMerchantsTrade(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	asB := map[string]string{"app_auth_token": "token-b"}
 	mine := b.call("alipay.trade.create", order("o_1"), nil)
 	byNumber := map[string]any{"trade_no": mine.fields["trade_no"]}
@@ -341,12 +341,12 @@ func TestOtherMerchantsTrade(t *testing.T) {
 		t.Errorf("same number under another token: %v", theirs.fields)
 	}
 	if err := b.sim.Pay("o_1"); err == nil {
-		t.Error("a number that two merchants have was paid")
+		t.Error("a trade was paid although two merchants have its number")
 	}
 }
 
 func TestEquivalentContentIsARepeat(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	first := b.call("alipay.trade.create", `{"out_trade_no":"o_1","total_amount":"88.80","subject":"a\u0062","buyer_id":"2088102146225135"}`, nil)
 	again := b.call("alipay.trade.create", ` {"subject":"ab", "total_amount":88.8,"buyer_id":"2088102146225135","out_trade_no":"o_1"}`, nil)
 	if first.code != "10000" || again.code != "10000" || first.fields["trade_no"] != again.fields["trade_no"] {
@@ -357,9 +357,9 @@ func TestEquivalentContentIsARepeat(t *testing.T) {
 	}
 }
 
-// TestSyncRepeat: the same number again changes nothing, a new one does.
+// TestSyncRepeat: the same request number again changes nothing; a new one does.
 func TestSyncRepeat(t *testing.T) {
-	b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "c-1", TradeNo: "2018061021001004680073956707", Total: 100, BuyerID: "2088102146225135"}}})
+	b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "c-1", TradeNo: "2018061021001004680073956707", Total: 100, BuyerID: "2088102146225135"}}})
 	sync := func(no, status string) classic {
 		return b.call("alipay.trade.orderinfo.sync", map[string]any{
 			"trade_no": "2018061021001004680073956707", "out_request_no": no, "biz_type": "CREDIT_AUTH", "order_biz_info": `{"status":"` + status + `"}`,
@@ -380,7 +380,7 @@ func TestSyncRepeat(t *testing.T) {
 }
 
 func TestItemOrder(t *testing.T) {
-	b := newBench(t, simulator.Options{ItemOrders: []simulator.ItemOrder{{
+	b := newHarness(t, simulator.Options{ItemOrders: []simulator.ItemOrder{{
 		OrderNo: "20170427000000001000000001", Status: "PAID", Total: 2500, RealPay: 2000, Discount: 500, SellerReceives: 500,
 		Items: []simulator.Item{{ItemOrderNo: "i1", SkuID: "s1", Quantity: 2, Price: 1000, ExtInfo: "{externalVoucherCode=[A12345]}"}},
 		More:  map[string]any{"total_amount": json.Number("25")}, // a number, as in the page's sample

@@ -32,7 +32,7 @@ const (
 	clientID = "4Q5Y8W0WSG45P907917"
 )
 
-// start is when the clock of most tests begins.
+// start is the time at which the clock of most tests starts.
 var start = time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)
 
 // load reads a vector file; an unknown member fails the test.
@@ -49,7 +49,7 @@ func load(t testing.TB, path string, into any) {
 	}
 }
 
-// loadLoose reads only those members of a vector file that a test needs.
+// loadLoose reads only the members of a vector file that a test needs.
 func loadLoose(t testing.TB, path string, into any) {
 	t.Helper()
 	var raw json.RawMessage
@@ -59,7 +59,7 @@ func loadLoose(t testing.TB, path string, into any) {
 	}
 }
 
-// vectorKeys are the PEM texts of both key files, by name.
+// vectorKeys returns the keys of a key file, by name.
 func vectorKeys(t testing.TB, path string) map[string]map[string]any {
 	t.Helper()
 	var file struct {
@@ -69,7 +69,7 @@ func vectorKeys(t testing.TB, path string) map[string]map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The vectors write the five dashes of PEM armour as <5d>, so that scanners for secrets stay quiet.
+	// The vectors have <5d> for the five dashes of PEM, so that scanners for secrets do not report them.
 	if err := json.Unmarshal(bytes.ReplaceAll(text, []byte("<5d>"), []byte("-----")), &file); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func privateKey(t testing.TB, text any) *rsa.PrivateKey {
 	return k.(*rsa.PrivateKey)
 }
 
-// generated are the keys of tests that need no vector, made once.
+// generated returns the apps of tests that need no vector; their keys are generated once.
 var generated = sync.OnceValue(func() (out struct {
 	app standalone.GeneratedApp
 	hk  standalone.GeneratedHKApp
@@ -105,17 +105,17 @@ var generated = sync.OnceValue(func() (out struct {
 	return out
 })
 
-// bench is a simulator with a client for each gateway that signs by the documents.
-type bench struct {
+// harness is a simulator, with a client for each gateway that signs by the documents.
+type harness struct {
 	t   testing.TB
 	sim *simulator.Simulator
 	now time.Time // moved by tests
 }
 
-// newBench makes a simulator with generated keys and a clock that the test moves.
-func newBench(t testing.TB, o simulator.Options) *bench {
+// newHarness returns a simulator with generated keys and a clock that the test moves.
+func newHarness(t testing.TB, o simulator.Options) *harness {
 	t.Helper()
-	b := &bench{t: t, now: start}
+	b := &harness{t: t, now: start}
 	o.Apps = []simulator.App{generated().app.App}
 	o.HKApps = []simulator.HKApp{generated().hk.App}
 	if o.Quirks == nil {
@@ -159,7 +159,7 @@ func rsaSign(k *rsa.PrivateKey, content []byte) []byte {
 // absent leaves a parameter out of a form.
 const absent = "\x00"
 
-// form is a signed request to the classic gateway: all parameters but biz_content in the query.
+// form returns a signed request to the classic gateway, with all parameters but biz_content in the query.
 func form(method, content string, more map[string]string, k *rsa.PrivateKey) (query, body string) {
 	p := map[string]string{
 		"app_id": appID, "method": method, "format": "JSON", "charset": "utf-8", "sign_type": "RSA2",
@@ -183,7 +183,7 @@ type classic struct {
 	code   string
 	sub    string
 	fields map[string]any
-	signed bool // has a sign that verifies
+	signed bool // it has a sign that verifies
 	sign   string
 
 	certSN    string
@@ -191,7 +191,7 @@ type classic struct {
 }
 
 // call sends business content and reads the answer.
-func (b *bench) call(method string, content any, more map[string]string) classic {
+func (b *harness) call(method string, content any, more map[string]string) classic {
 	b.t.Helper()
 	text, ok := content.(string)
 	if !ok {
@@ -205,8 +205,8 @@ func (b *bench) call(method string, content any, more map[string]string) classic
 	return b.read(b.send(query, body, "application/x-www-form-urlencoded;charset=utf-8"), &generated().app.App.SigningKey.PublicKey, crypto.SHA256)
 }
 
-// send puts a request to the classic gateway straight into the handler.
-func (b *bench) send(query, body, contentType string) *http.Response {
+// send passes a request to the classic gateway directly to the handler.
+func (b *harness) send(query, body, contentType string) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, "/gateway.do?"+query, strings.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
 	w := httptest.NewRecorder()
@@ -214,8 +214,8 @@ func (b *bench) send(query, body, contentType string) *http.Response {
 	return w.Result()
 }
 
-// read cuts an answer of the classic gateway and verifies its signature if it has one.
-func (b *bench) read(r *http.Response, key *rsa.PublicKey, h crypto.Hash) classic {
+// read reads an answer of the classic gateway and verifies its signature if it has one.
+func (b *harness) read(r *http.Response, key *rsa.PublicKey, h crypto.Hash) classic {
 	b.t.Helper()
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -268,10 +268,10 @@ func readClassic(t testing.TB, raw []byte, key *rsa.PublicKey, h crypto.Hash) cl
 	return out
 }
 
-// aesKey is that of the vectors (keys.json, "aes_key_base64").
+// aesKey is the AES key of the vectors (keys.json, "aes_key_base64").
 const aesKey = "MDEyMzQ1Njc4OWFiY2RlZg=="
 
-// decryptNode undoes the encryption of a node with aesKey.
+// decryptNode decrypts a node with aesKey.
 func decryptNode(t testing.TB, value []byte) []byte {
 	t.Helper()
 	var text string
@@ -295,11 +295,11 @@ func decryptNode(t testing.TB, value []byte) []byte {
 type hkAnswer struct {
 	result  string // "SUCCESS/S"
 	orderID string
-	signed  bool // has headers that verify
+	signed  bool // its Signature header verifies
 	header  http.Header
 }
 
-// hkRequest is a signed request to the HK gateway.
+// hkRequest returns a signed request to the HK gateway.
 func hkRequest(body string, at time.Time, k *rsa.PrivateKey) *http.Request {
 	when := at.Format(time.RFC3339)
 	content := "POST " + simulator.HKPath + "\n" + clientID + "." + when + "." + body
@@ -313,7 +313,7 @@ func hkRequest(body string, at time.Time, k *rsa.PrivateKey) *http.Request {
 }
 
 // hk sends a body and reads the answer.
-func (b *bench) hk(body string) hkAnswer {
+func (b *harness) hk(body string) hkAnswer {
 	b.t.Helper()
 	w := httptest.NewRecorder()
 	b.sim.ServeHTTP(w, hkRequest(body, b.now, generated().hk.MerchantKey))
@@ -356,12 +356,12 @@ func readHK(t testing.TB, r *http.Response, path string, key *rsa.PublicKey) hkA
 	return out
 }
 
-// order is the content of a create that every rule lets through.
+// order returns the content of a create that every rule accepts.
 func order(no string) map[string]any {
 	return map[string]any{"out_trade_no": no, "total_amount": "88.88", "subject": "Iphone6 16G", "buyer_id": "2088102146225135"}
 }
 
-// hkBody is a body that every rule lets through, changed at the test's clock.
+// hkBody returns a body that every rule accepts; at is its orderModifyTime.
 func hkBody(no string, at time.Time) string {
 	raw, err := json.Marshal(map[string]any{
 		"requestId": "d1c221e159934162bdbff06f33389472", "tradeNo": "2024052222001412345678901234",

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,15 +18,15 @@ import (
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
-// hkVectorBench is a simulator with the keys of the HK vectors; its clock is theirs.
-func hkVectorBench(t *testing.T, ecc standalone.ECCConfig) *bench {
+// hkVectorHarness returns a simulator with the keys and the time of the HK vectors.
+func hkVectorHarness(t *testing.T, ecc standalone.ECCConfig) *harness {
 	t.Helper()
-	return hkVectorBenchOf(t, hkVectorOptions(t, ecc))
+	return hkVectorHarnessOf(t, hkVectorOptions(t, ecc))
 }
 
-func hkVectorBenchOf(t *testing.T, o simulator.Options) *bench {
+func hkVectorHarnessOf(t *testing.T, o simulator.Options) *harness {
 	t.Helper()
-	b := &bench{t: t, now: time.Date(2024, 5, 22, 1, 12, 21, 0, time.UTC)}
+	b := &harness{t: t, now: time.Date(2024, 5, 22, 1, 12, 21, 0, time.UTC)}
 	o.Now = func() time.Time { return b.now }
 	var err error
 	if b.sim, err = simulator.New(o); err != nil {
@@ -52,7 +53,7 @@ func hkVectorOptions(t *testing.T, ecc standalone.ECCConfig) simulator.Options {
 }
 
 // do sends a request of the vectors.
-func (b *bench) do(body string, header map[string]string) *http.Response {
+func (b *harness) do(body string, header map[string]string) *http.Response {
 	r := httptest.NewRequest(http.MethodPost, simulator.HKPath, strings.NewReader(body))
 	for name, value := range header {
 		r.Header.Set(name, value)
@@ -62,8 +63,8 @@ func (b *bench) do(body string, header map[string]string) *http.Response {
 	return w.Result()
 }
 
-// TestBenchModeReplaysECC224: what was signed once is not signed again; otherwise each
-// signature is another one, as from a real signer.
+// TestBenchModeReplaysECC224: in BenchMode the same content is signed once; otherwise each signature
+// differs, as from a real signer.
 func TestBenchModeReplaysECC224(t *testing.T) {
 	var v struct {
 		Cases []struct {
@@ -83,21 +84,23 @@ func TestBenchModeReplaysECC224(t *testing.T) {
 		}
 		o := hkVectorOptions(t, standalone.ECCConfig{Hash: strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", ""), Format: c.Expect.Only.Format})
 		for _, o.BenchMode = range []bool{true, false} {
-			b := hkVectorBenchOf(t, o)
-			signature := func() string {
-				return b.do(c.Body.Text, map[string]string{
-					"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
-				}).Header.Get("Signature")
-			}
-			first, again := signature(), signature()
-			if !strings.HasPrefix(first, "algorithm=ECC224,") || (first == again) != o.BenchMode {
-				t.Errorf("%s %s, BenchMode %t: signed %q and %q", o.HKApps[0].ClientID, c.Expect.Only.Format, o.BenchMode, first, again)
-			}
+			t.Run(fmt.Sprintf("%s %s, BenchMode %t", c.Expect.Only.Hash, c.Expect.Only.Format, o.BenchMode), func(t *testing.T) {
+				b := hkVectorHarnessOf(t, o)
+				signature := func() string {
+					return b.do(c.Body.Text, map[string]string{
+						"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
+					}).Header.Get("Signature")
+				}
+				first, again := signature(), signature()
+				if !strings.HasPrefix(first, "algorithm=ECC224,") || (first == again) != o.BenchMode {
+					t.Errorf("signed %q and %q", first, again)
+				}
+			})
 		}
 	}
 }
 
-// TestECC224: a request verifies under its own reading and no other, and is answered likewise.
+// TestECC224: a request verifies with its own hash and encoding and no other, and the answer uses the same.
 func TestECC224(t *testing.T) {
 	var v struct {
 		Cases []struct {
@@ -112,34 +115,40 @@ func TestECC224(t *testing.T) {
 		}
 	}
 	loadLoose(t, "alipayhk/signed_ecc224.json", &v)
-	readings := []standalone.ECCConfig{{}, {Hash: "sha224", Format: "p1363"}, {Hash: "sha256", Format: "der"}, {Hash: "sha256", Format: "p1363"}}
+	interpretations := []standalone.ECCConfig{
+		{Hash: "sha224", Format: "der"}, {Hash: "sha224", Format: "p1363"}, {Hash: "sha256", Format: "der"}, {Hash: "sha256", Format: "p1363"},
+		{}, // the first one
+	}
 	for _, c := range v.Cases {
-		for _, reading := range readings {
-			if c.Side != "request" {
-				continue
-			}
-			b := hkVectorBench(t, reading)
-			resp := b.do(c.Body.Text, map[string]string{
-				"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
+		if c.Side != "request" {
+			continue
+		}
+		for _, mode := range interpretations {
+			t.Run(fmt.Sprintf("%s, set to %q %q", c.ID, mode.Hash, mode.Format), func(t *testing.T) {
+				resp := hkVectorHarness(t, mode).do(c.Body.Text, map[string]string{
+					"Content-Type": "application/json; charset=UTF-8", "Client-Id": clientID, "Request-Time": c.Time, "Signature": c.Header,
+				})
+				raw, err := io.ReadAll(resp.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if mode == (standalone.ECCConfig{}) {
+					mode = interpretations[0]
+				}
+				want := mode.Hash == strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", "") && mode.Format == c.Expect.Only.Format
+				if got := strings.Contains(string(raw), `SUCCESS`); got != want {
+					t.Errorf("answer = %s, want success %v", raw, want)
+				}
+				if want != strings.HasPrefix(resp.Header.Get("Signature"), "algorithm=ECC224,keyVersion=1,signature=") {
+					t.Errorf("the answer is signed as %q", resp.Header.Get("Signature"))
+				}
 			})
-			raw, err := io.ReadAll(resp.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			hash, format := strings.ReplaceAll(strings.ToLower(c.Expect.Only.Hash), "-", ""), c.Expect.Only.Format
-			mine := (reading.Hash == hash || reading.Hash == "" && hash == "sha224") && (reading.Format == format || reading.Format == "" && format == "der")
-			if got := strings.Contains(string(raw), `SUCCESS`); got != mine {
-				t.Errorf("%s under %+v: %s", c.ID, reading, raw)
-			}
-			if mine != strings.HasPrefix(resp.Header.Get("Signature"), "algorithm=ECC224,keyVersion=1,signature=") {
-				t.Errorf("%s: answer signed as %q", c.ID, resp.Header.Get("Signature"))
-			}
 		}
 	}
 }
 
-// TestEncryptedRequests: what the vectors encrypt is understood, and answered encrypted under a key
-// that only the merchant can unwrap.
+// TestEncryptedRequests: encrypted requests of the vectors are read, and answered with a key that only
+// the merchant can decrypt.
 func TestEncryptedRequests(t *testing.T) {
 	var v struct {
 		Cases []struct {
@@ -153,7 +162,7 @@ func TestEncryptedRequests(t *testing.T) {
 	merchant := privateKey(t, vectorKeys(t, "alipayhk/keys.json")["merchant_rsa_v1"]["private_pkcs8_pem"])
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			b := hkVectorBench(t, standalone.ECCConfig{})
+			b := hkVectorHarness(t, standalone.ECCConfig{})
 			resp := b.do(c.Body.Text, c.Headers)
 			raw, err := io.ReadAll(resp.Body)
 			if err != nil {
@@ -177,7 +186,7 @@ func TestEncryptedRequests(t *testing.T) {
 	}
 }
 
-// decryptHK undoes RSA_AES as a merchant does.
+// decryptHK decrypts RSA_AES as a merchant does.
 func decryptHK(t *testing.T, k *rsa.PrivateKey, header string, body []byte) string {
 	t.Helper()
 	_, text, _ := strings.Cut(header, "symmetricKey=")

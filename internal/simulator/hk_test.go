@@ -42,13 +42,13 @@ func TestHKOrderOfUpdates(t *testing.T) {
 		Steps  []updateStep `json:"steps"`
 	}
 	load(t, "alipayhk/order_modify_time_idempotency.json", &v)
-	clients := []simulator.HKApp{generated().hk.App, generated().hk.App} // two clients with one key
+	clients := []simulator.HKApp{generated().hk.App, generated().hk.App} // two clients with the same key
 	clients[0].ClientID, clients[1].ClientID = "C1", "C2"
 	sim, err := simulator.New(simulator.Options{HKApps: clients, Now: func() time.Time { return start }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, sim: sim, now: start}
+	b := &harness{t: t, sim: sim, now: start}
 	ids := map[string]string{} // orderId by the vectors' name of the order
 	for _, s := range v.Steps {
 		b.inject(s.Inject)
@@ -66,7 +66,7 @@ func TestHKOrderOfUpdates(t *testing.T) {
 }
 
 // inject adds the fault that a step names.
-func (b *bench) inject(what string) {
+func (b *harness) inject(what string) {
 	f := simulator.Refuse(simulator.HKOrderSync, "UNKNOWN_EXCEPTION").WithCode("U")
 	switch what {
 	case "":
@@ -79,7 +79,7 @@ func (b *bench) inject(what string) {
 	}
 }
 
-// checkOrderID: one order keeps its id, and no two orders share one.
+// checkOrderID checks that an order keeps its id, and that no two orders have the same.
 func checkOrderID(t *testing.T, s updateStep, got string, ids map[string]string) {
 	t.Helper()
 	if s.Expect.OrderIDOf == nil {
@@ -116,7 +116,7 @@ func checkStored(t *testing.T, s updateStep, orders []simulator.HKOrder) {
 }
 
 // hkAs sends a body as another client that has the same key.
-func (b *bench) hkAs(client, body string) hkAnswer {
+func (b *harness) hkAs(client, body string) hkAnswer {
 	b.t.Helper()
 	r := hkRequest(body, b.now, generated().hk.MerchantKey)
 	when := r.Header.Get("Request-Time")
@@ -128,7 +128,7 @@ func (b *bench) hkAs(client, body string) hkAnswer {
 	return readHK(b.t, w.Result(), simulator.HKPath, &generated().hk.App.PlatformKey.PublicKey)
 }
 
-// TestHKBodies: where the documents are open, both settings of the switch are tried.
+// TestHKBodies: where the documents leave a rule open, both settings are tested.
 func TestHKBodies(t *testing.T) {
 	var v struct {
 		ID     string `json:"id"`
@@ -146,8 +146,8 @@ func TestHKBodies(t *testing.T) {
 	lax := rules.HK{LongRequestID: true, Seconds: true, BizTypes: []string{"TRADE_ORDER", "SERVICE_ORDER"}}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			strict := newBench(t, simulator.Options{HK: rules.HK{OrderedTimes: true}}).hk(string(c.Body)).result
-			open := newBench(t, simulator.Options{HK: lax}).hk(string(c.Body)).result
+			strict := newHarness(t, simulator.Options{HK: rules.HK{OrderedTimes: true}}).hk(string(c.Body)).result
+			open := newHarness(t, simulator.Options{HK: lax}).hk(string(c.Body)).result
 			want := map[string][2]string{
 				"valid":         {"SUCCESS/S", "SUCCESS/S"},
 				"PARAM_ILLEGAL": {"PARAM_ILLEGAL/F", "PARAM_ILLEGAL/F"},
@@ -160,7 +160,7 @@ func TestHKBodies(t *testing.T) {
 	}
 }
 
-// vectorHK is a simulator with the HK keys of the vectors.
+// vectorHK returns a simulator with the HK keys of the vectors, and its public key.
 func vectorHK(t *testing.T, client string, at time.Time) (*simulator.Simulator, *rsa.PublicKey) {
 	t.Helper()
 	k := vectorKeys(t, "alipayhk/keys.json")
@@ -177,10 +177,10 @@ func vectorHK(t *testing.T, client string, at time.Time) (*simulator.Simulator, 
 	return s, &platform.PublicKey
 }
 
-// hkTime is the instant of almost all HK vectors.
+// hkTime is the time of almost all HK vectors.
 var hkTime = time.UnixMilli(1716340341000)
 
-// TestHKSignedRequests: signatures made with OpenSSL pass, and fail for one changed byte.
+// TestHKSignedRequests: signatures made with OpenSSL verify, and fail if one byte is added.
 func TestHKSignedRequests(t *testing.T) {
 	type bytesOf struct {
 		Text   string `json:"text"`
@@ -300,7 +300,7 @@ func TestHKRequestTimes(t *testing.T) {
 	load(t, "alipayhk/request_time_formats.json", &v)
 	for _, c := range v.Cases {
 		t.Run(c.Text, func(t *testing.T) {
-			b := newBench(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: rules.HK{Skew: time.Second}})
+			b := newHarness(t, simulator.Options{Now: func() time.Time { return hkTime }, HK: rules.HK{Skew: time.Second}})
 			body := hkBody("M-1", hkTime)
 			r := hkRequest(body, hkTime, generated().hk.MerchantKey)
 			sig := rsaSign(generated().hk.MerchantKey, []byte("POST "+simulator.HKPath+"\n"+clientID+"."+c.Text+"."+body))
@@ -318,8 +318,8 @@ func TestHKRequestTimes(t *testing.T) {
 
 // TestHKOrderOfChecks: each request has this and every later defect, so that the first one answers.
 func TestHKOrderOfChecks(t *testing.T) {
-	b := newBench(t, simulator.Options{})
-	spoil := []struct {
+	b := newHarness(t, simulator.Options{})
+	defects := []struct {
 		want   string
 		signed bool
 		with   func(*http.Request)
@@ -333,23 +333,23 @@ func TestHKOrderOfChecks(t *testing.T) {
 		{"INVALID_SIGNATURE/F", false, func(r *http.Request) { r.Header.Set("Signature", "signature=AAAA") }},
 		{"PARAM_ILLEGAL/F", true, func(*http.Request) {}},
 	}
-	for i := range spoil {
-		t.Run(spoil[i].want, func(t *testing.T) {
+	for i := range defects {
+		t.Run(defects[i].want, func(t *testing.T) {
 			r := hkRequest(`{}`, b.now, generated().hk.MerchantKey)
-			for j := len(spoil) - 1; j >= i; j-- {
-				spoil[j].with(r)
+			for j := len(defects) - 1; j >= i; j-- {
+				defects[j].with(r)
 			}
-			if spoil[i].signed {
+			if defects[i].signed {
 				r.Header.Set("Client-Id", clientID) // only a known client gets a signed answer
 			}
 			path, method := r.RequestURI, r.Method
 			w := httptest.NewRecorder()
 			b.sim.ServeHTTP(w, r)
 			got := readHK(t, w.Result(), path, &generated().hk.App.PlatformKey.PublicKey)
-			if got.result != spoil[i].want {
+			if got.result != defects[i].want {
 				t.Errorf("result = %s", got.result)
 			}
-			if method == http.MethodPost && got.signed != spoil[i].signed {
+			if method == http.MethodPost && got.signed != defects[i].signed {
 				t.Errorf("signed = %v", got.signed)
 			}
 		})

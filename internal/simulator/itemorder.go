@@ -9,7 +9,7 @@ import (
 )
 
 // ItemOrder is a Koubei order (koubei.trade.itemorder.query, response). OrderNo, Status and Total
-// are needed; an empty App means the only one.
+// are required; an empty App means the only app.
 type ItemOrder struct {
 	App            string
 	OrderNo        string
@@ -40,10 +40,10 @@ type Item struct {
 	ExtInfo     string   `yaml:"ext_info"`
 }
 
-// itemStatuses are the words of the page; CLOSE is in its sample only.
+// itemStatuses are the words of the page; CLOSE is only in its sample.
 var itemStatuses = []string{"INIT", "WAIT_PAY", "PAID", "SUCCESS", "FINISH", "CLOSE"}
 
-// AddItemOrder puts a Koubei order there, or replaces it.
+// AddItemOrder adds a Koubei order, or replaces it.
 func (s *Simulator) AddItemOrder(o ItemOrder) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *Simulator) AddItemOrder(o ItemOrder) error {
 		return fmt.Errorf("item order %q: %w", o.OrderNo, err)
 	}
 	if o.OrderNo == "" || !slices.Contains(itemStatuses, o.Status) || o.Total < 0 {
-		return fmt.Errorf("item order %q needs an order number, a known status and a total", o.OrderNo)
+		return fmt.Errorf("item order %q: it needs an order number, a known status and a total that is not negative", o.OrderNo)
 	}
 	o.App = app.ID
 	if o.OutOrderNo == "" {
@@ -72,7 +72,7 @@ func (s *Simulator) AddItemOrder(o ItemOrder) error {
 }
 
 // itemOrder answers koubei.trade.itemorder.query. No document says what an unknown order gets;
-// INVALID_PARAMETER is the page's only code for it [inferred].
+// INVALID_PARAMETER is the only code on the page that fits [inferred].
 func (s *Simulator) itemOrder(f *classicRequest, c wire.Fields) wire.Reply {
 	o, ok := s.itemOrders[f.app.ID+"\n"+c.Text("order_no")]
 	if !ok {
@@ -81,7 +81,7 @@ func (s *Simulator) itemOrder(f *classicRequest, c wire.Fields) wire.Reply {
 	return wire.Success(o.members().Override(o.More))
 }
 
-// members writes the order as the page's response table does.
+// members returns the order as in the response table of the page.
 func (o ItemOrder) members() wire.Members {
 	at := func(t time.Time) string { return t.In(wire.Beijing).Format(wire.TimeLayout) }
 	items := make([]any, len(o.Items))

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Verdicts of requests that got no answer of a gateway; the others read like
+// Verdicts of requests that got no answer from a gateway. Others look like
 // "10000", "40004 ACQ.TRADE_NOT_EXIST" or "S SUCCESS".
 const (
 	verdictLost = "LOST" // the connection was cut before the effect, or the answer after it
-	verdictGone = "GONE" // the caller went away while we slept
+	verdictGone = "GONE" // the caller disconnected while the simulator waited
 )
 
 // Digest is the SHA-256 of a request's content: of the biz_content text, or of the HK body.
@@ -24,8 +24,8 @@ func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 // MarshalJSON writes the digest in hexadecimal.
 func (d Digest) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// RequestEntry is one request as the journal holds it. Requests refused before they could be
-// read lack what was not known yet.
+// RequestEntry is one request in the journal. A request that was refused early lacks what was not
+// known yet.
 type RequestEntry struct {
 	Seq       uint64    `json:"seq"` // position among all entries of both kinds
 	At        time.Time `json:"at"`
@@ -35,7 +35,7 @@ type RequestEntry struct {
 	OrderNo   string    `json:"order_no"` // the merchant's number, or the given trade_no when no trade has it
 	RequestNo string    `json:"request_no"`
 	Content   Digest    `json:"content"`
-	Verdict   string    `json:"verdict"` // empty while the request is under way
+	Verdict   string    `json:"verdict"` // empty while the request is running
 	Fault     string    `json:"fault"`   // name of the fault that acted
 }
 
@@ -52,31 +52,31 @@ type ExecutionEntry struct {
 	Content   Digest    `json:"content"`
 }
 
-// Journal is a copy of what the simulator remembers, oldest first.
+// Journal is a copy of what the journal holds, oldest first.
 type Journal struct {
 	Requests   []RequestEntry   `json:"requests"`
 	Executions []ExecutionEntry `json:"executions"`
-	Dropped    int              `json:"dropped"` // entries of either kind that the limit pushed out
+	Dropped    int              `json:"dropped"` // entries of either kind that were dropped because of the limit
 }
 
 // Tally counts what happened to one order.
 type Tally struct {
-	Requests   int `json:"requests"`   // calls that want an effect, whatever became of them
+	Requests   int `json:"requests"`   // calls that ask for an effect, with any outcome
 	Executions int `json:"executions"` // effects that took place
 	Queries    int `json:"queries"`    // calls that only ask
 }
 
-// journal remembers requests and executions. Entries are pointers, so that the verdict can be
-// filled in later although the ring may have moved on.
+// journal keeps requests and executions. Entries are pointers, so that the verdict can be added
+// later even if the ring has dropped the entry.
 type journal struct {
 	limit int
 
-	mu      sync.Mutex // guards what follows and the entries
-	seq     uint64
-	reqs    ring[*RequestEntry]
-	execs   ring[*ExecutionEntry]
-	tallies map[string]*Tally
-	total   Tally
+	mu         sync.Mutex // guards what follows and the entries
+	seq        uint64
+	requests   ring[*RequestEntry]
+	executions ring[*ExecutionEntry]
+	tallies    map[string]*Tally
+	total      Tally
 }
 
 func newJournal(limit int) *journal {
@@ -89,30 +89,30 @@ func (j *journal) reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq = 0
-	j.reqs = ring[*RequestEntry]{limit: j.limit}
-	j.execs = ring[*ExecutionEntry]{limit: j.limit}
+	j.requests = ring[*RequestEntry]{limit: j.limit}
+	j.executions = ring[*ExecutionEntry]{limit: j.limit}
 	j.tallies = map[string]*Tally{}
 	j.total = Tally{}
 }
 
-// longestName bounds what an entry holds of a number: no page knows a longer one.
-const longestName = 128
+// maxNameLength limits the numbers in an entry, in bytes: no page has a longer one.
+const maxNameLength = 128
 
-// clip shortens a text and lets go of the body that it may be a part of, so that what is
-// remembered of a request does not depend on its size.
-func clip(text string) string {
-	return strings.Clone(text[:min(len(text), longestName)])
+// truncate returns a short copy of a text, which does not keep the whole request in memory, so
+// that the size of an entry does not depend on the request.
+func truncate(text string) string {
+	return strings.Clone(text[:min(len(text), maxNameLength)])
 }
 
-// arrive notes a request before anything happens to it and returns the number of earlier
-// requests of the same order: the attempt, from 0.
-func (j *journal) arrive(e *RequestEntry) (attempt int) {
+// begin records a request before anything else happens and returns the number of earlier
+// requests for the same order: the attempt, from 0.
+func (j *journal) begin(e *RequestEntry) (attempt int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq++
 	e.Seq = j.seq
-	e.App, e.OrderNo, e.RequestNo = clip(e.App), clip(e.OrderNo), clip(e.RequestNo)
-	j.reqs.Add(e)
+	e.App, e.OrderNo, e.RequestNo = truncate(e.App), truncate(e.OrderNo), truncate(e.RequestNo)
+	j.requests.Add(e)
 	t := j.tally(e.OrderNo)
 	attempt = t.Requests + t.Queries
 	if e.Method == TradeQuery || e.Method == ItemOrderQuery || e.Method == CertDownload {
@@ -125,8 +125,8 @@ func (j *journal) arrive(e *RequestEntry) (attempt int) {
 	return attempt
 }
 
-// lost notes a request of which nothing was read.
-func (j *journal) lost(e RequestEntry) { j.arrive(&e) }
+// addUnread records a request of which nothing was read.
+func (j *journal) addUnread(e RequestEntry) { j.begin(&e) }
 
 // complete adds the verdict to an entry.
 func (j *journal) complete(e *RequestEntry, verdict string, fault string) {
@@ -135,12 +135,12 @@ func (j *journal) complete(e *RequestEntry, verdict string, fault string) {
 	e.Verdict, e.Fault = verdict, fault
 }
 
-// executed notes that the request took effect now.
-func (j *journal) executed(e *RequestEntry, at time.Time) {
+// addExecution records that the request took effect.
+func (j *journal) addExecution(e *RequestEntry, at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.seq++
-	j.execs.Add(&ExecutionEntry{
+	j.executions.Add(&ExecutionEntry{
 		Seq: j.seq, At: at, Request: e.Seq, Method: e.Method, App: e.App, Merchant: e.Merchant,
 		OrderNo: e.OrderNo, RequestNo: e.RequestNo, Content: e.Content,
 	})
@@ -159,31 +159,31 @@ func (j *journal) tally(orderNo string) *Tally {
 	return t
 }
 
-// Journal returns a copy of all that is remembered.
+// Journal returns a copy of all entries.
 func (s *Simulator) Journal() Journal {
-	j := s.log
+	j := s.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	out := Journal{
-		Requests:   make([]RequestEntry, 0, len(j.reqs.items)),
-		Executions: make([]ExecutionEntry, 0, len(j.execs.items)),
-		Dropped:    j.reqs.dropped + j.execs.dropped,
+		Requests:   make([]RequestEntry, 0, len(j.requests.items)),
+		Executions: make([]ExecutionEntry, 0, len(j.executions.items)),
+		Dropped:    j.requests.dropped + j.executions.dropped,
 	}
-	for e := range j.reqs.all {
+	for e := range j.requests.all {
 		out.Requests = append(out.Requests, *e)
 	}
-	for e := range j.execs.all {
+	for e := range j.executions.all {
 		out.Executions = append(out.Executions, *e)
 	}
 	return out
 }
 
-// Tally returns the counts of one order number over all apps. It is kept for ever, also when
-// the journal has dropped the entries.
+// Tally returns the counts of one order number over all apps. It stays complete when the journal
+// drops entries.
 func (s *Simulator) Tally(orderNo string) Tally {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	if t := s.log.tallies[orderNo]; t != nil {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	if t := s.journal.tallies[orderNo]; t != nil {
 		return *t
 	}
 	return Tally{}
@@ -191,9 +191,9 @@ func (s *Simulator) Tally(orderNo string) Tally {
 
 // Totals returns the counts over all orders.
 func (s *Simulator) Totals() Tally {
-	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
-	return s.log.total
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return s.journal.total
 }
 
 // ring keeps the last limit items.

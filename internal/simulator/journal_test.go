@@ -14,9 +14,9 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestJournal: every request is there, refused ones too, and every effect points to its request.
+// TestJournal: it has every request, refused ones too, and every execution points to its request.
 func TestJournal(t *testing.T) {
-	b := newBench(t, simulator.Options{Faults: []simulator.Fault{simulator.Unavailable("alipay.trade.create").Order("o_2")}})
+	b := newHarness(t, simulator.Options{Faults: []simulator.Fault{simulator.Unavailable("alipay.trade.create").Order("o_2")}})
 	b.call("alipay.trade.create", order("o_1"), nil)
 	b.call("alipay.trade.create", order("o_2"), map[string]string{"app_auth_token": "token-b"})
 	b.call("alipay.trade.create", `{"out_trade_no":"o_3"}`, nil)
@@ -54,7 +54,7 @@ func TestJournal(t *testing.T) {
 }
 
 func TestJournalIsBounded(t *testing.T) {
-	b := newBench(t, simulator.Options{JournalLimit: 2})
+	b := newHarness(t, simulator.Options{JournalLimit: 2})
 	for i := range 5 {
 		b.call("alipay.trade.create", order(fmt.Sprintf("o_%d", i)), nil)
 	}
@@ -67,10 +67,10 @@ func TestJournalIsBounded(t *testing.T) {
 	}
 }
 
-// TestWhatIsRememberedIsBounded: an entry is as small for a request of a quarter megabyte, whether it was
-// refused at the door or by the page.
+// TestWhatIsRememberedIsBounded: the entry of a request of a quarter megabyte is small, whether the
+// request was refused early, refused by a rule, or accepted.
 func TestWhatIsRememberedIsBounded(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	long := strings.Repeat("9", 256<<10)
 	before := heap()
 	for i := range 15 {
@@ -79,7 +79,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 		content["out_trade_no"] = long
 		b.call("alipay.trade.create", content, nil)
 		content = order(fmt.Sprintf("o_%d", i))
-		content["further"] = long // which no page names
+		content["further"] = long // no page has this member
 		b.call("alipay.trade.create", content, map[string]string{"notify_url": "http://127.0.0.1/"})
 	}
 	if grown := heap() - before; grown > 1<<20 {
@@ -97,9 +97,9 @@ func heap() int {
 	return int(m.HeapAlloc)
 }
 
-// TestReset: a run can be repeated from the stock of the options, with the same numbers.
+// TestReset: a run can be repeated from the trades of the options, with the same numbers.
 func TestReset(t *testing.T) {
-	b := newBench(t, simulator.Options{BenchMode: true, Trades: []simulator.Trade{{OutTradeNo: "stock", Total: 1}}})
+	b := newHarness(t, simulator.Options{BenchMode: true, Trades: []simulator.Trade{{OutTradeNo: "stock", Total: 1}}})
 	first := b.call("alipay.trade.create", order("o_1"), nil)
 	firstHK := b.hk(hkBody("M-1", b.now))
 	b.sim.Reset()
@@ -119,9 +119,9 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestConcurrentCallers: hundreds at once, each order created once although everybody tries.
+// TestConcurrentCallers: hundreds of calls at once; each order is created once, although many callers try.
 func TestConcurrentCallers(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {

@@ -10,12 +10,12 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// schedule holds the times at which a trade is to be looked at, the next one first.
+// schedule holds the times at which trades must be checked, the next one first.
 type schedule []scheduledCheck
 
 type scheduledCheck struct {
 	at    time.Time
-	order int // of entry, for equal times
+	order int // the order of insertion, for equal times
 	key   tradeKey
 }
 
@@ -42,7 +42,7 @@ func (a *schedule) Pop() any {
 	return x
 }
 
-// scheduleCheck notes when to look at a trade next. The caller holds mu.
+// scheduleCheck adds the time at which a trade must be checked next, if any. The caller holds mu.
 func (s *Simulator) scheduleCheck(t *trade) {
 	var at time.Time
 	if len(t.Script) > 0 {
@@ -53,26 +53,26 @@ func (s *Simulator) scheduleCheck(t *trade) {
 		at = t.ExpiresAt
 	}
 	if !at.IsZero() {
-		s.seq++
-		heap.Push(&s.schedule, scheduledCheck{at: at, order: s.seq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
+		s.lastSeq++
+		heap.Push(&s.schedule, scheduledCheck{at: at, order: s.lastSeq, key: tradeKey{t.App, t.Merchant, t.OutTradeNo}})
 	}
 }
 
-// runDue does what has fallen due. The caller holds mu.
+// runDue does everything that is due. The caller holds mu.
 func (s *Simulator) runDue() {
 	now := s.Now()
 	for len(s.schedule) > 0 && !s.schedule[0].at.After(now) {
 		a := heap.Pop(&s.schedule).(scheduledCheck)
 		t := s.trades[a.key]
 		if t == nil {
-			continue // forgotten by Reset
+			continue // deleted by Reset
 		}
 		s.closeIfExpired(t, a.at)
 		s.runNextStep(t, a.at)
 	}
 }
 
-// nextDue is when runDue has something to do again. The caller holds mu.
+// nextDue returns when runDue has something to do next; zero: nothing is planned. The caller holds mu.
 func (s *Simulator) nextDue() time.Time {
 	if len(s.schedule) == 0 {
 		return time.Time{}
@@ -88,7 +88,7 @@ func (s *Simulator) closeIfExpired(t *trade, now time.Time) {
 	}
 }
 
-// Act is what a buyer, or the merchant in his stead, does with a trade.
+// Act is what a buyer or a merchant does with a trade.
 type Act string
 
 // The acts of a script.
@@ -102,12 +102,12 @@ const (
 
 // Step is one act of a script.
 type Step struct {
-	After  time.Duration `yaml:"after" json:"after"` // since the step before, or since the trade's creation
+	After  time.Duration `yaml:"after" json:"after"` // since the previous step, or since the trade was created
 	Do     Act           `yaml:"do" json:"do"`
-	Amount wire.Fen      `yaml:"amount" json:"amount,omitempty"` // of a refund; zero: all that is left
+	Amount wire.Fen      `yaml:"amount" json:"amount,omitempty"` // for a refund; zero: all that is left
 }
 
-// Buyer is a script for the trades that create calls make. Of several that fit, the first acts.
+// Buyer is a script for the trades that create calls make. If several match, the first one is used.
 type Buyer struct {
 	App   string `yaml:"app"`   // empty: any
 	Order string `yaml:"order"` // beginning of out_trade_no; empty: any
@@ -117,7 +117,7 @@ type Buyer struct {
 func (b Buyer) check() error {
 	for _, step := range b.Steps {
 		if !slices.Contains([]Act{ActPay, ActClose, ActRefund, ActFinish, ActNothing}, step.Do) || step.After < 0 || step.Amount < 0 {
-			return fmt.Errorf("buyer of %q: no step %+v", b.Order, step)
+			return fmt.Errorf("buyer of orders %q: invalid step %+v", b.Order, step)
 		}
 	}
 	return nil
@@ -125,7 +125,7 @@ func (b Buyer) check() error {
 
 // assignBuyer gives a new trade its buyer. The caller holds mu.
 func (s *Simulator) assignBuyer(t *trade) {
-	for _, b := range s.o.Buyers {
+	for _, b := range s.options.Buyers {
 		if (b.App == "" || b.App == t.App) && strings.HasPrefix(t.OutTradeNo, b.Order) {
 			t.Script = slices.Clone(b.Steps)
 			if len(t.Script) > 0 {
@@ -137,8 +137,8 @@ func (s *Simulator) assignBuyer(t *trade) {
 	s.scheduleCheck(t)
 }
 
-// runNextStep does the next step of a trade's script if it is due. A step that the trade's status does
-// not allow ends the script. The caller holds mu.
+// runNextStep runs the next step of a trade's script if it is due. A step that the status of the
+// trade does not allow ends the script. The caller holds mu.
 func (s *Simulator) runNextStep(t *trade, now time.Time) {
 	if len(t.Script) == 0 || t.NextStep.After(now) {
 		s.scheduleCheck(t)
@@ -155,7 +155,7 @@ func (s *Simulator) runNextStep(t *trade, now time.Time) {
 	s.scheduleCheck(t)
 }
 
-// apply does one act at a time. The caller holds mu.
+// apply applies one step to a trade. The caller holds mu.
 func (s *Simulator) apply(t *trade, step Step, now time.Time) error {
 	var err error
 	switch step.Do {
@@ -174,7 +174,7 @@ func (s *Simulator) apply(t *trade, step Step, now time.Time) error {
 		}
 		err = t.refund(amount, now)
 	default:
-		err = fmt.Errorf("no act %q", step.Do)
+		err = fmt.Errorf("unknown act %q", step.Do)
 	}
 	if err == nil {
 		s.queueNotification(t, now)
@@ -214,7 +214,7 @@ func (t *trade) refund(amount wire.Fen, now time.Time) error {
 		return errStatus
 	}
 	if amount < wire.MinTotal || t.Refunded+amount > t.Total {
-		return fmt.Errorf("cannot refund %s of %s", amount, t.Total-t.Refunded)
+		return fmt.Errorf("cannot refund %s: only %s is left", amount, t.Total-t.Refunded)
 	}
 	t.Refunded += amount
 	t.RefundedAt = now

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,31 +16,31 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// repeatIntervals are the pauses between the deliveries of one notification that is not acknowledged:
+// repeatIntervals are the pauses between the deliveries of a notification that is not acknowledged:
 // eight deliveries in about a day (docs/alipay.md, "Repeats of a notification").
 var repeatIntervals = []time.Duration{
 	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
 }
 
 const (
-	// acknowledged is the one answer that ends the repeats.
+	// acknowledged is the only answer that ends the repeats.
 	acknowledged = "success"
-	// deliveryTimeout bounds one delivery; how long Alipay waits is not known [inferred].
+	// deliveryTimeout limits one delivery; it is not known how long Alipay waits [inferred].
 	deliveryTimeout = 10 * time.Second
-	// maxAcknowledgement bounds what is read of an answer.
+	// maxAcknowledgement limits how much of an answer is read, in bytes.
 	maxAcknowledgement = 1 << 10
 )
 
 // Notification is one notification with all its deliveries.
 type Notification struct {
-	ID         string            `json:"id"` // notify_id: stays the same over repeats
+	ID         string            `json:"id"` // notify_id: the same for all deliveries
 	App        string            `json:"app"`
 	OutTradeNo string            `json:"out_trade_no"`
 	Status     TradeStatus       `json:"status"`
 	URL        string            `json:"url"`
-	Params     map[string]string `json:"params"` // but notify_time and sign, which each delivery has of its own
+	Params     map[string]string `json:"params"` // without notify_time and sign, which differ for each delivery
 	Deliveries []Delivery        `json:"deliveries"`
-	Due        time.Time         `json:"due,omitzero"` // of the next delivery; zero: none follows
+	Due        time.Time         `json:"due,omitzero"` // time of the next delivery; zero: none follows
 	Done       bool              `json:"done"`         // acknowledged
 }
 
@@ -49,24 +48,24 @@ type Notification struct {
 type Delivery struct {
 	At     time.Time `json:"at"`
 	Status int       `json:"status"` // zero: no answer
-	Body   string    `json:"body"`   // of the answer, its beginning
+	Body   string    `json:"body"`   // beginning of the answer
 	Err    string    `json:"err,omitempty"`
 }
 
-// outbox is what was and is to be sent. It belongs to Simulator.mu.
+// outbox holds all notifications, sent or not. Simulator.mu guards it.
 type outbox struct {
-	list []*Notification
-	held bool
+	notifications []*Notification
+	held          bool
 }
 
-// Run plays the buyers and sends the notifications until ctx ends; then it returns nil. Without it
-// buyers act when somebody asks, and notifications wait for Deliver.
+// Run runs the buyers' scripts and sends the notifications until ctx ends; then it returns nil.
+// Without it buyers act at the next request or look-up, and notifications wait for Deliver.
 func (s *Simulator) Run(ctx context.Context) error {
 	for {
 		s.Deliver(ctx)
 		wait, any := s.untilNextEvent()
 		if !any {
-			wait = time.Hour // until somebody wakes us
+			wait = time.Hour // or until wake
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -80,12 +79,12 @@ func (s *Simulator) Run(ctx context.Context) error {
 	}
 }
 
-// untilNextEvent is how long there is nothing to do.
+// untilNextEvent returns the time until the next step or delivery, and false if none is planned.
 func (s *Simulator) untilNextEvent() (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := s.nextDue()
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if !s.outbox.held && !n.Due.IsZero() && (next.IsZero() || n.Due.Before(next)) {
 			next = n.Due
 		}
@@ -98,23 +97,23 @@ func (s *Simulator) Notifications() []Notification {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runDue()
-	out := make([]Notification, len(s.outbox.list))
-	for i, n := range s.outbox.list {
+	out := make([]Notification, len(s.outbox.notifications))
+	for i, n := range s.outbox.notifications {
 		out[i] = *n
 		out[i].Params, out[i].Deliveries = maps.Clone(n.Params), slices.Clone(n.Deliveries)
 	}
 	return out
 }
 
-// errNoNotification says that no notification has the id.
+// errNoNotification is returned for an unknown id.
 var errNoNotification = errors.New("no such notification")
 
-// SendAgain lets a notification be delivered once more now, acknowledged or not: receivers meet
-// doubles, and old states after new ones.
+// SendAgain has a notification delivered once more now, acknowledged or not: receivers get
+// duplicates, and old states after new ones.
 func (s *Simulator) SendAgain(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if n.ID == id {
 			n.Due = s.Now()
 			s.wakeRun()
@@ -124,7 +123,7 @@ func (s *Simulator) SendAgain(id string) error {
 	return errNoNotification
 }
 
-// HoldNotifications keeps notifications back until ReleaseNotifications.
+// HoldNotifications stops all deliveries until ReleaseNotifications.
 func (s *Simulator) HoldNotifications() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +138,7 @@ func (s *Simulator) ReleaseNotifications() {
 	s.outbox.held = false
 	now := s.Now()
 	var late []*Notification
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if !n.Due.IsZero() && !n.Due.After(now) {
 			late = append(late, n)
 		}
@@ -150,23 +149,23 @@ func (s *Simulator) ReleaseNotifications() {
 	s.wakeRun()
 }
 
-// queueNotification prepares a notification of a trade's state. The caller holds mu.
+// queueNotification queues a notification of a trade's state. The caller holds mu.
 func (s *Simulator) queueNotification(t *trade, at time.Time) {
-	wanted := s.o.Notify
+	wanted := s.options.Notify
 	if wanted == nil {
 		wanted = []TradeStatus{TradeSuccess}
 	}
 	if t.NotifyURL == "" || !slices.Contains(wanted, t.Status) {
 		return
 	}
-	s.seq++
-	s.outbox.list = append(s.outbox.list, &Notification{
-		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.seq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
+	s.lastSeq++
+	s.outbox.notifications = append(s.outbox.notifications, &Notification{
+		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.lastSeq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
 		URL: t.NotifyURL, Params: s.notificationParams(t), Due: at,
 	})
 }
 
-// notificationParams writes the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
+// notificationParams returns the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
 // caller holds mu.
 func (s *Simulator) notificationParams(t *trade) map[string]string {
 	when := func(at time.Time) string {
@@ -204,8 +203,8 @@ func (s *Simulator) notificationParams(t *trade) map[string]string {
 	return p
 }
 
-// signedForm writes a delivery: the parameters with its time, signed over all but sign and sign_type,
-// in the charset of the request that made the trade.
+// signedForm returns the body of a delivery: the parameters with its time, and a signature over all
+// but sign and sign_type, in the charset of the request that created the trade.
 func (s *Simulator) signedForm(n *Notification, at time.Time) string {
 	p := wire.Params{"notify_id": n.ID, "notify_time": at.In(wire.Beijing).Format(wire.TimeLayout)}
 	for name, value := range n.Params {
@@ -229,16 +228,11 @@ func (s *Simulator) signedForm(n *Notification, at time.Time) string {
 	if t := n.Params["sign_type"]; t != "" {
 		p["sign_type"] = t
 	}
-	pairs := make([]string, 0, len(p))
-	for name, value := range p {
-		pairs = append(pairs, name+"="+url.QueryEscape(string(c.Encode(value))))
-	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
+	return p.Form(c)
 }
 
-// Deliver sends all notifications that are due and notes the answers; one after the other, in the
-// order in which they fell due. Run does it by itself.
+// Deliver sends all notifications that are due and records the answers, one after the other, in
+// the order in which they fell due. Run calls it.
 func (s *Simulator) Deliver(ctx context.Context) {
 	for {
 		n, at := s.takeDue()
@@ -249,13 +243,13 @@ func (s *Simulator) Deliver(ctx context.Context) {
 	}
 }
 
-// takeDue takes the first notification that is due.
+// takeDue returns the first notification that is due, and when it was due.
 func (s *Simulator) takeDue() (*Notification, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runDue()
 	var first *Notification
-	for _, n := range s.outbox.list {
+	for _, n := range s.outbox.notifications {
 		if !n.Due.IsZero() && !n.Due.After(s.Now()) && (first == nil || n.Due.Before(first.Due)) {
 			first = n
 		}
@@ -268,7 +262,7 @@ func (s *Simulator) takeDue() (*Notification, time.Time) {
 	return first, at
 }
 
-// deliver sends one notification as Alipay does, malformed Content-Type included
+// deliver sends one notification as Alipay does, with its malformed Content-Type
 // (docs/alipay.md, "Notifications").
 func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) Delivery {
 	out := Delivery{At: at}
@@ -282,7 +276,7 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 	r.Close = true
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; text/html; charset=UTF-8")
 	r.Header.Set("User-Agent", "Mozilla/4.0")
-	resp, err := s.o.Client.Do(r)
+	resp, err := s.options.Client.Do(r)
 	if err != nil {
 		out.Err = err.Error()
 		return out
@@ -296,7 +290,7 @@ func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) 
 	return out
 }
 
-// recordDelivery ends the notification or plans its repeat.
+// recordDelivery records a delivery and plans the next one, unless none follows.
 func (s *Simulator) recordDelivery(n *Notification, d Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -307,7 +301,7 @@ func (s *Simulator) recordDelivery(n *Notification, d Delivery) {
 	}
 }
 
-// newClient sends notifications unless the options bring another one.
+// newClient returns the client for notifications that is used unless the options have another.
 func newClient() *http.Client {
 	return &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},

@@ -40,7 +40,7 @@ func (r *receiver) client() *http.Client {
 	}
 }
 
-// RoundTrip takes one notification.
+// RoundTrip receives one notification.
 func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	raw, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{"Location": {"/"}}, Body: io.NopCloser(strings.NewReader(r.answer)), Request: req}, nil
 }
 
-// fits says whether a notification's signature is that of the generated app.
+// fits reports whether the generated app signed a notification.
 func fits(form url.Values) bool {
 	var parts []string
 	for name := range form {
@@ -78,10 +78,10 @@ func fits(form url.Values) bool {
 	return err == nil && rsa.VerifyPKCS1v15(&generated().app.App.SigningKey.PublicKey, crypto.SHA256, sum[:], sig) == nil
 }
 
-// TestNotificationBytes: headers as bad as the real ones, signed, in the request's charset.
+// TestNotificationBytes: malformed headers as from Alipay, a signature, and the charset of the request.
 func TestNotificationBytes(t *testing.T) {
 	r := &receiver{answer: "success"}
-	b := newBench(t, simulator.Options{Client: r.client()})
+	b := newHarness(t, simulator.Options{Client: r.client()})
 	content := order("o_1")
 	content["subject"], content["body"] = "\u6d4b\u8bd5 + % &", ""
 	b.call("alipay.trade.create", content, notified)
@@ -114,12 +114,12 @@ func TestNotificationBytes(t *testing.T) {
 	}
 }
 
-// TestRepeatsByTheSchedule: eight deliveries in 24 h 24 min, with one notify_id; then none.
+// TestRepeatsByTheSchedule: eight deliveries in 24 h 24 min with the same notify_id, then none.
 func TestRepeatsByTheSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		r := &receiver{answer: "fail", now: time.Now}
-		b := newBench(t, simulator.Options{Client: r.client(), Now: time.Now})
+		b := newHarness(t, simulator.Options{Client: r.client(), Now: time.Now})
 		go func() { _ = b.sim.Run(t.Context()) }()
 		b.call("alipay.trade.create", order("o_1"), notified)
 		if err := b.sim.Pay("o_1"); err != nil {
@@ -142,10 +142,10 @@ func TestRepeatsByTheSchedule(t *testing.T) {
 	})
 }
 
-// TestAdvanceBringsTheRepeats: a clock that is moved brings what falls due, in its order.
+// TestAdvanceBringsTheRepeats: moving the clock makes repeats due, in their order.
 func TestAdvanceBringsTheRepeats(t *testing.T) {
-	r := &receiver{err: errors.New("nobody there")}
-	b := newBench(t, simulator.Options{Client: r.client()})
+	r := &receiver{err: errors.New("connection refused")}
+	b := newHarness(t, simulator.Options{Client: r.client()})
 	b.call("alipay.trade.create", order("o_1"), notified)
 	if err := b.sim.Pay("o_1"); err != nil {
 		t.Fatal(err)
@@ -161,9 +161,9 @@ func TestAdvanceBringsTheRepeats(t *testing.T) {
 	}
 }
 
-// TestBuyersPlayTheirScripts: at their times, whoever asks and whenever.
+// TestBuyersPlayTheirScripts: the steps have the times of the script, whenever they are looked at.
 func TestBuyersPlayTheirScripts(t *testing.T) {
-	b := newBench(t, simulator.Options{Buyers: []simulator.Buyer{
+	b := newHarness(t, simulator.Options{Buyers: []simulator.Buyer{
 		{Order: "never_", Steps: []simulator.Step{{Do: simulator.ActNothing}}},
 		{Order: "close_", Steps: []simulator.Step{{After: time.Minute, Do: simulator.ActClose}}},
 		{Order: "finish_", Steps: []simulator.Step{{After: time.Minute, Do: simulator.ActFinish}}},
@@ -200,10 +200,10 @@ func TestBuyersPlayTheirScripts(t *testing.T) {
 	}
 }
 
-// TestDoubledAndOutOfOrder: both on demand; all states where the merchant asked for them.
+// TestDoubledAndOutOfOrder: duplicates and another order on demand, and notifications of other states.
 func TestDoubledAndOutOfOrder(t *testing.T) {
 	r := &receiver{answer: "success"}
-	b := newBench(t, simulator.Options{Client: r.client(), Notify: []simulator.TradeStatus{simulator.WaitBuyerPay, simulator.TradeSuccess, simulator.TradeClosed}})
+	b := newHarness(t, simulator.Options{Client: r.client(), Notify: []simulator.TradeStatus{simulator.WaitBuyerPay, simulator.TradeSuccess, simulator.TradeClosed}})
 	b.sim.HoldNotifications()
 	b.call("alipay.trade.create", order("o_1"), notified)
 	content := order("o_2")

@@ -39,11 +39,11 @@ func (s *Simulator) create(f *classicRequest, e *RequestEntry, c wire.Fields) wi
 		return wire.Failure("ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR", "time_expire has passed")
 	}
 	if err := s.store(want); err != nil {
-		return wire.Failure("ACQ.SYSTEM_ERROR", wire.BusyText) // two numbers with one hash: never seen
+		return wire.Failure("ACQ.SYSTEM_ERROR", wire.BusyText) // two order numbers with the same trade_no: not expected
 	}
 	s.queueNotification(want, now)
 	s.assignBuyer(want)
-	s.log.executed(e, now)
+	s.journal.addExecution(e, now)
 	return createdReply(want)
 }
 
@@ -51,11 +51,11 @@ func createdReply(t *trade) wire.Reply {
 	return wire.Success(wire.Members{}.Add("out_trade_no", t.OutTradeNo).Add("trade_no", t.TradeNo))
 }
 
-// repeatedCreate answers a create whose order number is taken. When buyer and content both differ the
-// page does not say which error comes; content does [inferred].
+// repeatedCreate answers a create whose order number exists. When buyer and content both differ,
+// the page does not say which error comes first; here it is the content's [inferred].
 func repeatedCreate(old, want *trade) wire.Reply {
 	same := old.content == want.content
-	if old.content == [32]byte{} { // from AddTrade: compare what is known
+	if old.content == [32]byte{} { // added by AddTrade: compare what is known
 		same = old.Total == want.Total && (old.Subject == "" || old.Subject == want.Subject)
 	}
 	switch {
@@ -68,10 +68,12 @@ func repeatedCreate(old, want *trade) wire.Reply {
 	case old.buyer() != want.buyer():
 		return wire.Failure("ACQ.TRADE_BUYER_NOT_MATCH", "the trade has another buyer")
 	}
-	return createdReply(old) // that the answer repeats the trade_no is [inferred]
+	return createdReply(old) // with the same trade_no [inferred]
 }
 
-// newTrade makes a trade from a checked request.
+func (t *trade) buyer() string { return t.BuyerID + "\n" + t.BuyerOpenID + "\n" + t.BuyerLogonID }
+
+// newTrade returns the trade that a checked request asks for.
 func (s *Simulator) newTrade(f *classicRequest, c wire.Fields, now time.Time) *trade {
 	total, _ := c.Yuan("total_amount")
 	return &trade{content: rules.Fingerprint(c), Trade: Trade{
@@ -81,12 +83,12 @@ func (s *Simulator) newTrade(f *classicRequest, c wire.Fields, now time.Time) *t
 		SellerID: rules.Seller(c, f.merchant.SellerID), StoreID: c.Text("store_id"), TerminalID: c.Text("terminal_id"),
 		Body: c.Text("body"), Passback: c.Text("passback_params"),
 		NotifyURL: strings.Clone(f.params["notify_url"]), Charset: f.Charset.Name, SignType: strings.Clone(f.params["sign_type"]), // not the whole body
-		CreatedAt: now, ExpiresAt: rules.Expiry(c, now, s.o.PayLimit),
+		CreatedAt: now, ExpiresAt: rules.Expiry(c, now, s.options.PayLimit),
 	}}
 }
 
-// tradeNotFound is the answer for an unknown trade. Real ones carry empty amounts with the error
-// (docs/alipay.md, "Shapes"): clients must not read them.
+// tradeNotFound is the answer for an unknown trade. Real answers have zero amounts with the error
+// (docs/alipay.md, "Shapes"); clients must not read them.
 func tradeNotFound(c wire.Fields) wire.Reply {
 	a := wire.Failure("ACQ.TRADE_NOT_EXIST", "the trade does not exist")
 	a.Members = wire.Members{}.Add("out_trade_no", c.Text("out_trade_no")).Add("buyer_pay_amount", "0.00").
@@ -104,7 +106,7 @@ func (s *Simulator) query(f *classicRequest, c wire.Fields) wire.Reply {
 	s.closeIfExpired(t, s.Now())
 	logon := t.BuyerLogonID
 	if logon == "" {
-		logon = "159****5620" // the page's sample; the gateway masks it
+		logon = "159****5620" // the sample of the page; the gateway masks it
 	}
 	m := wire.Members{}.Add("trade_no", t.TradeNo).Add("out_trade_no", t.OutTradeNo).Add("trade_status", t.Status).Add("total_amount", t.Total).
 		Add("buyer_logon_id", logon).AddText("buyer_user_id", t.BuyerID).AddText("buyer_open_id", t.BuyerOpenID).
@@ -119,8 +121,8 @@ func (s *Simulator) query(f *classicRequest, c wire.Fields) wire.Reply {
 	return wire.Success(m.Override(t.More))
 }
 
-// sync stores order information. The same number again on the same trade updates nothing
-// (docs/alipay.md, "orderinfo.sync again"); that it answers 10000 is [inferred].
+// sync stores order information. The same request number again on the same trade changes nothing
+// (docs/alipay.md, "orderinfo.sync again"); that the answer is 10000 is [inferred].
 func (s *Simulator) sync(f *classicRequest, e *RequestEntry, c wire.Fields) wire.Reply {
 	t := s.requestedTrade(f, c)
 	if t == nil {
@@ -130,13 +132,13 @@ func (s *Simulator) sync(f *classicRequest, e *RequestEntry, c wire.Fields) wire
 	if !slices.ContainsFunc(t.Syncs, func(x Sync) bool { return x.RequestNo == no }) {
 		now := s.Now()
 		t.Syncs = append(t.Syncs, Sync{RequestNo: no, BizType: c.Text("biz_type"), OrderBizInfo: c.Text("order_biz_info"), At: now})
-		s.log.executed(e, now)
+		s.journal.addExecution(e, now)
 	}
 	return wire.Success(wire.Members{}.Add("trade_no", t.TradeNo).Add("out_trade_no", t.OutTradeNo).
 		AddText("buyer_user_id", t.BuyerID).AddText("buyer_open_id", t.BuyerOpenID))
 }
 
-// download answers with the certificate that a client does not know. In key mode there is none.
+// download returns the certificate that the client asks for. In key mode there is none.
 func download(f *classicRequest, c wire.Fields) wire.Reply {
 	text, ok := f.app.certificates.Certificate(c.Text("alipay_cert_sn"))
 	if !ok {
@@ -145,8 +147,8 @@ func download(f *classicRequest, c wire.Fields) wire.Reply {
 	return wire.Success(wire.Members{}.Add("alipay_cert_content", base64.StdEncoding.EncodeToString([]byte(text))))
 }
 
-// orderNumberOf finds the order number of a request for the journal: the merchant's, where a trade has
-// the given trade_no. It also fills in the request number, and returns the number as it was given.
+// orderNumberOf writes the order number of a request into its journal entry: the merchant's, if a
+// trade has the given trade_no. It also writes the request number, and returns the number as given.
 func (s *Simulator) orderNumberOf(e *RequestEntry, f *classicRequest, c wire.Fields) (given string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,7 +174,7 @@ func (s *Simulator) orderNumberOf(e *RequestEntry, f *classicRequest, c wire.Fie
 	return given
 }
 
-// requestedTrade finds the trade that a request means; trade_no wins (alipay.trade.query, "out_trade_no").
+// requestedTrade finds the trade of a request; trade_no takes precedence (alipay.trade.query, "out_trade_no").
 // The caller holds mu.
 func (s *Simulator) requestedTrade(f *classicRequest, c wire.Fields) *trade {
 	if no := c.Text("trade_no"); no != "" {

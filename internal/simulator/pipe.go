@@ -6,17 +6,17 @@ import (
 	"sync"
 )
 
-// Pipe is a listener in memory. Its connections are [net.Pipe]s, so that client and server
-// can live in one testing/synctest bubble; make it inside the bubble.
+// Pipe is a listener in memory. Its connections are made by [net.Pipe], so that client and server
+// can run in one testing/synctest bubble; create it inside the bubble.
 type Pipe struct {
-	conns  chan net.Conn // unbuffered: a dial succeeds when somebody accepts; never closed
+	conns  chan net.Conn // unbuffered: a dial succeeds when Accept runs; never closed
 	closed chan struct{} // closed by Close
 	once   sync.Once
 }
 
 var _ net.Listener = (*Pipe)(nil)
 
-// NewPipe makes a listener in memory.
+// NewPipe returns a listener in memory.
 func NewPipe() *Pipe {
 	return &Pipe{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
@@ -40,8 +40,8 @@ func (p *Pipe) Close() error {
 // Addr returns a name, since there is no address.
 func (p *Pipe) Addr() net.Addr { return pipeAddr{} }
 
-// DialContext connects to the listener, whatever network and address say. Its form is that of
-// [net.Dialer] and of http.Transport's field.
+// DialContext connects to the listener; it ignores network and address. Its signature is that of
+// [net.Dialer] and of the field of [net/http.Transport].
 func (p *Pipe) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	var err error

@@ -13,7 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// quirkMarks say by what an answer shows that it took a quirk.
+// quirkMarks detect a quirk in an answer.
 var quirkMarks = map[wire.Quirk]func(body, contentType string) bool{
 	wire.MemberOrder:    func(body, _ string) bool { return !strings.Contains(body, `_response":{"code":"10000","msg"`) },
 	wire.WhiteSpace:     func(body, _ string) bool { return strings.Contains(body, "\n") },
@@ -25,12 +25,12 @@ var quirkMarks = map[wire.Quirk]func(body, contentType string) bool{
 	wire.SignFirst:      func(body, _ string) bool { return strings.HasPrefix(body, `{"sign"`) },
 }
 
-// TestEachQuirkAlone: with one switch on, some answers show it and some do not, all verify, and
-// the same seed gives the same answers; with none, no answer shows any.
+// TestEachQuirkAlone: with one quirk on, some answers show it and some do not, all verify, and the
+// same seed gives the same answers; with none on, no answer shows any.
 func TestEachQuirkAlone(t *testing.T) {
 	key := &generated().app.App.SigningKey.PublicKey
-	answers := func(quirks []wire.Quirk) (all []string, types []string) {
-		b := newBench(t, simulator.Options{Seed: 7, Quirks: quirks, Trades: []simulator.Trade{{
+	answers := func(t *testing.T, quirks []wire.Quirk) (all []string, types []string) {
+		b := newHarness(t, simulator.Options{Seed: 7, Quirks: quirks, Trades: []simulator.Trade{{
 			OutTradeNo: "o_1", Total: 100, Status: simulator.TradeSuccess, More: map[string]any{"store_name": "a/b"},
 		}}})
 		for range 20 {
@@ -47,30 +47,32 @@ func TestEachQuirkAlone(t *testing.T) {
 		}
 		return all, types
 	}
-	plain, plainTypes := answers([]wire.Quirk{})
+	plain, plainTypes := answers(t, []wire.Quirk{})
 	for q, shows := range quirkMarks {
-		if shows(plain[0], plainTypes[0]) {
-			t.Errorf("%s shows although it is off: %s", q, plain[0])
-		}
-		got, types := answers([]wire.Quirk{q})
-		n := 0
-		for i := range got {
-			if shows(got[i], types[i]) {
-				n++
+		t.Run(string(q), func(t *testing.T) {
+			if shows(plain[0], plainTypes[0]) {
+				t.Errorf("it shows although it is off: %s", plain[0])
 			}
-		}
-		if n < 2 || n > 18 {
-			t.Errorf("%s shows in %d of 20 answers", q, n)
-		}
-		if again, _ := answers([]wire.Quirk{q}); !slices.Equal(again, got) {
-			t.Errorf("%s: the same seed gave other answers", q)
-		}
+			got, types := answers(t, []wire.Quirk{q})
+			n := 0
+			for i := range got {
+				if shows(got[i], types[i]) {
+					n++
+				}
+			}
+			if n < 2 || n > 18 {
+				t.Errorf("it shows in %d of 20 answers", n)
+			}
+			if again, _ := answers(t, []wire.Quirk{q}); !slices.Equal(again, got) {
+				t.Error("the same seed gave other answers")
+			}
+		})
 	}
 }
 
-// TestGBKErrorText: under this quirk 20000 comes in GBK, although UTF-8 was asked, and unsigned.
+// TestGBKErrorText: with this quirk 20000 comes unsigned and in GBK, although the request is in UTF-8.
 func TestGBKErrorText(t *testing.T) {
-	b := newBench(t, simulator.Options{
+	b := newHarness(t, simulator.Options{
 		Quirks: []wire.Quirk{wire.GBKErrorText},
 		Faults: []simulator.Fault{simulator.Unavailable("").Always()},
 	})
@@ -90,10 +92,9 @@ func TestGBKErrorText(t *testing.T) {
 	}
 }
 
-// TestRotatedCertificate: the answer is signed by a certificate that the client does not know,
-// and can be asked for.
+// TestRotatedCertificate: the answer is signed with a certificate that the client does not know yet.
 func TestRotatedCertificate(t *testing.T) {
-	b := vectorBench(t, true)
+	b := vectorHarness(t, true)
 	var v capturedVectors
 	load(t, "openapi/requests-cert-mode.json", &v)
 	create := v.Cases[0].Wire
@@ -106,9 +107,9 @@ func TestRotatedCertificate(t *testing.T) {
 	}
 }
 
-// TestUnreadableHTTP: whatever is no call of a gateway is no crash.
+// TestUnreadableHTTP: a request that is not a call of a gateway does not crash the simulator.
 func TestUnreadableHTTP(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	if got := b.send("%zz", "=", "a;b=c;d"); got.StatusCode != http.StatusOK {
 		t.Errorf("status %d", got.StatusCode)
 	}

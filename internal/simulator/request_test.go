@@ -14,7 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestPublicParameters: what the vectors leave out.
+// TestPublicParameters: cases that the vectors do not have.
 func TestPublicParameters(t *testing.T) {
 	const formType = "application/x-www-form-urlencoded;charset=utf-8"
 	for _, tt := range []struct {
@@ -31,7 +31,7 @@ func TestPublicParameters(t *testing.T) {
 		{"other version", map[string]string{"version": "2.0"}, "", formType, "40002 isv.unsupported-version"},
 		{"odd timestamp", map[string]string{"timestamp": "2026-01-01T00:00:00"}, "", formType, "40002 isv.invalid-timestamp"},
 		{"no method", map[string]string{"method": absent}, "", formType, "40001 isv.missing-method"},
-		{"not encrypted although it says so", map[string]string{"encrypt_type": "AES"}, "", formType, "40003 isv.decryption-error-unknown"},
+		{"encrypt_type without encryption", map[string]string{"encrypt_type": "AES"}, "", formType, "40003 isv.decryption-error-unknown"},
 		{"notify_url without host", map[string]string{"notify_url": "/n"}, "", formType, "40002 isv.invalid-parameter"},
 		{"long notify_url", map[string]string{"notify_url": "https://m.example/" + strings.Repeat("n", 256)}, "", formType, "40002 isv.invalid-parameter"},
 		{"RSA without a key", map[string]string{"sign_type": "RSA"}, "", formType, "40003 isv.missing-signature-config"},
@@ -39,7 +39,7 @@ func TestPublicParameters(t *testing.T) {
 		{"Content-Type in capitals", nil, "", "application/x-www-form-urlencoded;charset=UTF-8", "10000"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", Total: 1}}})
+			b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", Total: 1}}})
 			query, body := form("alipay.trade.query", `{"out_trade_no":"1"}`, tt.more, generated().app.MerchantKey)
 			got := b.read(b.send(query, body+tt.suffix, tt.contentType), &generated().app.App.SigningKey.PublicKey, crypto.SHA256)
 			if text := strings.TrimSpace(got.code + " " + got.sub); text != tt.want {
@@ -49,7 +49,7 @@ func TestPublicParameters(t *testing.T) {
 	}
 }
 
-// TestFurtherFieldRules: rules of the newer models, which the vectors leave out.
+// TestFurtherFieldRules: rules of the newer SDK models, which the vectors do not have.
 func TestFurtherFieldRules(t *testing.T) {
 	for name, extra := range map[string]map[string]any{
 		"both channel lists":         {"enable_pay_channels": "pcredit", "disable_pay_channels": "balance"},
@@ -70,7 +70,7 @@ func TestFurtherFieldRules(t *testing.T) {
 		"blank subject":              {"subject": "  "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, simulator.Options{})
+			b := newHarness(t, simulator.Options{})
 			content := order("o_1")
 			for k, v := range extra {
 				content[k] = v
@@ -85,16 +85,16 @@ func TestFurtherFieldRules(t *testing.T) {
 		"too deep": strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), "cut short": `{"a":[`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := newBench(t, simulator.Options{}).call("alipay.trade.query", text, nil); got.sub != "isv.invalid-parameter" {
+			if got := newHarness(t, simulator.Options{}).call("alipay.trade.query", text, nil); got.sub != "isv.invalid-parameter" {
 				t.Errorf("answer = %v", got.fields)
 			}
 		})
 	}
 }
 
-// TestSyncStatus: a status that no document names is refused by the page's own code.
+// TestSyncStatus: a status that no document names is refused with the code of the page.
 func TestSyncStatus(t *testing.T) {
-	b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", TradeNo: "1", Total: 1}}})
+	b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "1", TradeNo: "1", Total: 1}}})
 	got := b.call("alipay.trade.orderinfo.sync", map[string]any{"trade_no": "1", "out_request_no": "1", "biz_type": "CREDIT_AUTH", "order_biz_info": `{"status":"DONE"}`}, nil)
 	if got.sub != "ACQ.NOTIFY_STATUS_INVALID" {
 		t.Errorf("answer = %v", got.fields)
@@ -102,7 +102,7 @@ func TestSyncStatus(t *testing.T) {
 }
 
 func TestOtherAddressesAndMethods(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	get := func(method, target string) *http.Response {
 		w := httptest.NewRecorder()
 		b.sim.ServeHTTP(w, httptest.NewRequest(method, target, nil))
@@ -124,12 +124,12 @@ func TestOtherAddressesAndMethods(t *testing.T) {
 	}
 }
 
-// TestJitterIsSeeded: the same seed, order and attempt wait equally long, within the bounds.
+// TestJitterIsSeeded: the same seed, order and attempt give the same latency, within the limits.
 func TestJitterIsSeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const fixed, jitter = time.Second, 20 * time.Second
 		waits := func(seed uint64) (out []time.Duration) {
-			b := newBench(t, simulator.Options{Seed: seed, Now: time.Now, Latency: simulator.Latency{Fixed: fixed, Jitter: jitter}})
+			b := newHarness(t, simulator.Options{Seed: seed, Now: time.Now, Latency: simulator.Latency{Fixed: fixed, Jitter: jitter}})
 			for range 5 {
 				began := time.Now()
 				b.call("alipay.trade.query", map[string]any{"out_trade_no": "x"}, nil)
@@ -147,7 +147,7 @@ func TestJitterIsSeeded(t *testing.T) {
 	})
 }
 
-// TestFurtherHKBodies: what the vectors leave out.
+// TestFurtherHKBodies: cases that the vectors do not have.
 func TestFurtherHKBodies(t *testing.T) {
 	for name, change := range map[string]map[string]any{
 		"extInfo missing":         {"extInfo": nil},
@@ -170,17 +170,17 @@ func TestFurtherHKBodies(t *testing.T) {
 			for k, v := range change {
 				body[k] = v
 			}
-			if got := newBench(t, simulator.Options{}).hk(string(must(json.Marshal(body)))); got.result != "PARAM_ILLEGAL/F" || !got.signed {
+			if got := newHarness(t, simulator.Options{}).hk(string(must(json.Marshal(body)))); got.result != "PARAM_ILLEGAL/F" || !got.signed {
 				t.Errorf("result = %s, signed %v", got.result, got.signed)
 			}
 		})
 	}
 }
 
-// BenchmarkCreate measures one signed create in BenchMode, all signatures replayed: what the
-// simulator costs a measurement per call.
+// BenchmarkCreate measures one signed create in BenchMode with a replayed signature: the cost of the
+// simulator for each call of a benchmark.
 func BenchmarkCreate(b *testing.B) {
-	bb := newBench(b, simulator.Options{BenchMode: true})
+	bb := newHarness(b, simulator.Options{BenchMode: true})
 	query, body := form("alipay.trade.create", string(must(json.Marshal(order("o_1")))), nil, generated().app.MerchantKey)
 	bb.send(query, body, "application/x-www-form-urlencoded;charset=utf-8")
 	b.ReportAllocs()

@@ -6,37 +6,36 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator/seeded"
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// call is one request that passed every check, of either gateway.
+// call is one request to either gateway that passed every check.
 type call struct {
 	entry       *RequestEntry // in the journal already
 	givenNumber string        // the number as the request names it, when the entry has the merchant's
 	attempt     int           // earlier requests of the same order
 	quirks      *wire.AnswerQuirks
-	effect      func() pendingAnswer // does it; called at most once, under Simulator.mu
+	effect      func() pendingAnswer // does what the request asks for; called at most once, under Simulator.mu
 	refuse      func(Fault) pendingAnswer
 }
 
-// pendingAnswer is an answer that can still be sealed well or badly.
+// pendingAnswer is an answer that is not sealed yet: a fault can still spoil its signature.
 type pendingAnswer struct {
-	verdict   string
-	succeeded bool // a success, fit for Swapped
-	seal      func(Fault) wire.SealedAnswer
+	verdict string
+	success bool // it may be kept for Swapped and Replayed
+	seal    func(Fault) wire.SealedAnswer
 }
 
-// run carries a valid request through faults, latency and its effect.
-func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
+// serveCall runs a valid request: faults, latency and its effect.
+func (s *Simulator) serveCall(w http.ResponseWriter, r *http.Request, c *call) {
 	e := c.entry
 	hit := s.faults.choose(e, c.givenNumber, c.attempt, e.At, func(k kind) bool { return s.earlier.has(k, e) })
-	half := c.quirks.SpreadLatency(s.o.Latency.of(s.o.Seed, e, c.attempt)) / 2
+	half := c.quirks.SpreadLatency(s.options.Latency.of(s.options.Seed, e, c.attempt)) / 2
 	if !sleep(r.Context(), half+hit.waitBefore) {
-		s.callerGone(e, hit.Fault)
+		s.abandon(e, hit.Fault)
 	}
 	if hit.kind != kindNone && !hit.after {
 		s.answerWithFault(w, r, c, hit.Fault)
@@ -47,13 +46,13 @@ func (s *Simulator) run(w http.ResponseWriter, r *http.Request, c *call) {
 	a := c.effect()
 	s.mu.Unlock()
 	if !sleep(r.Context(), half+hit.waitAfter) {
-		s.callerGone(e, hit.Fault)
+		s.abandon(e, hit.Fault)
 	}
 	if hit.kind != kindNone && hit.kind < kindUnsigned {
 		s.answerWithFault(w, r, c, hit.Fault)
 		return
 	}
-	s.log.complete(e, a.verdict, hit.String())
+	s.journal.complete(e, a.verdict, hit.String())
 	s.send(w, r, e, a, hit.Fault)
 }
 
@@ -62,12 +61,12 @@ func (s *Simulator) quirksOf(e *RequestEntry, attempt int) *wire.AnswerQuirks {
 	if len(s.quirks) == 0 {
 		return nil
 	}
-	sum := seeded.Hash("quirks", strconv.FormatUint(s.o.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
+	sum := seeded.Hash("quirks", strconv.FormatUint(s.options.Seed, 10), string(e.Method), e.App, e.OrderNo, strconv.Itoa(attempt))
 	return wire.NewAnswerQuirks(s.quirks, sum)
 }
 
-// Latency is how long an answer takes. Half of it passes before the effect and half after,
-// so that a caller who gives up meets both cases.
+// Latency is how long an answer takes. Half of it passes before the effect and half after it,
+// so that a caller who gives up may do so in either half.
 type Latency struct {
 	Fixed  time.Duration `yaml:"fixed"`
 	Jitter time.Duration `yaml:"jitter"` // spread evenly on top of Fixed, by the seed, order and attempt
@@ -82,7 +81,7 @@ func (l Latency) of(seed uint64, e *RequestEntry, attempt int) time.Duration {
 	return l.Fixed + time.Duration(share*float64(l.Jitter))
 }
 
-// sleep waits; it returns false if the caller went away first.
+// sleep waits; it returns false if the caller disconnected first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -97,18 +96,18 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// callerGone ends a request whose caller went away.
-func (s *Simulator) callerGone(e *RequestEntry, f Fault) {
-	s.log.complete(e, verdictGone, f.String())
+// abandon ends a request whose caller disconnected.
+func (s *Simulator) abandon(e *RequestEntry, f Fault) {
+	s.journal.complete(e, verdictGone, f.String())
 	panic(http.ErrAbortHandler)
 }
 
-// send writes the gateway's own answer, or what a fault makes of it.
+// send writes the gateway's own answer, or what a fault turns it into.
 func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry, a pendingAnswer, f Fault) {
 	out := a.seal(f)
 	switch f.kind {
 	case kindSwapped, kindReplayed:
-		out = s.earlier.take(f.kind, e, out)
+		out = s.earlier.replace(f.kind, e, out)
 	case kindTruncated:
 		out.Body = out.Body[:len(out.Body)/2]
 	case kindSkewed:
@@ -117,7 +116,7 @@ func (s *Simulator) send(w http.ResponseWriter, r *http.Request, e *RequestEntry
 		sendSlowly(w, r, out, f.delay)
 		return
 	case kindNone:
-		if a.succeeded && !s.o.BenchMode {
+		if a.success && !s.options.BenchMode {
 			s.earlier.keep(e, out)
 		}
 	}
@@ -135,34 +134,34 @@ func sendSlowly(w http.ResponseWriter, r *http.Request, out wire.SealedAnswer, d
 		if !sleep(r.Context(), d/bodyParts) {
 			return
 		}
-		_, _ = w.Write(part) // the next sleep notices a caller who left
+		_, _ = w.Write(part) // the next sleep notices a caller who disconnected
 		_ = c.Flush()
 	}
 }
 
-// maxHold is how long Timeout holds a caller who does not go away.
+// maxHold is how long Timeout holds a caller who does not disconnect.
 const maxHold = 10 * time.Minute
 
 // answerWithFault answers in place of the gateway.
 func (s *Simulator) answerWithFault(w http.ResponseWriter, r *http.Request, c *call, f Fault) {
 	switch f.kind {
 	case kindCut, kindReset:
-		s.log.complete(c.entry, verdictLost, f.String())
+		s.journal.complete(c.entry, verdictLost, f.String())
 		if f.kind == kindReset {
 			resetConnection(w)
 		}
 		panic(http.ErrAbortHandler)
 	case kindTimeout:
-		s.log.complete(c.entry, verdictLost, f.String())
+		s.journal.complete(c.entry, verdictLost, f.String())
 		sleep(r.Context(), maxHold)
 		panic(http.ErrAbortHandler)
 	case kindBadGateway:
-		s.log.complete(c.entry, "502", f.String())
+		s.journal.complete(c.entry, "502", f.String())
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"))
 	case kindTooMany:
-		s.log.complete(c.entry, "429", f.String())
+		s.journal.complete(c.entry, "429", f.String())
 		if f.delay > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(f.delay.Seconds())))
 		}
@@ -171,12 +170,12 @@ func (s *Simulator) answerWithFault(w http.ResponseWriter, r *http.Request, c *c
 		_, _ = w.Write([]byte("<html><body>429 Too Many Requests</body></html>"))
 	default:
 		a := c.refuse(f)
-		s.log.complete(c.entry, a.verdict, f.String())
+		s.journal.complete(c.entry, a.verdict, f.String())
 		a.seal(Fault{}).Write(w)
 	}
 }
 
-// resetConnection ends a connection with a reset, where there is a TCP connection.
+// resetConnection ends a connection with a reset, if it is a TCP connection.
 func resetConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -190,87 +189,5 @@ func resetConnection(w http.ResponseWriter) {
 
 // traceID returns a number for the answer's trace header.
 func (s *Simulator) traceID() string {
-	return "sim" + strconv.FormatUint(s.traces.Add(1), 10)
-}
-
-// earlierAnswers keeps good answers for the faults that send another one: by app and method the newest of
-// two orders, for Swapped, and by order and method the first, for Replayed.
-type earlierAnswers struct {
-	mu     sync.Mutex
-	newest map[appMethod][2]orderAnswer // guarded by mu
-	first  map[orderMethod]wire.SealedAnswer
-}
-
-type appMethod struct {
-	app    string
-	method Method
-}
-
-type orderMethod struct {
-	appMethod
-	order string
-}
-
-type orderAnswer struct {
-	order string
-	out   wire.SealedAnswer
-}
-
-// maxFirstAnswers bounds the answers kept for Replayed.
-const maxFirstAnswers = 10_000
-
-// has says whether a fault of this kind has an earlier answer to send; most kinds need none.
-func (x *earlierAnswers) has(k kind, e *RequestEntry) bool {
-	if k != kindSwapped && k != kindReplayed {
-		return true
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, ok := x.find(k, e)
-	return ok
-}
-
-// take returns the other answer, or the given one when there is none any more.
-func (x *earlierAnswers) take(k kind, e *RequestEntry, own wire.SealedAnswer) wire.SealedAnswer {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if out, ok := x.find(k, e); ok {
-		return out
-	}
-	return own
-}
-
-// find looks for an answer. The caller holds mu.
-func (x *earlierAnswers) find(k kind, e *RequestEntry) (wire.SealedAnswer, bool) {
-	at := appMethod{e.App, e.Method}
-	if k == kindReplayed {
-		out, ok := x.first[orderMethod{at, e.OrderNo}]
-		return out, ok
-	}
-	for _, have := range x.newest[at] {
-		if have.out.Body != nil && have.order != e.OrderNo {
-			return have.out, true
-		}
-	}
-	return wire.SealedAnswer{}, false
-}
-
-// keep remembers an answer.
-func (x *earlierAnswers) keep(e *RequestEntry, out wire.SealedAnswer) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.newest == nil {
-		x.newest, x.first = map[appMethod][2]orderAnswer{}, map[orderMethod]wire.SealedAnswer{}
-	}
-	k := appMethod{e.App, e.Method}
-	pair := x.newest[k]
-	if pair[0].order != e.OrderNo {
-		pair[1] = pair[0]
-	}
-	pair[0] = orderAnswer{e.OrderNo, out}
-	x.newest[k] = pair
-	r := orderMethod{k, e.OrderNo}
-	if _, there := x.first[r]; !there && len(x.first) < maxFirstAnswers {
-		x.first[r] = out
-	}
+	return "sim" + strconv.FormatUint(s.lastTrace.Add(1), 10)
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// state is what a state file holds: what Alipay would remember. Journal, faults and keys are not
-// in it.
+// state is the content of a state file: what Alipay would remember. It has no journal, faults or
+// keys.
 type state struct {
 	Version       int             `json:"version"`
 	Seq           int             `json:"seq"`
@@ -21,10 +21,10 @@ type state struct {
 	Notifications []*Notification `json:"notifications"`
 }
 
-// stateVersion changes when older files cannot be read any more.
+// stateVersion changes when older files can no longer be read.
 const stateVersion = 1
 
-// savedTrade is a trade with the hash by which a repeated create is known.
+// savedTrade is a trade with the hash that identifies a repeated create.
 type savedTrade struct {
 	Trade
 	Content string `json:"content"`
@@ -36,7 +36,7 @@ func (s *Simulator) Save(w io.Writer) error {
 	hk := s.HKOrders()
 	notifications := s.Notifications()
 	s.mu.Lock()
-	out := state{Version: stateVersion, Seq: s.seq, Ahead: time.Duration(s.ahead.Load()), HKOrders: hk}
+	out := state{Version: stateVersion, Seq: s.lastSeq, Ahead: time.Duration(s.clockOffset.Load()), HKOrders: hk}
 	for _, t := range trades {
 		key := tradeKey{t.App, t.Merchant, t.OutTradeNo}
 		if have := s.trades[key]; have != nil {
@@ -51,24 +51,24 @@ func (s *Simulator) Save(w io.Writer) error {
 		out.Notifications = append(out.Notifications, &notifications[i])
 	}
 	if err := json.NewEncoder(w).Encode(out); err != nil {
-		return fmt.Errorf("write the simulator's state: %w", err)
+		return fmt.Errorf("write the state of the simulator: %w", err)
 	}
 	return nil
 }
 
-// Restore takes up what Save wrote, in place of the trades and orders of the options.
+// Restore reads what Save wrote, and replaces the trades and orders of the options with it.
 func (s *Simulator) Restore(r io.Reader) error {
 	var in state
 	if err := json.NewDecoder(r).Decode(&in); err != nil {
 		return fmt.Errorf("read the simulator's state: %w", err)
 	}
 	if in.Version != stateVersion {
-		return fmt.Errorf("read the simulator's state: version %d, not %d", in.Version, stateVersion)
+		return fmt.Errorf("read the state of the simulator: it has version %d, not %d; delete it to begin with an empty state", in.Version, stateVersion)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clearState()
-	s.ahead.Store(int64(in.Ahead))
+	s.clockOffset.Store(int64(in.Ahead))
 	var errs []error
 	for _, t := range in.Trades {
 		errs = append(errs, s.restoreTrade(t))
@@ -81,20 +81,20 @@ func (s *Simulator) Restore(r io.Reader) error {
 	}
 	for _, n := range in.Notifications {
 		if s.apps[n.App] != nil {
-			s.outbox.list = append(s.outbox.list, n)
+			s.outbox.notifications = append(s.outbox.notifications, n)
 		}
 	}
-	s.seq = max(s.seq, in.Seq) // ids of notifications hold it
+	s.lastSeq = max(s.lastSeq, in.Seq) // it is part of the ids of notifications
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("read the simulator's state: %w", err)
 	}
 	return nil
 }
 
-// restoreTrade files one trade. The caller holds mu.
+// restoreTrade stores one trade. The caller holds mu.
 func (s *Simulator) restoreTrade(saved savedTrade) error {
 	if s.apps[saved.App] == nil {
-		return fmt.Errorf("trade %q: no app %q", saved.OutTradeNo, saved.App)
+		return fmt.Errorf("trade %q: unknown app %q", saved.OutTradeNo, saved.App)
 	}
 	t := &trade{Trade: saved.Trade}
 	if b, err := hex.DecodeString(saved.Content); err == nil {

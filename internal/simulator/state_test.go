@@ -9,14 +9,14 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestStateSurvives: a new simulator with the state of an old one goes on as if nothing happened.
+// TestStateSurvives: a new simulator with the state of an old one continues where that one stopped.
 func TestStateSurvives(t *testing.T) {
 	r := &receiver{answer: "fail"}
 	options := simulator.Options{
 		Client: r.client(),
 		Buyers: []simulator.Buyer{{Order: "o_", Steps: []simulator.Step{{After: time.Hour, Do: simulator.ActPay}}}},
 	}
-	old := newBench(t, options)
+	old := newHarness(t, options)
 	old.sim.Advance(time.Minute)
 	first := old.call("alipay.trade.create", order("o_1"), notified)
 	old.call("alipay.trade.create", order("p_1"), notified)
@@ -30,7 +30,7 @@ func TestStateSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	b := newBench(t, options)
+	b := newHarness(t, options)
 	if err := b.sim.Restore(&file); err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +47,9 @@ func TestStateSurvives(t *testing.T) {
 	}
 	b.sim.Advance(time.Hour)
 	if got, _ := b.sim.Trade("o_1"); got.Status != simulator.TradeSuccess {
-		t.Errorf("the buyer forgot: %+v", got)
+		t.Errorf("the buyer did not pay: %+v", got)
 	}
 	if err := b.sim.Restore(strings.NewReader(`{"version":0}`)); err == nil {
-		t.Error("a state of another version was taken")
+		t.Error("a state of another version was accepted")
 	}
 }

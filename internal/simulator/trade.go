@@ -17,11 +17,11 @@ type TradeStatus string
 const (
 	WaitBuyerPay  TradeStatus = "WAIT_BUYER_PAY"
 	TradeSuccess  TradeStatus = "TRADE_SUCCESS"
-	TradeFinished TradeStatus = "TRADE_FINISHED" // paid, no refund any more
+	TradeFinished TradeStatus = "TRADE_FINISHED" // paid, no longer refundable
 	TradeClosed   TradeStatus = "TRADE_CLOSED"   // never paid, or refunded in full
 )
 
-// Sync is one stored order information (alipay.trade.orderinfo.sync).
+// Sync is the order information of one stored call (alipay.trade.orderinfo.sync).
 type Sync struct {
 	RequestNo    string    `json:"request_no"` // out_request_no
 	BizType      string    `json:"biz_type"`
@@ -29,14 +29,14 @@ type Sync struct {
 	At           time.Time `json:"at"`
 }
 
-// Trade is what Alipay knows of one order. AddTrade needs OutTradeNo and Total; an empty App
-// means the only one.
+// Trade is what Alipay knows about one order. AddTrade needs OutTradeNo and Total; an empty App
+// means the only app.
 type Trade struct {
 	App      string `json:"app"`      // app_id
 	Merchant string `json:"merchant"` // name; empty: the app's own
 
 	OutTradeNo string      `json:"out_trade_no"`
-	TradeNo    string      `json:"trade_no"` // empty in AddTrade: made
+	TradeNo    string      `json:"trade_no"` // empty in AddTrade: generated
 	Status     TradeStatus `json:"status"`   // empty in AddTrade: WaitBuyerPay
 	Total      wire.Fen    `json:"total"`
 	Refunded   wire.Fen    `json:"refunded"` // so far
@@ -61,32 +61,30 @@ type Trade struct {
 	Charset   string `json:"charset"`    // of the notifications; empty: utf-8
 	SignType  string `json:"sign_type"`  // of the notifications; empty: RSA2
 
-	Script   []Step    `json:"script,omitempty"` // what the buyer has yet to do
+	Script   []Step    `json:"script,omitempty"` // what the buyer will do
 	NextStep time.Time `json:"next_step,omitzero"`
 
 	Syncs []Sync         `json:"syncs,omitempty"`
 	More  map[string]any `json:"more,omitempty"` // further members of the answer to alipay.trade.query; they replace ours
 }
 
-// tradeKey names a trade: an order number is unique per merchant, and another app or token does
+// tradeKey names a trade. An order number is unique per merchant; another app or token does
 // not find it (docs/alipay.md, "alipay.trade.query").
 type tradeKey struct{ app, merchant, outTradeNo string }
 
-// trade is a Trade with what it takes to recognise a repeated create.
+// trade is a Trade with what is needed to recognise a repeated create.
 type trade struct {
 	Trade
 	seq     int
 	content [32]byte // of the create, without the buyer; zero for a trade from AddTrade
 }
 
-func (t *trade) buyer() string { return t.BuyerID + "\n" + t.BuyerOpenID + "\n" + t.BuyerLogonID }
-
 var (
 	errNoTrade = errors.New("no such trade")
-	errStatus  = errors.New("the trade's status does not allow it")
+	errStatus  = errors.New("its status does not allow this")
 )
 
-// AddTrade puts a trade there, as if created earlier. It is not an execution.
+// AddTrade adds a trade as if it had been created earlier. It is not an execution.
 func (s *Simulator) AddTrade(t Trade) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,20 +93,20 @@ func (s *Simulator) AddTrade(t Trade) error {
 		return fmt.Errorf("trade %q: %w", t.OutTradeNo, err)
 	}
 	if t.OutTradeNo == "" || t.Total < wire.MinTotal || t.Total > wire.MaxTotal {
-		return fmt.Errorf("trade %q needs an order number and a total", t.OutTradeNo)
+		return fmt.Errorf("trade %q: it needs an order number and a total of %s to %s", t.OutTradeNo, wire.MinTotal, wire.MaxTotal)
 	}
 	t.App = app.ID
 	if t.Status == "" {
 		t.Status = WaitBuyerPay
 	}
 	if !slices.Contains([]TradeStatus{WaitBuyerPay, TradeSuccess, TradeFinished, TradeClosed}, t.Status) {
-		return fmt.Errorf("trade %q: no status %q", t.OutTradeNo, t.Status)
+		return fmt.Errorf("trade %q: unknown status %q", t.OutTradeNo, t.Status)
 	}
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = s.Now()
 	}
 	if t.ExpiresAt.IsZero() {
-		t.ExpiresAt = t.CreatedAt.Add(s.o.PayLimit)
+		t.ExpiresAt = t.CreatedAt.Add(s.options.PayLimit)
 	}
 	if t.PaidAt.IsZero() && (t.Status == TradeSuccess || t.Status == TradeFinished) {
 		t.PaidAt = t.CreatedAt
@@ -124,35 +122,36 @@ func (s *Simulator) AddTrade(t Trade) error {
 	return nil
 }
 
-// store files a trade under its numbers. The caller holds mu.
+// store stores a trade under both its numbers. The caller holds mu.
 func (s *Simulator) store(t *trade) error {
 	k := tradeKey{t.App, t.Merchant, t.OutTradeNo}
 	if s.trades[k] != nil || s.byTradeNo[t.TradeNo] != nil {
-		return fmt.Errorf("trade %q is there already", t.OutTradeNo)
+		return fmt.Errorf("trade %q: it exists already", t.OutTradeNo)
 	}
 	if t.TradeNo == "" {
 		// 28 digits beginning with the Beijing date, as on the pages.
 		t.TradeNo = t.CreatedAt.In(wire.Beijing).Format("20060102") + seeded.Digits(20, "trade", t.App, t.Merchant, t.OutTradeNo)
 	}
-	s.seq++
-	t.seq = s.seq
+	s.lastSeq++
+	t.seq = s.lastSeq
 	s.trades[k] = t
 	s.byTradeNo[t.TradeNo] = t
 	return nil
 }
 
-// appByID returns an app by its id, or the only one for an empty id. The caller holds mu or is alone.
+// appByID returns an app by its id, or the only app for an empty id. The caller holds mu, or the
+// simulator is not in use yet.
 func (s *Simulator) appByID(id string) (*App, error) {
 	if a := s.apps[id]; a != nil {
 		return a, nil
 	}
-	if id == "" && len(s.o.Apps) == 1 {
-		return s.apps[s.o.Apps[0].ID], nil
+	if id == "" && len(s.options.Apps) == 1 {
+		return s.apps[s.options.Apps[0].ID], nil
 	}
-	return nil, fmt.Errorf("no app %q", id)
+	return nil, fmt.Errorf("unknown app %q", id)
 }
 
-// Trades returns copies of all trades in the order in which they came to be.
+// Trades returns copies of all trades, oldest first.
 func (s *Simulator) Trades() []Trade {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,13 +187,13 @@ func (t *trade) copy() Trade {
 	return c
 }
 
-// findTrade looks a trade up for the admin methods. The caller holds mu.
+// findTrade finds a trade for the admin methods. The caller holds mu.
 func (s *Simulator) findTrade(number string) (*trade, error) {
 	found := s.byTradeNo[number]
-	for _, a := range s.o.Apps {
+	for _, a := range s.options.Apps {
 		for _, m := range append([]Merchant{{}}, a.Merchants...) {
 			if t := s.trades[tradeKey{a.ID, m.Name, number}]; t != nil && found != nil && t != found {
-				return nil, fmt.Errorf("trade %q: several merchants have it, use trade_no", number)
+				return nil, fmt.Errorf("trade %q: several merchants have this number; use trade_no", number)
 			} else if t != nil {
 				found = t
 			}
@@ -207,8 +206,8 @@ func (s *Simulator) findTrade(number string) (*trade, error) {
 	return found, nil
 }
 
-// Do does an act with the trade of this number, the merchant's or Alipay's. Step.After counts for
-// nothing: it is done now.
+// Do applies a step to the trade with this number, the merchant's or Alipay's. It does so now:
+// Step.After is ignored.
 func (s *Simulator) Do(number string, step Step) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -227,14 +226,14 @@ func (s *Simulator) Do(number string, step Step) error {
 // Pay lets the buyer pay: WAIT_BUYER_PAY to TRADE_SUCCESS (docs/alipay.md, "Trade status").
 func (s *Simulator) Pay(number string) error { return s.Do(number, Step{Do: ActPay}) }
 
-// Finish ends refunds: TRADE_SUCCESS to TRADE_FINISHED. An unpaid trade becomes paid at once, as
-// with products without refunds.
+// Finish ends the time for refunds: TRADE_SUCCESS to TRADE_FINISHED. An unpaid trade becomes paid
+// and finished at once, as with products that have no refunds.
 func (s *Simulator) Finish(number string) error { return s.Do(number, Step{Do: ActFinish}) }
 
 // Close closes an unpaid trade, as the merchant's cancel does.
 func (s *Simulator) Close(number string) error { return s.Do(number, Step{Do: ActClose}) }
 
-// Refund gives back a part; when nothing is left the trade is closed.
+// Refund refunds a part of the total; when nothing is left, the trade is closed.
 func (s *Simulator) Refund(number string, amount wire.Fen) error {
 	if amount < wire.MinTotal {
 		return fmt.Errorf("cannot refund %s", amount)

@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// TestFieldRules: what a careful client refuses to send, the gateway refuses to take.
+// TestFieldRules: the gateway refuses what a careful client does not send.
 func TestFieldRules(t *testing.T) {
 	var v struct {
 		About    string            `json:"about"`
@@ -26,13 +26,13 @@ func TestFieldRules(t *testing.T) {
 		} `json:"cases"`
 	}
 	load(t, "openapi/validation.json", &v)
-	// One row contradicts itself: its text has 2018 characters, which the page allows.
+	// One vector contradicts itself: its text has 2018 characters, which the page allows.
 	const mislabelled = "sync_info_2019"
 	refusals := []string{"ACQ.INVALID_PARAMETER", "ACQ.BUYER_SELLER_EQUAL", "INVALID_PARAMETER", "isv.invalid-parameter"}
 	for _, c := range v.Cases {
 		t.Run(c.ID, func(t *testing.T) {
-			// Everything that a valid query or sync may name is there.
-			b := newBench(t, simulator.Options{
+			// All trades and orders that a valid query or sync names exist.
+			b := newHarness(t, simulator.Options{
 				Trades: []simulator.Trade{
 					{OutTradeNo: "1", TradeNo: "2015042321001004720200028594", Total: 1},
 					{OutTradeNo: "2", TradeNo: "2018061021001004680073956707", Total: 1},
@@ -57,7 +57,7 @@ func TestFieldRules(t *testing.T) {
 	}
 }
 
-// TestLifeCycle: the documented transitions are possible, every other one is refused.
+// TestLifeCycle: the documented transitions are possible; all others are refused.
 func TestLifeCycle(t *testing.T) {
 	var v struct {
 		About    string         `json:"about"`
@@ -96,7 +96,7 @@ func TestLifeCycle(t *testing.T) {
 	}
 	for from := range v.Rank {
 		for name, step := range steps {
-			b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "t", Total: 100, Status: simulator.TradeStatus(from)}}})
+			b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "t", Total: 100, Status: simulator.TradeStatus(from)}}})
 			if step(b.sim) != nil {
 				continue
 			}
@@ -114,7 +114,7 @@ func TestLifeCycle(t *testing.T) {
 		}
 	}
 	for status := range v.Koubei {
-		if err := newBench(t, simulator.Options{}).sim.AddItemOrder(simulator.ItemOrder{OrderNo: "k", Status: status}); err != nil {
+		if err := newHarness(t, simulator.Options{}).sim.AddItemOrder(simulator.ItemOrder{OrderNo: "k", Status: status}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestTimeLimits(t *testing.T) {
 		{"absolute", map[string]any{"timeout_express": "1m", "time_expire": "2026-01-01 18:30:00"}, 30 * time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBench(t, simulator.Options{})
+			b := newHarness(t, simulator.Options{})
 			content := order("o_1")
 			for k, v := range tt.extra {
 				content[k] = v
@@ -159,7 +159,7 @@ func TestTimeLimits(t *testing.T) {
 }
 
 func TestCreateTooLate(t *testing.T) {
-	b := newBench(t, simulator.Options{})
+	b := newHarness(t, simulator.Options{})
 	content := order("o_1")
 	content["time_expire"] = "2026-01-01 18:00:00"
 	if got := b.call("alipay.trade.create", content, nil); got.sub != "ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR" {
@@ -171,7 +171,7 @@ func TestCreateTooLate(t *testing.T) {
 }
 
 func TestPaidTradeShowsItsPayment(t *testing.T) {
-	b := newBench(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 8888, More: map[string]any{"trans_currency": "HKD", "point_amount": "1.00"}}}})
+	b := newHarness(t, simulator.Options{Trades: []simulator.Trade{{OutTradeNo: "o_1", Total: 8888, More: map[string]any{"trans_currency": "HKD", "point_amount": "1.00"}}}})
 	query := func() map[string]any {
 		return b.call("alipay.trade.query", map[string]any{"out_trade_no": "o_1"}, nil).fields
 	}
@@ -200,8 +200,10 @@ func TestBadOptionsAreRefused(t *testing.T) {
 		"client without keys":     {HKApps: []simulator.HKApp{{ClientID: "x"}}},
 		"client given twice":      {HKApps: []simulator.HKApp{g.hk.App, g.hk.App}},
 	} {
-		if _, err := simulator.New(o); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if _, err := simulator.New(o); err == nil {
+				t.Error("no error")
+			}
+		})
 	}
 }

@@ -17,13 +17,13 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * Calls the AlipayHK side of the simulator with the official global Java SDK as far as it goes:
- * the SDK does not know "Synchronize Order", but its client signs and verifies any request. For
- * each mode and method it prints one line: mode, method, "ok" or "fails", text.
+ * Calls the AlipayHK gateway of the simulator with the official global Java SDK. The SDK does not
+ * have "Synchronize Order", but its client signs and verifies any request. For each mode and method
+ * it prints one line: mode, method, "ok" or "fails", text.
  *
- * <p>usage: java -cp 'lib/*' Global.java MODE...; a mode is
- * signer (the SDK signs and verifies, plain HTTP carries it), https (its own transport), or
- * http (its own transport on a plain URL), own-base64 (signer with the Base64 it brings). Environment: see run.sh.
+ * <p>usage: java -cp 'lib/*' Global.java MODE...; a mode is signer (the SDK signs and verifies, another
+ * client sends over HTTP), https (the SDK's own transport), http (the same with an http URL), or
+ * own-base64 (signer with the SDK's own Base64). Environment: see run.sh.
  */
 public class Global {
     static final String PATH = "/api/open/alipay/v1/merchant/order/sync";
@@ -60,7 +60,7 @@ public class Global {
         public String orderId;
     }
 
-    /** The SDK's client on another transport: its own speaks HTTPS only. */
+    /** The SDK's client with another transport: its own supports only HTTPS. */
     static class Signer extends BaseAlipayClient {
         private final HttpClient http = HttpClient.newHttpClient();
 
@@ -76,7 +76,7 @@ public class Global {
         @Override
         public HttpRpcResult sendRequest(String url, String method, Map<String, String> header, String body) {
             try {
-                // The client turns http into https.
+                // The SDK's client has replaced http by https.
                 HttpRequest.Builder b = HttpRequest.newBuilder(URI.create(url.replaceFirst("^https", "http")));
                 header.forEach(b::header);
                 b.method(method, HttpRequest.BodyPublishers.ofString(body));
@@ -84,7 +84,7 @@ public class Global {
                 HttpRpcResult out = new HttpRpcResult();
                 out.setRspCode(r.statusCode());
                 out.setRspBody(r.body());
-                // As the SDK's own transport: the value of the third item.
+                // As in the SDK's own transport: the value of the third item.
                 String[] items = r.headers().firstValue("Signature").orElse("").split(",");
                 out.setRspSign(items.length < 3 ? "" : items[2].substring(items[2].indexOf('=') + 1));
                 out.setResponseTime(r.headers().firstValue("Response-Time").orElse(""));
@@ -95,7 +95,7 @@ public class Global {
         }
     }
 
-    /** Base64 as Java 8 and later have it. */
+    /** Base64 of Java 8 and later. */
     static class Base64Of8 implements Base64Encryptor {
         @Override
         public String encodeToString(byte[] src) {
@@ -124,7 +124,7 @@ public class Global {
 
     public static void main(String[] modes) throws Exception {
         for (String mode : modes) {
-            // The SDK's own Base64 is gone from Java since version 11; it takes another one.
+            // The SDK's own Base64 uses a class that was removed in Java 11; it can be replaced.
             SignatureTool.setBase64Encryptor(mode.equals("own-base64") ? new DefaultBase64Encryptor() : new Base64Of8());
             Global g = new Global(mode);
             g.cell("order.sync", g::sync);
@@ -139,7 +139,7 @@ public class Global {
         System.exit(0);
     }
 
-    /** A key as the SDK wants it: Base64 without armour. */
+    /** Returns a key in the form that the SDK requires: Base64 without the PEM header and footer. */
     static String key(String file) throws Exception {
         String text = Files.readString(Path.of(System.getenv("INTEROP_DIR"), "keys", file));
         return text.substring(text.indexOf("-----BEGIN")).replaceAll("-----[A-Z ]+-----|\\s", "");
@@ -168,7 +168,7 @@ public class Global {
         return "global_" + System.nanoTime();
     }
 
-    /** What the simulator is to do with the next request about an order. */
+    /** Adds a fault to the simulator for the next request about an order. */
     static void fault(String kind, String no) throws Exception {
         HttpRequest r = HttpRequest.newBuilder(URI.create(System.getenv("INTEROP_ADMIN") + "/faults"))
                 .POST(HttpRequest.BodyPublishers.ofString("[{kind: " + kind + ", order: " + no + "}]")).build();
@@ -195,7 +195,7 @@ public class Global {
         same(out.getResult().getResultCode(), "PARAM_ILLEGAL");
     }
 
-    /** A success that nobody signed, or somebody else, must not be believed. */
+    /** A success that is unsigned, or signed with another key, must not be believed. */
     void doubtful(String kind) throws Exception {
         String no = number();
         fault(kind, no);

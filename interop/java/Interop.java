@@ -33,11 +33,11 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Calls the simulator with the official Java SDK, which knows nothing of simulators. For each
- * mode and method it prints one line: mode, method, "ok" or "fails", text.
+ * Calls the simulator with the unchanged official Java SDK. For each mode and method it prints one
+ * line: mode, method, "ok" or "fails", text.
  *
- * <p>usage: java -cp 'lib/*' Interop.java MODE...; a mode is key or cert, and behind dashes rsa,
- * gbk, gb2312, aes. Environment: see run.sh.
+ * <p>usage: java -cp 'lib/*' Interop.java MODE...; a mode is key or cert, followed by any of -rsa,
+ * -gbk, -gb2312 and -aes. Environment: see run.sh.
  */
 public class Interop {
     static final String DIR = System.getenv("INTEROP_DIR");
@@ -61,7 +61,7 @@ public class Interop {
         for (String mode : modes) {
             new Interop(mode).run();
         }
-        System.exit(0); // the SDK's connection pool keeps threads
+        System.exit(0); // threads of the SDK's connection pool are still running
     }
 
     static AlipayConfig config(String mode) throws Exception {
@@ -89,7 +89,7 @@ public class Interop {
         return c;
     }
 
-    /** A key as the SDK wants it: Base64 without armour. */
+    /** Returns a key in the form that the SDK requires: Base64 without the PEM header and footer. */
     static String key(String file) throws Exception {
         String text = Files.readString(Path.of(DIR, "keys", file));
         return text.substring(text.indexOf("-----BEGIN")).replaceAll("-----[A-Z ]+-----|\\s", "");
@@ -192,7 +192,7 @@ public class Interop {
         same(out.getItemOrderVo().get(1).getSkuId(), "sku-2");
     }
 
-    /** The reason of a refusal must arrive, and its signature must fit. */
+    /** The sub_code of a refusal must arrive, and its signature must verify. */
     void refusal() throws Exception {
         AlipayTradeQueryRequest r = new AlipayTradeQueryRequest();
         r.setBizContent("{\"out_trade_no\":\"never_" + System.nanoTime() + "\"}");
@@ -200,7 +200,7 @@ public class Interop {
         same(execute(r).getSubCode(), "ACQ.TRADE_NOT_EXIST");
     }
 
-    /** Lets a buyer pay and checks what Alipay then sends with the SDK's own functions. */
+    /** Has a buyer pay, and verifies the notification with the SDK's own functions. */
     void notification() throws Exception {
         SynchronousQueue<byte[]> came = new SynchronousQueue<>();
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
@@ -224,7 +224,7 @@ public class Interop {
             same(HttpClient.newHttpClient().send(pay, HttpResponse.BodyHandlers.ofString()).statusCode(), 200);
             byte[] body = came.poll(10, TimeUnit.SECONDS);
             if (body == null) {
-                throw new IllegalStateException("no notification came");
+                throw new IllegalStateException("no notification within 10 s");
             }
             checkNotification(body);
         } finally {
@@ -247,7 +247,7 @@ public class Interop {
     }
 
     boolean verified(Map<String, String> form, AlipayConfig c) throws Exception {
-        Map<String, String> copy = new HashMap<>(form); // the SDK takes members away
+        Map<String, String> copy = new HashMap<>(form); // the SDK removes members
         return mode.startsWith("cert")
                 ? AlipaySignature.certVerifyV1(copy, DIR + "/keys/alipay.crt", c.getCharset(), form.get("sign_type"))
                 : AlipaySignature.verifyV1(copy, key("alipay-public.pem"), c.getCharset(), form.get("sign_type"));

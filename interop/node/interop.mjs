@@ -1,8 +1,8 @@
-// Calls the simulator with the official Node SDK, which knows nothing of simulators. For each
-// mode and method it prints one line: mode, method, "ok" or "fails", text.
+// Calls the simulator with the unchanged official Node SDK. For each mode and method it prints one
+// line: mode, method, "ok" or "fails", text.
 //
-// usage: node interop.mjs MODE...; a mode is key or cert, and behind dashes rsa, gbk, aes, and
-// unchecked (signatures of answers are not looked at). Environment: see run.sh.
+// usage: node interop.mjs MODE...; a mode is key or cert, followed by any of -rsa, -gbk, -aes and
+// -unchecked (signatures of answers are not verified). Environment: see run.sh.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -96,7 +96,7 @@ async function run(mode) {
   }
 }
 
-// notified lets a buyer pay and checks what Alipay then sends with the SDK's own function.
+// notified has a buyer pay, and verifies the notification with the SDK's own function.
 async function notified(client, no, create) {
   let body;
   const server = createServer((req, res) => {
@@ -111,9 +111,9 @@ async function notified(client, no, create) {
     await create(no, { notify_url: `http://127.0.0.1:${server.address().port}/notify` });
     const paid = await fetch(`${env.INTEROP_ADMIN}/trades/${no}/pay`, { method: 'POST' });
     same(paid.status, 200);
-    same((await paid.json()).subject, subject); // as Alipay understood it
+    same((await paid.json()).subject, subject); // as Alipay read it
     for (let i = 0; i < 200 && body === undefined; i++) await pause(50);
-    if (body === undefined) throw new Error('no notification came');
+    if (body === undefined) throw new Error('no notification within 10 s');
     const post = Object.fromEntries(new URLSearchParams(body));
     same(post.trade_status, 'TRADE_SUCCESS');
     same(post.subject, subject);
@@ -126,4 +126,4 @@ async function notified(client, no, create) {
 }
 
 for (const mode of process.argv.slice(2)) await run(mode);
-process.exit(0); // the SDK keeps connections
+process.exit(0); // connections of the SDK are still open

@@ -1,12 +1,12 @@
-"""Calls the simulator with the official Python SDK, which knows nothing of simulators. For each
-mode and method it prints one line: mode, method, "ok" or "fails", text.
+"""Calls the simulator with the unchanged official Python SDK. For each mode and method it prints one
+line: mode, method, "ok" or "fails", text.
 
-usage: interop.py MODE...; a mode is key or cert, and behind dashes rsa, gbk, aes, port.
+usage: interop.py MODE...; a mode is key or cert, followed by any of -rsa, -gbk, -aes and -port.
 Environment: see run.sh.
 
-The SDK dies on a URL with a port and knows the ports 80 and 443 only (mode key-port shows it), so
-in the other modes it calls a host without one, and the dial to that host is led to the
-simulator, as a name server and a port forward would.
+The SDK fails on a URL with a port and can use only the ports 80 and 443 (mode key-port shows it).
+So in the other modes it calls a host without a port, and connections to that host are redirected
+to the simulator, as a name server and a port forward would do.
 """
 import base64
 import http.server
@@ -36,7 +36,7 @@ dial = socket.create_connection
 
 
 def forward(address, *args, **kwargs):
-    """The name server and port forward of the module's comment."""
+    """Redirects connections, as the comment at the top says."""
     if address == (HOST, 80):
         at = urllib.parse.urlsplit(ENV["INTEROP_GATEWAY"])
         address = (at.hostname, at.port)
@@ -47,7 +47,7 @@ socket.create_connection = forward
 
 
 def key(name):
-    """A key as Base64 without armour."""
+    """Returns a key as Base64 without the PEM header and footer."""
     with open(f"{ENV['INTEROP_DIR']}/keys/{name}", encoding="ascii") as f:
         text = f.read()
     lines = text[text.index("-----BEGIN"):].splitlines()
@@ -55,13 +55,13 @@ def key(name):
 
 
 def private_key(name):
-    """A private key as the SDK wants it: PKCS#1."""
+    """Returns a private key in the form that the SDK requires: PKCS#1."""
     pem = RSA.import_key(base64.b64decode(key(name))).export_key("PEM", pkcs=1).decode()
     return "".join(line for line in pem.splitlines() if not line.startswith("-----"))
 
 
 def config(mode):
-    """The SDK's settings for a mode."""
+    """Returns the SDK's settings for a mode."""
     c = AlipayClientConfig()
     c.server_url = f"http://{HOST}/gateway.do"
     if "-port" in mode:
@@ -72,7 +72,7 @@ def config(mode):
     c.app_private_key = private_key("app-private.pem")
     c.alipay_public_key = key("alipay-public.pem")
     if mode.startswith("cert"):
-        # The SDK has no setting for certificates: it calls a certificate-mode app with a key.
+        # The SDK has no setting for certificates: it calls an app in certificate mode with a key.
         c.app_id = ENV["INTEROP_CERT_APP"]
         c.app_private_key = private_key("certified-private.pem")
     if "-aes" in mode:
@@ -89,7 +89,7 @@ def same(got, want):
 
 
 class Mode:
-    """One mode: all its cells."""
+    """One mode with all its cells."""
 
     def __init__(self, mode):
         self.mode = mode
@@ -102,7 +102,7 @@ class Mode:
         try:
             run()
             print(self.mode, method, "ok", "", sep="\t", flush=True)
-        except Exception as err:  # whatever the SDK raises is the cell's outcome
+        except Exception as err:  # any error of the SDK is the result of the cell
             text = " ".join(f"{type(err).__name__}: {err}".split())
             print(self.mode, method, "fails", text[:2000], sep="\t", flush=True)
 
@@ -117,14 +117,14 @@ class Mode:
             self.cell("notification", self.notification)
 
     def send(self, request, content, notify_url=None):
-        """Executes a request; the answer's node."""
+        """Executes a request and returns the node of the answer."""
         request.biz_content = content
         if notify_url:
             request.notify_url = notify_url
         return json.loads(self.client.execute(request))
 
     def call(self, request, content, notify_url=None):
-        """The same, raising unless it succeeded."""
+        """Executes a request, and raises unless it succeeded."""
         out = self.send(request, content, notify_url)
         if out["code"] != "10000":
             raise ValueError(f"{out['code']} {out.get('sub_code')} {out.get('sub_msg')}")
@@ -158,12 +158,12 @@ class Mode:
         same(out["sub_code"], "ACQ.TRADE_NOT_EXIST")
 
     def notification(self):
-        """Lets a buyer pay and checks what comes with the SDK's functions; it has no one function
-        for it: what to drop and the sorting are the caller's."""
+        """Has a buyer pay, and verifies the notification with the SDK's functions. The SDK has no single
+        function for it: the caller removes sign and sign_type, and joins the rest."""
         got, came = [], threading.Event()
 
         class Receiver(http.server.BaseHTTPRequestHandler):
-            """Takes one notification."""
+            """Receives one notification."""
 
             def do_POST(self):
                 got.append(self.rfile.read(int(self.headers["Content-Length"])))
@@ -183,7 +183,7 @@ class Mode:
             urllib.request.urlopen(urllib.request.Request(
                 f"{ENV['INTEROP_ADMIN']}/trades/{number}/pay", data=b"", method="POST"), timeout=10)
             if not came.wait(10):
-                raise ValueError("no notification came")
+                raise ValueError("no notification within 10 s")
         finally:
             server.shutdown()
         charset = config(self.mode).charset

@@ -1,12 +1,13 @@
-// Command structure measures how easy it is to find one's way in the code: for each package its
-// lines, its package-level names, and the share of calls to unexported functions and methods that
-// land in another file of the package. Tests are not counted.
+// Command structure shows how the code is divided: for each package its lines, its package-level
+// names, and the share of calls to unexported functions and methods whose function is in another
+// file of the package. Tests are not counted.
 //
 //	go run ./scripts/structure [PACKAGES]
 package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,19 +24,19 @@ import (
 	"text/tabwriter"
 )
 
-// listed is what `go list` says of a package.
+// listed is what `go list` prints for a package.
 type listed struct {
 	ImportPath string
 	Dir        string
 	GoFiles    []string
 	Export     string // file with the compiler's export data
-	DepOnly    bool
+	DepOnly    bool   // only imported, not asked for
 }
 
-// figures are what is counted, for one package or for all.
+// figures are the counts of one package, or of all.
 type figures struct {
 	lines, files, names int
-	calls, elsewhere    int // calls to unexported functions; those that land in another file
+	calls, elsewhere    int // calls to unexported functions; those whose function is in another file
 }
 
 func (f *figures) add(other figures) {
@@ -54,17 +55,17 @@ func (f figures) share() string {
 }
 
 func main() {
-	if err := run(os.Stdout, os.Args[1:]); err != nil {
+	if err := run(context.Background(), os.Stdout, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "structure:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, patterns []string) error {
+func run(ctx context.Context, out io.Writer, patterns []string) error {
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	all, err := list(patterns)
+	all, err := list(ctx, patterns)
 	if err != nil {
 		return err
 	}
@@ -93,9 +94,9 @@ func run(out io.Writer, patterns []string) error {
 	return w.Flush()
 }
 
-// list asks the go command for the packages and the export data of all that they import.
-func list(patterns []string) ([]listed, error) {
-	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export,DepOnly"}, patterns...)...)
+// list asks the go command for the packages, and for the export data of everything they import.
+func list(ctx context.Context, patterns []string) ([]listed, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export,DepOnly"}, patterns...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -160,8 +161,8 @@ func measure(p listed, exports map[string]string) (figures, error) {
 	return f, nil
 }
 
-// called returns the function or method that a call names, nil for others: conversions, builtins,
-// function values.
+// called returns the function or method that a call names; nil for conversions, builtins and function
+// values.
 func called(call *ast.CallExpr, info *types.Info) *types.Func {
 	fun := ast.Unparen(call.Fun)
 	switch generic := fun.(type) {

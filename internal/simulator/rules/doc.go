@@ -1,3 +1,3 @@
-// Package rules checks the content of requests against the tables of Alipay's pages, one table for
-// each method, and reads from it what needs the same knowledge: payee, time limit, fingerprint.
+// Package rules checks requests against the tables of Alipay's pages: the public parameters, and the
+// content for each method. It also derives payee, time limit and fingerprint from the content.
 package rules

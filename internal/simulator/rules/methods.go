@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator/seeded"
@@ -16,7 +17,7 @@ import (
 // userID is a user id: 16 digits that begin with 2088 (alipay.trade.create, "buyer_id").
 var userID = regexp.MustCompile(`^2088[0-9]{12}$`)
 
-// createRules is the table of alipay.trade.create, with the fields that models of 2026 add.
+// createRules is the table of alipay.trade.create, with the fields that the SDK models of 2026 add.
 var createRules = []rule{
 	{name: "out_trade_no", max: 64, required: true, pattern: regexp.MustCompile(`^[A-Za-z0-9_]+$`)},
 	{name: "seller_id", max: 28},
@@ -84,7 +85,7 @@ var goodsRules = []rule{
 	{name: "alipay_goods_id"}, {name: "out_item_id"}, {name: "out_sku_id"}, {name: "goods_ean_id"},
 }
 
-// settleRules is the table of settle_detail_infos; cardAliasNo and defaultSettle are of 2026.
+// settleRules is the table of settle_detail_infos; cardAliasNo and defaultSettle were added in 2026.
 var settleRules = []rule{
 	{name: "trans_in_type", max: 64, required: true, oneOf: []string{"cardSerialNo", "cardAliasNo", "userId", "loginName", "defaultSettle"}},
 	{name: "trans_in", max: 64, required: true},
@@ -95,8 +96,8 @@ var settleRules = []rule{
 	{name: "actual_amount", form: isYuan},
 }
 
-// CheckCreate applies the table and the rules across fields; account is the user id of the
-// contract account, the payee when the request names none.
+// CheckCreate checks the table and the rules that concern several fields; account is the user id of
+// the contract account, the payee when the request names none.
 func CheckCreate(c wire.Fields, account string) *wire.Reply {
 	if err := checkRules(createRules, c); err != nil {
 		return wire.Refusal("ACQ.INVALID_PARAMETER", err.Error())
@@ -112,7 +113,7 @@ func CheckCreate(c wire.Fields, account string) *wire.Reply {
 	return nil
 }
 
-// Seller is the payee: the request's, else the contract account (alipay.trade.create, "seller_id").
+// Seller returns the payee: the seller_id of the request, else the contract account (alipay.trade.create, "seller_id").
 func Seller(c wire.Fields, account string) string {
 	if s := c.Text("seller_id"); s != "" {
 		return s
@@ -120,30 +121,30 @@ func Seller(c wire.Fields, account string) string {
 	return account
 }
 
-// checkAmounts: all three amounts given must add up (alipay.trade.create, "total_amount"), and no
-// part exceeds the total [inferred].
+// checkAmounts checks that the two parts, if both are given, add up to the total (alipay.trade.create,
+// "total_amount"), and that no part exceeds it [inferred].
 func checkAmounts(c wire.Fields) error {
 	total, _ := c.Yuan("total_amount")
 	part, ok1 := c.Yuan("discountable_amount")
 	rest, ok2 := c.Yuan("undiscountable_amount")
 	switch {
 	case ok1 && ok2 && part+rest != total:
-		return errors.New("total_amount is not the sum of its parts")
+		return errors.New("total_amount is not the sum of discountable_amount and undiscountable_amount")
 	case part > total || rest > total:
-		return errors.New("a part exceeds total_amount")
+		return errors.New("discountable_amount or undiscountable_amount exceeds total_amount")
 	}
 	return nil
 }
 
-// checkBuyer: one way to name the buyer is needed ("specially optional") [inferred].
+// checkBuyer checks that one of three fields names the buyer ("specially optional") [inferred].
 func checkBuyer(c wire.Fields) error {
 	if c.Text("buyer_id")+c.Text("buyer_open_id")+c.Text("buyer_logon_id") == "" {
-		return errors.New("no buyer is named")
+		return errors.New("buyer_id, buyer_open_id and buyer_logon_id are all missing")
 	}
 	return nil
 }
 
-// checkSettle: "the amount must be the trade's", and a user id has its form (alipay.trade.create, "trans_in").
+// checkSettle checks that the settle amount is the total, and the form of a user id (alipay.trade.create, "trans_in").
 func checkSettle(c wire.Fields) error {
 	info, _ := c["settle_info"].(wire.Fields)
 	list, _ := info["settle_detail_infos"].([]any)
@@ -151,16 +152,16 @@ func checkSettle(c wire.Fields) error {
 	for _, entry := range list {
 		o, _ := entry.(wire.Fields)
 		if a, _ := o.Yuan("amount"); a != total {
-			return errors.New("the settle amount is not total_amount")
+			return errors.New("settle_info: amount is not total_amount")
 		}
 		if o.Text("trans_in_type") == "userId" && !userID.MatchString(o.Text("trans_in")) {
-			return errors.New("trans_in is no user id")
+			return errors.New("settle_info: trans_in is not a user id")
 		}
 	}
 	return nil
 }
 
-// checkTimeLimit: 1m to 15d (alipay.trade.create, "timeout_express"); time_expire is a time.
+// checkTimeLimit checks that timeout_express is 1m to 15d (alipay.trade.create, "timeout_express") and that time_expire is a time.
 func checkTimeLimit(c wire.Fields) error {
 	if t := c.Text("timeout_express"); t != "" && t != "1c" {
 		if d := parseTimeLimit(t); d <= 0 || d > 15*24*time.Hour {
@@ -169,13 +170,13 @@ func checkTimeLimit(c wire.Fields) error {
 	}
 	if t := c.Text("time_expire"); t != "" {
 		if _, err := time.ParseInLocation(wire.TimeLayout, t, wire.Beijing); err != nil {
-			return errors.New("time_expire is no time")
+			return errors.New("time_expire does not have the form yyyy-MM-dd HH:mm:ss")
 		}
 	}
 	return nil
 }
 
-// parseTimeLimit reads "90m", "3h", "15d".
+// parseTimeLimit reads "90m", "3h" or "15d"; zero for other texts.
 func parseTimeLimit(text string) time.Duration {
 	n, err := strconv.Atoi(text[:len(text)-1])
 	if err != nil {
@@ -185,19 +186,19 @@ func parseTimeLimit(text string) time.Duration {
 	return time.Duration(n) * unit
 }
 
-// checkChannels: enabled and disabled channels exclude one another (alipay.trade.create, 2026).
+// checkChannels checks that not both lists of channels are given (alipay.trade.create, 2026).
 func checkChannels(c wire.Fields) error {
 	if c.Text("enable_pay_channels") != "" && c.Text("disable_pay_channels") != "" {
-		return errors.New("enable_pay_channels and disable_pay_channels exclude one another")
+		return errors.New("enable_pay_channels and disable_pay_channels cannot be combined")
 	}
 	return nil
 }
 
-// buyerFields name the buyer: another one of them is another buyer, not another content.
+// buyerFields name the buyer. A repeat that differs in them has another buyer, not another content.
 var buyerFields = []string{"buyer_id", "buyer_open_id", "buyer_logon_id"}
 
-// Fingerprint hashes the content of a create without its buyer: order of members, white space and
-// escapes do not count, 88.88 is "88.88".
+// Fingerprint hashes the content of a create without its buyer. The order of members, white space
+// and escapes make no difference, and 88.88 is the same as "88.88".
 func Fingerprint(c wire.Fields) [32]byte {
 	rest := maps.Clone(c)
 	for _, name := range buyerFields {
@@ -210,13 +211,13 @@ func Fingerprint(c wire.Fields) [32]byte {
 	}
 	text, err := json.Marshal(rest)
 	if err != nil {
-		panic("simulator: parsed JSON cannot be written: " + err.Error())
+		panic("simulator: cannot encode parsed JSON: " + err.Error())
 	}
 	return seeded.Hash(string(text))
 }
 
-// Expiry is the end of an unpaid trade: time_expire wins over timeout_express, 1c is the next
-// Beijing midnight (alipay.trade.create, "timeout_express"). payLimit is for a request without both.
+// Expiry returns when an unpaid trade is closed: time_expire takes precedence over timeout_express, and 1c is the
+// next midnight in Beijing (alipay.trade.create, "timeout_express"). payLimit applies to a request with neither.
 func Expiry(c wire.Fields, now time.Time, payLimit time.Duration) time.Time {
 	if t, err := time.ParseInLocation(wire.TimeLayout, c.Text("time_expire"), wire.Beijing); err == nil {
 		return t
@@ -237,11 +238,11 @@ var queryRules = []rule{
 	{name: "out_trade_no", max: 64},
 	{name: "trade_no", max: 64},
 	{name: "org_pid", max: 16},
-	{name: "query_options", form: isTextList, max: 1024},
+	{name: "query_options", form: isTextList}, // the page's 1024 is not checked: it does not say of what
 }
 
-// syncRules is the table of alipay.trade.orderinfo.sync. trade_no is "optional", but the number
-// that could stand in for it is no parameter of the method: required [inferred].
+// syncRules is the table of alipay.trade.orderinfo.sync. The page calls trade_no "optional", but the
+// number that could replace it is not a parameter of the method: so it is required [inferred].
 var syncRules = []rule{
 	{name: "trade_no", max: 64, required: true},
 	{name: "out_request_no", max: 64, required: true},
@@ -255,10 +256,10 @@ var itemOrderRules = []rule{
 	{name: "order_no", max: 64, required: true},
 }
 
-// CheckItemOrder applies the table.
+// CheckItemOrder checks the table.
 func CheckItemOrder(c wire.Fields) error { return checkRules(itemOrderRules, c) }
 
-// CheckQuery applies the table; one of the two numbers is needed (alipay.trade.query, "out_trade_no").
+// CheckQuery checks the table; one of the two numbers is required (alipay.trade.query, "out_trade_no").
 func CheckQuery(c wire.Fields) error {
 	if err := checkRules(queryRules, c); err != nil {
 		return err
@@ -272,17 +273,25 @@ func CheckQuery(c wire.Fields) error {
 // syncStatuses are the documented words of order_biz_info (docs/alipay.md, "alipay.trade.orderinfo.sync").
 var syncStatuses = []string{"COMPLETE", "CLOSED", "VIOLATED"}
 
-// CheckSync applies the table. A status that no document knows is the page's NOTIFY_STATUS_INVALID [inferred].
+// CheckSync checks the table. A status that no document has is refused with NOTIFY_STATUS_INVALID of the page [inferred].
 func CheckSync(c wire.Fields) *wire.Reply {
 	if err := checkRules(syncRules, c); err != nil {
 		return wire.Refusal("ACQ.INVALID_PARAMETER", err.Error())
 	}
 	info, err := wire.ParseObject([]byte(c.Text("order_biz_info")))
 	if err != nil {
-		return nil // absent: the table has checked the rest
+		return nil // there is none: the table has checked that it is JSON otherwise
 	}
 	if status, given := info["status"]; given && !slices.Contains(syncStatuses, wire.Literal(status)) {
-		return wire.Refusal("ACQ.NOTIFY_STATUS_INVALID", "status is not one of the agreed words")
+		return wire.Refusal("ACQ.NOTIFY_STATUS_INVALID", "status is not one of "+strings.Join(syncStatuses, ", "))
+	}
+	return nil
+}
+
+// CheckDownload checks a request for a certificate: it must name one.
+func CheckDownload(c wire.Fields) *wire.Reply {
+	if c.Text("alipay_cert_sn") == "" {
+		return wire.Refusal("isv.invalid-parameter", "alipay_cert_sn is missing")
 	}
 	return nil
 }

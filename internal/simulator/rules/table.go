@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,22 +11,22 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// valueForm is what a member of biz_content has to be.
+// valueForm is the type of a member of biz_content.
 type valueForm uint8
 
 const (
 	isText     valueForm = iota
 	isYuan               // 0.01 to 100000000, text or number
-	isPrice              // as isYuan, but may be zero: a gift has a price too [inferred]
+	isPrice              // as isYuan, but may be zero: a gift has a price, too [inferred]
 	isQuantity           // whole number above zero, text or number
 	isObject
 	isList         // of objects
 	isTextList     // list of texts
-	isJSON         // text that holds a JSON object
+	isJSON         // text with a JSON object in it
 	isJSONOrObject // the same, or the object itself: business_params since 2026
 )
 
-// rule is one row of a page's table of request parameters.
+// rule is one row of the table of request parameters on a page.
 type rule struct {
 	name     string
 	form     valueForm
@@ -36,7 +37,7 @@ type rule struct {
 	inner    []rule
 }
 
-// checkRules applies a table. Members that it does not name are ignored, as the gateway does.
+// checkRules checks an object by a table. Members that the table does not name are ignored, as at the gateway.
 func checkRules(table []rule, f wire.Fields) error {
 	for i := range table {
 		r := &table[i]
@@ -54,14 +55,14 @@ func checkRules(table []rule, f wire.Fields) error {
 	return nil
 }
 
-// check applies one row to a value that is there.
+// check checks a value that is present by its row.
 func (r *rule) check(v any) error {
 	switch r.form {
 	case isYuan, isPrice:
 		return r.checkAmount(v)
 	case isQuantity:
 		if t := wire.Literal(v); !wire.IsDigits(t) || t[0] == '0' || len(t) > r.max {
-			return fmt.Errorf("is no whole number of at most %d digits", r.max)
+			return fmt.Errorf("is not a whole number above zero of at most %d digits", r.max)
 		}
 		return nil
 	case isObject:
@@ -99,19 +100,19 @@ func (r *rule) checkText(v any) error {
 	t, ok := v.(string)
 	switch {
 	case !ok:
-		return fmt.Errorf("is no text")
+		return errors.New("is not a text")
 	case r.max > 0 && utf8.RuneCountInString(t) > r.max: // characters, not bytes: the pages do not say [inferred]
 		return fmt.Errorf("has more than %d characters", r.max)
 	case r.required && strings.TrimSpace(t) == "":
-		return fmt.Errorf("is blank")
+		return errors.New("is blank")
 	case r.pattern != nil && !r.pattern.MatchString(t):
-		return fmt.Errorf("has another form")
+		return fmt.Errorf("does not match %s", r.pattern)
 	case r.oneOf != nil && !slices.Contains(r.oneOf, t):
-		return fmt.Errorf("is none of %s", strings.Join(r.oneOf, ", "))
+		return fmt.Errorf("is not one of %s", strings.Join(r.oneOf, ", "))
 	}
 	if r.form == isJSON || r.form == isJSONOrObject {
 		if _, err := wire.ParseObject([]byte(t)); err != nil {
-			return fmt.Errorf("holds no JSON object: %w", err)
+			return fmt.Errorf("does not contain a JSON object: %w", err)
 		}
 	}
 	return nil
@@ -121,9 +122,9 @@ func (r *rule) checkList(v any) error {
 	list, ok := v.([]any)
 	switch {
 	case !ok:
-		return fmt.Errorf("is no list")
+		return errors.New("is not a list")
 	case r.required && len(list) == 0:
-		return fmt.Errorf("is empty")
+		return errors.New("is empty")
 	case r.max > 0 && len(list) > r.max:
 		return fmt.Errorf("has more than %d entries", r.max)
 	}
@@ -142,11 +143,11 @@ func (r *rule) checkList(v any) error {
 func (r *rule) checkTexts(v any) error {
 	list, ok := v.([]any)
 	if !ok {
-		return fmt.Errorf("is no list")
+		return errors.New("is not a list")
 	}
 	for _, entry := range list {
 		if _, ok := entry.(string); !ok {
-			return fmt.Errorf("holds something else than texts")
+			return errors.New("has an entry that is not a text")
 		}
 	}
 	return nil

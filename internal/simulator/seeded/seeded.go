@@ -1,5 +1,5 @@
-// Package seeded makes numbers that depend on their arguments only, so that concurrent requests get
-// the same luck in every run.
+// Package seeded makes numbers that depend only on their arguments, so that concurrent requests get
+// the same numbers in every run.
 package seeded
 
 import (

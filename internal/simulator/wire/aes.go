@@ -8,11 +8,11 @@ import (
 	"errors"
 )
 
-// errDecrypt is the one error of everything that can be wrong with a ciphertext.
-var errDecrypt = errors.New("cannot be decrypted")
+// errDecrypt is the only error for a ciphertext, so that its sender learns nothing about the key.
+var errDecrypt = errors.New("it cannot be decrypted")
 
-// encryptContent is AES-CBC with a zero IV and PKCS#7 padding, in Base64 (docs/alipay.md, "AES
-// content encryption").
+// encryptContent encrypts with AES-CBC, a zero IV and PKCS#7 padding, and returns Base64
+// (docs/alipay.md, "AES content encryption").
 func encryptContent(key, plain []byte) string {
 	b, err := aes.NewCipher(key)
 	if err != nil {
@@ -23,7 +23,7 @@ func encryptContent(key, plain []byte) string {
 	return base64.StdEncoding.EncodeToString(out)
 }
 
-// DecryptContent undoes encryptContent.
+// DecryptContent reverses encryptContent.
 func DecryptContent(key []byte, text string) ([]byte, error) {
 	b, err := aes.NewCipher(key)
 	if err != nil {
@@ -37,7 +37,7 @@ func DecryptContent(key []byte, text string) ([]byte, error) {
 	return unpad(raw)
 }
 
-// ecbEncrypt is AES in ECB with PKCS#7 padding.
+// ecbEncrypt encrypts with AES-ECB and PKCS#7 padding.
 func ecbEncrypt(key, plain []byte) []byte {
 	b, err := aes.NewCipher(key)
 	if err != nil {
@@ -61,13 +61,13 @@ func ecbDecrypt(key, raw []byte) ([]byte, error) {
 	return unpad(raw)
 }
 
-// pad adds PKCS#7 padding to a copy.
+// pad returns a copy with PKCS#7 padding.
 func pad(plain []byte) []byte {
 	n := aes.BlockSize - len(plain)%aes.BlockSize
 	return append(bytes.Clone(plain), bytes.Repeat([]byte{byte(n)}, n)...)
 }
 
-// unpad takes PKCS#7 padding away.
+// unpad removes PKCS#7 padding.
 func unpad(raw []byte) ([]byte, error) {
 	if len(raw) == 0 {
 		return nil, errDecrypt

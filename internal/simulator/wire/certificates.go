@@ -16,19 +16,19 @@ import (
 	"unicode/utf16"
 )
 
-// Certificates switch an app to certificate mode. All are PEM texts.
+// Certificates switch an app to certificate mode. All texts are PEM.
 type Certificates struct {
-	App    string // the merchant's certificate; its key takes the place of App.PublicKey
+	App    string // the merchant's certificate; its key replaces App.PublicKey
 	Alipay string // Alipay's certificate, whose key is App.SigningKey, and its intermediate
-	Roots  string // the bundle that clients hold
+	Roots  string // the bundle of root certificates that clients have
 
-	// Next is the certificate that comes after Alipay's, with its intermediate, and NextKey its
-	// key: the fault Rotated signs with it. Empty: that fault does nothing.
+	// Next is Alipay's next certificate with its intermediate, and NextKey its key: the fault
+	// Rotated signs with it. Empty: that fault does nothing.
 	Next    string
 	NextKey *rsa.PrivateKey
 }
 
-// CertificateMode is what an app in certificate mode is checked against.
+// CertificateMode holds the parsed certificates of an app.
 type CertificateMode struct {
 	app     *x509.Certificate
 	appSN   string
@@ -42,10 +42,10 @@ type CertificateMode struct {
 type certificateChain struct {
 	sn   string
 	leaf *x509.Certificate
-	text string // PEM
+	pem  string // PEM
 }
 
-// Parse reads the texts and checks that keys and certificates belong together.
+// Parse reads the certificates and checks that they belong to the keys.
 func (c *Certificates) Parse(signing *rsa.PrivateKey) (*CertificateMode, error) {
 	app, err := readChain(c.App)
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *Certificates) Parse(signing *rsa.PrivateKey) (*CertificateMode, error) 
 		return nil, fmt.Errorf("certificate of Alipay: %w", err)
 	}
 	if !signing.PublicKey.Equal(out.current.leaf.PublicKey) {
-		return nil, errors.New("certificate of Alipay: the signing key is another")
+		return nil, errors.New("certificate of Alipay: it does not belong to the signing key")
 	}
 	if c.Next == "" {
 		return out, nil
@@ -69,15 +69,15 @@ func (c *Certificates) Parse(signing *rsa.PrivateKey) (*CertificateMode, error) 
 	}
 	out.nextKey = c.NextKey
 	if c.NextKey == nil || !c.NextKey.PublicKey.Equal(out.next.leaf.PublicKey) {
-		return nil, errors.New("next certificate of Alipay: its key is missing or another")
+		return nil, errors.New("next certificate of Alipay: its key is missing, or belongs to another certificate")
 	}
 	return out, nil
 }
 
-// readChain reads PEM certificates; the one that is no CA is the leaf.
+// readChain reads PEM certificates; the one that is not a CA is the leaf.
 func readChain(text string) (certificateChain, error) {
 	var leaf *x509.Certificate
-	var behind []byte
+	var intermediates []byte
 	for rest := []byte(text); ; {
 		var b *pem.Block
 		if b, rest = pem.Decode(rest); b == nil {
@@ -88,25 +88,25 @@ func readChain(text string) (certificateChain, error) {
 			return certificateChain{}, fmt.Errorf("read certificate: %w", err)
 		}
 		if c.IsCA || leaf != nil {
-			behind = append(behind, pem.EncodeToMemory(b)...)
+			intermediates = append(intermediates, pem.EncodeToMemory(b)...)
 			continue
 		}
 		leaf = c
 	}
 	if leaf == nil {
-		return certificateChain{}, errors.New("no certificate of an end entity")
+		return certificateChain{}, errors.New("no certificate other than CA certificates")
 	}
 	if _, ok := leaf.PublicKey.(*rsa.PublicKey); !ok {
 		return certificateChain{}, errors.New("not an RSA certificate")
 	}
 	sn, err := certSN(leaf)
 	first := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})
-	return certificateChain{sn: sn, leaf: leaf, text: string(first) + string(behind)}, err
+	return certificateChain{sn: sn, leaf: leaf, pem: string(first) + string(intermediates)}, err
 }
 
 // AppKey is the merchant's key.
 func (c *CertificateMode) AppKey() *rsa.PublicKey {
-	k, _ := c.app.PublicKey.(*rsa.PublicKey) // readChain refused other kinds
+	k, _ := c.app.PublicKey.(*rsa.PublicKey) // readChain refuses other types
 	return k
 }
 
@@ -117,33 +117,33 @@ func (c *CertificateMode) CurrentSN() string { return c.current.sn }
 func (c *CertificateMode) CheckSNs(p Params, now time.Time) *Reply {
 	switch {
 	case p["app_cert_sn"] == "":
-		return Refusal("isv.missing-app-cert-sn", "missing app_cert_sn")
+		return Refusal("isv.missing-app-cert-sn", "app_cert_sn is missing")
 	case p["alipay_root_cert_sn"] == "":
-		return Refusal("isv.missing-alipay-root-cert-sn", "missing alipay_root_cert_sn")
+		return Refusal("isv.missing-alipay-root-cert-sn", "alipay_root_cert_sn is missing")
 	case p["app_cert_sn"] != c.appSN:
 		return Refusal("isv.app-cert-not-exist", "no such application certificate")
 	case now.After(c.app.NotAfter) || now.Before(c.app.NotBefore):
-		return Refusal("isv.app-cert-expired", "the application certificate is not valid now")
+		return Refusal("isv.app-cert-expired", "the application certificate is expired or not valid yet")
 	case p["alipay_root_cert_sn"] != c.rootSN:
-		return Refusal("isv.invalid-alipay-root-cert-sn", "another bundle of root certificates")
+		return Refusal("isv.invalid-alipay-root-cert-sn", "alipay_root_cert_sn belongs to another bundle of root certificates")
 	}
 	return nil
 }
 
-// Certificate returns the one with an SN as PEM text, with its intermediate: Alipay's or its next one.
+// Certificate returns Alipay's current or next certificate by its SN, as PEM text with its intermediate.
 func (c *CertificateMode) Certificate(sn string) (text string, ok bool) {
 	if c == nil {
 		return "", false // key mode
 	}
 	for _, have := range []certificateChain{c.current, c.next} {
 		if have.sn != "" && have.sn == sn {
-			return have.text, true
+			return have.pem, true
 		}
 	}
 	return "", false
 }
 
-// NextKey is the key that comes after k, with its SN; k where there is none.
+// NextKey returns the key that comes after k, with its SN; k if there is none.
 func (c *CertificateMode) NextKey(k AnswerKey) AnswerKey {
 	if c != nil && c.next.sn != "" {
 		k.Key, k.CertSN = c.nextKey, c.next.sn
@@ -151,8 +151,8 @@ func (c *CertificateMode) NextKey(k AnswerKey) AnswerKey {
 	return k
 }
 
-// certSN is how Alipay names a certificate: the MD5 of the issuer's name and the serial number
-// in decimal (docs/alipay.md, "SN of a certificate").
+// certSN returns the SN that Alipay gives a certificate: the MD5 of the issuer's name and the serial
+// number in decimal (docs/alipay.md, "SN of a certificate").
 func certSN(c *x509.Certificate) (string, error) {
 	issuer, err := distinguishedName(c.RawIssuer)
 	if err != nil {
@@ -162,11 +162,11 @@ func certSN(c *x509.Certificate) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// rsaFamily begins the OIDs of all signatures with RSA keys.
+// rsaFamily is the prefix of the OIDs of all signatures with RSA keys.
 const rsaFamily = "1.2.840.113549.1.1."
 
-// rootSN joins the SNs of those certificates of a bundle that are signed with RSA keys. What
-// crypto/x509 cannot read, as the SM2 root, is none of them (docs/alipay.md, "Root SN").
+// rootSN joins the SNs of the certificates in a bundle that are signed with RSA keys. Certificates
+// that crypto/x509 cannot read, such as the SM2 root, are skipped (docs/alipay.md, "Root SN").
 func rootSN(bundle string) (string, error) {
 	var list []string
 	for rest := []byte(bundle); ; {
@@ -196,7 +196,7 @@ func rootSN(bundle string) (string, error) {
 		list = append(list, sn)
 	}
 	if len(list) == 0 {
-		return "", errors.New("no RSA root in the bundle")
+		return "", errors.New("the bundle has no certificate signed with RSA")
 	}
 	return strings.Join(list, "_"), nil
 }
@@ -207,16 +207,16 @@ type attribute struct {
 	Value asn1.RawValue
 }
 
-// relativeSET is one RDN; encoding/asn1 wants the suffix.
+// relativeSET is one RDN; encoding/asn1 requires the suffix SET.
 type relativeSET []attribute
 
-// attributeKeywords are the only attributes that are written by a word.
+// attributeKeywords are the only attributes that are written with a keyword.
 var attributeKeywords = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O", "2.5.4.11": "OU",
 	"2.5.4.9": "STREET", "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
 }
 
-// distinguishedName writes a name as RFC 2253 asks, the last RDN first.
+// distinguishedName returns a name in the form of RFC 2253, with the last RDN first.
 func distinguishedName(raw []byte) (string, error) {
 	var name []relativeSET
 	if rest, err := asn1.Unmarshal(raw, &name); err != nil || len(rest) > 0 {
@@ -268,7 +268,7 @@ func (a attribute) value() (string, bool) {
 	return "", false
 }
 
-// escapeName writes a value with the escapes of RFC 2253.
+// escapeName returns a value with the escapes of RFC 2253.
 func escapeName(value string) string {
 	var b strings.Builder
 	inner := strings.Trim(value, " ")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestSNs: the simulator computes names of certificates as Java does, odd issuers included.
+// TestSNs: the simulator computes the SN of a certificate as Java does, also for unusual issuers.
 func TestSNs(t *testing.T) {
 	var v struct {
 		Certificates map[string]struct {
@@ -22,26 +22,28 @@ func TestSNs(t *testing.T) {
 	readVectors(t, "openapi/certs.json", &v)
 	for name, c := range v.Certificates {
 		if name == "root_sm2" {
-			continue // no certificate of an app; x509 cannot read it
+			continue // crypto/x509 cannot read it; no app has such a certificate
 		}
-		b, _ := pem.Decode([]byte(c.PEM))
-		made, err := x509.ParseCertificate(b.Bytes)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if got, err := certSN(made); got != c.SN || err != nil {
-			t.Errorf("%s: SN = %s, %v, want %s", name, got, err, c.SN)
-		}
+		t.Run(name, func(t *testing.T) {
+			b, _ := pem.Decode([]byte(c.PEM))
+			made, err := x509.ParseCertificate(b.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := certSN(made); got != c.SN || err != nil {
+				t.Errorf("SN = %s, %v, want %s", got, err, c.SN)
+			}
+		})
 	}
 	for _, b := range v.Bundles {
-		got, err := rootSN(b.Text)
-		if b.RootSN == nil {
-			if err == nil {
-				t.Errorf("%s: SN = %s, want an error", b.ID, got)
+		t.Run(b.ID, func(t *testing.T) {
+			got, err := rootSN(b.Text)
+			switch {
+			case b.RootSN == nil && err == nil:
+				t.Errorf("SN = %s, want an error", got)
+			case b.RootSN != nil && (got != *b.RootSN || err != nil):
+				t.Errorf("SN = %s, %v, want %s", got, err, *b.RootSN)
 			}
-		} else if got != *b.RootSN || err != nil {
-			t.Errorf("%s: SN = %s, %v, want %s", b.ID, got, err, *b.RootSN)
-		}
+		})
 	}
 }

@@ -1,4 +1,4 @@
 // Package wire is what the simulated gateways do with bytes: parameters and charsets, JSON, amounts,
-// signatures, certificates and their names, encryption, and how answers are written with the quirks
-// of the real gateways. It knows no trade, no clock and no fault.
+// signatures, certificates and their names, encryption, and answers with the quirks of the real
+// gateways. It knows nothing of trades and faults, and reads no clock.
 package wire

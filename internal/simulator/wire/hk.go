@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -22,45 +23,60 @@ type HKResult struct {
 	OrderID               string
 }
 
-// HKRefusal is a final refusal: resultStatus F.
+// HKRefusal returns a final refusal: resultStatus F.
 func HKRefusal(code, message string) *HKResult {
 	return &HKResult{Code: code, Status: "F", Message: message}
 }
 
-// Verdict is the result as the journal names it.
+// Verdict returns the result in the words of the journal.
 func (a HKResult) Verdict() string { return a.Status + " " + a.Code }
 
-// Body writes the result.
+// Body returns the JSON of the result.
 func (a HKResult) Body(w *AnswerQuirks) []byte {
 	result := encodeObject(Members{{"resultCode", a.Code}, {"resultStatus", a.Status}, {"resultMessage", a.Message}})
 	m := Members{{"result", json.RawMessage(result)}}
-	return append(w.respaceJSON(encodeObject(w.rearrange(m.AddText("orderId", a.OrderID)))), w.lineEnd()...)
+	return append(w.reformat(encodeObject(w.rearrange(m.AddText("orderId", a.OrderID)))), w.lineEnd()...)
 }
 
-// HKStringToSign is the content to sign, both ways: METHOD SP PATH LF Client-Id "." time "." body
-// (docs/alipay.md, HK "Signing").
+// RequestTarget returns the target of the request line without scheme and host: path and query as
+// the client sent them, because they are signed.
+func RequestTarget(r *http.Request) string {
+	t := r.RequestURI
+	if t == "" {
+		return r.URL.RequestURI()
+	}
+	if u, err := url.Parse(t); err == nil && u.IsAbs() {
+		if i := strings.Index(t[len(u.Scheme)+3:], "/"); i >= 0 {
+			return t[len(u.Scheme)+3+i:]
+		}
+	}
+	return t
+}
+
+// HKStringToSign returns the content to sign, of requests and answers: METHOD SP PATH LF Client-Id
+// "." time "." body (docs/alipay.md, HK "Signing").
 func HKStringToSign(method, target, clientID, at string, body []byte) []byte {
 	return slices.Concat([]byte(method+" "+target+"\n"+clientID+"."+at+"."), body)
 }
 
-// algorithm is how a side of the HK gateway signs.
+// algorithm is a signature algorithm of the HK gateway.
 type algorithm uint8
 
 const (
-	unknownAlgorithm algorithm = iota // no key here fits it
+	unknownAlgorithm algorithm = iota // no key verifies it
 	rsa256
 	ecc224
 )
 
-// SignatureHeader is a Signature header that could be read.
+// SignatureHeader is a parsed Signature header.
 type SignatureHeader struct {
 	algorithm algorithm
-	Version   string // keyVersion; empty: not stated
+	Version   string // keyVersion; empty: the header has none
 	signature []byte
 }
 
-// ParseSignatureHeader reads "algorithm=RSA256,keyVersion=1,signature=..." in any order, with
-// blanks, escaped or not, in the URL-safe alphabet or not (docs/alipay.md, HK "Parsing rules").
+// ParseSignatureHeader reads "algorithm=RSA256,keyVersion=1,signature=..." in any order, with or
+// without blanks, percent encoding and the URL-safe alphabet (docs/alipay.md, HK "Parsing rules").
 func ParseSignatureHeader(text string) (SignatureHeader, bool) {
 	values, ok := parsePairs(text)
 	if !ok {
@@ -72,7 +88,7 @@ func ParseSignatureHeader(text string) (SignatureHeader, bool) {
 	}
 	h := SignatureHeader{Version: values["keyVersion"], signature: sig}
 	switch strings.ToLower(values["algorithm"]) {
-	case "", "rsa256", "sha256withrsa": // the last is an alias on older pages
+	case "", "rsa256", "sha256withrsa": // the last one is an alias on older pages
 		h.algorithm = rsa256
 	case "ecc224":
 		h.algorithm = ecc224
@@ -97,7 +113,7 @@ func parsePairs(text string) (map[string]string, bool) {
 	return values, true
 }
 
-// decodeSignature undoes percent coding once, never turning "+" into a blank, then Base64.
+// decodeSignature decodes percent encoding once, without turning "+" into a blank, and then Base64.
 func decodeSignature(text string) ([]byte, bool) {
 	plain, err := url.PathUnescape(text)
 	if err != nil || plain == "" {
@@ -108,7 +124,7 @@ func decodeSignature(text string) ([]byte, bool) {
 	return sig, err == nil
 }
 
-// hkTimeLayouts are the forms of Request-Time that siblings use; fractions are read with each.
+// hkTimeLayouts are the forms of Request-Time in similar APIs; each may have a fraction of a second.
 var hkTimeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05Z0700"}
 
 // ParseHKTime reads a Request-Time: ISO 8601 with a zone, or 13 digits of epoch milliseconds
@@ -126,21 +142,21 @@ func ParseHKTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// HKKeys are the keys of one client and of the platform towards it.
+// HKKeys are the keys of one client, and those that the platform uses with it.
 type HKKeys struct {
 	Merchant        map[string]*rsa.PublicKey // by key version
 	ECC             ECC
 	Platform        *rsa.PrivateKey
-	PlatformVersion string                     // of platform
-	PlatformOlder   map[string]*rsa.PrivateKey // by other versions: unwrap keys of encrypted bodies only
+	PlatformVersion string                     // of Platform
+	PlatformOlder   map[string]*rsa.PrivateKey // other keys by version: only decrypt the keys of encrypted bodies
 }
 
-// Known says whether the merchant has a key of this version.
+// Known reports whether the merchant has a key with this version.
 func (k HKKeys) Known(version string) bool {
 	return k.Merchant[version] != nil || k.ECC.MerchantKeys[version] != nil
 }
 
-// Versions returns the key versions to try: the stated one, else all, newest first [inferred].
+// Versions returns the key versions to try: the one in the header, else all, newest first [inferred].
 func (k HKKeys) Versions(sig SignatureHeader) []string {
 	if sig.Version != "" {
 		return []string{sig.Version}
@@ -172,7 +188,7 @@ func (k HKKeys) Verify(sig SignatureHeader, version string, content []byte) bool
 	return false
 }
 
-// Sign returns the Signature header of an answer; it is signed as the request was [inferred].
+// Sign returns the Signature header of an answer, which is signed with the algorithm of the request [inferred].
 func (k HKKeys) Sign(g *Signer, request SignatureHeader, content []byte, wrong bool) string {
 	name, sig := "RSA256", ""
 	switch {
@@ -180,7 +196,7 @@ func (k HKKeys) Sign(g *Signer, request SignatureHeader, content []byte, wrong b
 		name = "ECC224"
 		key := k.ECC.PlatformKey
 		if wrong {
-			key, _ = ecdsa.GenerateKey(elliptic.P224(), rand.Reader) // no one's; randomness never fails
+			key, _ = ecdsa.GenerateKey(elliptic.P224(), rand.Reader) // belongs to no one; it cannot fail
 		}
 		sig = g.signECC(k.ECC, key, content)
 	case wrong:
@@ -191,7 +207,8 @@ func (k HKKeys) Sign(g *Signer, request SignatureHeader, content []byte, wrong b
 	return "algorithm=" + name + ",keyVersion=" + k.PlatformVersion + ",signature=" + url.QueryEscape(sig)
 }
 
-// Decrypt undoes RSA_AES: the header's key is wrapped for the platform, the body is its Base64.
+// Decrypt decrypts RSA_AES: the header has a key that is encrypted for the platform, the body is
+// the Base64 of what that key encrypted.
 func (k HKKeys) Decrypt(header string, body []byte) ([]byte, error) {
 	values, ok := parsePairs(header)
 	if !ok || values["algorithm"] != "RSA_AES" {
@@ -206,7 +223,7 @@ func (k HKKeys) Decrypt(header string, body []byte) ([]byte, error) {
 	if key == nil || !ok || err != nil {
 		return nil, errDecrypt
 	}
-	//nolint:staticcheck // PKCS#1 v1.5 is what the peer demands
+	//nolint:staticcheck // the peer requires PKCS#1 v1.5
 	secret, err := rsa.DecryptPKCS1v15(nil, key, wrapped)
 	if err != nil {
 		return nil, errDecrypt
@@ -214,8 +231,8 @@ func (k HKKeys) Decrypt(header string, body []byte) ([]byte, error) {
 	return ecbDecrypt(secret, raw)
 }
 
-// Encrypt turns an answer into an encrypted one under a new key, wrapped with the merchant's key
-// of the version that signed the request.
+// Encrypt encrypts an answer with a new key, which it encrypts with the merchant's key of the
+// version that signed the request.
 func (k HKKeys) Encrypt(version string, out *SealedAnswer) {
 	key := k.Merchant[version]
 	if key == nil { // the request was signed with ECC224: any RSA key of the merchant will do
@@ -227,7 +244,7 @@ func (k HKKeys) Encrypt(version string, out *SealedAnswer) {
 	//nolint:staticcheck // as above
 	wrapped, err := rsa.EncryptPKCS1v15(rand.Reader, key, secret)
 	if err != nil {
-		panic("simulator: merchant's key is unusable: " + err.Error())
+		panic("simulator: the merchant's key cannot encrypt: " + err.Error())
 	}
 	out.Body = []byte(base64.StdEncoding.EncodeToString(ecbEncrypt(secret, out.Body)))
 	out.Header.Set("Content-Type", "text/plain; charset=UTF-8")

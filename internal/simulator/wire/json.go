@@ -10,23 +10,24 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds nested JSON; no request of the pages goes deeper than four. [inferred]
+// maxDepth limits how deeply JSON is nested; no request of the pages goes deeper than four [inferred].
 const maxDepth = 32
 
 var (
-	errDuplicate = errors.New("a member is given twice")
-	errDeep      = errors.New("nested too deeply")
-	errTrailing  = errors.New("text after the JSON value")
-	ErrNotObject = errors.New("not a JSON object")
-	errNotUTF8   = errors.New("not UTF-8")
+	errDuplicate = errors.New("a member occurs twice")
+	errDeep      = errors.New("it is nested too deeply")
+	errTrailing  = errors.New("there is text after the JSON value")
+	errNotUTF8   = errors.New("it is not UTF-8")
+	// ErrNotObject is returned for another value where an object must be.
+	ErrNotObject = errors.New("is not a JSON object")
 )
 
-// Fields is a JSON object: text, [json.Number], bool, nil, another object or a list of these. A member
-// that is null is as good as absent.
+// Fields is a JSON object. A value is a text, a [json.Number], a bool, nil, another object or a list
+// of these. A member that is null is treated as absent.
 type Fields map[string]any
 
-// ParseObject reads a JSON object strictly: a name that is given twice, or text behind the
-// object, is refused [inferred].
+// ParseObject reads a JSON object strictly: it refuses a name that occurs twice, and text after the
+// object [inferred].
 func ParseObject(data []byte) (Fields, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotUTF8
@@ -99,24 +100,13 @@ func readList(d *json.Decoder, depth int) ([]any, error) {
 	return out, err
 }
 
-// Text returns a member that is a text, else "".
+// Text returns a member if it is a text, else "".
 func (f Fields) Text(name string) string {
 	s, _ := f[name].(string)
 	return s
 }
 
-// literal returns a member that is a text or a number, as it was written.
-func (f Fields) literal(name string) string {
-	switch v := f[name].(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	return ""
-}
-
-// literal returns a text or number as it was written, else "".
+// Literal returns a text or a number as it was written, else "".
 func Literal(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -127,13 +117,13 @@ func Literal(v any) string {
 	return ""
 }
 
-// member is one member of a JSON object that is written.
+// member is one member of a JSON object in an answer.
 type member struct {
 	name  string
 	value any
 }
 
-// Members are those of an answer node; the order is kept.
+// Members are the members of a node, in their order.
 type Members []member
 
 // Add appends a member.
@@ -147,7 +137,7 @@ func (m Members) AddText(name, value string) Members {
 	return append(m, member{name, value})
 }
 
-// Override puts more members in, sorted by name, in place of those with the same name.
+// Override appends more members, sorted by name, and removes those with the same names.
 func (m Members) Override(more map[string]any) Members {
 	m = slices.DeleteFunc(m, func(x member) bool { _, ok := more[x.name]; return ok })
 	for _, name := range slices.Sorted(maps.Keys(more)) {
@@ -156,12 +146,12 @@ func (m Members) Override(more map[string]any) Members {
 	return m
 }
 
-// Without returns the members but those of the names.
+// Without returns the members without those that are named.
 func (m Members) Without(names []string) Members {
 	return slices.DeleteFunc(slices.Clone(m), func(x member) bool { return slices.Contains(names, x.name) })
 }
 
-// encodeObject writes members as JSON, without the HTML escapes that Go adds and Alipay does not.
+// encodeObject encodes members as JSON, without the HTML escapes that Go adds and Alipay does not.
 func encodeObject(list Members) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -182,7 +172,7 @@ func encodeJSON(v any) []byte {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic("simulator: answer cannot be written: " + err.Error())
+		panic("simulator: cannot encode an answer: " + err.Error())
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

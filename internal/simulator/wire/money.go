@@ -16,10 +16,10 @@ const (
 	MaxTotal Fen = 10_000_000_000 // 100000000 yuan
 )
 
-var errYuan = errors.New("not an amount in yuan with at most two decimals")
+var errYuan = errors.New("is not an amount in yuan with at most two decimals")
 
-// ParseYuan reads an amount as requests hold it: digits without leading zeros, and at most two
-// decimals ("88.88", "1.5", "10").
+// ParseYuan reads an amount of a request: digits without leading zeros, and at most two decimals
+// ("88.88", "1.5", "10").
 func ParseYuan(text string) (Fen, error) {
 	whole, part, point := strings.Cut(text, ".")
 	if !IsDigits(whole) || len(whole) > 12 || (len(whole) > 1 && whole[0] == '0') {
@@ -35,7 +35,7 @@ func ParseYuan(text string) (Fen, error) {
 	return Fen(n), nil
 }
 
-// String writes the amount as answers hold it: yuan with two decimals.
+// String returns the amount as in answers: yuan with two decimals.
 func (f Fen) String() string {
 	sign := ""
 	if f < 0 {
@@ -54,7 +54,7 @@ func (f *Fen) UnmarshalText(text []byte) error {
 	return err
 }
 
-// IsDigits says whether text is one or more ASCII digits.
+// IsDigits reports whether text is one or more ASCII digits.
 func IsDigits(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
@@ -64,8 +64,8 @@ func IsDigits(text string) bool {
 	return text != ""
 }
 
-// Yuan returns an amount that the table has already checked; ok is false if it is absent.
+// Yuan returns an amount that was checked before; ok is false if it is absent.
 func (f Fields) Yuan(name string) (a Fen, ok bool) {
-	a, err := ParseYuan(f.literal(name))
+	a, err := ParseYuan(Literal(f[name]))
 	return a, err == nil
 }

@@ -15,11 +15,11 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// TimeLayout is how the classic gateway writes times (every page, "timestamp").
+// TimeLayout is the form of times at the classic gateway (every page, "timestamp").
 const TimeLayout = "2006-01-02 15:04:05"
 
-// Beijing is the zone of every zone-less time of the classic gateway. Fixed, because a
-// small image has no zone data.
+// Beijing is the time zone of the classic gateway, whose times name no zone. It is fixed because a
+// small container image has no zone data.
 var Beijing = time.FixedZone("UTC+8", 8*60*60)
 
 // Params are the parameters of a request to the classic gateway, query and body together, decoded.
@@ -34,11 +34,11 @@ type Charset struct {
 // The charsets of the gateway.
 var (
 	UTF8 = Charset{Name: "utf-8"}
-	GBK  = Charset{Name: "GBK", codec: simplifiedchinese.GB18030} // whose two-byte part equals Java's GBK; x/text's own GBK has another euro sign
+	GBK  = Charset{Name: "GBK", codec: simplifiedchinese.GB18030} // the two-byte part equals Java's GBK; in x/text's own GBK the euro sign differs
 )
 
-// FindCharset knows the charsets of the pages ("charset"): utf-8, gbk, gb2312, in any spelling of case.
-// gb2312 is a subset of GBK and read as that.
+// FindCharset returns a charset of the pages ("charset"): utf-8, gbk or gb2312, in upper or lower case.
+// gb2312 is a subset of GBK and is read as GBK.
 func FindCharset(name string) (Charset, bool) {
 	switch strings.ToLower(name) {
 	case "utf-8":
@@ -49,9 +49,9 @@ func FindCharset(name string) (Charset, bool) {
 	return Charset{}, false
 }
 
-// Decode turns bytes into text; what is no text becomes U+FFFD.
+// Decode turns bytes into text; invalid bytes become U+FFFD.
 func (c Charset) Decode(b string) string {
-	if c.codec == nil || ascii(b) {
+	if c.codec == nil || isASCII(b) {
 		return strings.ToValidUTF8(b, "\uFFFD")
 	}
 	out, err := c.codec.NewDecoder().String(b)
@@ -61,9 +61,9 @@ func (c Charset) Decode(b string) string {
 	return out
 }
 
-// Encode turns text into bytes; what the charset lacks becomes "?", as Java does it.
+// Encode turns text into bytes; a character that the charset lacks becomes "?", as in Java.
 func (c Charset) Encode(text string) []byte {
-	if c.codec == nil || ascii(text) {
+	if c.codec == nil || isASCII(text) {
 		return []byte(text)
 	}
 	enc := c.codec.NewEncoder()
@@ -78,7 +78,7 @@ func (c Charset) Encode(text string) []byte {
 	return out
 }
 
-func ascii(s string) bool {
+func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false
@@ -88,13 +88,14 @@ func ascii(s string) bool {
 }
 
 var (
-	errRepeatedParam = errors.New("a parameter is given twice with different values")
-	errPercent       = errors.New("bad percent coding")
-	ErrContentType   = errors.New("the body is no form")
+	errRepeatedParam = errors.New("a parameter occurs twice with different values")
+	errPercent       = errors.New("invalid percent encoding")
+	// ErrContentType is returned for a body that is not a form.
+	ErrContentType = errors.New("Content-Type must be application/x-www-form-urlencoded")
 )
 
-// ReadParams reads query and body. Texts are decoded with the charset known from outside the
-// body: the query's, else that of Content-Type, else GBK (docs/alipay.md, "Where parameters go").
+// ReadParams reads query and body. It decodes texts with the charset that is known without the
+// body: from the query, else from Content-Type, else GBK (docs/alipay.md, "Where parameters go").
 func ReadParams(r *http.Request) (Params, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -129,7 +130,7 @@ func ReadParams(r *http.Request) (Params, error) {
 	return p, nil
 }
 
-// splitForm cuts a form into names and values and undoes the percent coding once ("+" is a blank).
+// splitForm splits a form into names and values and decodes percent encoding once ("+" is a blank).
 func splitForm(raw string) ([][2]string, error) {
 	var out [][2]string
 	for part := range strings.SplitSeq(raw, "&") {
@@ -147,8 +148,8 @@ func splitForm(raw string) ([][2]string, error) {
 	return out, nil
 }
 
-// StringToSign is the text that a request's signature covers: all non-empty parameters but sign, sorted
-// by name, joined (docs/alipay.md, "String to sign").
+// StringToSign returns the text that the signature of a request covers: all non-empty parameters except
+// sign, sorted by name and joined (docs/alipay.md, "String to sign").
 func (p Params) StringToSign() string {
 	names := make([]string, 0, len(p))
 	for n, v := range p {
@@ -167,4 +168,14 @@ func (p Params) StringToSign() string {
 		b.WriteString(p[n])
 	}
 	return b.String()
+}
+
+// Form writes the parameters as a form in a charset, sorted by name.
+func (p Params) Form(c Charset) string {
+	pairs := make([]string, 0, len(p))
+	for name, value := range p {
+		pairs = append(pairs, name+"="+url.QueryEscape(string(c.Encode(value))))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
 }

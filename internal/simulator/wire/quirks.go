@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// Quirk is one liberty that the real gateways take, or may take by their documents. Each answer
-// takes each one with even odds; the same seed and requests give the same answers.
+// Quirk is one variation in the form of answers that the real gateways have, or may have by their
+// documents. Each one applies to half of the answers; the same seed and requests give the same answers.
 type Quirk string
 
 // The quirks. All of them are allowed by docs/alipay.md, "The answer".
 const (
 	MemberOrder    Quirk = "member_order"    // the members of a node come in any order
-	WhiteSpace     Quirk = "white_space"     // blanks and line ends inside the node, a line end behind the answer
+	WhiteSpace     Quirk = "white_space"     // blanks and line ends inside the node, a line end after the answer
 	EscapedSlash   Quirk = "escaped_slash"   // \/ for /
-	UnknownMembers Quirk = "unknown_members" // members that no page names, also with braces and the word sign in them
+	UnknownMembers Quirk = "unknown_members" // members that no page names, with braces and the word sign in them
 	LooseNumbers   Quirk = "loose_numbers"   // amounts as JSON numbers
 	WrappedLists   Quirk = "wrapped_lists"   // a list as the only member of an object
 	LatencySpread  Quirk = "latency_spread"  // some answers take up to four times the latency
-	GBKErrorText   Quirk = "gbk_error_text"  // 20000 comes unsigned and in GBK, whatever was asked
+	GBKErrorText   Quirk = "gbk_error_text"  // 20000 comes unsigned and in GBK, for any charset
 	ContentTypes   Quirk = "content_types"   // other or malformed Content-Type headers
-	SignFirst      Quirk = "sign_first"      // the signature stands before the node
+	SignFirst      Quirk = "sign_first"      // the signature comes before the node
 )
 
 // AllQuirks returns every quirk.
@@ -34,8 +34,8 @@ func AllQuirks() []Quirk {
 	return append(DefaultQuirks(), SignFirst)
 }
 
-// DefaultQuirks returns those that are on by default: all that the official SDKs bear.
-// SignFirst is none of them: the SDKs for Node and Python cut the wrong text then.
+// DefaultQuirks returns the quirks that are on by default: all that the official SDKs can handle.
+// SignFirst is not among them: with it the SDKs for Node and Python verify the wrong text.
 func DefaultQuirks() []Quirk {
 	return []Quirk{
 		MemberOrder, WhiteSpace, EscapedSlash, UnknownMembers, LooseNumbers, WrappedLists,
@@ -43,9 +43,9 @@ func DefaultQuirks() []Quirk {
 	}
 }
 
-// ParseQuirks reads a choice: "default", "all", "none", or names with commas between them, of
-// which one with a minus takes away: "all,-sign_first". A list that begins with a minus takes
-// away from the default ones. The result is never nil.
+// ParseQuirks reads a list of names with commas between them; "default", "all" and "none" are lists,
+// too. A name with a minus is removed: "all,-sign_first". A list that begins with a minus changes
+// the default. The result is never nil.
 func ParseQuirks(text string) ([]Quirk, error) {
 	out := []Quirk{}
 	if strings.HasPrefix(text, "-") {
@@ -65,7 +65,7 @@ func ParseQuirks(text string) ([]Quirk, error) {
 			out = append(out, q)
 		}
 		if known := append(AllQuirks(), "default", "all", "none", ""); !slices.Contains(known, Quirk(name)) {
-			return nil, fmt.Errorf("no quirk %q", name)
+			return nil, fmt.Errorf("unknown quirk %q", name)
 		}
 	}
 	slices.Sort(out)
@@ -78,29 +78,29 @@ type AnswerQuirks struct {
 	random  *rand.Rand
 }
 
-// NewAnswerQuirks makes the choice for one answer by 16 bytes of its hash.
+// NewAnswerQuirks chooses the quirks of one answer by 16 bytes of a hash.
 func NewAnswerQuirks(on map[Quirk]bool, sum [32]byte) *AnswerQuirks {
 	return &AnswerQuirks{enabled: on, random: rand.New(rand.NewPCG( //nolint:gosec // must repeat, need not be secret
 		binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))}
 }
 
-// takes says whether this answer takes the quirk.
-func (w *AnswerQuirks) takes(q Quirk) bool {
+// applies decides whether a quirk applies to this answer.
+func (w *AnswerQuirks) applies(q Quirk) bool {
 	return w != nil && w.enabled[q] && w.random.IntN(2) == 0
 }
 
-// rearrange applies the quirks that concern members.
+// rearrange applies the quirks of members.
 func (w *AnswerQuirks) rearrange(m Members) Members {
-	if w.takes(UnknownMembers) {
+	if w.applies(UnknownMembers) {
 		m = append(slices.Clone(m), member{"simulated_member", map[string]any{"sign": `"sign":"}{` + "\\", "list": []any{}}})
 	}
-	if w.takes(LooseNumbers) {
+	if w.applies(LooseNumbers) {
 		m = slices.Clone(m)
 		for i := range m {
 			m[i].value = amountsAsNumbers(m[i].value)
 		}
 	}
-	if w.takes(WrappedLists) {
+	if w.applies(WrappedLists) {
 		m = slices.Clone(m)
 		for i := range m {
 			if inner, ok := listWrappers[m[i].name]; ok {
@@ -108,18 +108,18 @@ func (w *AnswerQuirks) rearrange(m Members) Members {
 			}
 		}
 	}
-	if w.takes(MemberOrder) {
+	if w.applies(MemberOrder) {
 		m = slices.Clone(m)
 		w.random.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
 	}
 	return m
 }
 
-// listWrappers are the members that hold a list, with the name inside when it is wrapped
+// listWrappers are the members with a list, and the member that holds it when it is wrapped
 // (docs/alipay.md, "Numbers and lists").
 var listWrappers = map[string]string{"fund_bill_list": "trade_fund_bill", "item_order_vo": "item_order_v_o"}
 
-// amountsAsNumbers writes amounts as numbers.
+// amountsAsNumbers replaces amounts by numbers.
 func amountsAsNumbers(v any) any {
 	switch v := v.(type) {
 	case Fen:
@@ -140,12 +140,12 @@ func amountsAsNumbers(v any) any {
 	return v
 }
 
-// respaceJSON applies the quirks that concern the text of a JSON object.
-func (w *AnswerQuirks) respaceJSON(object []byte) []byte {
-	if w.takes(EscapedSlash) {
+// reformat applies the quirks of the text of a JSON object.
+func (w *AnswerQuirks) reformat(object []byte) []byte {
+	if w.applies(EscapedSlash) {
 		object = bytes.ReplaceAll(object, []byte("/"), []byte(`\/`))
 	}
-	if w.takes(WhiteSpace) {
+	if w.applies(WhiteSpace) {
 		var b bytes.Buffer
 		if json.Indent(&b, object, "", " ") == nil {
 			return b.Bytes()
@@ -154,18 +154,18 @@ func (w *AnswerQuirks) respaceJSON(object []byte) []byte {
 	return object
 }
 
-// lineEnd is what stands behind an answer.
+// lineEnd returns what follows an answer.
 func (w *AnswerQuirks) lineEnd() string {
-	if w.takes(WhiteSpace) {
+	if w.applies(WhiteSpace) {
 		return "\n"
 	}
 	return ""
 }
 
-// contentType chooses the header of a classic answer; the real one says mostly the first.
+// contentType chooses the header of a classic answer; the real gateway mostly sends the first form.
 func (w *AnswerQuirks) contentType(c Charset) string {
 	plain := "text/html;charset=" + c.Name
-	if !w.takes(ContentTypes) {
+	if !w.applies(ContentTypes) {
 		return plain
 	}
 	forms := []string{
@@ -175,9 +175,9 @@ func (w *AnswerQuirks) contentType(c Charset) string {
 	return forms[w.random.IntN(len(forms))]
 }
 
-// SpreadLatency spreads the latency.
+// SpreadLatency makes the latency of some answers longer.
 func (w *AnswerQuirks) SpreadLatency(d time.Duration) time.Duration {
-	if d <= 0 || !w.takes(LatencySpread) || w.random.IntN(8) > 0 {
+	if d <= 0 || !w.applies(LatencySpread) || w.random.IntN(8) > 0 {
 		return d
 	}
 	return d + time.Duration(w.random.Int64N(int64(3*d)))

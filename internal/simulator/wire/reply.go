@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// BusyText is the text of the pages' error sample: "the system is busy".
+// BusyText is the text in the error sample of the pages: "the system is busy".
 const BusyText = "\u7cfb\u7edf\u7e41\u5fd9"
 
 // Reply is an answer of the classic gateway before it is written.
@@ -21,18 +21,18 @@ type Reply struct {
 // Success is the reply to a request that took effect or was answered.
 func Success(m Members) Reply { return Reply{Code: "10000", Members: m} }
 
-// Failure is the reply with an error; its code follows from the sub_code.
+// Failure is a reply with an error; its code follows from the sub_code.
 func Failure(subCode, subMsg string) Reply {
 	return Reply{Code: codeOf(subCode), subCode: subCode, subMsg: subMsg}
 }
 
-// Refusal returns a pointer to a failure, for functions that return nil when all is well.
+// Refusal returns a pointer to a failure, for functions that return nil when nothing is wrong.
 func Refusal(subCode, subMsg string) *Reply {
 	a := Failure(subCode, subMsg)
 	return &a
 }
 
-// messages are the words of the gateway codes (docs/alipay.md, "Gateway codes").
+// messages are the texts of the gateway codes (docs/alipay.md, "Gateway codes").
 var messages = map[string]string{
 	"10000": "Success",
 	"10003": "order success pay inprocess",
@@ -54,7 +54,7 @@ func codeOf(subCode string) string {
 	case strings.HasPrefix(subCode, "aop."):
 		return "20001"
 	case subCode == "isv.missing-signature-config" || subCode == "isv.decryption-error-unknown":
-		return "40003" // what real answers carry
+		return "40003" // as in real answers
 	case strings.HasPrefix(subCode, "isv.missing-"):
 		return "40001"
 	case strings.HasSuffix(subCode, "-call-limited"):
@@ -67,7 +67,7 @@ func codeOf(subCode string) string {
 	return "40004"
 }
 
-// Verdict is the reply as the journal names it.
+// Verdict returns the reply in the words of the journal.
 func (a Reply) Verdict() string {
 	if a.subCode == "" {
 		return a.Code
@@ -75,16 +75,16 @@ func (a Reply) Verdict() string {
 	return a.Code + " " + a.subCode
 }
 
-// node writes the answer's node.
+// node returns the JSON of the node.
 func (a Reply) node(w *AnswerQuirks) []byte {
 	m := Members{{"code", a.Code}, {"msg", messages[a.Code]}}
 	if a.subCode != "" {
 		m = m.Add("sub_code", a.subCode).Add("sub_msg", a.subMsg)
 	}
-	return w.respaceJSON(encodeObject(w.rearrange(append(m, a.Members...))))
+	return w.reformat(encodeObject(w.rearrange(append(m, a.Members...))))
 }
 
-// SealedAnswer is an answer as it goes out.
+// SealedAnswer is an answer as it is sent.
 type SealedAnswer struct {
 	Header http.Header
 	Body   []byte
@@ -93,7 +93,7 @@ type SealedAnswer struct {
 // Write sends the answer.
 func (s SealedAnswer) Write(w http.ResponseWriter) {
 	s.WriteHeader(w)
-	_, _ = w.Write(s.Body) // the caller may be gone; no one is left to answer
+	_, _ = w.Write(s.Body) // an error means that the caller disconnected
 }
 
 // WriteHeader sets the headers only.
@@ -103,29 +103,29 @@ func (s SealedAnswer) WriteHeader(w http.ResponseWriter) {
 	}
 }
 
-// NodeName is the name of a method's answer node.
+// NodeName returns the name of the node in the answer to a method.
 func NodeName(method string) string { return strings.ReplaceAll(method, ".", "_") + "_response" }
 
-// AnswerKey is what an answer is signed with; the zero value leaves it unsigned.
+// AnswerKey is the key that signs an answer; with the zero value it is unsigned.
 type AnswerKey struct {
 	Key    *rsa.PrivateKey
 	Hash   crypto.Hash
-	CertSN string // of the certificate that belongs to key; empty in key mode
+	CertSN string // of the certificate for Key; empty in key mode
 }
 
 // AnswerFormat is how the answer to one request is written.
 type AnswerFormat struct {
-	NodeName   string // of the answer's node
+	NodeName   string
 	Charset    Charset
 	SigningKey AnswerKey
-	AESKey     []byte // the request was encrypted, so the answer is
+	AESKey     []byte // set if the request was encrypted: then the answer is, too
 	Quirks     *AnswerQuirks
 }
 
-// Seal writes a reply and signs the bytes of its node, when it is encrypted the text with its
-// quotes (docs/alipay.md, "The answer"). Unsigned answers have no sign at all.
+// Seal encodes a reply and signs the bytes of its node; of an encrypted node these are the text with
+// its quotes (docs/alipay.md, "The answer"). Unsigned answers have no member sign.
 func (v AnswerFormat) Seal(a Reply, g *Signer, traceID string) SealedAnswer {
-	if a.Code == "20000" && v.Quirks.takes(GBKErrorText) {
+	if a.Code == "20000" && v.Quirks.applies(GBKErrorText) {
 		v.Charset, v.SigningKey, v.AESKey = GBK, AnswerKey{}, nil
 	}
 	node := v.Charset.Encode(string(a.node(v.Quirks)))
@@ -141,7 +141,7 @@ func (v AnswerFormat) Seal(a Reply, g *Signer, traceID string) SealedAnswer {
 		sign = append(sign, `"sign":"`+g.Sign(k.Key, k.Hash, node)+`"`...)
 		parts = append(parts, sign)
 	}
-	if v.Quirks.takes(SignFirst) {
+	if v.Quirks.applies(SignFirst) {
 		slices.Reverse(parts)
 	}
 	body := "{" + string(bytes.Join(parts, []byte(","))) + "}" + v.Quirks.lineEnd()

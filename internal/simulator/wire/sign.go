@@ -34,28 +34,29 @@ func VerifyRSA(k *rsa.PublicKey, h crypto.Hash, content, sig []byte) bool {
 type Signer struct {
 	replays    bool                   // BenchMode
 	signatures sync.Map               // Base64 of a signature by its replayID, in BenchMode
-	count      atomic.Int64           // entries of done
-	WrongKey   func() *rsa.PrivateKey // a key that belongs to no one, made at its first use
+	count      atomic.Int64           // entries of signatures
+	WrongKey   func() *rsa.PrivateKey // a key that belongs to no one, generated at its first use
 }
 
-// replayID says what was signed, and with which key and digest.
+// replayID identifies a signature: what was signed, with which key and digest.
 type replayID struct {
 	content [32]byte // SHA-256
 	key     any      // a pointer to the key
 	hash    crypto.Hash
 }
 
+// NewSigner returns a signer. With replay it signs the same content only once (BenchMode).
 func NewSigner(replay bool) *Signer {
 	return &Signer{replays: replay, WrongKey: sync.OnceValue(func() *rsa.PrivateKey {
 		k, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
-			panic("simulator: no randomness: " + err.Error())
+			panic("simulator: cannot generate a key: " + err.Error())
 		}
 		return k
 	})}
 }
 
-// replayLimit bounds the signatures that BenchMode keeps: 344 bytes each.
+// replayLimit limits how many signatures BenchMode keeps, of 344 bytes each.
 const replayLimit = 1 << 20
 
 // Sign returns the Base64 of a PKCS#1 v1.5 signature.
@@ -69,13 +70,13 @@ func (g *Signer) Sign(k *rsa.PrivateKey, h crypto.Hash, content []byte) string {
 	})
 }
 
-// signECC returns the Base64 of an ECDSA signature. A replayed one is as good as a new one,
-// though a real signer never gives the same twice.
+// signECC returns the Base64 of an ECDSA signature. A replayed one verifies like a new one,
+// although a real signer never makes the same one twice.
 func (g *Signer) signECC(e ECC, k *ecdsa.PrivateKey, content []byte) string {
 	return g.signOrReplay(k, 0, content, func() []byte { return e.signature(k, content) })
 }
 
-// signOrReplay signs, or replays what it signed before in BenchMode.
+// signOrReplay signs, or in BenchMode returns the signature of the same content again.
 func (g *Signer) signOrReplay(key any, h crypto.Hash, content []byte, sign func() []byte) string {
 	if !g.replays {
 		return base64.StdEncoding.EncodeToString(sign())
@@ -91,19 +92,19 @@ func (g *Signer) signOrReplay(key any, h crypto.Hash, content []byte, sign func(
 	return text
 }
 
-// ECC are the keys of algorithm ECC224 on P-224, and the reading of it: the documents name neither
+// ECC are the keys of algorithm ECC224 on P-224, and its interpretation: the documents name neither
 // hash nor encoding (docs/alipay.md, HK "ECC224"). The zero value signs SHA-224 in DER.
 type ECC struct {
 	MerchantKeys map[string]*ecdsa.PublicKey // by key version
-	PlatformKey  *ecdsa.PrivateKey           // signs the answers to requests signed so
+	PlatformKey  *ecdsa.PrivateKey           // signs the answers to requests signed with ECC224
 	SHA256       bool                        // else SHA-224
 	P1363        bool                        // r and s, 28 bytes each; else ASN.1 DER
 }
 
-// coordinate is the size of r and of s on P-224.
-const coordinate = 28
+// coordinateSize is the size of r and of s on P-224.
+const coordinateSize = 28
 
-// CheckCurves says whether all keys are on P-224.
+// CheckCurves returns an error unless all keys are on P-224.
 func (e ECC) CheckCurves() error {
 	if e.PlatformKey != nil && e.PlatformKey.Curve != elliptic.P224() {
 		return errors.New("ECC224 needs keys on P-224")
@@ -116,7 +117,7 @@ func (e ECC) CheckCurves() error {
 	return nil
 }
 
-// digest hashes content as the reading says.
+// digest hashes content by the chosen interpretation.
 func (e ECC) digest(content []byte) []byte {
 	if e.SHA256 {
 		d := sha256.Sum256(content)
@@ -126,7 +127,7 @@ func (e ECC) digest(content []byte) []byte {
 	return d[:]
 }
 
-// accepts says whether a signature is by one version of the merchant's keys.
+// accepts reports whether one version of the merchant's keys made a signature.
 func (e ECC) accepts(version string, content, sig []byte) bool {
 	k := e.MerchantKeys[version]
 	if k == nil {
@@ -135,10 +136,10 @@ func (e ECC) accepts(version string, content, sig []byte) bool {
 	if !e.P1363 {
 		return ecdsa.VerifyASN1(k, e.digest(content), sig)
 	}
-	if len(sig) != 2*coordinate {
+	if len(sig) != 2*coordinateSize {
 		return false
 	}
-	r, s := new(big.Int).SetBytes(sig[:coordinate]), new(big.Int).SetBytes(sig[coordinate:])
+	r, s := new(big.Int).SetBytes(sig[:coordinateSize]), new(big.Int).SetBytes(sig[coordinateSize:])
 	return ecdsa.Verify(k, e.digest(content), r, s)
 }
 
@@ -155,8 +156,8 @@ func (e ECC) signature(k *ecdsa.PrivateKey, content []byte) []byte {
 	if err != nil {
 		panic("simulator: signing key is unusable: " + err.Error())
 	}
-	out := make([]byte, 2*coordinate)
-	r.FillBytes(out[:coordinate])
-	s.FillBytes(out[coordinate:])
+	out := make([]byte, 2*coordinateSize)
+	r.FillBytes(out[:coordinateSize])
+	s.FillBytes(out[coordinateSize:])
 	return out
 }
