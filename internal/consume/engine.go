@@ -125,27 +125,30 @@ func setDefault[T comparable](v *T, d T) {
 var errRejoin = errors.New("member id changed: the group has taken everything away")
 
 // Engine runs one pipeline: one group, its input topics, one committer.
+//
+// It has two locks. settling is held over a whole transaction (up to settleTimeout), over the
+// read-back after it, and while partitions are given up; it is never held while waiting for the
+// group. mu is held only to read and move what is in memory: no request and no handling runs
+// under it. Who needs both takes settling first.
 type Engine struct {
-	o       Options
-	prepare PrepareFunc
-	commit  committer
+	o       Options     // never changes
+	prepare PrepareFunc // never changes
+	commit  committer   // called under settling only
 
-	// settling is a lock of one slot: held over a transaction and by the callbacks that
-	// give partitions up, never while waiting for the group. A channel, because the
-	// callbacks wait for it with a bound.
-	settling chan struct{}
-	settler  settler // guarded by settling
-
-	mu           sync.Mutex // guards what follows and every partition, window and lane
-	parts        map[topicPartition]*partition
-	lanes        *lanes
-	bytes        int // of all records held
-	paused       bool
-	running      int
-	session      *session
-	cancelSettle context.CancelFunc // ends the settle under way
-
+	// settling is a lock of one slot. It is a channel, because the callbacks of a rebalance
+	// wait for it with a bound.
+	settling  chan struct{}
+	settler   settler       // guarded by settling
 	settleNow chan struct{} // SettleCount outcomes are waiting; never closed
+
+	mu           sync.Mutex // guards what follows, and every partition, window and lane
+	parts        map[TopicPartition]*partition
+	lanes        *lanes
+	bytes        int                // of all records held
+	full         hysteresis         // of bytes
+	running      int                // handlings that have not returned
+	session      *session           // replaced for each life of the group client
+	cancelSettle context.CancelFunc // ends the settle under way
 }
 
 // New checks the options and starts nothing.
@@ -157,7 +160,7 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 	return &Engine{
 		o: o, prepare: prepare, commit: c,
 		settling:  make(chan struct{}, 1),
-		parts:     map[topicPartition]*partition{},
+		parts:     map[TopicPartition]*partition{},
 		lanes:     newLanes(o.started),
 		settleNow: make(chan struct{}, 1),
 	}, nil
@@ -182,19 +185,18 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // recoverUntil opens the committer, waiting for a cluster that is not there yet.
-func (e *Engine) recoverUntil(ctx context.Context) error {
-	for warned := false; ; warned = true {
+func (e *Engine) recoverUntil(ctx context.Context) (final error) {
+	retry(ctx, time.Second, func() error {
 		err := e.tryRecover(ctx)
-		if err == nil || errors.Is(err, produce.ErrSlotTaken) {
-			return err
-		}
-		if !warned {
-			e.o.Log.WarnContext(ctx, "producer not ready, trying again", "group", e.o.Group, "error", err)
-		}
-		if !sleep(ctx, time.Second) {
+		if errors.Is(err, produce.ErrSlotTaken) {
+			final = err
 			return nil
 		}
-	}
+		return err
+	}, func(err error) {
+		e.o.Log.WarnContext(ctx, "producer not ready, trying again", "group", e.o.Group, "error", err)
+	})
+	return final
 }
 
 func (e *Engine) tryRecover(ctx context.Context) error {
@@ -203,11 +205,10 @@ func (e *Engine) tryRecover(ctx context.Context) error {
 	return e.commit.Recover(ctx)
 }
 
-// session is one life of the group client.
+// session is one life of the group client. Its fields do not change.
 type session struct {
 	client *kgo.Client
 	cancel context.CancelCauseFunc
-	facts  clusterFacts
 }
 
 func (e *Engine) runSession(ctx context.Context) error {
@@ -285,53 +286,16 @@ func (e *Engine) clientOptions() []kgo.Opt {
 func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 	for ctx.Err() == nil {
 		fetches := cl.PollRecords(ctx, 1000)
-		fetches.EachError(func(topic string, p int32, err error) { e.fetchError(ctx, topicPartition{topic, p}, err) })
+		fetches.EachError(func(topic string, p int32, err error) { e.fetchError(ctx, TopicPartition{topic, p}, err) })
 		e.mu.Lock()
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-			if p := e.parts[topicPartition{f.Topic, f.Partition}]; p != nil && !p.stopped {
+			if p := e.parts[TopicPartition{f.Topic, f.Partition}]; p != nil && p.state != stateStopped {
 				e.intake(p, f.Records)
 			}
 		})
-		e.flow(cl)
+		e.flow()
 		e.mu.Unlock()
 		cl.AllowRebalance()
-	}
-}
-
-// reflow resumes what has room again. Backlog and held bytes also shrink while nothing is
-// polled and nothing settles.
-func (e *Engine) reflow() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.flow(e.session.client)
-	e.start()
-}
-
-// flow pauses partitions with a backlog, or all when too many bytes are held, and resumes
-// at half. Pausing drops what is buffered; kgo fetches it again. Called under mu.
-func (e *Engine) flow(cl *kgo.Client) {
-	if e.bytes >= e.o.MaxBytes {
-		e.paused = true
-	} else if e.bytes <= e.o.MaxBytes/2 {
-		e.paused = false
-	}
-	for tp, p := range e.parts {
-		if len(p.backlog) >= backlogFull {
-			p.full = true
-		} else if len(p.backlog) <= backlogFull/2 {
-			p.full = false
-		}
-		want := p.full || e.paused || p.stopped || p.draining
-		if want == p.paused {
-			continue
-		}
-		p.paused = want
-		topics := map[string][]int32{tp.topic: {tp.partition}}
-		if want {
-			cl.PauseFetchPartitions(topics)
-		} else {
-			cl.ResumeFetchPartitions(topics)
-		}
 	}
 }
 
@@ -358,6 +322,23 @@ func (e *Engine) Stats() Stats {
 	}
 	s.Waiting = max(s.Waiting, 0)
 	return s
+}
+
+// retry calls f until it returns nil, and reports false when ctx ended before. It calls warn
+// with the first error only.
+func retry(ctx context.Context, pause time.Duration, f func() error, warn func(error)) bool {
+	for warned := false; ; warned = true {
+		err := f()
+		if err == nil {
+			return true
+		}
+		if !warned && ctx.Err() == nil {
+			warn(err)
+		}
+		if !sleep(ctx, pause) {
+			return false
+		}
+	}
 }
 
 // sleep waits and reports whether ctx is still alive.

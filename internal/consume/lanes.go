@@ -11,9 +11,10 @@ type item struct {
 // lanes keeps one queue per key and lets at most one record per key be handled, and at
 // most limit handlings of a pool be started. A key stays busy until its handling returns,
 // also when the partition is gone by then: two flights of one key never overlap in a
-// process, not even over a revoke and a reassignment. Engine.mu guards it.
+// process, not even over a revoke and a reassignment. Engine.mu guards all of it, held only to
+// move items.
 type lanes struct {
-	limit func(pool string) int
+	limit func(pool string) int // never changes
 	byKey map[string]*lane
 	pools map[string]*pool
 }
@@ -62,11 +63,11 @@ func (l *lanes) ready(ln *lane) {
 	case ln.state != laneIdle:
 	case len(ln.queue) == 0:
 		delete(l.byKey, ln.key)
-	case !ln.queue[0].part.draining:
+	case !ln.queue[0].part.state.ending():
 		ln.state = laneReady
 		p := l.pool(ln.queue[0])
 		p.count(ln.queue[0], 0) // its topic has a share from now on
-		p.ready.push(ln.queue[0].part.topic, ln)
+		p.ready.push(ln.queue[0].part.Topic, ln)
 	}
 }
 
@@ -87,7 +88,7 @@ func (l *lanes) start() []*item {
 		for _, p := range l.pools {
 			for ln := p.ready.pop(p.may); ln != nil; ln = p.ready.pop(p.may) {
 				ln.state = laneIdle
-				if len(ln.queue) == 0 || ln.queue[0].part.draining || l.pool(ln.queue[0]) != p {
+				if len(ln.queue) == 0 || ln.queue[0].part.state.ending() || l.pool(ln.queue[0]) != p {
 					l.ready(ln) // its head changed while it waited
 					moved = true
 					continue
@@ -110,7 +111,7 @@ func (p *pool) may(topic string) bool {
 // count notes a handling that starts (1) or ends (-1), or only its topic (0).
 func (p *pool) count(it *item, n int) {
 	p.started += n
-	p.byTopic[it.part.topic] += n
+	p.byTopic[it.part.Topic] += n
 }
 
 // release ends the handling of an item. finished: it has an outcome, or its partition is

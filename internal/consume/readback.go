@@ -32,7 +32,7 @@ func (e *Engine) readBack(ctx context.Context) bool {
 	}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || p.win == nil || c.offset < 0 {
+		if p == nil || !p.state.settles() || c.offset < 0 {
 			continue
 		}
 		pos, err := p.place.read(c.offset, c.text)
@@ -57,7 +57,7 @@ func (e *Engine) readBack(ctx context.Context) bool {
 
 // fetchStable reads the committed offsets of held partitions once no transaction on them
 // is pending.
-func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client) (map[topicPartition]committed, error) {
+func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client) (map[TopicPartition]committed, error) {
 	req, names := e.stableRequest()
 	for {
 		resp, err := req.RequestWith(ctx, cl)
@@ -85,12 +85,12 @@ func (e *Engine) stableRequest() (*kmsg.OffsetFetchRequest, map[[16]byte]string)
 	g.MemberEpoch = -1
 	names := map[[16]byte]string{}
 	for _, p := range e.sorted() {
-		if p.win == nil {
+		if !p.state.settles() {
 			continue
 		}
-		names[p.place.topicID] = p.topic
+		names[p.place.topicID] = p.Topic
 		t := kmsg.NewOffsetFetchRequestGroupTopic()
-		t.Topic, t.TopicID, t.Partitions = p.topic, p.place.topicID, []int32{p.partition}
+		t.Topic, t.TopicID, t.Partitions = p.Topic, p.place.topicID, []int32{p.Partition}
 		g.Topics = append(g.Topics, t)
 	}
 	req.Groups = append(req.Groups, g)

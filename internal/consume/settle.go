@@ -19,13 +19,14 @@ const ReasonStart = "start"
 // journalEvery is how long skips wait for other outcomes to ride along with.
 const journalEvery = time.Second
 
-// settler is what settles share. Whoever holds Engine.settling owns it.
+// settler is what one settle leaves for the next. Engine.settling guards all of it, for as long
+// as a settle takes.
 type settler struct {
 	inDoubt   bool           // the last transaction's outcome is unknown: read back first
 	fenced    produce.Member // this generation was refused: wait for another
 	limit     int            // outcomes per batch while a refused record is being looked for; 0: no limit
 	journaled time.Time      // when skips were last written
-	warned    bool
+	warned    bool           // a failure was logged; later ones are for debugging
 }
 
 // settleLoop settles every SettleEvery, or earlier when many outcomes wait.
@@ -81,7 +82,7 @@ func (e *Engine) settleAll(ctx context.Context, parts []*partition) {
 func (e *Engine) unsettled(parts []*partition) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(parts, func(p *partition) bool { return !p.gone && (len(p.done) > 0 || p.startUncommitted) })
+	return slices.ContainsFunc(parts, func(p *partition) bool { return p.state.settles() && (len(p.done) > 0 || p.startDue) })
 }
 
 // settle makes one batch visible and reports whether it may be called again at once. only,
@@ -158,22 +159,22 @@ func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
 	var taken []outcome
 	var skips []Skipped
 	for _, p := range e.sorted() {
-		if p.stopped || p.win == nil {
+		if !p.state.settles() {
 			continue
 		}
 		mine := p.finished(limit - len(taken))
-		if len(mine) == 0 && !p.startUncommitted {
+		if len(mine) == 0 && !p.startDue {
 			continue
 		}
 		for _, o := range mine {
 			b.Records = append(b.Records, o.Records...)
 			if o.Skip != "" {
-				skips = append(skips, Skipped{p.topic, p.partition, o.it.in.Offset, o.Skip})
+				skips = append(skips, Skipped{p.Topic, p.Partition, o.it.in.Offset, o.Skip})
 			}
 		}
-		if p.startUncommitted {
+		if p.startDue {
 			force = true // a start is only a wish until it is committed
-			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), ReasonStart})
+			skips = append(skips, Skipped{p.Topic, p.Partition, p.win.next(), ReasonStart})
 		}
 		o, err := p.commitAt(offsets(mine))
 		if err != nil {
@@ -209,7 +210,7 @@ func (e *Engine) sorted() []*partition {
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b *partition) int {
-		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
 	return out
 }
@@ -232,7 +233,7 @@ func offsets(taken []outcome) []int64 {
 func (p *partition) commitAt(finished []int64) (produce.Offset, error) {
 	pos := p.win.position(finished)
 	text, err := p.place.text(pos)
-	return produce.Offset{Topic: p.topic, TopicID: p.place.topicID, Partition: p.partition, Next: pos.next, Metadata: text}, err
+	return produce.Offset{Topic: p.Topic, TopicID: p.place.topicID, Partition: p.Partition, Next: pos.next, Metadata: text}, err
 }
 
 // settled forgets what is committed.
@@ -248,11 +249,11 @@ func (e *Engine) settled(taken []outcome, b produce.Batch) {
 		e.forget(p, offsets)
 	}
 	for _, o := range b.Offsets {
-		if p := e.parts[topicPartition{o.Topic, o.Partition}]; p != nil {
-			p.startUncommitted = false
+		if p := e.parts[TopicPartition{o.Topic, o.Partition}]; p != nil {
+			p.startDue = false
 		}
 	}
-	e.flow(e.session.client)
+	e.flow()
 }
 
 // forget settles offsets, ascending, in window and outcomes. Called under mu.
@@ -260,7 +261,7 @@ func (e *Engine) forget(p *partition, offsets []int64) {
 	p.win.settle(offsets)
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
 		_, found := slices.BinarySearch(offsets, o.it.in.Offset)
-		if found && !p.gone {
+		if found && p.state.settles() {
 			e.bytes -= size(o.it.in.Record)
 		}
 		return found
@@ -282,6 +283,9 @@ func (e *Engine) bisect(taken []outcome, refused *produce.RecordError) {
 	it := taken[0].it
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !it.part.state.settles() {
+		return // stopped meanwhile
+	}
 	if taken[0].refused {
 		e.stop(it.part, "not even the dead letter of a record can be published", "offset", it.in.Offset, "error", refused)
 		return

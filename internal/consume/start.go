@@ -71,7 +71,7 @@ func (e *StartError) Error() string {
 		e.Group, strings.Join(e.Partitions, ", "))
 }
 
-// clusterFacts are asked for once per session; the window text is bound to them.
+// clusterFacts are asked for whenever offsets are fetched; the window text is bound to them.
 type clusterFacts struct {
 	cluster    string
 	topicIDs   map[string][16]byte
@@ -93,8 +93,8 @@ func (e *Engine) askFacts(ctx context.Context, cl *kgo.Client) (clusterFacts, er
 	return f, nil
 }
 
-func (f clusterFacts) place(group string, tp topicPartition) place {
-	return place{cluster: f.cluster, topicID: f.topicIDs[tp.topic], group: group, partition: tp.partition, count: f.partitions[tp.topic]}
+func (f clusterFacts) place(group string, tp TopicPartition) place {
+	return place{cluster: f.cluster, topicID: f.topicIDs[tp.Topic], group: group, partition: tp.Partition, count: f.partitions[tp.Topic]}
 }
 
 // committed is one partition of an OffsetFetch answer.
@@ -104,8 +104,8 @@ type committed struct {
 }
 
 // committedOf reads an answer of one group; names gives topics that come by id only.
-func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[topicPartition]committed {
-	out := map[topicPartition]committed{}
+func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[TopicPartition]committed {
+	out := map[TopicPartition]committed{}
 	for _, g := range resp.Groups {
 		for _, t := range g.Topics {
 			name := t.Topic
@@ -120,7 +120,7 @@ func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[
 				if p.Metadata != nil {
 					c.text = *p.Metadata
 				}
-				out[topicPartition{name, p.Partition}] = c
+				out[TopicPartition{name, p.Partition}] = c
 			}
 		}
 	}
@@ -147,11 +147,10 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.session.facts = facts
 	refused := &StartError{Group: e.o.Group}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || p.win != nil {
+		if p == nil || p.state != stateAssigned {
 			continue
 		}
 		p.place = facts.place(e.o.Group, tp)
@@ -175,7 +174,7 @@ type bounds struct{ low, high, begin int64 }
 // askBounds asks for the logs' bounds. A partition that cannot be asked (no leader) is left
 // unbounded: its committed position serves, and a position that does not exist shows when it
 // is read. Without a committed position it cannot be opened, and the group joins again.
-func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFacts, found map[topicPartition]committed) (map[topicPartition]bounds, error) {
+func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFacts, found map[TopicPartition]committed) (map[TopicPartition]bounds, error) {
 	adm := kadm.NewClient(cl)
 	topics := slices.Collect(maps.Keys(facts.topicIDs))
 	low, err := adm.ListStartOffsets(ctx, topics...)
@@ -194,10 +193,10 @@ func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFac
 	if err != nil {
 		return nil, err
 	}
-	out := map[topicPartition]bounds{}
+	out := map[TopicPartition]bounds{}
 	for tp, c := range found {
 		b := bounds{low: at(low, tp), high: at(high, tp), begin: at(begin, tp)}
-		if n := known[tp.topic]; n > 0 && tp.partition >= n {
+		if n := known[tp.Topic]; n > 0 && tp.Partition >= n {
 			b.begin = b.low // added later: nothing of it may be lost
 		}
 		if c.offset < 0 && b.begin < 0 && e.o.Start != (Start{}) {
@@ -208,8 +207,8 @@ func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFac
 	return out, nil
 }
 
-func at(l kadm.ListedOffsets, tp topicPartition) int64 {
-	if o, ok := l.Lookup(tp.topic, tp.partition); ok && o.Err == nil {
+func at(l kadm.ListedOffsets, tp TopicPartition) int64 {
+	if o, ok := l.Lookup(tp.Topic, tp.Partition); ok && o.Err == nil {
 		return o.Offset
 	}
 	return -1
@@ -235,7 +234,7 @@ func (e *Engine) askBegin(ctx context.Context, adm *kadm.Client, low, high kadm.
 // askKnown returns, per topic, how many partitions it had when the group last committed for
 // any of them. It asks only when a partition has no committed offset: one beyond that number
 // was added later and begins at its log start, whatever Start says.
-func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFacts, found map[topicPartition]committed) (map[string]int32, error) {
+func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFacts, found map[TopicPartition]committed) (map[string]int32, error) {
 	fresh := false
 	for _, c := range found {
 		fresh = fresh || c.offset < 0
@@ -249,7 +248,7 @@ func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFa
 	}
 	known := map[string]int32{}
 	had.Each(func(o kadm.OffsetResponse) {
-		tp := topicPartition{o.Topic, o.Partition}
+		tp := TopicPartition{o.Topic, o.Partition}
 		if _, err := facts.place(e.o.Group, tp).read(o.At, o.Metadata); err == nil {
 			known[o.Topic] = max(known[o.Topic], knownPartitions(o.Metadata))
 		}
@@ -260,20 +259,20 @@ func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFa
 // open gives a partition its window, or stops it for an operator. Called under mu.
 func (e *Engine) open(p *partition, c committed, b bounds) {
 	if c.offset < 0 {
-		p.win, p.startUncommitted = newWindow(position{next: b.begin}), true
-		go e.feed(p)
+		e.begin(p, position{next: b.begin}, true)
 		return
 	}
 	p.firstCommitted = c
+	startDue := false
 	pos, err := p.place.read(c.offset, c.text)
 	switch {
 	case err == nil:
-	case e.accepted(p.topicPartition, c.offset):
-		pos, p.startUncommitted, p.rewoundBelow = position{next: c.offset}, true, b.high
-		e.o.Log.Warn("position accepted by the operator", "topic", p.topic, "partition", p.partition, "offset", c.offset)
+	case e.accepted(p.TopicPartition, c.offset):
+		pos, startDue, p.rewoundBelow = position{next: c.offset}, true, b.high
+		e.o.Log.Warn("position accepted by the operator", "topic", p.Topic, "partition", p.Partition, "offset", c.offset)
 	default:
 		e.stop(p, "committed position was not written by this bridge for this place; check it, then run with --accept-position",
-			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.topicPartition, c.offset))
+			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.TopicPartition, c.offset))
 		return
 	}
 	if b.low >= 0 && pos.next < b.low {
@@ -281,16 +280,23 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 			e.stop(p, "records were deleted before they were read; go on with --accept-loss", "lost_from", pos.next, "lost_to", b.low)
 			return
 		}
-		e.o.Log.Warn("loss accepted by the operator", "topic", p.topic, "partition", p.partition, "lost_from", pos.next, "lost_to", b.low)
-		pos, p.startUncommitted = position{next: b.low}, true
+		e.o.Log.Warn("loss accepted by the operator", "topic", p.Topic, "partition", p.Partition, "lost_from", pos.next, "lost_to", b.low)
+		pos, startDue = position{next: b.low}, true
 	}
-	p.win = newWindow(pos)
+	e.begin(p, pos, startDue)
+}
+
+// begin opens a partition at its position. Called under mu.
+func (e *Engine) begin(p *partition, pos position, startDue bool) {
+	p.win, p.startDue = newWindow(pos), startDue
+	p.become(stateRestoring)
+	p.become(stateOpen)
 	go e.feed(p)
 }
 
-func (e *Engine) accepted(tp topicPartition, offset int64) bool {
+func (e *Engine) accepted(tp TopicPartition, offset int64) bool {
 	for _, a := range e.o.AcceptPosition {
-		if a.Topic == tp.topic && a.Partition == tp.partition && a.Offset == offset {
+		if a.Topic == tp.Topic && a.Partition == tp.Partition && a.Offset == offset {
 			return true
 		}
 	}
@@ -300,9 +306,8 @@ func (e *Engine) accepted(tp topicPartition, offset int64) bool {
 // stop leaves a partition alone until an operator has decided; the others go on. What was
 // not settled of it is dropped: the next start calls it again. Called under mu.
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
-	e.o.Log.Error("partition stopped: "+why, append([]any{"topic", p.topic, "partition", p.partition}, attrs...)...)
-	e.drain(map[topicPartition]*partition{p.topicPartition: p})
-	p.stopped, p.gone = true, true
+	e.o.Log.Error("partition stopped: "+why, append([]any{"topic", p.Topic, "partition", p.Partition}, attrs...)...)
+	p.become(stateStopped)
 	p.backlog, p.done = nil, nil
 	e.lanes.drop(p)
 	e.recount()
@@ -316,17 +321,14 @@ func (e *Engine) startOffsets(_ context.Context, offsets map[string]map[int32]kg
 	defer e.mu.Unlock()
 	for topic, parts := range offsets {
 		for n := range parts {
-			p := e.parts[topicPartition{topic, n}]
+			p := e.parts[TopicPartition{topic, n}]
 			if p == nil {
 				continue
 			}
-			if p.stopped || p.win == nil {
-				e.session.client.PauseFetchPartitions(map[string][]int32{topic: {n}})
-				p.paused = true
-				continue
+			e.pause(p, p.state != stateOpen) // the client may remember a pause of an earlier assignment
+			if p.state.settles() {
+				parts[n] = kgo.NewOffset().At(p.win.high)
 			}
-			e.session.client.ResumeFetchPartitions(map[string][]int32{topic: {n}})
-			parts[n] = kgo.NewOffset().At(p.win.high)
 		}
 	}
 	return offsets, nil
@@ -334,7 +336,7 @@ func (e *Engine) startOffsets(_ context.Context, offsets map[string]map[int32]kg
 
 // fetchError reports trouble with reading. kgo goes on by itself, except where the position
 // does not exist or a batch is larger than it takes.
-func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
+func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -344,7 +346,7 @@ func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
 	var bomb *kgo.ErrDecompressTooLarge
 	p := e.parts[tp]
 	switch {
-	case p == nil || p.stopped:
+	case p == nil || p.state == stateStopped || p.state == stateGone:
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
 		e.stop(p, "its position does not exist in the log", "error", err)
 		return
@@ -352,5 +354,5 @@ func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
 		e.stop(p, "a compressed batch is larger than the bridge takes", "error", err)
 		return
 	}
-	e.o.Log.WarnContext(ctx, "fetch", "topic", tp.topic, "partition", tp.partition, "error", err)
+	e.o.Log.WarnContext(ctx, "fetch", "topic", tp.Topic, "partition", tp.Partition, "error", err)
 }
