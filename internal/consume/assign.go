@@ -118,7 +118,6 @@ func (e *Engine) drain(parts map[TopicPartition]*partition) []*partition {
 // drop forgets partitions with everything that is not settled. The caller holds settling.
 func (e *Engine) drop(parts []*partition) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, p := range parts {
 		if p.state != stateGone {
 			p.become(stateGone)
@@ -130,6 +129,10 @@ func (e *Engine) drop(parts []*partition) {
 	}
 	e.recount()
 	e.start() // lanes that waited behind a dropped head
+	e.mu.Unlock()
+	for _, p := range parts {
+		e.reportDropped(p)
+	}
 }
 
 // dropAll ends a session: outcomes that are not settled are lost with it.

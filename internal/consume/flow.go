@@ -75,7 +75,7 @@ func (e *Engine) recount() {
 			e.bytes += size(r)
 		}
 		if p.preparing != nil && p.state.settles() {
-			e.bytes += size(p.preparing)
+			e.bytes += size(p.preparing.in.Record)
 		}
 		for _, o := range p.done {
 			e.bytes += size(o.it.in.Record)

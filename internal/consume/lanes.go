@@ -1,11 +1,17 @@
 package consume
 
-// item is one admitted record on its way through a lane.
+import "time"
+
+// item is one admitted record on its way through a lane. Engine.mu guards the fields that change.
 type item struct {
-	in   Input
-	part *partition // the assignment that it was read under
-	task Task
-	held int // how often its handling ended without an outcome
+	in    Input
+	part  *partition // the assignment that it was read under
+	task  Task       // set before it enters its lane; Handle is run without mu
+	since time.Time  // when it was admitted
+
+	held  int       // how often its handling ended without an outcome
+	facts WaitFacts // from the last of these
+	next  time.Time // when it is handled again
 }
 
 // lanes keeps one queue per key and lets at most one record per key be handled, and at

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -40,11 +41,14 @@ type partition struct {
 	rewoundBelow   int64 // end offset when an operator accepted its position: results of records below it may have been published before
 
 	backlog   []*kgo.Record // fetched, not admitted by the window yet
-	preparing *kgo.Record   // admitted, being read for its lane
+	preparing *item         // admitted, being read for its lane
 	done      []outcome     // finished and not settled
 
 	full   hysteresis // of backlog
 	paused bool       // what the client was asked for last
+
+	hooks     hookState
+	hooksOver chan struct{} // closed when Dropped has returned
 }
 
 type outcome struct {
@@ -54,7 +58,7 @@ type outcome struct {
 }
 
 func (e *Engine) newPartition(tp TopicPartition, stamp string) *partition {
-	p := &partition{TopicPartition: tp, memberID: stamp, idle: make(chan struct{}), changed: sync.NewCond(&e.mu)}
+	p := &partition{TopicPartition: tp, memberID: stamp, idle: make(chan struct{}), hooksOver: make(chan struct{}), changed: sync.NewCond(&e.mu)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -71,20 +75,16 @@ func (e *Engine) intake(p *partition, records []*kgo.Record) {
 // feed moves records of one partition from its backlog through the window into lanes, one
 // after the other, until the partition is given up.
 func (e *Engine) feed(p *partition) {
-	for {
-		r := e.nextAdmitted(p)
-		if r == nil {
-			return
-		}
-		in := Input{r, r.Offset < p.rewoundBelow}
-		task, ok := e.prepareUntil(p, in)
+	for it := e.nextAdmitted(p); it != nil; it = e.nextAdmitted(p) {
+		task, ok := e.prepareUntil(p, it.in)
 		if !ok {
 			return
 		}
 		e.mu.Lock()
 		p.preparing = nil
 		if p.state.settles() {
-			e.lanes.push(&item{in: in, part: p, task: task})
+			it.task = task
+			e.lanes.push(it)
 			e.start()
 		}
 		e.mu.Unlock()
@@ -93,7 +93,7 @@ func (e *Engine) feed(p *partition) {
 
 // nextAdmitted waits for the next record that the window admits. It returns nil when the
 // partition was given up.
-func (e *Engine) nextAdmitted(p *partition) *kgo.Record {
+func (e *Engine) nextAdmitted(p *partition) *item {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
@@ -107,8 +107,8 @@ func (e *Engine) nextAdmitted(p *partition) *kgo.Record {
 		p.backlog[0] = nil
 		p.backlog = p.backlog[1:]
 		if p.win.admit(r.Offset) {
-			p.preparing = r
-			return r
+			p.preparing = &item{in: Input{r, r.Offset < p.rewoundBelow}, part: p, since: time.Now()}
+			return p.preparing
 		}
 		e.bytes -= size(r) // a previous owner has finished it
 	}
@@ -190,10 +190,15 @@ func (p *partition) ended() {
 	}
 }
 
-// hold keeps a record without outcome at the head of its lane and tries again later.
+// hold keeps a record without outcome at the head of its lane and tries again later. Called
+// under mu.
 func (e *Engine) hold(it *item, err error) {
 	it.held++
 	pause := min(time.Second<<min(it.held-1, 10), e.o.HoldMax)
+	it.next = time.Now().Add(pause)
+	if r, ok := errors.AsType[waitReporter](err); ok {
+		it.facts = r.WaitFacts()
+	}
 	attrs := []any{"topic", it.in.Topic, "partition", it.in.Partition, "offset", it.in.Offset, "pause", pause, "error", err}
 	if it.held == 1 {
 		e.o.Log.WarnContext(it.part.ctx, "event waits without an outcome", attrs...)

@@ -86,6 +86,8 @@ type setup struct {
 	latency func(key, value string) time.Duration
 	handle  func(in consume.Input) (consume.Outcome, error)
 	wrap    func(*produce.Transactor) committer
+
+	wrapPrepare func(consume.PrepareFunc) consume.PrepareFunc
 }
 
 type committer interface {
@@ -167,7 +169,11 @@ func (r *rig) start(s setup) *engine {
 	}
 	o.Journal = journal
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
-	e, err := consume.New(r.prepare(s), c, o)
+	prepare := r.prepare(s)
+	if s.wrapPrepare != nil {
+		prepare = s.wrapPrepare(prepare)
+	}
+	e, err := consume.New(prepare, c, o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -343,4 +349,11 @@ func (r *rig) overlapsOver() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.inFlight)
+}
+
+// countLogged says how many lines of the log have s.
+func (r *rig) countLogged(s string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Count(r.logs.String(), s)
 }

@@ -290,8 +290,14 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 func (e *Engine) begin(p *partition, pos position, startDue bool) {
 	p.win, p.startDue = newWindow(pos), startDue
 	p.become(stateRestoring)
+	if e.o.Assigned != nil {
+		p.running++
+		go e.restore(p) // ended by p.ctx
+		return
+	}
+	p.hooks = hooksRestored
 	p.become(stateOpen)
-	go e.feed(p)
+	go e.feed(p) // ended by p.ctx and p.state
 }
 
 func (e *Engine) accepted(tp TopicPartition, offset int64) bool {
@@ -306,7 +312,7 @@ func (e *Engine) accepted(tp TopicPartition, offset int64) bool {
 // stop leaves a partition alone until an operator has decided; the others go on. What was
 // not settled of it is dropped: the next start calls it again. Called under mu.
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
-	e.o.Log.Error("partition stopped: "+why, append([]any{"topic", p.Topic, "partition", p.Partition}, attrs...)...)
+	e.o.Log.Error("partition stopped, an operator has to decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
 	p.become(stateStopped)
 	p.backlog, p.done = nil, nil
 	e.lanes.drop(p)

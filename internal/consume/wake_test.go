@@ -170,7 +170,7 @@ func TestAcceptedPositionSurvivesAFailedTransaction(t *testing.T) {
 		time.Sleep(time.Minute)
 		got := len(r.read("out"))
 		_ = z.stop()
-		if got != 1 || r.logged("changed by somebody else") {
+		if got != 1 || r.logged("changed by someone else") {
 			t.Errorf("%d results; log:\n%s", got, r.logs.String())
 		}
 	})

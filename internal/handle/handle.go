@@ -277,7 +277,7 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
 			return h.decided(ctx, e, reply, err)
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, err // no outcome: the lane keeps the record
+			return consume.Outcome{}, waits(err, reply.Attempts) // no outcome: the lane keeps the record
 		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
 			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
 		}

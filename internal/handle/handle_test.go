@@ -3,6 +3,7 @@ package handle_test
 import (
 	"context"
 	"crypto/rsa"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -461,8 +462,13 @@ func TestMisconfiguredHasNoOutcome(t *testing.T) {
 		if alipay.ClassOf(got.err) != alipay.Misconfigured || got.topics != "" {
 			t.Errorf("%+v", got)
 		}
+		// What an operator sees of an event that waits.
+		var waits interface{ WaitFacts() consume.WaitFacts }
+		if want := (consume.WaitFacts{Attempts: 1, Class: "MISCONFIGURED", Code: "ACQ.ACCESS_FORBIDDEN"}); !errors.As(got.err, &waits) || waits.WaitFacts() != want {
+			t.Errorf("facts of %v, want %+v", got.err, want)
+		}
 		if got = d.send(created("o1")); got.Outcome != order.OutcomeApplied {
-			t.Errorf("once it is mended: %+v", got)
+			t.Errorf("once it is fixed: %+v", got)
 		}
 	})
 }

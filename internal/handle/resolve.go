@@ -50,7 +50,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (cons
 		case err != nil && !answered(err):
 			return consume.Outcome{}, false, err // the context ended
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, false, err
+			return consume.Outcome{}, false, waits(err, reply.Attempts)
 		case class == alipay.Done:
 			trade, _ := reply.Trade() // one that cannot be read shows nothing
 			whose := compare(create, trade)
