@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,53 @@ type TopicPartition struct {
 }
 
 func (tp TopicPartition) String() string { return fmt.Sprintf("%s/%d", tp.Topic, tp.Partition) }
+
+// partitionState is where one assignment of a partition is between its first and its last
+// moment. [partitionState.next] is the table of allowed transitions.
+type partitionState uint8
+
+const (
+	stateAssigned  partitionState = iota // the group gave it to us; its committed position is not known yet
+	stateRestoring                       // has a position and a window; Options.Assigned has not returned nil yet
+	stateOpen                            // is read and handled
+	stateDraining                        // is being given up: nothing starts; running handlings end and are settled
+	stateStopped                         // an operator has to decide: nothing is read or settled, the offsets are held
+	stateGone                            // given up: whatever still arrives for it is discarded
+)
+
+// next lists the states that may follow s.
+func (s partitionState) next() []partitionState {
+	switch s {
+	case stateAssigned:
+		return []partitionState{stateRestoring, stateStopped, stateGone} // gone: nothing was read, nothing has to be settled
+	case stateRestoring:
+		return []partitionState{stateOpen, stateDraining, stateStopped}
+	case stateOpen:
+		return []partitionState{stateDraining, stateStopped}
+	case stateDraining:
+		return []partitionState{stateGone, stateStopped}
+	case stateStopped:
+		return []partitionState{stateGone}
+	}
+	return nil // gone is final
+}
+
+// ending reports whether nothing of the partition may start any more.
+func (s partitionState) ending() bool { return s >= stateDraining }
+
+// settles reports whether outcomes of the partition are accepted and settled. Such a partition
+// has a window.
+func (s partitionState) settles() bool {
+	return s == stateRestoring || s == stateOpen || s == stateDraining
+}
+
+func (s partitionState) String() string {
+	names := [...]string{"assigned", "restoring", "open", "draining", "stopped", "gone"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("state(%d)", uint8(s))
+}
 
 // partition is one assignment (incarnation) of an input partition. What belongs to an
 // older incarnation is recognised by its pointer and discarded. Engine.mu guards the fields
@@ -61,6 +109,30 @@ func (e *Engine) newPartition(tp TopicPartition, stamp string) *partition {
 	p := &partition{TopicPartition: tp, memberID: stamp, idle: make(chan struct{}), hooksOver: make(chan struct{}), changed: sync.NewCond(&e.mu)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
+}
+
+// become changes the state. Called under Engine.mu.
+func (p *partition) become(s partitionState) {
+	if !slices.Contains(p.state.next(), s) {
+		panic(fmt.Sprintf("consume: partition %s cannot change from %s to %s", p.TopicPartition, p.state, s))
+	}
+	starting := !p.state.ending()
+	p.state = s
+	if starting && s.ending() {
+		p.cancel()
+		if p.running == 0 {
+			close(p.idle)
+		}
+	}
+	p.changed.Broadcast()
+}
+
+// ended counts a handling that returned. Called under Engine.mu.
+func (p *partition) ended() {
+	p.running--
+	if p.state.ending() && p.running == 0 {
+		close(p.idle)
+	}
 }
 
 // intake adds fetched records to the backlog. Called under mu.
@@ -180,14 +252,6 @@ func (e *Engine) handle(it *item) {
 		e.hold(it, err)
 	}
 	e.start()
-}
-
-// ended counts a handling that returned. Called under Engine.mu.
-func (p *partition) ended() {
-	p.running--
-	if p.state.ending() && p.running == 0 {
-		close(p.idle)
-	}
 }
 
 // hold keeps a record without outcome at the head of its lane and tries again later. Called

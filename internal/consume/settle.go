@@ -51,24 +51,6 @@ func (e *Engine) settleLoop(ctx context.Context) {
 	}
 }
 
-func (e *Engine) unlock() { <-e.settling }
-
-// lockOrCancel takes the settling lock; when ctx ends first it cancels the settle under
-// way, whose transaction is then in doubt, and takes the lock after it.
-func (e *Engine) lockOrCancel(ctx context.Context) {
-	select {
-	case e.settling <- struct{}{}:
-		return
-	case <-ctx.Done():
-	}
-	e.mu.Lock()
-	if e.cancelSettle != nil {
-		e.cancelSettle()
-	}
-	e.mu.Unlock()
-	e.settling <- struct{}{}
-}
-
 // settleAll settles until nothing of the given partitions is left, or it fails. The caller
 // holds settling.
 func (e *Engine) settleAll(ctx context.Context, parts []*partition) {
