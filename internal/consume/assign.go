@@ -11,7 +11,7 @@ import (
 
 // assigned stamps new partitions with the member id they belong to. kgo stores a new id at
 // the JoinGroup answer and, after UNKNOWN_MEMBER_ID, joins again without calling lost: a
-// partition with another stamp was lost meanwhile, whatever the callbacks say.
+// partition with another stamp was lost meanwhile, even if no callback said so.
 func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int32) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,8 +147,8 @@ func (e *Engine) dropAll() {
 
 func (e *Engine) unlock() { <-e.settling }
 
-// lockOrCancel takes the settling lock; when ctx ends first it cancels the settle under
-// way, whose transaction is then in doubt, and takes the lock after it.
+// lockOrCancel locks settling. When ctx ends first, it cancels the settle under way, whose
+// transaction is then in doubt, and locks after it.
 func (e *Engine) lockOrCancel(ctx context.Context) {
 	select {
 	case e.settling <- struct{}{}:

@@ -27,7 +27,7 @@ var errRejoin = errors.New("member id changed: all partitions were lost")
 // It has two locks. settling is held over a whole transaction (up to settleTimeout), over the
 // read-back after it, and while partitions are given up; it is never held while waiting for the
 // group. mu is held only to read and move what is in memory: no request and no handling runs
-// under it. Who needs both takes settling first.
+// under it. To hold both, lock settling first.
 type Engine struct {
 	o       Options     // never changes
 	prepare PrepareFunc // never changes
@@ -67,10 +67,10 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 }
 
 // Run works until ctx ends, then lets running handlings finish, settles and returns nil.
-// It returns an error for what it cannot mend: no start position, a slot taken.
+// It returns an error for what it cannot fix: no start position, a slot taken.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.commit.Close()
-	// Before joining: a restart aborts its own leftovers at once, so that nobody waits
+	// Before joining: a restart aborts its own leftovers at once, so that no reader waits
 	// for the transaction timeout.
 	if err := e.recoverUntil(ctx); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		if !errors.Is(err, errRejoin) {
 			return err
 		}
-		e.o.Log.WarnContext(ctx, "group membership lost, joining anew", "group", e.o.Group)
+		e.o.Log.WarnContext(ctx, "group membership lost, joining again", "group", e.o.Group)
 	}
 }
 
@@ -149,7 +149,7 @@ func (e *Engine) openSession(s *session) (*kgo.Client, error) {
 	return cl, nil
 }
 
-// finish lets running handlings end and settles what they brought. It outlives the signal.
+// finish lets running handlings end and settles their outcomes. It outlives the signal.
 func (e *Engine) finish(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.Grace+settleTimeout)
 	defer cancel()

@@ -25,9 +25,9 @@ func StartOrder(keys []string) []string {
 	return out
 }
 
-// StartedBeside says how many lanes of another topic start when one topic's handlings fill a
+// StartedNextTo returns how many lanes of another topic start when one topic's handlings fill a
 // pool of this size and do not end.
-func StartedBeside(size, waiting int) int {
+func StartedNextTo(size, waiting int) int {
 	l := newLanes(func(string) int { return size })
 	flood, quiet := &partition{TopicPartition: TopicPartition{Topic: "flood"}}, &partition{TopicPartition: TopicPartition{Topic: "quiet"}}
 	for i := range 2 * size {
@@ -40,7 +40,7 @@ func StartedBeside(size, waiting int) int {
 	return len(l.start())
 }
 
-// StartedInAnotherPool says whether a lane starts whose head was dropped for one of another pool.
+// StartedInAnotherPool reports whether a lane starts whose head was dropped for one of another pool.
 func StartedInAnotherPool() bool {
 	l := newLanes(func(string) int { return 10 })
 	gone, kept := &partition{TopicPartition: TopicPartition{Topic: "a"}}, &partition{TopicPartition: TopicPartition{Topic: "b"}}

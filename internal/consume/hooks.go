@@ -69,7 +69,7 @@ func (e *Engine) restore(p *partition) {
 	over := p.state == stateStopped || p.state == stateGone
 	e.mu.Unlock()
 	if over {
-		e.reportDropped(p) // whoever ended the assignment could not
+		e.reportDropped(p) // the end of the assignment left it to us
 	}
 	if opened {
 		e.feed(p)

@@ -19,7 +19,7 @@ type item struct {
 
 // lanes keeps one queue per key and lets at most one record per key be handled, and at
 // most limit handlings of a pool be started. A key stays busy until its handling returns,
-// also when the partition is gone by then: two flights of one key never overlap in a
+// also when the partition is gone by then: two handlings of one key never overlap in a
 // process, not even over a revoke and a reassignment. Engine.mu guards all of it, held only to
 // move items.
 type lanes struct {
@@ -47,7 +47,7 @@ const (
 type pool struct {
 	ready   fairQueue
 	started int
-	byTopic map[string]int // started, of each input topic that was ever met
+	byTopic map[string]int // started, for each input topic that was ever seen
 	limit   int
 }
 
@@ -89,7 +89,7 @@ func (l *lanes) pool(it *item) *pool {
 	return p
 }
 
-// start takes out every item that may be handled now; each must come back by release.
+// start removes every item that may be handled now; each must be given back by release.
 func (l *lanes) start() []*item {
 	var out []*item
 	for moved := true; moved; {
@@ -111,13 +111,13 @@ func (l *lanes) start() []*item {
 	return out
 }
 
-// may says whether one more handling of a topic may be started: while there is room, and
+// may reports whether one more handling of a topic may be started: while there is room, and
 // within the topic's share in any case.
 func (p *pool) may(topic string) bool {
 	return p.started < p.limit || p.byTopic[topic] < p.limit/len(p.byTopic)
 }
 
-// count notes a handling that starts (1) or ends (-1), or only its topic (0).
+// count adds a handling that starts (1) or ends (-1), or only its topic (0).
 func (p *pool) count(it *item, n int) {
 	p.started += n
 	p.byTopic[it.part.Topic] += n
@@ -167,12 +167,12 @@ func (l *lanes) drop(gone *partition) {
 	}
 }
 
-// fairQueue are lanes that wait for a start. Input topics take turns, so that one topic's flood
-// leaves the others their share of an app (security K10); within a topic the first come is
-// the first served. The zero value is empty.
+// fairQueue holds lanes that wait for a start. Input topics take turns, so that one topic's flood
+// leaves the others their share of an app (security K10); within a topic the first to come is
+// the first to start. The zero value is empty.
 //
-// Handlings that wait (a back-off, an open breaker) stay started. So that one topic's do not
-// keep the others from starting, a topic may start its share when the pool is full.
+// Handlings that wait (a back-off, an open breaker) stay started. So that those of one topic do
+// not keep the others from starting, a topic may start its share when the pool is full.
 type fairQueue struct {
 	byTopic map[string][]*lane // none of them empty
 	topics  []string           // the next one first

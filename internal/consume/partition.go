@@ -30,7 +30,7 @@ const (
 	stateOpen                            // is read and handled
 	stateDraining                        // is being given up: nothing starts; running handlings end and are settled
 	stateStopped                         // an operator has to decide: nothing is read or settled, the offsets are held
-	stateGone                            // given up: whatever still arrives for it is discarded
+	stateGone                            // given up: anything that still arrives for it is discarded
 )
 
 // next lists the states that may follow s.

@@ -34,7 +34,7 @@ func TestOnlyTheseChangesOfState(t *testing.T) {
 	}
 }
 
-// Whatever ends an assignment ends the waits of its handlings.
+// Each end of an assignment ends the waits of its handlings.
 func TestAnEndingStateEndsHandlings(t *testing.T) {
 	for _, tt := range []struct {
 		from, to string

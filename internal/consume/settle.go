@@ -16,7 +16,7 @@ const settleTimeout = 12 * time.Second
 // ReasonStart journals where a group began in a partition, or where an operator set it to.
 const ReasonStart = "start"
 
-// journalEvery is how long skips wait for other outcomes to ride along with.
+// journalEvery is how long skips wait to be settled together with other outcomes.
 const journalEvery = time.Second
 
 // settler is what one settle leaves for the next. Engine.settling guards all of it, for as long
@@ -38,7 +38,7 @@ func (e *Engine) settleLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			e.reflow() // whatever made room since the last poll
+			e.reflow() // something may have made room since the last poll
 		case <-e.settleNow:
 		}
 		select {
@@ -149,7 +149,7 @@ func (c *claim) outcomes() []outcome {
 	return out
 }
 
-// collect takes finished outcomes, in offset order, with the member and generation of this
+// collect claims finished outcomes, in offset order, with the member and generation of this
 // moment. They stay in their partitions until they are known to be committed.
 func (e *Engine) collect(force bool) (claim, error) {
 	e.mu.Lock()
@@ -214,7 +214,8 @@ func (e *Engine) addJournal(c *claim) error {
 	return nil
 }
 
-// sorted gives the partitions in a fixed order, so that bisecting meets the same prefix.
+// sorted returns the partitions in a fixed order, so that bisecting meets the same prefix. Called
+// under mu.
 func (e *Engine) sorted() []*partition {
 	out := make([]*partition, 0, len(e.parts))
 	for _, p := range e.parts {

@@ -40,7 +40,7 @@ func ParseStart(s string) (Start, error) {
 	return Start{At: at}, nil
 }
 
-// AcceptedPosition is a committed offset that an operator set by hand and stands for.
+// AcceptedPosition is a committed offset that an operator set by hand and is responsible for.
 type AcceptedPosition struct {
 	Topic     string
 	Partition int32
@@ -60,14 +60,14 @@ func ParseAcceptedPosition(s string) (AcceptedPosition, error) {
 	return a, fmt.Errorf("position %q: want topic/partition@offset", s)
 }
 
-// StartError says that partitions have no committed offset and no start was given.
+// StartError means that partitions have no committed offset and no start was given.
 type StartError struct {
 	Group      string
 	Partitions []string
 }
 
 func (e *StartError) Error() string {
-	return fmt.Sprintf("group %s has no committed offset for %s: say where to start (start: earliest, latest or a time)",
+	return fmt.Sprintf("group %s has no committed offset for %s: set start to earliest, latest or a time",
 		e.Group, strings.Join(e.Partitions, ", "))
 }
 
@@ -85,7 +85,7 @@ func (e *Engine) askFacts(ctx context.Context, cl *kgo.Client) (clusterFacts, er
 	}
 	f := clusterFacts{cluster: m.Cluster, topicIDs: map[string][16]byte{}, partitions: map[string]int32{}}
 	for _, t := range m.Topics {
-		if t.Err == nil { // a topic that is missing is nobody's assignment
+		if t.Err == nil { // a topic that does not exist is not assigned to anyone
 			f.topicIDs[t.Topic] = t.ID
 			f.partitions[t.Topic] = int32(len(t.Partitions))
 		}
@@ -103,7 +103,7 @@ type committed struct {
 	text   string
 }
 
-// committedOf reads an answer of one group; names gives topics that come by id only.
+// committedOf reads an answer for one group; names has the topics that come by id only.
 func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[TopicPartition]committed {
 	out := map[TopicPartition]committed{}
 	for _, g := range resp.Groups {
@@ -127,12 +127,12 @@ func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[
 	return out
 }
 
-// offsetsFetched gets offset and window text from one answer, before the first fetch.
+// offsetsFetched reads offset and window text from one answer, before the first fetch.
 // An error makes kgo leave this session of the group and join again.
 func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	facts, err := e.askFacts(ctx, cl)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "cannot read the cluster's facts, joining again", "error", err)
+		e.o.Log.WarnContext(ctx, "metadata not available, joining the group again", "error", err)
 		return err
 	}
 	names := map[[16]byte]string{}
@@ -142,7 +142,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	found := committedOf(resp, names)
 	bounds, err := e.askBounds(ctx, cl, facts, found)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "cannot read the log's bounds, joining again", "error", err)
+		e.o.Log.WarnContext(ctx, "start and end offsets not available, joining the group again", "error", err)
 		return err
 	}
 	e.mu.Lock()
@@ -168,12 +168,12 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 }
 
 // bounds of a partition's log. begin is where to start without a committed offset; low and
-// begin are -1 when nobody can say.
+// begin are -1 when they are not known.
 type bounds struct{ low, high, begin int64 }
 
-// askBounds asks for the logs' bounds. A partition that cannot be asked (no leader) is left
-// unbounded: its committed position serves, and a position that does not exist shows when it
-// is read. Without a committed position it cannot be opened, and the group joins again.
+// askBounds asks for the logs' bounds. A partition that cannot be asked (no leader) has none:
+// its committed position is used, and a position that does not exist is found when it is read.
+// Without a committed position it cannot be opened, and the group is joined again.
 func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFacts, found map[TopicPartition]committed) (map[TopicPartition]bounds, error) {
 	adm := kadm.NewClient(cl)
 	topics := slices.Collect(maps.Keys(facts.topicIDs))
@@ -200,7 +200,7 @@ func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFac
 			b.begin = b.low // added later: nothing of it may be lost
 		}
 		if c.offset < 0 && b.begin < 0 && e.o.Start != (Start{}) {
-			return nil, fmt.Errorf("bounds of %s are not to be had", tp)
+			return nil, fmt.Errorf("start and end offset of %s not available", tp)
 		}
 		out[tp] = b
 	}
@@ -233,13 +233,13 @@ func (e *Engine) askBegin(ctx context.Context, adm *kadm.Client, low, high kadm.
 
 // askKnown returns, per topic, how many partitions it had when the group last committed for
 // any of them. It asks only when a partition has no committed offset: one beyond that number
-// was added later and begins at its log start, whatever Start says.
+// was added later and begins at its log start, in spite of Start.
 func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFacts, found map[TopicPartition]committed) (map[string]int32, error) {
-	fresh := false
+	uncommitted := false
 	for _, c := range found {
-		fresh = fresh || c.offset < 0
+		uncommitted = uncommitted || c.offset < 0
 	}
-	if !fresh {
+	if !uncommitted {
 		return nil, nil
 	}
 	had, err := adm.FetchOffsets(ctx, e.o.Group)
@@ -256,7 +256,8 @@ func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFa
 	return known, nil
 }
 
-// open gives a partition its window, or stops it for an operator. Called under mu.
+// open begins a partition at its committed position, or stops it for an operator. Called
+// under mu.
 func (e *Engine) open(p *partition, c committed, b bounds) {
 	if c.offset < 0 {
 		e.begin(p, position{next: b.begin}, true)
@@ -271,7 +272,7 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 		pos, startDue, p.rewoundBelow = position{next: c.offset}, true, b.high
 		e.o.Log.Warn("position accepted by the operator", "topic", p.Topic, "partition", p.Partition, "offset", c.offset)
 	default:
-		e.stop(p, "committed position was not written by this bridge for this place; check it, then run with --accept-position",
+		e.stop(p, "the committed position was not written by this bridge for this place; check it, then run with --accept-position",
 			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.TopicPartition, c.offset))
 		return
 	}
@@ -340,8 +341,8 @@ func (e *Engine) startOffsets(_ context.Context, offsets map[string]map[int32]kg
 	return offsets, nil
 }
 
-// fetchError reports trouble with reading. kgo goes on by itself, except where the position
-// does not exist or a batch is larger than it takes.
+// fetchError logs an error of reading. kgo goes on by itself, except where the position does
+// not exist or a batch is larger than it accepts.
 func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 	if ctx.Err() != nil {
 		return
@@ -357,8 +358,8 @@ func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 		e.stop(p, "its position does not exist in the log", "error", err)
 		return
 	case errors.As(err, &bomb):
-		e.stop(p, "a compressed batch is larger than the bridge takes", "error", err)
+		e.stop(p, "a compressed batch is larger than the bridge accepts", "error", err)
 		return
 	}
-	e.o.Log.WarnContext(ctx, "fetch", "topic", tp.Topic, "partition", tp.Partition, "error", err)
+	e.o.Log.WarnContext(ctx, "fetch failed, trying again", "topic", tp.Topic, "partition", tp.Partition, "error", err)
 }

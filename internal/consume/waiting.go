@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Stats are figures for people, taken at one moment.
+// Stats are figures for people, all of one moment.
 type Stats struct {
 	Partitions int
 	Waiting    int // records admitted or fetched, not being handled

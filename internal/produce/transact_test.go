@@ -287,7 +287,7 @@ func TestFailedAbortIsNotFenced(t *testing.T) {
 	})
 }
 
-// The outcome is unknown: the transactor refuses work until Recover. Then whatever was open is
+// The outcome is unknown: the transactor refuses work until Recover. Then what was open is
 // settled, and nothing of it is part of a later transaction.
 func TestUnknownOutcomeThenRecover(t *testing.T) {
 	for _, tt := range []struct {
@@ -419,7 +419,7 @@ func TestSlotTaken(t *testing.T) {
 }
 
 // A transaction that the broker timed out has a stale epoch too. No one took the slot.
-func TestTimedOutTransactionIsNoTakenSlot(t *testing.T) {
+func TestTimedOutTransactionIsNotATakenSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		tx, err := produce.NewTransactor(produce.TransactorOptions{Client: r.opts(), Group: "g", TransactionalID: "g-0", Timeout: 2 * time.Second})
@@ -483,7 +483,7 @@ func TestRefusedRecord(t *testing.T) {
 	}
 }
 
-// Records of manual topics go where they say; the others by their key, whatever they say.
+// Records of manual topics go to the partition that they name; the others go by their key.
 func TestPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
