@@ -134,7 +134,7 @@ func (d *desk) record(ev order.Event) *kgo.Record {
 	return &kgo.Record{Topic: "in", Key: []byte(ev.OrderNo), Value: value, Offset: d.offset}
 }
 
-// came is what came of a record: its result and the topics of all records.
+// came is the outcome of a record: its result and the topics of all records.
 type came struct {
 	order.Result
 	topics string
@@ -186,9 +186,9 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 		{"lost before the effect", []simulator.Fault{simulator.CutBefore(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 		// The trade exists but we do not know.
 		{"lost after the effect", []simulator.Fault{simulator.CutAfter(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
-		// A success that nobody signed.
+		// A success without a signature.
 		{"unsigned success", []simulator.Fault{simulator.Unsigned(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
-		{"signed by somebody else", []simulator.Fault{simulator.WrongKey(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
+		{"signed with another key", []simulator.Fault{simulator.WrongKey(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		{"system error before", []simulator.Fault{simulator.SystemError(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 		{"system error after", []simulator.Fault{simulator.SystemError(create).AfterEffect()}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		{"no answer in time, done", []simulator.Fault{simulator.Delay(create, time.Minute).AfterEffect()}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
@@ -212,7 +212,7 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 	}
 }
 
-// An absence counts only once the lost attempt cannot be under way any more.
+// "Not found" is believed only once the lost attempt cannot be under way any more.
 func TestAbsenceIsBelievedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate))
@@ -254,7 +254,7 @@ func TestConflictIsRejected(t *testing.T) {
 	}
 }
 
-// A create that Alipay did for a former owner of the event, paid since, is applied.
+// A create that Alipay did for a previous owner of the event, paid since, is applied.
 func TestOwnEarlierTradeIsApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
@@ -270,7 +270,7 @@ func TestOwnEarlierTradeIsApplied(t *testing.T) {
 	})
 }
 
-// Past its life an event is not sent, but a former owner may have sent it in time.
+// Past its life an event is not sent, but a previous owner may have sent it in time.
 func TestExpiredCreateIsAskedForFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
