@@ -368,7 +368,7 @@ func TestReReadEventsAreNotSuperseded(t *testing.T) {
 	})
 }
 
-// Whatever is wrong with a record, it has a defined end: a result INVALID and a dead letter
+// A record has a defined end, no matter what is wrong with it: a result INVALID and a dead letter
 // with the reason and the original bytes.
 func TestBadRecordsHaveAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -562,14 +562,14 @@ func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
 	})
 }
 
-// The next owner begins in time and waits past the end: what the former one did is found.
+// The next owner begins in time and waits past the end: what the previous one did is found.
 func TestTradeOfAFormerOwnerIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		soon := time.Now().Add(2 * time.Second)
 		ev := created("o1")
 		ev.ExpiresAt = &soon
-		if got := d.send(ev); got.Outcome != order.OutcomeApplied { // a former owner, killed before it settled
+		if got := d.send(ev); got.Outcome != order.OutcomeApplied { // a previous owner, killed before it settled
 			t.Fatal(got)
 		}
 		must(t, d.sim.Pay("o1"))
