@@ -1,6 +1,6 @@
 // Package schemas is the contract with the outside: the Avro schemas of every record that
-// the bridge reads or writes. Each field says where its value stands on Alipay's side
-// ("Wire: page.member"), so the files are documentation as much as code.
+// the bridge reads or writes. Each field says where its value is on Alipay's side
+// ("Wire: page.member"): the files are documentation as well as code.
 package schemas
 
 import "embed"

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Place is where a field stands on Alipay's side.
+// Place is where a field is on Alipay's side.
 type Place struct {
 	Method string // the API, as Alipay names it
 	Member string // of its request or answer, e.g. goods_detail.price
@@ -35,7 +35,7 @@ type Field struct {
 	Personal bool    // "Personal data": masked in outputs (security O7)
 }
 
-// personalData is how a doc marks what may name a person.
+// personalData is how a doc marks what may identify a person.
 const personalData = "Personal data"
 
 // Fields reads the docs of a schema, by the path of each field, as items[].price.
@@ -54,7 +54,7 @@ type docWalk struct {
 	fields map[string]Field
 }
 
-// typ looks for records in a type that stands at this path.
+// typ looks for records in the type at this path.
 func (w docWalk) typ(path string, t any) {
 	switch t := t.(type) {
 	case string:

@@ -121,7 +121,7 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
-// A result is published whatever bytes Alipay put into a message.
+// A result is published with any bytes that Alipay put into a message.
 func TestEncodeMendsText(t *testing.T) {
 	c := avro.MustCodec(everything)
 	record := fullRecord()

@@ -26,7 +26,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	least := [2]time.Duration{time.Hour, time.Hour} // of many turns: what the machine does besides only adds
+	least := [2]time.Duration{time.Hour, time.Hour} // of many turns: other work of the machine only adds
 	for b.Loop() {
 		for i, c := range codecs {
 			begin := time.Now()
@@ -47,7 +47,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkK5_Verify is what reading checks of each record besides decoding it (security K5).
+// BenchmarkK5_Verify is what reading checks in each record before it decodes it (security K5).
 func BenchmarkK5_Verify(b *testing.B) {
 	c := avro.MustCodec(schemas.OrderEvent)
 	value, err := c.Encode(nil, sampleEvent())

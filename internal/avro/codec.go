@@ -13,7 +13,7 @@ import (
 //
 // A record is a map of field names to values: string, int64, float64, bool, []byte,
 // time.Time (logical type timestamp-millis), nil, []any, and map[string]any for maps and
-// records. Unions are not wrapped: a value stands for itself.
+// records. Unions are not wrapped: a value is used as it is.
 type Codec struct {
 	root    *node
 	text    string
@@ -23,7 +23,7 @@ type Codec struct {
 	readers sync.Map // *Codec of a reader to its *projection: dropped with the writer's codec
 }
 
-// projection is the way from one writer's records to one reader's.
+// projection turns one writer's records into one reader's.
 type projection struct {
 	to   step
 	same bool  // the reader's schema is the writer's: nothing to project
@@ -92,7 +92,7 @@ func (c *Codec) Decode(b []byte) (map[string]any, error) {
 // DecodeAs reads one record's bytes, which were written with the schema of c, as a record of
 // the reader: fields by name or alias, types promoted, the reader's defaults for what was not
 // written, its default symbol for symbols that it does not have. Any error is an
-// [UndecodableError]. The way is found once for each reader and kept, so a reader should be
+// [UndecodableError]. The projection is made once for each reader and kept, so a reader should be
 // made once.
 func (c *Codec) DecodeAs(reader *Codec, b []byte) (map[string]any, error) {
 	p := c.projectionTo(reader)
@@ -166,10 +166,10 @@ func (c *Codec) native(b []byte) (any, error) {
 	return native, nil
 }
 
-// Encode appends the bytes of one record. Fields that are absent take the schema's default;
+// Encode appends the bytes of one record. Fields that are absent get the schema's default;
 // names that the schema does not have, and numbers that would lose a digit, are errors.
-// Text that is not UTF-8 is mended with U+FFFD: an outcome is published, whatever Alipay
-// wrote into a message. The record is taken over: its members have goavro's form afterwards.
+// Bytes that are not UTF-8 become U+FFFD: an outcome is published with any message that
+// Alipay wrote. The record is changed: its members have goavro's form afterwards.
 func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
 	native, err := wrap(c.root, record)
 	if err != nil {
@@ -182,7 +182,7 @@ func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
 	return b, nil
 }
 
-// bareSchema returns what goavro needs to know of a schema and nothing more: no defaults, docs,
+// bareSchema returns what goavro needs to know about a schema and nothing more: no defaults, docs,
 // aliases or logical types, and a neutral name for each type. So mistakes of a writer there cannot
 // matter, nor how goavro reads decimals, dates, namespaces, and types that are named like Avro's own.
 func bareSchema(n *node, defined map[string]bool) any {
@@ -222,5 +222,5 @@ func validUTF8(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	return string([]rune(s)) // conversion puts U+FFFD in the place of each bad byte
+	return string([]rune(s)) // the conversion replaces each bad byte by U+FFFD
 }

@@ -4,7 +4,7 @@ import "fmt"
 
 // Problems returns why a reader that knows only its own schema cannot read all records that
 // are written with the writer's (Avro specification, "Schema Resolution"); none: it can. It
-// is stricter than reading itself: here everything counts that a record could hold. Both
+// is stricter than reading itself: here everything matters that a record could hold. Both
 // schemas must be safe as for [NewCodec]; the error says which is not.
 func Problems(reader, writer string) ([]Problem, error) {
 	r, err := parseSchema(reader)
@@ -18,7 +18,7 @@ func Problems(reader, writer string) ([]Problem, error) {
 	return newMatcher(true).match(r, w).problems, nil
 }
 
-// Readable is [Problems] for who wants to know only whether there are any.
+// Readable returns the first of [Problems] as an error, nil when there are none.
 func Readable(reader, writer string) error {
 	problems, err := Problems(reader, writer)
 	if err == nil && len(problems) > 0 {
@@ -27,8 +27,8 @@ func Readable(reader, writer string) error {
 	return err
 }
 
-// Compatible says whether each of the two schemas can read the other's records, which
-// FULL compatibility asks for (DESIGN.md, "Records").
+// Compatible returns why one of the two schemas cannot read the other's records. FULL
+// compatibility demands both directions (DESIGN.md, "Records").
 func Compatible(a, b string) error {
 	if err := Readable(a, b); err != nil {
 		return err

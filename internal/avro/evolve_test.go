@@ -143,7 +143,7 @@ func (e *evolver) evolve(typ any) any {
 	return typ
 }
 
-// withoutNull is what may stand beside null in a union.
+// withoutNull is what a union may have as well as null.
 func withoutNull(typ any) any {
 	if union, ok := typ.([]any); ok {
 		return union[len(union)-1]
@@ -220,13 +220,13 @@ func (e *evolver) evolveFields(fields []any) []any {
 // our strict check, says of them.
 var ours = map[string]string{
 	// They refuse a pair for what a record may hold, we a record for what it holds.
-	"no branch of the reader takes": "a branch that the reader does not have",
-	"not written":                   "a branch that the reader cannot take, and no record holds",
-	"written as ":                   "a branch that the reader cannot take, and no record holds",
-	"written as null":               "null is an absent field, or no record holds it",
-	"the reader has neither":        "a symbol that the reader does not have",
-	"written as shop.":              "nested types of other names",
-	"written as N":                  "nested types of other names",
+	"the reader has no branch for": "a branch that the reader does not have",
+	"not written":                  "a branch that the reader cannot take, and no record holds",
+	"written as ":                  "a branch that the reader cannot take, and no record holds",
+	"written as null":              "null is an absent field, or no record holds it",
+	"the reader has neither":       "a symbol that the reader does not have",
+	"written as shop.":             "nested types of other names",
+	"written as N":                 "nested types of other names",
 	// They read what is not what was written.
 	"a number would lose a digit": "a number would lose a digit",
 	"text is not UTF-8":           "bytes that are no text",

@@ -19,10 +19,10 @@ type folder struct {
 	ids   map[string]SchemaID // by compacted text
 }
 
-var errNoWrite = errors.New("a schema folder takes no registrations: add the file and its id by hand")
+var errNoWrite = errors.New("a schema folder accepts no registrations: add the file and its id by hand")
 
 // NewFolder returns a Registry that reads schemas from a folder, where ids.json names the id
-// of each file. maxRecord as in [RegistryOptions].
+// of each file. maxRecord is as in [RegistryOptions].
 func NewFolder(dir fs.FS, maxRecord int) (*Registry, error) {
 	list, err := fs.ReadFile(dir, idsFile)
 	if err != nil {
@@ -52,7 +52,7 @@ func (f *folder) add(dir fs.FS, name string, id SchemaID) error {
 	}
 	short := compact(string(text))
 	if _, taken := f.texts[id]; taken || id <= 0 {
-		return fmt.Errorf("id %d is taken, or not above zero", id)
+		return fmt.Errorf("id %d is used twice, or not above zero", id)
 	}
 	f.texts[id] = short
 	f.ids[short] = id

@@ -14,8 +14,8 @@ const (
 	ReasonTooLarge      = "too_large"      // the record is larger than the limit
 )
 
-// UndecodableError says that a value never becomes a record, however often it is read.
-// Any other error of a reading means that nobody could be asked: wait and read again.
+// UndecodableError means that a value never becomes a record, however often it is read.
+// Any other error of reading means that the registry could not be asked: wait and read again.
 type UndecodableError struct {
 	Reason string // one of the Reason constants
 	Err    error

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// timeLayout is how times stand in JSON: UTC, three decimals.
+// timeLayout is the form of times in JSON: UTC, three decimals.
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // AppendJSON appends a record as JSON for people and scripts: members in the schema's order,
@@ -286,7 +286,7 @@ func fromLatin1(s, path string) (any, error) {
 	return b, nil
 }
 
-// jsonMismatch says in JSON's words what [mismatch] says in Go's.
+// jsonMismatch is [mismatch] in JSON's words instead of Go's.
 func jsonMismatch(n *node, v any, path string) error {
 	var what string
 	switch v.(type) {

@@ -18,8 +18,8 @@ func (p Problem) String() string {
 	return p.Field + ": " + p.Why
 }
 
-// maxProblems bounds what is told of one pair of types: a named type that is used everywhere
-// has its problem everywhere.
+// maxProblems bounds what is reported for one pair of types: a named type that is used
+// everywhere has its problem everywhere.
 const maxProblems = 100
 
 // matcher is the walk over a reader's and a writer's schema (Avro specification, "Schema
@@ -27,8 +27,8 @@ const maxProblems = 100
 // for reading alone, where what no record uses does no harm, and more is understood:
 //   - a branch or a symbol that the reader does not have fails only when a record uses it;
 //   - null, where the reader has a default and no null, is an absent field;
-//   - records, enums and fixeds are matched by their place, whatever their names;
-//   - an instant is read in the unit that its writer says;
+//   - records, enums and fixeds are matched by their place, not by their names;
+//   - an instant is read in its writer's unit;
 //   - text is read as a symbol of an enum: ksqlDB, Connect and others write no enums.
 type matcher struct {
 	strict bool
@@ -37,7 +37,7 @@ type matcher struct {
 
 type pair struct{ reader, writer *node }
 
-// match is what came of a pair: how to get from one to the other, or why there is no way.
+// match is the result for a pair of types: how to get from one to the other, or why not.
 type match struct {
 	to       step
 	problems []Problem
@@ -48,7 +48,7 @@ func newMatcher(strict bool) *matcher {
 }
 
 // match judges a pair once: named types may be used in many places, and judging each use
-// anew would take exponential time.
+// again would take exponential time.
 func (m *matcher) match(r, w *node) match {
 	key := pair{r, w}
 	known, ok := m.done[key]
@@ -114,8 +114,8 @@ func prefixProblems(name string, problems []Problem) []Problem {
 	return out
 }
 
-// fromUnion matches each branch of the writer. Reading, one that the reader cannot take
-// spoils only the records that use it, unless there is no other.
+// fromUnion matches each branch of the writer. For reading, one that the reader cannot
+// accept fails only for the records that use it, unless there is no other.
 func (m *matcher) fromUnion(r, w *node) match {
 	branches := make(map[string]step, len(w.branches))
 	var problems []Problem
@@ -139,16 +139,16 @@ func (m *matcher) fromUnion(r, w *node) match {
 func (m *matcher) intoUnion(r, w *node) match {
 	b := m.branchFor(r, w)
 	if b == nil {
-		return noMatch("no branch of the reader takes %s", w.typeName())
+		return noMatch("the reader has no branch for %s", w.typeName())
 	}
 	return m.match(b, w)
 }
 
-// textForEnum says whether the writer has text where the reader has an enum.
+// textForEnum reports whether the writer has text where the reader has an enum.
 func textForEnum(r, w *node) bool { return r.kind == kindEnum && w.kind == kindString }
 
 // branchFor returns the reader's branch for a type: of its full name, of its name, one that
-// it can be promoted to; and, reading, one of its kind.
+// it can be promoted to; and, for reading, one of its kind.
 func (m *matcher) branchFor(r, w *node) *node {
 	for _, fits := range []func(b *node) bool{
 		func(b *node) bool { return sameType(b, w) && b.name == w.name },
@@ -217,7 +217,7 @@ func takesNull(n *node) bool {
 	return n.kind == kindNull || slices.ContainsFunc(n.branches, takesNull)
 }
 
-// fieldFor returns the writer's field that the reader's field takes: by name, else by an
+// fieldFor returns the writer's field that the reader's field is read from: by name, else by an
 // alias that is not another field's name.
 func (n *node) fieldFor(reader *node, f field) *field {
 	for i, name := range append([]string{f.name}, f.aliases...) {
@@ -264,14 +264,14 @@ func (m *matcher) items(r, w *node) match {
 	return match{to: projectValues(got.to)}
 }
 
-// otherTimes are whole numbers that count something else than an instant's milli- or
-// microseconds: taken for those they would be wrong by days or by a factor.
+// otherTimes are whole numbers that are not an instant in milli- or microseconds: read as one
+// they would be wrong by days or by a factor.
 var otherTimes = []string{
 	"date", "time-millis", "time-micros", "timestamp-nanos",
 	"local-timestamp-millis", "local-timestamp-micros", "local-timestamp-nanos",
 }
 
-// long matches whole numbers. A plain one is taken in the unit of the reader's timestamp
+// long matches whole numbers. A plain one is read in the unit of the reader's timestamp
 // (DESIGN.md, "Records").
 func (m *matcher) long(r, w *node) match {
 	if r.logical != timestampMillis && r.logical != timestampMicros {

@@ -117,7 +117,7 @@ func isPrimitive(name string) bool {
 	return strings.Contains(" null boolean int long float double bytes string ", " "+name+" ")
 }
 
-// TestNamesAgreeWithAnotherDecoder: whatever a schema calls its types, the same bytes are the
+// TestNamesAgreeWithAnotherDecoder: with any names of a schema's types, the same bytes are the
 // same values for an independent decoder.
 func TestNamesAgreeWithAnotherDecoder(t *testing.T) {
 	m := &nameMaker{Rand: rand.New(rand.NewPCG(5, 6))}

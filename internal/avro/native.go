@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Logical types that the bridge understands; all others are read as what lies under them.
+// Logical types that the bridge understands; all others are read as the type below them.
 const (
 	timestampMillis = "timestamp-millis"
 	timestampMicros = "timestamp-micros"
@@ -67,8 +67,8 @@ func plainLong(n *node, v int64) any {
 	return v
 }
 
-// wrap is the way back: it checks a value against its type and gives it goavro's form. It
-// takes records over and wraps their members in place.
+// wrap is the reverse of [plain]: it checks a value against its type and gives it goavro's form.
+// It wraps the members of records in place.
 func wrap(n *node, v any) (any, error) {
 	switch n.kind {
 	case kindRecord:
@@ -83,7 +83,7 @@ func wrap(n *node, v any) (any, error) {
 	return wrapScalar(n, v)
 }
 
-// wrapError says where in a record a value does not fit.
+// wrapError is where in a record a value does not fit.
 type wrapError struct {
 	path string // from the record on: ".goods[3].price"
 	err  error
@@ -146,7 +146,7 @@ func unknownMember(n *node, given map[string]any) string {
 	return ""
 }
 
-// wrapUnion takes the first branch that the value fits.
+// wrapUnion wraps a value in the first branch that it fits.
 func wrapUnion(n *node, v any) (any, error) {
 	for _, b := range n.branches {
 		if b.kind == kindNull {
@@ -164,7 +164,7 @@ func wrapUnion(n *node, v any) (any, error) {
 			return map[string]any{b.branchName(): inner}, nil
 		}
 		if len(n.branches) <= 2 && v != nil && n.holding(kindNull) != nil {
-			return nil, err // the only branch but null: its complaint is the better one
+			return nil, err // the only branch except null: its error says more
 		}
 	}
 	return nil, mismatch(n, v)
@@ -243,7 +243,7 @@ func wrapScalar(n *node, v any) (any, error) {
 			return given, nil
 		}
 	case int64:
-		// Numbers are never converted between whole and broken: that is where digits get lost.
+		// Whole numbers and fractions are never converted into each other: that loses digits.
 		if n.kind == kindLong || n.kind == kindInt && int64(int32(given)) == given {
 			return given, nil
 		}
@@ -271,7 +271,7 @@ func (n *node) hasSymbol(s string) bool {
 	return false
 }
 
-// mismatch tells the types, never the value: it may be personal data.
+// mismatch names the types, never the value: it may be personal data.
 func mismatch(n *node, v any) error {
 	return fmt.Errorf("a %T does not fit %s", v, n.typeName())
 }

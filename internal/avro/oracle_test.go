@@ -98,7 +98,7 @@ func (m *schemaMaker) fill() []byte {
 	return b
 }
 
-// Whatever bytes we take, an independent decoder takes too, and sees the same values.
+// An independent decoder accepts all bytes that we accept, and sees the same values.
 func TestDecodeAgreesWithAnotherDecoder(t *testing.T) {
 	m := &schemaMaker{Rand: rand.New(rand.NewPCG(1, 2))}
 	taken := 0

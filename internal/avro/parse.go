@@ -13,7 +13,7 @@ import (
 // nameForm is what the specification allows as a name of a type, field or symbol ("Names").
 var nameForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// parser builds nodes and keeps count of what would be unsafe.
+// parser builds nodes and counts what would be unsafe.
 type parser struct {
 	named  map[string]*node
 	open   map[string]bool // definitions that are not finished yet
@@ -67,7 +67,7 @@ func (p *parser) parse(raw json.RawMessage, namespace string, depth int) (*node,
 // without a namespace.
 func (p *parser) byName(name, namespace string) (*node, error) {
 	if k, ok := primitives[name]; ok {
-		return &node{kind: k, takesBytes: k != kindNull}, nil
+		return &node{kind: k, hasBytes: k != kindNull}, nil
 	}
 	full := fullName(name, namespace)
 	for _, candidate := range []string{full, name} {
@@ -93,7 +93,7 @@ func (p *parser) union(raw json.RawMessage, namespace string, depth int) (*node,
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return nil, err
 	}
-	n := &node{kind: kindUnion, takesBytes: true} // at least the branch's index
+	n := &node{kind: kindUnion, hasBytes: true} // at least the branch's index
 	seen := map[string]bool{}
 	for _, part := range parts {
 		b, err := p.parse(part, namespace, depth+1)
@@ -173,7 +173,7 @@ func (p *parser) ofItems(k kind, items json.RawMessage, namespace string, depth 
 	if err != nil {
 		return nil, err
 	}
-	return &node{kind: k, items: of, takesBytes: true}, nil // at least the closing zero
+	return &node{kind: k, items: of, hasBytes: true}, nil // at least the closing zero
 }
 
 func (p *parser) array(o object, namespace string, depth int) (*node, error) {
@@ -181,8 +181,8 @@ func (p *parser) array(o object, namespace string, depth int) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !n.items.takesBytes {
-		return nil, errors.New("schema: an array's items take no bytes, so any number of them costs nothing")
+	if !n.items.hasBytes {
+		return nil, errors.New("schema: an array's items have no bytes, so any number of them costs nothing")
 	}
 	return n, nil
 }
@@ -205,7 +205,7 @@ func (p *parser) define(k kind, o object, enclosing string) (*node, string, erro
 	if _, reserved := primitives[full]; taken || reserved {
 		return nil, "", fmt.Errorf("schema: %.80q is the name of another type", full)
 	}
-	n := &node{kind: k, name: full, takesBytes: true, neutral: fmt.Sprintf("t%d", len(p.named))}
+	n := &node{kind: k, name: full, hasBytes: true, neutral: fmt.Sprintf("t%d", len(p.named))}
 	if !nameForm.MatchString(n.short()) {
 		return nil, "", fmt.Errorf("schema: %.80q cannot be the name of a type", full)
 	}
@@ -227,7 +227,7 @@ func (p *parser) record(o object, enclosing string, depth int) (*node, error) {
 	}
 	p.open[n.name] = true
 	defer delete(p.open, n.name)
-	n.takesBytes = false
+	n.hasBytes = false
 	var fields []object
 	if err := o.read("fields", &fields); err != nil {
 		return nil, err
@@ -240,7 +240,7 @@ func (p *parser) record(o object, enclosing string, depth int) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		n.takesBytes = n.takesBytes || f.typ.takesBytes
+		n.hasBytes = n.hasBytes || f.typ.hasBytes
 		n.fields = append(n.fields, f)
 	}
 	return n, nil

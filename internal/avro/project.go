@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// step takes a value as goavro decoded it by the writer's type to what the reader's type
-// says, in the form of [Codec]. It may change the value in place. A nil step changes
-// nothing. left counts what the record may still grow by: defaults cost the writer no bytes.
+// step turns a value, as goavro decoded it by the writer's type, into one of the reader's type
+// in the form of [Codec]. It may change the value in place. A nil step changes
+// nothing. left is how much the record may still grow: defaults cost the writer no bytes.
 type step func(v any, left *int) (any, error)
 
 func (s step) do(v any, left *int) (any, error) {
@@ -48,7 +48,7 @@ func projectRecord(fields []fieldStep, extra []string) step {
 		for i := range fields {
 			f := &fields[i]
 			if f.to == nil && f.from != "" && !f.nullIsAbsent && !renamed {
-				continue // it stands there as it is
+				continue // it is there already
 			}
 			value, err := f.project(written, left)
 			if err != nil {
@@ -127,7 +127,7 @@ func projectValues(to step) step {
 	}
 }
 
-// unwrap takes goavro's form of a union: nil, or one member by the branch's name.
+// unwrap reads goavro's form of a union: nil, or one member by the branch's name.
 func unwrap(branches map[string]step) step {
 	return func(v any, left *int) (any, error) {
 		wrapped, ok := v.(map[string]any)
@@ -141,7 +141,7 @@ func unwrap(branches map[string]step) step {
 	}
 }
 
-// refuse is the step of a branch that the reader cannot take.
+// refuse is the step of a branch that the reader does not have.
 func refuse(p Problem) step {
 	return func(any, *int) (any, error) { return nil, errors.New(p.String()) }
 }
@@ -180,7 +180,7 @@ func plainStep(n *node) step {
 	return nil
 }
 
-// promotions lists the writer's kinds that another kind of reader takes.
+// promotions lists the writer's kinds that a reader of another kind can read.
 var promotions = map[kind][]kind{
 	kindLong:   {kindInt},
 	kindFloat:  {kindInt, kindLong},

@@ -63,7 +63,7 @@ func TestProjection(t *testing.T) {
 		{"out of a union", `["null","string"]`, `"string"`, "", "a", "a"},
 		{"out of a union, promoted", `["null","int"]`, `["null","long"]`, "", int64(3), int64(3)},
 		{"a branch of no record", `["null","string","boolean"]`, `["null","string"]`, "", "a", "a"},
-		{"a branch that the reader does not have", `["null","string","boolean"]`, `["null","string"]`, "", true, errorText("f: no branch of the reader takes boolean")},
+		{"a branch that the reader does not have", `["null","string","boolean"]`, `["null","string"]`, "", true, errorText("f: the reader has no branch for boolean")},
 		{"no branch at all", `["int","boolean"]`, `"string"`, "", true, errorText("f: written as int")},
 		{"null, and nothing to take its place", `["null","string"]`, `"string"`, "", nil, errorText("f: written as null, read as string")},
 		{"null is an absent field", `["null","string"]`, `"string"`, `,"default":"d"`, nil, "d"},
@@ -118,7 +118,7 @@ func TestDefaultsOfTheReader(t *testing.T) {
 	want := map[string]any{"list": []any{[]byte{0xff}}, "at": time.UnixMilli(5).UTC(), "maybe": nil,
 		"in": map[string]any{"a": int64(1), "b": "b"}}
 	var got map[string]any
-	for range 2 { // whoever changes a record changes no default
+	for range 2 { // changing a record does not change a default
 		var err error
 		if got, err = writer.DecodeAs(reader, []byte{2}); err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("got  %v, %v\nwant %v", got, err, want)

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Reader takes a decoded record's fields by name, so that a writer's schema may have more
-// fields, fewer, or another order. An absent field reads as zero: the schemas' defaults are
-// zeros in the readers' eyes. The first value of a wrong type is kept as the error; read
+// Reader reads a decoded record's fields by name, so that a writer's schema may have more
+// fields, fewer, or another order. An absent field reads as zero, which is also how readers
+// see the schemas' defaults. The first value of a wrong type is kept as the error; read
 // everything, then ask [Reader.Err].
 type Reader struct {
 	record map[string]any
@@ -29,7 +29,7 @@ func (r Reader) fail(name string, v any, want string) {
 	}
 }
 
-// Has says whether a field is there and not null, for the few whose default is not zero.
+// Has reports whether a field is there and not null, for the few whose default is not zero.
 func (r Reader) Has(name string) bool { return r.record[name] != nil }
 
 // Text returns a string, or an enum's symbol.
@@ -70,7 +70,7 @@ func (r Reader) Bool(name string) bool {
 	return false
 }
 
-// Time returns an instant; a plain long is taken as milliseconds since 1970 (DESIGN.md,
+// Time returns an instant; a plain long is read as milliseconds since 1970 (DESIGN.md,
 // "Records"). Absent: the zero time.
 func (r Reader) Time(name string) time.Time {
 	switch v := r.record[name].(type) {

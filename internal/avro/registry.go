@@ -15,13 +15,13 @@ const (
 	askTimeout = 5 * time.Second
 	// maxCodecs bounds the cache of codecs (security K7).
 	maxCodecs = 1000
-	// maxCodecText bounds the schema texts that it was made of: a codec takes up to 46 bytes
-	// for each, so that 1,000 large schemas of a hostile producer would take 3 GB.
+	// maxCodecText bounds the schema texts that it was made of: a codec needs up to 46 bytes
+	// for each, so that 1,000 large schemas of a hostile producer would need 3 GB.
 	maxCodecText = 2 << 20
 	// negativeFor is how long an id stays unknown without asking again: long enough to make
 	// repeats cheap, short enough for a schema that a replica of the registry learned late.
 	negativeFor = 30 * time.Second
-	// defaultMaxRecord is the size of record that is read at most (security K5).
+	// defaultMaxRecord is the size of the largest record that is read (security K5).
 	defaultMaxRecord = 1 << 20
 )
 
@@ -35,7 +35,7 @@ type source interface {
 	// register lists the text under the subject and returns its id.
 	register(ctx context.Context, subject, text string) (SchemaID, error)
 	// history returns what is listed under the subject, oldest first, and what new schemas
-	// must keep to. Nothing listed is no error.
+	// must keep to. An empty list is not an error.
 	history(ctx context.Context, subject string) (History, error)
 	close()
 }
@@ -176,7 +176,7 @@ type Version struct {
 	Schema string
 }
 
-// History is what a registry knows of a topic's values.
+// History is what a registry knows about a topic's values.
 type History struct {
 	Level    string // compatibility that it demands of a new version, e.g. FULL_TRANSITIVE
 	Versions []Version
@@ -242,7 +242,7 @@ func (r *Registry) fetchWriter(ctx context.Context, topic string, id SchemaID) (
 	return c, nil
 }
 
-// shareLookup shares one look-up among all who want it at the same time. It goes on when the first
+// shareLookup shares one look-up among all callers that want it at the same time. It goes on when the first
 // asker leaves, because others may be waiting for it.
 func (r *Registry) shareLookup(ctx context.Context, key string, look func(context.Context) (any, error)) (any, error) {
 	flight := r.flights.DoChan(key, func() (any, error) {

@@ -415,7 +415,7 @@ func TestRegisterAndWrite(t *testing.T) {
 	defer r.Close()
 	c := avro.MustCodec(small)
 	if _, err := r.Frame(t.Context(), "events", c, map[string]any{"n": int64(1)}); err == nil {
-		t.Error("framed with a schema that nobody registered")
+		t.Error("framed with a schema that is not registered")
 	}
 	id, err := r.Register(t.Context(), "events", c)
 	if err != nil {

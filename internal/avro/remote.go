@@ -25,11 +25,11 @@ const (
 	asksPerSecond = 5
 )
 
-// RegistryOptions say where the registry is. Only URL is required.
+// RegistryOptions configure the registry client. Only URL is required.
 type RegistryOptions struct {
 	URL       string // https, or http on a loopback address
-	MaxRecord int    // bytes of a value that is decoded at most; 0: 1 MiB
-	// Authorize says in each request who we are; nil: nobody in particular.
+	MaxRecord int    // largest value that is decoded, in bytes; 0: 1 MiB
+	// Authorize adds credentials to each request; nil: none.
 	Authorize func(*http.Request) error
 	// DialTLSContext opens connections to https; nil: with the system's roots.
 	DialTLSContext func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -45,7 +45,7 @@ func NewRegistry(o RegistryOptions) (*Registry, error) {
 		return nil, errors.New("registry: the URL is not absolute")
 	}
 	if u.User != nil {
-		return nil, errors.New("registry: the URL holds credentials; give user and password by themselves")
+		return nil, errors.New("registry: the URL holds credentials: give user and password in their own settings")
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
 		return nil, fmt.Errorf("registry: %s is neither https nor on a loopback address", u.Redacted())
@@ -222,8 +222,8 @@ func (r *remote) history(ctx context.Context, subject string) (History, error) {
 	return h, nil
 }
 
-// unknown says whether the registry answered that it does not have something. A bare 404 is
-// not that answer: it is a wrong URL, and whole topics would end as dead letters.
+// unknown reports whether the registry answered that it does not have something. A 404 without
+// its error code is not that answer: the URL is wrong, and whole topics would become dead letters.
 func unknown(err error) bool {
 	var answer *sr.ResponseError
 	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound &&
@@ -232,7 +232,7 @@ func unknown(err error) bool {
 			answer.ErrorCode == sr.ErrSchemaNotFound.Code)
 }
 
-// registryError keeps the code of an answer and little of its text, which is foreign.
+// registryError keeps the code of an answer and little of its text, which anyone may have written.
 func registryError(err error) error {
 	var answer *sr.ResponseError
 	if errors.As(err, &answer) {

@@ -45,20 +45,20 @@ func (k kind) String() string {
 // node is one type of a parsed schema. A named type that is used twice is one node, and no
 // node contains itself, so walks end.
 type node struct {
-	kind       kind
-	name       string   // full name of record, enum, fixed
-	neutral    string   // the name that goavro gets instead: no writer's name can mislead it
-	aliases    []string // unqualified
-	logical    string   // logicalType, e.g. timestamp-millis; empty also when it does not fit the type
-	precision  int      // of a decimal
-	scale      int      // of a decimal
-	fields     []field
-	items      *node   // of an array; values of a map
-	branches   []*node // of a union
-	symbols    []string
-	enumOther  string // enum's default symbol; empty: none
-	size       int    // of a fixed
-	takesBytes bool   // every value takes at least one byte
+	kind      kind
+	name      string   // full name of record, enum, fixed
+	neutral   string   // the name that goavro gets instead: no writer's name can mislead it
+	aliases   []string // unqualified
+	logical   string   // logicalType, e.g. timestamp-millis; empty also when it does not fit the type
+	precision int      // of a decimal
+	scale     int      // of a decimal
+	fields    []field
+	items     *node   // of an array; values of a map
+	branches  []*node // of a union
+	symbols   []string
+	enumOther string // enum's default symbol; empty: none
+	size      int    // of a fixed
+	hasBytes  bool   // every value has at least one byte
 }
 
 type field struct {

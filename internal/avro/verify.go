@@ -27,8 +27,8 @@ type walker struct {
 }
 
 // verify checks that b is exactly one record of this schema, before goavro sees it. goavro
-// itself takes numbers that overflow their type, text that is not UTF-8 and bytes left over,
-// and reserves memory by counts that nothing stands behind. It returns the record's text
+// itself accepts numbers that overflow their type, text that is not UTF-8 and bytes left over,
+// and reserves memory by counts without values behind them. It returns the record's text
 // fields of these names; other types have none.
 func verify(n *node, b []byte, names []string) ([][]byte, error) {
 	w := walker{rest: b, values: 1}
@@ -180,7 +180,7 @@ func (w *walker) blocks(n *node) error {
 			return err
 		}
 		if end >= 0 && len(w.rest) != end {
-			return errors.New("a block has another size than it says")
+			return errors.New("the size of a block is wrong")
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // assigned stamps new partitions with the member id they belong to. kgo stores a new id at
 // the JoinGroup answer and, after UNKNOWN_MEMBER_ID, joins again without calling lost: a
-// partition with another stamp was lost meanwhile, whatever the callbacks say.
+// partition with another stamp was lost meanwhile, even if no callback said so.
 func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int32) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -21,7 +21,7 @@ func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int3
 	}
 	for topic, parts := range m {
 		for _, n := range parts {
-			tp := topicPartition{topic, n}
+			tp := TopicPartition{topic, n}
 			e.parts[tp] = e.newPartition(tp, id)
 		}
 	}
@@ -41,12 +41,12 @@ func (e *Engine) membershipLost(id string) bool {
 	return false
 }
 
-// revoked gives partitions up in order: nothing new starts, running handlings end, what
-// they brought is settled, the rest is dropped. One bound covers all of it, well below the
+// revoked gives partitions up in order: nothing new starts, running handlings end, their
+// outcomes are settled, the rest is dropped. One bound covers all of it, well below the
 // rebalance timeout.
 func (e *Engine) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
 	if len(m) == 0 {
-		return // cooperative rebalances call with nothing
+		return // cooperative rebalances call it with nothing
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.RevokeBound)
 	defer cancel()
@@ -57,7 +57,7 @@ func (e *Engine) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int3
 	e.o.Log.Info("partitions given up", "group", e.o.Group, "partitions", len(parts))
 }
 
-// lost drops partitions that already belong to somebody else. No commit.
+// lost drops partitions that already belong to another member. No commit.
 func (e *Engine) lost(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
 	if len(m) == 0 {
 		return
@@ -89,30 +89,27 @@ func (e *Engine) giveUp(ctx context.Context, parts []*partition, wait time.Durat
 	e.drop(parts)
 }
 
-func (e *Engine) named(m map[string][]int32) map[topicPartition]*partition {
-	out := map[topicPartition]*partition{}
+func (e *Engine) named(m map[string][]int32) map[TopicPartition]*partition {
+	out := map[TopicPartition]*partition{}
 	for topic, parts := range m {
 		for _, n := range parts {
-			if p := e.parts[topicPartition{topic, n}]; p != nil {
-				out[p.topicPartition] = p
+			if p := e.parts[TopicPartition{topic, n}]; p != nil {
+				out[p.TopicPartition] = p
 			}
 		}
 	}
 	return out
 }
 
-// drain stops starting: waiting handlings end at once, attempts under way come to their
+// drain stops starting: waiting handlings end at once, attempts that have begun run to their
 // end. Called under mu.
-func (e *Engine) drain(parts map[topicPartition]*partition) []*partition {
+func (e *Engine) drain(parts map[TopicPartition]*partition) []*partition {
 	for _, p := range parts {
-		if p.draining {
-			continue
-		}
-		p.draining = true
-		p.cancel()
-		p.changed.Broadcast()
-		if p.running == 0 {
-			close(p.idle)
+		switch p.state {
+		case stateAssigned:
+			p.become(stateGone)
+		case stateRestoring, stateOpen:
+			p.become(stateDraining)
 		}
 	}
 	return slices.Collect(maps.Values(parts))
@@ -121,41 +118,24 @@ func (e *Engine) drain(parts map[topicPartition]*partition) []*partition {
 // drop forgets partitions with everything that is not settled. The caller holds settling.
 func (e *Engine) drop(parts []*partition) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, p := range parts {
-		p.gone = true
-		p.changed.Broadcast()
-		if e.parts[p.topicPartition] == p {
-			delete(e.parts, p.topicPartition)
+		if p.state != stateGone {
+			p.become(stateGone)
+		}
+		if e.parts[p.TopicPartition] == p {
+			delete(e.parts, p.TopicPartition)
 		}
 		e.lanes.drop(p)
 	}
 	e.recount()
-	e.start() // lanes that were parked behind a dropped head
-}
-
-// recount sums up the records that are still held.
-func (e *Engine) recount() {
-	e.bytes = 0
-	for _, p := range e.parts {
-		for _, r := range p.backlog {
-			e.bytes += size(r)
-		}
-		if p.preparing != nil && !p.gone {
-			e.bytes += size(p.preparing)
-		}
-		for _, o := range p.done {
-			e.bytes += size(o.it.in.Record)
-		}
-	}
-	for _, ln := range e.lanes.byKey {
-		for _, it := range ln.queue {
-			e.bytes += size(it.in.Record)
-		}
+	e.start() // lanes that waited behind a dropped head
+	e.mu.Unlock()
+	for _, p := range parts {
+		e.reportDropped(p)
 	}
 }
 
-// dropAll ends a session: outcomes that are not settled belong to nobody.
+// dropAll ends a session: outcomes that are not settled are lost with it.
 func (e *Engine) dropAll() {
 	e.mu.Lock()
 	parts := e.drain(e.parts)
@@ -163,4 +143,22 @@ func (e *Engine) dropAll() {
 	e.settling <- struct{}{}
 	defer e.unlock()
 	e.drop(parts)
+}
+
+func (e *Engine) unlock() { <-e.settling }
+
+// lockOrCancel locks settling. When ctx ends first, it cancels the settle under way, whose
+// transaction is then in doubt, and locks after it.
+func (e *Engine) lockOrCancel(ctx context.Context) {
+	select {
+	case e.settling <- struct{}{}:
+		return
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	if e.cancelSettle != nil {
+		e.cancelSettle()
+	}
+	e.mu.Unlock()
+	e.settling <- struct{}{}
 }

@@ -46,7 +46,7 @@ func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 					e := r.start(setup{options: o, latency: spread})
 					time.Sleep(time.Duration(200+rnd.IntN(1500)) * time.Millisecond)
 					e.wire.cut()
-					e.cancel() // the rest of its life has no way to the cluster
+					e.cancel() // from now on it does not reach the cluster
 					time.Sleep(time.Minute)
 					r.overlapsOver()
 				}
@@ -136,8 +136,8 @@ func (f *flaky) Commit(ctx context.Context, b produce.Batch) error {
 	return err
 }
 
-// W6: EndTxn was applied or not, and nobody says which. Reading the position back tells;
-// nothing is called again.
+// W6: EndTxn was applied or not, and its answer is lost. Reading the position back shows
+// which; nothing is called again.
 func TestLostAnswerOfATransaction(t *testing.T) {
 	for name, f := range map[string]*flaky{
 		"lost before": {before: 5, limit: 20},
@@ -213,7 +213,7 @@ func TestFencedBatchIsSettledLater(t *testing.T) {
 }
 
 // The coordinator forgets a member while it rejoins, and kgo joins anew under another id
-// without calling lost. Everything it held belongs to somebody else: nothing is settled, and
+// without calling lost. Everything it held belongs to another member: nothing is settled, and
 // the group is joined from the beginning.
 func TestSilentRejoinDropsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestSilentRejoinDropsEverything(t *testing.T) {
 		if h.Hits() == 0 {
 			t.Error("no fault happened")
 		}
-		if !r.logged("joining anew") {
+		if !r.logged("joining again") {
 			t.Error("a went on under another member id")
 		}
 	})

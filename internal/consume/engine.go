@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -13,139 +12,42 @@ import (
 	"alipay-kafka-bridge/internal/produce"
 )
 
-// Outcome is what became of one record.
-type Outcome struct {
-	Records []*kgo.Record // to be made visible with the record's offset
-	Skip    string        // why no call was made; goes to the journal
-}
-
-// HandleFunc blocks until its record has an outcome. An error means that there is none:
-// the context ended, or nothing can be done until a person acts. Then nothing of this
-// record is committed; the lane keeps it and tries again.
-type HandleFunc func(ctx context.Context) (Outcome, error)
-
-// Task is one record made ready to be handled.
-type Task struct {
-	Key    string // the lane: one handling in flight per key
-	Pool   string // handlings are started at most Options.Started at a time per pool (an app)
-	Handle HandleFunc
-}
-
-// Input is a record as the engine hands it over.
-type Input struct {
-	*kgo.Record
-	Rewound bool // results may have been published before: an operator set the group's position
-}
-
-// PrepareFunc reads a record as far as the lane needs. An error means that it cannot be
-// read now, for instance because the registry is down: its partition waits. A record that
-// can never be read is a Task that yields a dead letter.
-type PrepareFunc func(ctx context.Context, in Input) (Task, error)
-
-// committer makes outcomes and offsets visible together. *produce.Transactor is the one.
+// committer makes outcomes and offsets visible together: a *produce.Transactor.
 type committer interface {
 	Commit(ctx context.Context, b produce.Batch) error
 	Recover(ctx context.Context) error
 	Close()
 }
 
-// Skipped is a finished offset without a result, for the journal.
-type Skipped struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-	Reason    string
-}
-
-// Options configure an [Engine]. Client, Group, Topics, Start (for a new group), Refuse and
-// Journal have no default; the durations' and counts' defaults are in brackets.
-type Options struct {
-	Client []kgo.Opt // brokers, security, fetch limits
-	Group  string
-	Topics []string
-	Start  Start // where a partition without a committed offset begins
-
-	// AcceptLoss goes on at the log start where a committed offset lies below it.
-	AcceptLoss bool
-	// AcceptPosition names committed offsets that an operator set by hand.
-	AcceptPosition []AcceptedPosition
-
-	// Refuse turns a record whose outcome cannot be published, or whose handling panicked,
-	// into one that can: a dead letter with the reason.
-	Refuse func(in Input, reason string, err error) Outcome
-	// Journal writes skipped offsets down.
-	Journal func([]Skipped) ([]*kgo.Record, error)
-
-	Started      map[string]int // handlings started at a time, by pool [768]
-	SettleEvery  time.Duration  // [100 ms]
-	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
-	MaxBytes     int            // records held, in bytes of keys, values and headers [16 MiB]
-	MaxRecord    int            // a larger record is refused before it enters a batch [1 MiB]
-	RevokeBound  time.Duration  // lock, drain and settle of a revoke together [20 s]
-	Grace        time.Duration  // running handlings at an orderly stop [20 s]
-	RetryPrepare time.Duration  // between two tries to read a record [1 s]
-	HoldMax      time.Duration  // longest pause before a record without outcome is tried again [1 min]
-	Log          *slog.Logger
-}
-
-func (o *Options) defaults() {
-	setDefault(&o.SettleEvery, 100*time.Millisecond)
-	setDefault(&o.SettleCount, 1000)
-	setDefault(&o.MaxBytes, 16<<20)
-	setDefault(&o.MaxRecord, 1<<20)
-	setDefault(&o.RevokeBound, 20*time.Second)
-	setDefault(&o.Grace, 20*time.Second)
-	setDefault(&o.RetryPrepare, time.Second)
-	setDefault(&o.HoldMax, time.Minute)
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-}
-
-// started is the limit of a pool.
-func (o *Options) started(pool string) int {
-	if n := o.Started[pool]; n > 0 {
-		return n
-	}
-	return defaultStarted
-}
-
-// defaultStarted is three times the default of calls in flight: enough that a free slot finds a
-// signed request, and that many may wait for another attempt.
-const defaultStarted = 768
-
-func setDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
-}
-
-// errRejoin ends a session whose member id changed behind our back: everything was lost.
-var errRejoin = errors.New("member id changed: the group has taken everything away")
+// errRejoin ends a session whose member id changed without a callback: everything was lost.
+var errRejoin = errors.New("member id changed: all partitions were lost")
 
 // Engine runs one pipeline: one group, its input topics, one committer.
+//
+// It has two locks. settling is held over a whole transaction (up to settleTimeout), over the
+// read-back after it, and while partitions are given up; it is never held while waiting for the
+// group. mu is held only to read and move what is in memory: no request and no handling runs
+// under it. To hold both, lock settling first.
 type Engine struct {
-	o       Options
-	prepare PrepareFunc
-	commit  committer
+	o       Options     // never changes
+	prepare PrepareFunc // never changes
+	commit  committer   // called under settling only
 
-	// settling is a lock of one slot: held over a transaction and by the callbacks that
-	// give partitions up, never while waiting for the group. A channel, because the
-	// callbacks wait for it with a bound.
-	settling chan struct{}
-	settler  settler // guarded by settling
-
-	mu           sync.Mutex // guards what follows and every partition, window and lane
-	parts        map[topicPartition]*partition
-	lanes        *lanes
-	bytes        int // of all records held
-	paused       bool
-	running      int
-	session      *session
-	cancelSettle context.CancelFunc // ends the settle under way
-
+	// settling is a lock of one slot. It is a channel, because the callbacks of a rebalance
+	// wait for it with a bound.
+	settling  chan struct{}
+	settler   settler       // guarded by settling
 	settleNow chan struct{} // SettleCount outcomes are waiting; never closed
+
+	mu           sync.Mutex // guards what follows, and every partition, window and lane
+	parts        map[TopicPartition]*partition
+	lanes        *lanes
+	hooked       map[TopicPartition]*partition // whose Assigned began and whose Dropped has not returned
+	bytes        int                           // of all records held
+	full         hysteresis                    // of bytes
+	running      int                           // handlings that have not returned
+	session      *session                      // replaced for each life of the group client
+	cancelSettle context.CancelFunc            // ends the settle under way
 }
 
 // New checks the options and starts nothing.
@@ -157,17 +59,18 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 	return &Engine{
 		o: o, prepare: prepare, commit: c,
 		settling:  make(chan struct{}, 1),
-		parts:     map[topicPartition]*partition{},
+		parts:     map[TopicPartition]*partition{},
+		hooked:    map[TopicPartition]*partition{},
 		lanes:     newLanes(o.started),
 		settleNow: make(chan struct{}, 1),
 	}, nil
 }
 
 // Run works until ctx ends, then lets running handlings finish, settles and returns nil.
-// It returns an error for what it cannot mend: no start position, a slot taken.
+// It returns an error for what it cannot fix: no start position, a slot taken.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.commit.Close()
-	// Before joining: a restart aborts its own leftovers at once, so that nobody waits
+	// Before joining: a restart aborts its own leftovers at once, so that no reader waits
 	// for the transaction timeout.
 	if err := e.recoverUntil(ctx); err != nil {
 		return err
@@ -177,24 +80,23 @@ func (e *Engine) Run(ctx context.Context) error {
 		if !errors.Is(err, errRejoin) {
 			return err
 		}
-		e.o.Log.WarnContext(ctx, "group membership lost, joining anew", "group", e.o.Group)
+		e.o.Log.WarnContext(ctx, "group membership lost, joining again", "group", e.o.Group)
 	}
 }
 
 // recoverUntil opens the committer, waiting for a cluster that is not there yet.
-func (e *Engine) recoverUntil(ctx context.Context) error {
-	for warned := false; ; warned = true {
+func (e *Engine) recoverUntil(ctx context.Context) (final error) {
+	retry(ctx, time.Second, func() error {
 		err := e.tryRecover(ctx)
-		if err == nil || errors.Is(err, produce.ErrSlotTaken) {
-			return err
-		}
-		if !warned {
-			e.o.Log.WarnContext(ctx, "producer not ready, trying again", "group", e.o.Group, "error", err)
-		}
-		if !sleep(ctx, time.Second) {
+		if errors.Is(err, produce.ErrSlotTaken) {
+			final = err
 			return nil
 		}
-	}
+		return err
+	}, func(err error) {
+		e.o.Log.WarnContext(ctx, "producer not ready, trying again", "group", e.o.Group, "error", err)
+	})
+	return final
 }
 
 func (e *Engine) tryRecover(ctx context.Context) error {
@@ -203,11 +105,10 @@ func (e *Engine) tryRecover(ctx context.Context) error {
 	return e.commit.Recover(ctx)
 }
 
-// session is one life of the group client.
+// session is one life of the group client. Its fields do not change.
 type session struct {
 	client *kgo.Client
 	cancel context.CancelCauseFunc
-	facts  clusterFacts
 }
 
 func (e *Engine) runSession(ctx context.Context) error {
@@ -248,7 +149,7 @@ func (e *Engine) openSession(s *session) (*kgo.Client, error) {
 	return cl, nil
 }
 
-// finish lets running handlings end and settles what they brought. It outlives the signal.
+// finish lets running handlings end and settles their outcomes. It outlives the signal.
 func (e *Engine) finish(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.Grace+settleTimeout)
 	defer cancel()
@@ -285,79 +186,34 @@ func (e *Engine) clientOptions() []kgo.Opt {
 func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 	for ctx.Err() == nil {
 		fetches := cl.PollRecords(ctx, 1000)
-		fetches.EachError(func(topic string, p int32, err error) { e.fetchError(ctx, topicPartition{topic, p}, err) })
+		fetches.EachError(func(topic string, p int32, err error) { e.fetchError(ctx, TopicPartition{topic, p}, err) })
 		e.mu.Lock()
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-			if p := e.parts[topicPartition{f.Topic, f.Partition}]; p != nil && !p.stopped {
+			if p := e.parts[TopicPartition{f.Topic, f.Partition}]; p != nil && p.state != stateStopped {
 				e.intake(p, f.Records)
 			}
 		})
-		e.flow(cl)
+		e.flow()
 		e.mu.Unlock()
 		cl.AllowRebalance()
 	}
 }
 
-// reflow resumes what has room again. Backlog and held bytes also shrink while nothing is
-// polled and nothing settles.
-func (e *Engine) reflow() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.flow(e.session.client)
-	e.start()
-}
-
-// flow pauses partitions with a backlog, or all when too many bytes are held, and resumes
-// at half. Pausing drops what is buffered; kgo fetches it again. Called under mu.
-func (e *Engine) flow(cl *kgo.Client) {
-	if e.bytes >= e.o.MaxBytes {
-		e.paused = true
-	} else if e.bytes <= e.o.MaxBytes/2 {
-		e.paused = false
-	}
-	for tp, p := range e.parts {
-		if len(p.backlog) >= backlogFull {
-			p.full = true
-		} else if len(p.backlog) <= backlogFull/2 {
-			p.full = false
+// retry calls f until it returns nil, and reports false when ctx ended before. It calls warn
+// with the first error only.
+func retry(ctx context.Context, pause time.Duration, f func() error, warn func(error)) bool {
+	for warned := false; ; warned = true {
+		err := f()
+		if err == nil {
+			return true
 		}
-		want := p.full || e.paused || p.stopped || p.draining
-		if want == p.paused {
-			continue
+		if !warned && ctx.Err() == nil {
+			warn(err)
 		}
-		p.paused = want
-		topics := map[string][]int32{tp.topic: {tp.partition}}
-		if want {
-			cl.PauseFetchPartitions(topics)
-		} else {
-			cl.ResumeFetchPartitions(topics)
+		if !sleep(ctx, pause) {
+			return false
 		}
 	}
-}
-
-// Stats are figures for people, taken at one moment.
-type Stats struct {
-	Partitions int
-	Waiting    int // records admitted or fetched, not being handled
-	Running    int // handlings started
-	Unsettled  int // outcomes that are not committed yet
-}
-
-// Stats may be called at any time.
-func (e *Engine) Stats() Stats {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	s := Stats{Partitions: len(e.parts), Running: e.running}
-	for _, ln := range e.lanes.byKey {
-		s.Waiting += len(ln.queue)
-	}
-	s.Waiting -= s.Running
-	for _, p := range e.parts {
-		s.Waiting += len(p.backlog)
-		s.Unsettled += len(p.done)
-	}
-	s.Waiting = max(s.Waiting, 0)
-	return s
 }
 
 // sleep waits and reports whether ctx is still alive.

@@ -50,7 +50,7 @@ func TestOldBroker(t *testing.T) {
 	})
 }
 
-// Records that nothing commits would be lost or fired twice: a new group has to be told.
+// A new group must not guess where to begin: it could lose records, or make their calls twice.
 func TestNoPositionNoStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -88,7 +88,7 @@ func TestLatestIsCommittedAtOnce(t *testing.T) {
 	})
 }
 
-// A partition that is added to a topic later begins at its start, whatever start: says.
+// A partition that is added to a topic later begins at its start, in spite of the start setting.
 func TestAddedPartitionIsReadFromItsStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -109,7 +109,7 @@ func TestAddedPartitionIsReadFromItsStart(t *testing.T) {
 	})
 }
 
-// Records that retention took before they were read: that partition stops, the others go on.
+// Records that retention deleted before they were read: that partition stops, the others go on.
 func TestLostRangeStopsItsPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -142,8 +142,8 @@ func TestLostRangeStopsItsPartition(t *testing.T) {
 	})
 }
 
-// An offset that somebody set by hand stops its partition until an operator accepts it;
-// then what may come twice is marked.
+// An offset that was set by hand stops its partition until an operator accepts it; then
+// results that may come twice are marked.
 func TestForeignPositionStopsItsPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -243,7 +243,7 @@ func TestPanicBecomesADeadLetter(t *testing.T) {
 	})
 }
 
-// Two records that no topic takes: one is known to be too large, one the client refuses.
+// Two records that no topic accepts: one is known to be too large, one the client refuses.
 func TestUnpublishableOutcomeIsReplaced(t *testing.T) {
 	for name, maxRecord := range map[string]int{"known before": 100_000, "refused on produce": 10 << 20} {
 		t.Run(name, func(t *testing.T) {

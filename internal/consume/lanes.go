@@ -1,19 +1,29 @@
 package consume
 
-// item is one admitted record on its way through a lane.
+import (
+	"slices"
+	"time"
+)
+
+// item is one admitted record on its way through a lane. Engine.mu guards the fields that change.
 type item struct {
-	in   Input
-	part *partition // the assignment that it was read under
-	task Task
-	held int // how often its handling ended without an outcome
+	in    Input
+	part  *partition // the assignment that it was read under
+	task  Task       // set before it enters its lane; Handle is run without mu
+	since time.Time  // when it was admitted
+
+	held  int       // how often its handling ended without an outcome
+	facts WaitFacts // from the last of these
+	next  time.Time // when it is handled again
 }
 
 // lanes keeps one queue per key and lets at most one record per key be handled, and at
 // most limit handlings of a pool be started. A key stays busy until its handling returns,
-// also when the partition is gone by then: two flights of one key never overlap in a
-// process, not even over a revoke and a reassignment. Engine.mu guards it.
+// also when the partition is gone by then: two handlings of one key never overlap in a
+// process, not even over a revoke and a reassignment. Engine.mu guards all of it, held only to
+// move items.
 type lanes struct {
-	limit func(pool string) int
+	limit func(pool string) int // never changes
 	byKey map[string]*lane
 	pools map[string]*pool
 }
@@ -37,7 +47,7 @@ const (
 type pool struct {
 	ready   fairQueue
 	started int
-	byTopic map[string]int // started, of each input topic that was ever met
+	byTopic map[string]int // started, for each input topic that was ever seen
 	limit   int
 }
 
@@ -62,11 +72,11 @@ func (l *lanes) ready(ln *lane) {
 	case ln.state != laneIdle:
 	case len(ln.queue) == 0:
 		delete(l.byKey, ln.key)
-	case !ln.queue[0].part.draining:
+	case !ln.queue[0].part.state.ending():
 		ln.state = laneReady
 		p := l.pool(ln.queue[0])
 		p.count(ln.queue[0], 0) // its topic has a share from now on
-		p.ready.push(ln.queue[0].part.topic, ln)
+		p.ready.push(ln.queue[0].part.Topic, ln)
 	}
 }
 
@@ -79,7 +89,7 @@ func (l *lanes) pool(it *item) *pool {
 	return p
 }
 
-// start takes out every item that may be handled now; each must come back by release.
+// start removes every item that may be handled now; each must be given back by release.
 func (l *lanes) start() []*item {
 	var out []*item
 	for moved := true; moved; {
@@ -87,7 +97,7 @@ func (l *lanes) start() []*item {
 		for _, p := range l.pools {
 			for ln := p.ready.pop(p.may); ln != nil; ln = p.ready.pop(p.may) {
 				ln.state = laneIdle
-				if len(ln.queue) == 0 || ln.queue[0].part.draining || l.pool(ln.queue[0]) != p {
+				if len(ln.queue) == 0 || ln.queue[0].part.state.ending() || l.pool(ln.queue[0]) != p {
 					l.ready(ln) // its head changed while it waited
 					moved = true
 					continue
@@ -101,16 +111,16 @@ func (l *lanes) start() []*item {
 	return out
 }
 
-// may says whether one more handling of a topic may be started: while there is room, and
+// may reports whether one more handling of a topic may be started: while there is room, and
 // within the topic's share in any case.
 func (p *pool) may(topic string) bool {
 	return p.started < p.limit || p.byTopic[topic] < p.limit/len(p.byTopic)
 }
 
-// count notes a handling that starts (1) or ends (-1), or only its topic (0).
+// count adds a handling that starts (1) or ends (-1), or only its topic (0).
 func (p *pool) count(it *item, n int) {
 	p.started += n
-	p.byTopic[it.part.topic] += n
+	p.byTopic[it.part.Topic] += n
 }
 
 // release ends the handling of an item. finished: it has an outcome, or its partition is
@@ -155,4 +165,45 @@ func (l *lanes) drop(gone *partition) {
 		}
 		l.ready(ln)
 	}
+}
+
+// fairQueue holds lanes that wait for a start. Input topics take turns, so that one topic's flood
+// leaves the others their share of an app (security K10); within a topic the first to come is
+// the first to start. The zero value is empty.
+//
+// Handlings that wait (a back-off, an open breaker) stay started. So that those of one topic do
+// not keep the others from starting, a topic may start its share when the pool is full.
+type fairQueue struct {
+	byTopic map[string][]*lane // none of them empty
+	topics  []string           // the next one first
+}
+
+func (t *fairQueue) push(topic string, ln *lane) {
+	if t.byTopic == nil {
+		t.byTopic = map[string][]*lane{}
+	}
+	if len(t.byTopic[topic]) == 0 {
+		t.topics = append(t.topics, topic)
+	}
+	t.byTopic[topic] = append(t.byTopic[topic], ln)
+}
+
+// pop returns the next lane of a topic that may start one, nil when there is none.
+func (t *fairQueue) pop(may func(topic string) bool) *lane {
+	i := slices.IndexFunc(t.topics, may)
+	if i < 0 {
+		return nil
+	}
+	topic := t.topics[i]
+	t.topics = slices.Delete(t.topics, i, i+1)
+	waiting := t.byTopic[topic]
+	ln := waiting[0]
+	waiting[0] = nil
+	if len(waiting) == 1 {
+		delete(t.byTopic, topic)
+		return ln
+	}
+	t.byTopic[topic] = waiting[1:]
+	t.topics = append(t.topics, topic)
+	return ln
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,8 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// readBack opens the producer anew and drops every outcome that the unknown transaction
-// turns out to have committed. Nothing is called again. It reports whether it came to an end.
+// readBack opens a new producer and drops every outcome that the transaction in doubt turns
+// out to have committed. Nothing is called again. It reports whether the doubt is over. The
+// caller holds settling.
 func (e *Engine) readBack(ctx context.Context) bool {
 	if err := e.commit.Recover(ctx); err != nil {
 		e.settleFailed(ctx, err)
@@ -24,15 +26,26 @@ func (e *Engine) readBack(ctx context.Context) bool {
 		e.settleFailed(ctx, err)
 		return false
 	}
+	known, ok := e.forgetCovered(cl, found)
+	e.reportSettled(known)
+	if ok {
+		e.settler.inDoubt = false
+	}
+	return ok
+}
+
+// forgetCovered drops outcomes that the committed positions cover and returns them. It reports
+// false when the membership they belong to is lost.
+func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]committed) (known []Settlement, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id, _ := cl.GroupMetadata()
 	if id == "" || e.membershipLost(id) {
-		return false
+		return nil, false
 	}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || p.win == nil || c.offset < 0 {
+		if p == nil || !p.state.settles() || c.offset < 0 {
 			continue
 		}
 		pos, err := p.place.read(c.offset, c.text)
@@ -40,24 +53,21 @@ func (e *Engine) readBack(ctx context.Context) bool {
 			continue // nothing of ours was committed yet
 		}
 		if err != nil {
-			e.stop(p, "committed position was changed by somebody else while we held the partition", "offset", c.offset)
+			e.stop(p, "its committed position was changed by someone else while we held it", "offset", c.offset)
 			continue
 		}
-		var covered []int64
-		for _, o := range p.finished(len(p.done)) {
-			if pos.covers(o.it.in.Offset) {
-				covered = append(covered, o.it.in.Offset)
-			}
+		covered := slices.DeleteFunc(p.finished(len(p.done)), func(o outcome) bool { return !pos.covers(o.it.in.Offset) })
+		e.forget(p, offsets(covered))
+		if len(covered) > 0 {
+			known = append(known, settlement(p, pos.next, covered))
 		}
-		e.forget(p, covered)
 	}
-	e.settler.inDoubt = false
-	return true
+	return known, true
 }
 
 // fetchStable reads the committed offsets of held partitions once no transaction on them
 // is pending.
-func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client) (map[topicPartition]committed, error) {
+func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client) (map[TopicPartition]committed, error) {
 	req, names := e.stableRequest()
 	for {
 		resp, err := req.RequestWith(ctx, cl)
@@ -85,19 +95,19 @@ func (e *Engine) stableRequest() (*kmsg.OffsetFetchRequest, map[[16]byte]string)
 	g.MemberEpoch = -1
 	names := map[[16]byte]string{}
 	for _, p := range e.sorted() {
-		if p.win == nil {
+		if !p.state.settles() {
 			continue
 		}
-		names[p.place.topicID] = p.topic
+		names[p.place.topicID] = p.Topic
 		t := kmsg.NewOffsetFetchRequestGroupTopic()
-		t.Topic, t.TopicID, t.Partitions = p.topic, p.place.topicID, []int32{p.partition}
+		t.Topic, t.TopicID, t.Partitions = p.Topic, p.place.topicID, []int32{p.Partition}
 		g.Topics = append(g.Topics, t)
 	}
 	req.Groups = append(req.Groups, g)
 	return req, names
 }
 
-// offsetFetchError tells an answer to ask again from a final error.
+// offsetFetchError returns a final error of an answer, or whether to ask again.
 func offsetFetchError(resp *kmsg.OffsetFetchResponse) (retry bool, err error) {
 	codes := []int16{resp.ErrorCode}
 	for _, g := range resp.Groups {

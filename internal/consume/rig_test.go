@@ -86,6 +86,8 @@ type setup struct {
 	latency func(key, value string) time.Duration
 	handle  func(in consume.Input) (consume.Outcome, error)
 	wrap    func(*produce.Transactor) committer
+
+	wrapPrepare func(consume.PrepareFunc) consume.PrepareFunc
 }
 
 type committer interface {
@@ -105,8 +107,8 @@ type engine struct {
 	err     error
 }
 
-// wire is an engine's way to the cluster. cut leaves it as kill -9 leaves a process, seen
-// from outside: everything it had under way ends there.
+// wire is an engine's connection to the cluster. After cut the cluster sees what it would see
+// after a kill -9: everything the engine had under way ends there.
 type wire struct {
 	net   *kfake.VirtualNetwork
 	mu    sync.Mutex
@@ -167,7 +169,11 @@ func (r *rig) start(s setup) *engine {
 	}
 	o.Journal = journal
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
-	e, err := consume.New(r.prepare(s), c, o)
+	prepare := r.prepare(s)
+	if s.wrapPrepare != nil {
+		prepare = s.wrapPrepare(prepare)
+	}
+	e, err := consume.New(prepare, c, o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -176,7 +182,7 @@ func (r *rig) start(s setup) *engine {
 	go func() { run.done <- e.Run(ctx) }()
 	r.t.Cleanup(func() {
 		run.cancel()
-		time.Sleep(2 * time.Hour) // whatever still runs comes to its end
+		time.Sleep(2 * time.Hour) // what still runs ends
 	})
 	return run
 }
@@ -195,7 +201,7 @@ func (r *rig) logged(s string) bool {
 	return strings.Contains(r.logs.String(), s)
 }
 
-// prepare gives every record a handling that takes its latency and yields one result.
+// prepare gives every record a handling that lasts its latency and has one result.
 func (r *rig) prepare(s setup) consume.PrepareFunc {
 	return func(_ context.Context, in consume.Input) (consume.Task, error) {
 		return consume.Task{Key: string(in.Key), Pool: "app", Handle: func(ctx context.Context) (consume.Outcome, error) {
@@ -343,4 +349,11 @@ func (r *rig) overlapsOver() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.inFlight)
+}
+
+// countLogged says how many lines of the log have s.
+func (r *rig) countLogged(s string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Count(r.logs.String(), s)
 }

@@ -16,16 +16,17 @@ const settleTimeout = 12 * time.Second
 // ReasonStart journals where a group began in a partition, or where an operator set it to.
 const ReasonStart = "start"
 
-// journalEvery is how long skips wait for other outcomes to ride along with.
+// journalEvery is how long skips wait to be settled together with other outcomes.
 const journalEvery = time.Second
 
-// settler is what settles share. Whoever holds Engine.settling owns it.
+// settler is what one settle leaves for the next. Engine.settling guards all of it, for as long
+// as a settle takes.
 type settler struct {
 	inDoubt   bool           // the last transaction's outcome is unknown: read back first
 	fenced    produce.Member // this generation was refused: wait for another
 	limit     int            // outcomes per batch while a refused record is being looked for; 0: no limit
 	journaled time.Time      // when skips were last written
-	warned    bool
+	warned    bool           // a failure was logged; later ones are for debugging
 }
 
 // settleLoop settles every SettleEvery, or earlier when many outcomes wait.
@@ -37,7 +38,7 @@ func (e *Engine) settleLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			e.reflow() // whatever made room since the last poll
+			e.reflow() // something may have made room since the last poll
 		case <-e.settleNow:
 		}
 		select {
@@ -48,24 +49,6 @@ func (e *Engine) settleLoop(ctx context.Context) {
 			return
 		}
 	}
-}
-
-func (e *Engine) unlock() { <-e.settling }
-
-// lockOrCancel takes the settling lock; when ctx ends first it cancels the settle under
-// way, whose transaction is then in doubt, and takes the lock after it.
-func (e *Engine) lockOrCancel(ctx context.Context) {
-	select {
-	case e.settling <- struct{}{}:
-		return
-	case <-ctx.Done():
-	}
-	e.mu.Lock()
-	if e.cancelSettle != nil {
-		e.cancelSettle()
-	}
-	e.mu.Unlock()
-	e.settling <- struct{}{}
 }
 
 // settleAll settles until nothing of the given partitions is left, or it fails. The caller
@@ -81,7 +64,7 @@ func (e *Engine) settleAll(ctx context.Context, parts []*partition) {
 func (e *Engine) unsettled(parts []*partition) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(parts, func(p *partition) bool { return !p.gone && (len(p.done) > 0 || p.startUncommitted) })
+	return slices.ContainsFunc(parts, func(p *partition) bool { return p.state.settles() && (len(p.done) > 0 || p.startDue) })
 }
 
 // settle makes one batch visible and reports whether it may be called again at once. only,
@@ -94,26 +77,30 @@ func (e *Engine) settle(ctx context.Context, only []*partition) bool {
 	e.cancelSettle = cancel
 	e.mu.Unlock()
 
+	e.reportStopped()
 	if e.settler.inDoubt && !e.readBack(ctx) {
 		return false
 	}
-	b, taken, err := e.collect(only != nil)
-	if err != nil || len(taken) == 0 && len(b.Offsets) == 0 {
+	c, err := e.collect(only != nil)
+	if err == nil {
+		err = e.addJournal(&c)
+	}
+	if err != nil || len(c.batch.Offsets) == 0 {
 		e.settleFailed(ctx, err)
 		return false
 	}
-	err = e.commit.Commit(ctx, b)
+	err = e.commit.Commit(ctx, c.batch)
 	var refused *produce.RecordError
 	switch {
 	case err == nil:
-		e.settled(taken, b)
+		e.settled(c)
 		return true
 	case errors.Is(err, produce.ErrFenced):
-		e.settler.fenced = b.Member
+		e.settler.fenced = c.batch.Member
 		e.settleFailed(ctx, err)
 		return false
 	case errors.As(err, &refused):
-		e.bisect(taken, refused)
+		e.bisect(c.outcomes(), refused)
 	}
 	e.settler.inDoubt = true
 	e.settleFailed(ctx, err)
@@ -140,76 +127,102 @@ func (e *Engine) currentSession() *session {
 	return e.session
 }
 
-// collect takes finished outcomes, in offset order, with the member and generation of this
+// claim is what one settle wants to make visible.
+type claim struct {
+	batch produce.Batch
+	parts []claimedPart // those of batch.Offsets, in the same order
+	skips []Skipped     // for the journal
+	force bool          // skips do not wait for other outcomes
+}
+
+type claimedPart struct {
+	*partition
+	taken []outcome // ascending
+	next  int64
+}
+
+func (c *claim) outcomes() []outcome {
+	var out []outcome
+	for _, p := range c.parts {
+		out = append(out, p.taken...)
+	}
+	return out
+}
+
+// collect claims finished outcomes, in offset order, with the member and generation of this
 // moment. They stay in their partitions until they are known to be committed.
-func (e *Engine) collect(force bool) (produce.Batch, []outcome, error) {
+func (e *Engine) collect(force bool) (claim, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id, generation := e.session.client.GroupMetadata()
 	m := produce.Member{ID: id, Generation: generation}
 	if id == "" || e.membershipLost(id) || m == e.settler.fenced {
-		return produce.Batch{}, nil, nil
+		return claim{}, nil
 	}
-	limit := e.o.SettleCount
-	if e.settler.limit > 0 {
-		limit = e.settler.limit
-	}
-	b := produce.Batch{Member: m}
-	var taken []outcome
-	var skips []Skipped
+	limit := cmp.Or(e.settler.limit, e.o.SettleCount)
+	c := claim{batch: produce.Batch{Member: m}, force: force}
 	for _, p := range e.sorted() {
-		if p.stopped || p.win == nil {
+		if !p.state.settles() {
 			continue
 		}
-		mine := p.finished(limit - len(taken))
-		if len(mine) == 0 && !p.startUncommitted {
+		taken := p.finished(limit)
+		if len(taken) == 0 && !p.startDue {
 			continue
 		}
-		for _, o := range mine {
-			b.Records = append(b.Records, o.Records...)
-			if o.Skip != "" {
-				skips = append(skips, Skipped{p.topic, p.partition, o.it.in.Offset, o.Skip})
-			}
+		limit -= len(taken)
+		if err := c.add(p, taken); err != nil {
+			return claim{}, err
 		}
-		if p.startUncommitted {
-			force = true // a start is only a wish until it is committed
-			skips = append(skips, Skipped{p.topic, p.partition, p.win.next(), ReasonStart})
-		}
-		o, err := p.commitAt(offsets(mine))
-		if err != nil {
-			return produce.Batch{}, nil, err
-		}
-		b.Offsets = append(b.Offsets, o)
-		taken = append(taken, mine...)
 	}
-	return e.withJournal(b, taken, skips, force)
+	return c, nil
 }
 
-// withJournal adds the journal's record, which also keeps the transaction from being empty.
-func (e *Engine) withJournal(b produce.Batch, taken []outcome, skips []Skipped, force bool) (produce.Batch, []outcome, error) {
-	if len(skips) == 0 {
-		return b, taken, nil
+// add claims outcomes of a partition. Called under mu.
+func (c *claim) add(p *partition, taken []outcome) error {
+	for _, o := range taken {
+		c.batch.Records = append(c.batch.Records, o.Records...)
+		if o.Skip != "" {
+			c.skips = append(c.skips, Skipped{p.Topic, p.Partition, o.it.in.Offset, o.Skip})
+		}
 	}
-	if len(b.Records) == 0 && !force && len(skips) < e.o.SettleCount && time.Since(e.settler.journaled) < journalEvery {
-		return produce.Batch{}, nil, nil
+	if p.startDue {
+		c.force = true // a start has no effect until it is committed
+		c.skips = append(c.skips, Skipped{p.Topic, p.Partition, p.win.next(), ReasonStart})
 	}
-	records, err := e.o.Journal(skips)
+	o, err := p.commitAt(offsets(taken))
+	c.batch.Offsets = append(c.batch.Offsets, o)
+	c.parts = append(c.parts, claimedPart{p, taken, o.Next})
+	return err
+}
+
+// addJournal adds the journal's record, which also keeps the transaction from being empty. A
+// claim of nothing but skips becomes empty while they may wait for other outcomes.
+func (e *Engine) addJournal(c *claim) error {
+	if len(c.skips) == 0 {
+		return nil
+	}
+	if len(c.batch.Records) == 0 && !c.force && len(c.skips) < e.o.SettleCount && time.Since(e.settler.journaled) < journalEvery {
+		*c = claim{}
+		return nil
+	}
+	records, err := e.o.Journal(c.skips)
 	if err != nil {
-		return produce.Batch{}, nil, err
+		return err
 	}
 	e.settler.journaled = time.Now()
-	b.Records = append(b.Records, records...)
-	return b, taken, nil
+	c.batch.Records = append(c.batch.Records, records...)
+	return nil
 }
 
-// sorted gives the partitions in a fixed order, so that bisecting meets the same prefix.
+// sorted returns the partitions in a fixed order, so that bisecting meets the same prefix. Called
+// under mu.
 func (e *Engine) sorted() []*partition {
 	out := make([]*partition, 0, len(e.parts))
 	for _, p := range e.parts {
 		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b *partition) int {
-		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
 	return out
 }
@@ -232,27 +245,28 @@ func offsets(taken []outcome) []int64 {
 func (p *partition) commitAt(finished []int64) (produce.Offset, error) {
 	pos := p.win.position(finished)
 	text, err := p.place.text(pos)
-	return produce.Offset{Topic: p.topic, TopicID: p.place.topicID, Partition: p.partition, Next: pos.next, Metadata: text}, err
+	return produce.Offset{Topic: p.Topic, TopicID: p.place.topicID, Partition: p.Partition, Next: pos.next, Metadata: text}, err
 }
 
-// settled forgets what is committed.
-func (e *Engine) settled(taken []outcome, b produce.Batch) {
+// settled forgets what is committed. The caller holds settling.
+func (e *Engine) settled(c claim) {
 	e.settler.limit, e.settler.warned = 0, false
+	e.reportSettled(e.forgetClaim(c))
+}
+
+func (e *Engine) forgetClaim(c claim) []Settlement {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	done := map[*partition][]int64{}
-	for _, o := range taken {
-		done[o.it.part] = append(done[o.it.part], o.it.in.Offset)
-	}
-	for p, offsets := range done {
-		e.forget(p, offsets)
-	}
-	for _, o := range b.Offsets {
-		if p := e.parts[topicPartition{o.Topic, o.Partition}]; p != nil {
-			p.startUncommitted = false
+	var known []Settlement
+	for _, p := range c.parts {
+		e.forget(p.partition, offsets(p.taken))
+		p.startDue = false
+		if len(p.taken) > 0 {
+			known = append(known, settlement(p.partition, p.next, p.taken))
 		}
 	}
-	e.flow(e.session.client)
+	e.flow()
+	return known
 }
 
 // forget settles offsets, ascending, in window and outcomes. Called under mu.
@@ -260,7 +274,7 @@ func (e *Engine) forget(p *partition, offsets []int64) {
 	p.win.settle(offsets)
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
 		_, found := slices.BinarySearch(offsets, o.it.in.Offset)
-		if found && !p.gone {
+		if found && p.state.settles() {
 			e.bytes -= size(o.it.in.Record)
 		}
 		return found
@@ -268,25 +282,32 @@ func (e *Engine) forget(p *partition, offsets []int64) {
 	p.changed.Broadcast()
 }
 
-// bisect looks for a record that no topic takes: halve the batch until it stands alone,
-// then put a dead letter in its place. A refused dead letter holds its offset: the
-// partition stops, the others go on.
+// bisect looks for a record that no topic accepts: halve the batch until it is alone, then
+// replace it by a dead letter. A refused dead letter holds its offset: the partition stops,
+// the others go on.
 func (e *Engine) bisect(taken []outcome, refused *produce.RecordError) {
-	if len(taken) > 1 {
+	switch {
+	case len(taken) > 1:
 		e.settler.limit = len(taken) / 2
-		return
+	case len(taken) == 1 && taken[0].refused:
+		e.stopAt(taken[0].it, refused)
+	case len(taken) == 1:
+		e.replace(taken[0].it, e.o.Refuse(taken[0].it.in, "unpublishable", refused))
 	}
-	if len(taken) == 0 {
-		return
-	}
-	it := taken[0].it
+}
+
+func (e *Engine) stopAt(it *item, refused *produce.RecordError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if taken[0].refused {
+	if it.part.state.settles() { // not stopped meanwhile
 		e.stop(it.part, "not even the dead letter of a record can be published", "offset", it.in.Offset, "error", refused)
-		return
 	}
-	out := e.o.Refuse(it.in, "unpublishable", refused)
+}
+
+// replace puts another outcome in the place of an item's.
+func (e *Engine) replace(it *item, out Outcome) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for i, o := range it.part.done {
 		if o.it == it {
 			it.part.done[i] = outcome{it: it, Outcome: out, refused: true}

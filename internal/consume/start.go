@@ -40,7 +40,7 @@ func ParseStart(s string) (Start, error) {
 	return Start{At: at}, nil
 }
 
-// AcceptedPosition is a committed offset that an operator set by hand and stands for.
+// AcceptedPosition is a committed offset that an operator set by hand and is responsible for.
 type AcceptedPosition struct {
 	Topic     string
 	Partition int32
@@ -60,18 +60,18 @@ func ParseAcceptedPosition(s string) (AcceptedPosition, error) {
 	return a, fmt.Errorf("position %q: want topic/partition@offset", s)
 }
 
-// StartError says that partitions have no committed offset and no start was given.
+// StartError means that partitions have no committed offset and no start was given.
 type StartError struct {
 	Group      string
 	Partitions []string
 }
 
 func (e *StartError) Error() string {
-	return fmt.Sprintf("group %s has no committed offset for %s: say where to start (start: earliest, latest or a time)",
+	return fmt.Sprintf("group %s has no committed offset for %s: set start to earliest, latest or a time",
 		e.Group, strings.Join(e.Partitions, ", "))
 }
 
-// clusterFacts are asked for once per session; the window text is bound to them.
+// clusterFacts are asked for whenever offsets are fetched; the window text is bound to them.
 type clusterFacts struct {
 	cluster    string
 	topicIDs   map[string][16]byte
@@ -85,7 +85,7 @@ func (e *Engine) askFacts(ctx context.Context, cl *kgo.Client) (clusterFacts, er
 	}
 	f := clusterFacts{cluster: m.Cluster, topicIDs: map[string][16]byte{}, partitions: map[string]int32{}}
 	for _, t := range m.Topics {
-		if t.Err == nil { // a topic that is missing is nobody's assignment
+		if t.Err == nil { // a topic that does not exist is not assigned to anyone
 			f.topicIDs[t.Topic] = t.ID
 			f.partitions[t.Topic] = int32(len(t.Partitions))
 		}
@@ -93,8 +93,8 @@ func (e *Engine) askFacts(ctx context.Context, cl *kgo.Client) (clusterFacts, er
 	return f, nil
 }
 
-func (f clusterFacts) place(group string, tp topicPartition) place {
-	return place{cluster: f.cluster, topicID: f.topicIDs[tp.topic], group: group, partition: tp.partition, count: f.partitions[tp.topic]}
+func (f clusterFacts) place(group string, tp TopicPartition) place {
+	return place{cluster: f.cluster, topicID: f.topicIDs[tp.Topic], group: group, partition: tp.Partition, count: f.partitions[tp.Topic]}
 }
 
 // committed is one partition of an OffsetFetch answer.
@@ -103,9 +103,9 @@ type committed struct {
 	text   string
 }
 
-// committedOf reads an answer of one group; names gives topics that come by id only.
-func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[topicPartition]committed {
-	out := map[topicPartition]committed{}
+// committedOf reads an answer for one group; names has the topics that come by id only.
+func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[TopicPartition]committed {
+	out := map[TopicPartition]committed{}
 	for _, g := range resp.Groups {
 		for _, t := range g.Topics {
 			name := t.Topic
@@ -120,19 +120,19 @@ func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[
 				if p.Metadata != nil {
 					c.text = *p.Metadata
 				}
-				out[topicPartition{name, p.Partition}] = c
+				out[TopicPartition{name, p.Partition}] = c
 			}
 		}
 	}
 	return out
 }
 
-// offsetsFetched gets offset and window text from one answer, before the first fetch.
+// offsetsFetched reads offset and window text from one answer, before the first fetch.
 // An error makes kgo leave this session of the group and join again.
 func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	facts, err := e.askFacts(ctx, cl)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "cannot read the cluster's facts, joining again", "error", err)
+		e.o.Log.WarnContext(ctx, "metadata not available, joining the group again", "error", err)
 		return err
 	}
 	names := map[[16]byte]string{}
@@ -142,16 +142,15 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	found := committedOf(resp, names)
 	bounds, err := e.askBounds(ctx, cl, facts, found)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "cannot read the log's bounds, joining again", "error", err)
+		e.o.Log.WarnContext(ctx, "start and end offsets not available, joining the group again", "error", err)
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.session.facts = facts
 	refused := &StartError{Group: e.o.Group}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || p.win != nil {
+		if p == nil || p.state != stateAssigned {
 			continue
 		}
 		p.place = facts.place(e.o.Group, tp)
@@ -169,13 +168,13 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 }
 
 // bounds of a partition's log. begin is where to start without a committed offset; low and
-// begin are -1 when nobody can say.
+// begin are -1 when they are not known.
 type bounds struct{ low, high, begin int64 }
 
-// askBounds asks for the logs' bounds. A partition that cannot be asked (no leader) is left
-// unbounded: its committed position serves, and a position that does not exist shows when it
-// is read. Without a committed position it cannot be opened, and the group joins again.
-func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFacts, found map[topicPartition]committed) (map[topicPartition]bounds, error) {
+// askBounds asks for the logs' bounds. A partition that cannot be asked (no leader) has none:
+// its committed position is used, and a position that does not exist is found when it is read.
+// Without a committed position it cannot be opened, and the group is joined again.
+func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFacts, found map[TopicPartition]committed) (map[TopicPartition]bounds, error) {
 	adm := kadm.NewClient(cl)
 	topics := slices.Collect(maps.Keys(facts.topicIDs))
 	low, err := adm.ListStartOffsets(ctx, topics...)
@@ -194,22 +193,22 @@ func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFac
 	if err != nil {
 		return nil, err
 	}
-	out := map[topicPartition]bounds{}
+	out := map[TopicPartition]bounds{}
 	for tp, c := range found {
 		b := bounds{low: at(low, tp), high: at(high, tp), begin: at(begin, tp)}
-		if n := known[tp.topic]; n > 0 && tp.partition >= n {
+		if n := known[tp.Topic]; n > 0 && tp.Partition >= n {
 			b.begin = b.low // added later: nothing of it may be lost
 		}
 		if c.offset < 0 && b.begin < 0 && e.o.Start != (Start{}) {
-			return nil, fmt.Errorf("bounds of %s are not to be had", tp)
+			return nil, fmt.Errorf("start and end offset of %s not available", tp)
 		}
 		out[tp] = b
 	}
 	return out, nil
 }
 
-func at(l kadm.ListedOffsets, tp topicPartition) int64 {
-	if o, ok := l.Lookup(tp.topic, tp.partition); ok && o.Err == nil {
+func at(l kadm.ListedOffsets, tp TopicPartition) int64 {
+	if o, ok := l.Lookup(tp.Topic, tp.Partition); ok && o.Err == nil {
 		return o.Offset
 	}
 	return -1
@@ -234,13 +233,13 @@ func (e *Engine) askBegin(ctx context.Context, adm *kadm.Client, low, high kadm.
 
 // askKnown returns, per topic, how many partitions it had when the group last committed for
 // any of them. It asks only when a partition has no committed offset: one beyond that number
-// was added later and begins at its log start, whatever Start says.
-func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFacts, found map[topicPartition]committed) (map[string]int32, error) {
-	fresh := false
+// was added later and begins at its log start, in spite of Start.
+func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFacts, found map[TopicPartition]committed) (map[string]int32, error) {
+	uncommitted := false
 	for _, c := range found {
-		fresh = fresh || c.offset < 0
+		uncommitted = uncommitted || c.offset < 0
 	}
-	if !fresh {
+	if !uncommitted {
 		return nil, nil
 	}
 	had, err := adm.FetchOffsets(ctx, e.o.Group)
@@ -249,7 +248,7 @@ func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFa
 	}
 	known := map[string]int32{}
 	had.Each(func(o kadm.OffsetResponse) {
-		tp := topicPartition{o.Topic, o.Partition}
+		tp := TopicPartition{o.Topic, o.Partition}
 		if _, err := facts.place(e.o.Group, tp).read(o.At, o.Metadata); err == nil {
 			known[o.Topic] = max(known[o.Topic], knownPartitions(o.Metadata))
 		}
@@ -257,23 +256,24 @@ func (e *Engine) askKnown(ctx context.Context, adm *kadm.Client, facts clusterFa
 	return known, nil
 }
 
-// open gives a partition its window, or stops it for an operator. Called under mu.
+// open begins a partition at its committed position, or stops it for an operator. Called
+// under mu.
 func (e *Engine) open(p *partition, c committed, b bounds) {
 	if c.offset < 0 {
-		p.win, p.startUncommitted = newWindow(position{next: b.begin}), true
-		go e.feed(p)
+		e.begin(p, position{next: b.begin}, true)
 		return
 	}
 	p.firstCommitted = c
+	startDue := false
 	pos, err := p.place.read(c.offset, c.text)
 	switch {
 	case err == nil:
-	case e.accepted(p.topicPartition, c.offset):
-		pos, p.startUncommitted, p.rewoundBelow = position{next: c.offset}, true, b.high
-		e.o.Log.Warn("position accepted by the operator", "topic", p.topic, "partition", p.partition, "offset", c.offset)
+	case e.accepted(p.TopicPartition, c.offset):
+		pos, startDue, p.rewoundBelow = position{next: c.offset}, true, b.high
+		e.o.Log.Warn("position accepted by the operator", "topic", p.Topic, "partition", p.Partition, "offset", c.offset)
 	default:
-		e.stop(p, "committed position was not written by this bridge for this place; check it, then run with --accept-position",
-			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.topicPartition, c.offset))
+		e.stop(p, "the committed position was not written by this bridge for this place; check it, then run with --accept-position",
+			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.TopicPartition, c.offset))
 		return
 	}
 	if b.low >= 0 && pos.next < b.low {
@@ -281,16 +281,29 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 			e.stop(p, "records were deleted before they were read; go on with --accept-loss", "lost_from", pos.next, "lost_to", b.low)
 			return
 		}
-		e.o.Log.Warn("loss accepted by the operator", "topic", p.topic, "partition", p.partition, "lost_from", pos.next, "lost_to", b.low)
-		pos, p.startUncommitted = position{next: b.low}, true
+		e.o.Log.Warn("loss accepted by the operator", "topic", p.Topic, "partition", p.Partition, "lost_from", pos.next, "lost_to", b.low)
+		pos, startDue = position{next: b.low}, true
 	}
-	p.win = newWindow(pos)
-	go e.feed(p)
+	e.begin(p, pos, startDue)
 }
 
-func (e *Engine) accepted(tp topicPartition, offset int64) bool {
+// begin opens a partition at its position. Called under mu.
+func (e *Engine) begin(p *partition, pos position, startDue bool) {
+	p.win, p.startDue = newWindow(pos), startDue
+	p.become(stateRestoring)
+	if e.o.Assigned != nil {
+		p.running++
+		go e.restore(p) // ended by p.ctx
+		return
+	}
+	p.hooks = hooksRestored
+	p.become(stateOpen)
+	go e.feed(p) // ended by p.ctx and p.state
+}
+
+func (e *Engine) accepted(tp TopicPartition, offset int64) bool {
 	for _, a := range e.o.AcceptPosition {
-		if a.Topic == tp.topic && a.Partition == tp.partition && a.Offset == offset {
+		if a.Topic == tp.Topic && a.Partition == tp.Partition && a.Offset == offset {
 			return true
 		}
 	}
@@ -300,9 +313,8 @@ func (e *Engine) accepted(tp topicPartition, offset int64) bool {
 // stop leaves a partition alone until an operator has decided; the others go on. What was
 // not settled of it is dropped: the next start calls it again. Called under mu.
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
-	e.o.Log.Error("partition stopped: "+why, append([]any{"topic", p.topic, "partition", p.partition}, attrs...)...)
-	e.drain(map[topicPartition]*partition{p.topicPartition: p})
-	p.stopped, p.gone = true, true
+	e.o.Log.Error("partition stopped, an operator has to decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
+	p.become(stateStopped)
 	p.backlog, p.done = nil, nil
 	e.lanes.drop(p)
 	e.recount()
@@ -316,25 +328,22 @@ func (e *Engine) startOffsets(_ context.Context, offsets map[string]map[int32]kg
 	defer e.mu.Unlock()
 	for topic, parts := range offsets {
 		for n := range parts {
-			p := e.parts[topicPartition{topic, n}]
+			p := e.parts[TopicPartition{topic, n}]
 			if p == nil {
 				continue
 			}
-			if p.stopped || p.win == nil {
-				e.session.client.PauseFetchPartitions(map[string][]int32{topic: {n}})
-				p.paused = true
-				continue
+			e.pause(p, p.state != stateOpen) // the client may remember a pause of an earlier assignment
+			if p.state.settles() {
+				parts[n] = kgo.NewOffset().At(p.win.high)
 			}
-			e.session.client.ResumeFetchPartitions(map[string][]int32{topic: {n}})
-			parts[n] = kgo.NewOffset().At(p.win.high)
 		}
 	}
 	return offsets, nil
 }
 
-// fetchError reports trouble with reading. kgo goes on by itself, except where the position
-// does not exist or a batch is larger than it takes.
-func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
+// fetchError logs an error of reading. kgo goes on by itself, except where the position does
+// not exist or a batch is larger than it accepts.
+func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -344,13 +353,13 @@ func (e *Engine) fetchError(ctx context.Context, tp topicPartition, err error) {
 	var bomb *kgo.ErrDecompressTooLarge
 	p := e.parts[tp]
 	switch {
-	case p == nil || p.stopped:
+	case p == nil || p.state == stateStopped || p.state == stateGone:
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
 		e.stop(p, "its position does not exist in the log", "error", err)
 		return
 	case errors.As(err, &bomb):
-		e.stop(p, "a compressed batch is larger than the bridge takes", "error", err)
+		e.stop(p, "a compressed batch is larger than the bridge accepts", "error", err)
 		return
 	}
-	e.o.Log.WarnContext(ctx, "fetch", "topic", tp.topic, "partition", tp.partition, "error", err)
+	e.o.Log.WarnContext(ctx, "fetch failed, trying again", "topic", tp.Topic, "partition", tp.Partition, "error", err)
 }

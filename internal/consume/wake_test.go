@@ -21,7 +21,7 @@ import (
 )
 
 // free is an engine whose handlings of keys stuck* wait until their context ends, as at an
-// open breaker, and notes the others.
+// open breaker. It keeps the keys of the others.
 type free struct {
 	e    *consume.Engine
 	stop func() error
@@ -80,7 +80,7 @@ func (r *rig) putN(p int32, n int, key, value string) {
 	}
 }
 
-// The backlog drains into the window, nothing settles: nobody resumes.
+// The backlog drains into the window while nothing settles: the partition is resumed.
 func TestEmptiedBacklogIsResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -98,7 +98,7 @@ func TestEmptiedBacklogIsResumed(t *testing.T) {
 	})
 }
 
-// Bytes fall by a revoke: nobody resumes.
+// A revoke frees bytes: partitions are resumed.
 func TestBytesFreedByARevokeAreUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -123,8 +123,8 @@ func TestBytesFreedByARevokeAreUsed(t *testing.T) {
 	})
 }
 
-// start: latest with two instances: the one that is later to ask must not take the partitions
-// of the other for all there were.
+// Start latest with two instances: the one that asks later must not believe that the topic had
+// only the other's partitions.
 func TestTwoInstancesStartAtLatestTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -144,7 +144,7 @@ func TestTwoInstancesStartAtLatestTogether(t *testing.T) {
 		a, b := r.startFree("a", o), r.startFree("b", o)
 		time.Sleep(time.Minute)
 		if len(a.keys)+len(b.keys) > 0 {
-			t.Error("fired")
+			t.Error("events from before the start were handled")
 		}
 		_, _ = a.stop(), b.stop()
 	})
@@ -170,13 +170,13 @@ func TestAcceptedPositionSurvivesAFailedTransaction(t *testing.T) {
 		time.Sleep(time.Minute)
 		got := len(r.read("out"))
 		_ = z.stop()
-		if got != 1 || r.logged("changed by somebody else") {
+		if got != 1 || r.logged("changed by someone else") {
 			t.Errorf("%d results; log:\n%s", got, r.logs.String())
 		}
 	})
 }
 
-// A partition that stopped takes no memory from the others.
+// A stopped partition leaves its memory to the others.
 func TestStoppedPartitionHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -203,7 +203,7 @@ func TestStoppedPartitionHoldsNothing(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		if len(r.read("out")) < before+30 {
-			t.Error("the others stand still")
+			t.Error("the others are not read on")
 		}
 		_ = e.stop()
 	})

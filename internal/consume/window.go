@@ -7,9 +7,9 @@ const (
 	// 3,000 bytes, which with header and base64 stay under the broker's 4,096.
 	bitsetSpan = 24_000
 	// fewOpen offsets may be unfinished at any distance: 700 gaps and 700 runs between
-	// them take less than 3,000 bytes as run lengths, within runSpan.
+	// them need less than 3,000 bytes as run lengths, within runSpan.
 	fewOpen = 700
-	// runSpan bounds the distance of such an offset, so that a run takes three bytes or,
+	// runSpan bounds the distance of such an offset, so that a run needs three bytes or,
 	// for at most 128 of them, four.
 	runSpan = 1 << 28
 )
@@ -17,7 +17,7 @@ const (
 // span is a run of offsets: from, and up to but without to.
 type span struct{ from, to int64 }
 
-// position is what a commit says of a partition: every offset below next is finished,
+// position is what a commit says about a partition: every offset below next is finished,
 // and so are the spans ahead of it. Spans are ascending, apart, and begin above next.
 type position struct {
 	next  int64
@@ -40,13 +40,13 @@ func (p position) covers(offset int64) bool {
 	return found && i < len(p.ahead)
 }
 
-// window knows of one partition, for one assignment, which offsets were admitted and are
-// not settled yet. An offset that never came (a transaction marker, a compacted record)
-// counts as finished as soon as a later one was admitted. Engine.mu guards it.
+// window knows, for one assignment of a partition, which offsets were admitted and are not
+// settled yet. An offset that never came (a transaction marker, a compacted record) is
+// finished as soon as a later one was admitted. Engine.mu guards it.
 type window struct {
 	high  int64   // every offset below was admitted, skipped or is a gap
 	open  []int64 // admitted and not settled, ascending
-	ahead []span  // finished by a former owner, at high or above
+	ahead []span  // finished by a previous owner, at high or above
 }
 
 func newWindow(p position) *window {
@@ -56,7 +56,7 @@ func newWindow(p position) *window {
 // next is the lowest offset that is not settled.
 func (w *window) next() int64 { return w.position(nil).next }
 
-// admits says whether taking offset in keeps the window text below its size limit.
+// admits reports whether the window text stays below its size limit with this offset.
 func (w *window) admits(offset int64) bool {
 	if len(w.open) == 0 {
 		return true
@@ -65,8 +65,8 @@ func (w *window) admits(offset int64) bool {
 	return distance < bitsetSpan || len(w.open) < fewOpen && distance < runSpan
 }
 
-// admit takes the next record's offset in. It reports false when the record is to be
-// skipped: a former owner finished it, or it was admitted before.
+// admit adds the next record's offset. It reports false when the record is to be skipped: a
+// previous owner finished it, or it was admitted before.
 func (w *window) admit(offset int64) bool {
 	if offset < w.high {
 		return false
@@ -86,12 +86,12 @@ func (w *window) admit(offset int64) bool {
 	return true
 }
 
-// position is where the partition stands once the given open offsets are settled too.
+// position is the partition's position once the given open offsets are settled too.
 // finished is ascending.
 func (w *window) position(finished []int64) position {
 	var p position
 	p.next = -1
-	prev := int64(-1) // the unfinished offset before
+	prev := int64(-1) // the previous unfinished offset
 	for _, o := range w.open {
 		if len(finished) > 0 && finished[0] == o {
 			finished = finished[1:]

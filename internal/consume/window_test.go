@@ -63,7 +63,7 @@ func TestPositionCoversWhatIsFinished(t *testing.T) {
 	})
 }
 
-// drawSome takes random open offsets out, ascending.
+// drawSome removes random open offsets and returns them, ascending.
 func drawSome(t *rapid.T, open map[int64]bool) []int64 {
 	var done []int64
 	for o := range open {
@@ -95,7 +95,7 @@ func TestRestoredWindowSkipsFinished(t *testing.T) {
 	}
 }
 
-// What a former owner finished survives the commits of a new one that has not read it yet.
+// What a previous owner finished survives the commits of a new one that has not read it yet.
 func TestUnreadSpansStayInTheText(t *testing.T) {
 	w := consume.NewWindow(consume.NewPosition(10, consume.NewSpan(15, 18)))
 	w.Admit(10)
@@ -109,7 +109,7 @@ func TestUnreadSpansStayInTheText(t *testing.T) {
 	}
 }
 
-// Whatever the window admits, its text fits the broker's limit.
+// The text of any window fits the broker's limit.
 func TestAdmittedWindowAlwaysFits(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -153,7 +153,7 @@ func TestWindowIsBounded(t *testing.T) {
 	}
 }
 
-// A text counts only for the cluster, topic, group, partition and offset it was written for.
+// A text is valid only for the cluster, topic, group, partition and offset it was written for.
 func TestForeignTextIsRefused(t *testing.T) {
 	p := consume.NewPosition(10, consume.NewSpan(12, 14))
 	text, err := here.Text(p)

@@ -14,7 +14,7 @@ import (
 //
 // partitions is how many the topic had: a partition beyond it was added later.
 // kind 0: a bitset, bit i for offset next+i, set when finished. kind 1: run lengths as
-// unsigned varints, by turns unfinished and finished, beginning at next. The hash is
+// unsigned varints, alternately unfinished and finished, beginning at next. The hash is
 // SHA-256, cut to 16 bytes, over the commit's place, next, and all the rest: a text that
 // was moved to another offset, partition, group, topic or cluster does not verify.
 const (
@@ -26,13 +26,13 @@ const (
 	textSum     = textCount + 4
 	textHead    = textSum + textHash
 
-	// MaxText is how many bytes of metadata the engine commits with an offset at most: the
+	// MaxText is the largest metadata, in bytes, that the engine commits with an offset: the
 	// broker's default offset.metadata.max.bytes.
 	MaxText = 4096
 )
 
-// errForeignText says that committed metadata was not written by us for this very place.
-var errForeignText = errors.New("window text is not ours for this place")
+// errForeignText means that committed metadata was not written by us for this very place.
+var errForeignText = errors.New("window text was not written by this bridge for this place")
 
 // place is where a commit belongs.
 type place struct {
@@ -40,7 +40,7 @@ type place struct {
 	topicID   [16]byte
 	group     string
 	partition int32
-	count     int32 // partitions of the topic; not part of the place, but written down with it
+	count     int32 // partitions of the topic; not part of the place, but written with it
 }
 
 // text writes a position in at most MaxText bytes, provided that the window admitted by
@@ -78,7 +78,7 @@ func (at place) read(next int64, text string) (position, error) {
 	return position{}, errForeignText
 }
 
-// knownPartitions is how many partitions the topic had when a verified text was written.
+// knownPartitions returns how many partitions the topic had when a verified text was written.
 func knownPartitions(text string) int32 {
 	raw, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil || len(raw) < textHead {
@@ -89,7 +89,7 @@ func knownPartitions(text string) int32 {
 
 func (at place) hash(next int64, head, payload []byte) []byte {
 	h := sha256.New()
-	for _, s := range []string{at.cluster, at.group} { // lengths first: no two places read alike
+	for _, s := range []string{at.cluster, at.group} { // lengths first: no two places give the same bytes
 		_ = binary.Write(h, binary.BigEndian, int64(len(s)))
 		h.Write([]byte(s))
 	}

@@ -24,7 +24,7 @@ func BenchmarkK1K9K10_Checks(b *testing.B) {
 		lanes[i] = fmt.Sprint("shop/", i)
 	}
 	now, offset := time.Now(), int64(0)
-	least := time.Hour // of many turns: what the machine does besides only adds
+	least := time.Hour // of many turns: other work of the machine only adds
 	for b.Loop() {
 		now = now.Add(time.Hour) // what came before is forgotten
 		begin := time.Now()

@@ -14,7 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// An identifier that is longer than any API takes ends its event: what is published of it is short.
+// An identifier that is longer than any API accepts ends its event: what is published of it is short.
 func TestLongIdentifiers(t *testing.T) {
 	long := strings.Repeat("x", 700_000)
 	for name, set := range map[string]func(*order.Event){
@@ -100,7 +100,7 @@ func TestRefuseSurvivesWhatPanicked(t *testing.T) {
 	}
 }
 
-// A record without a value, as a compacted topic has, is no event: it is skipped, with a reason.
+// A record without a value, as a compacted topic has, is not an event: it is skipped, with a reason.
 func TestTombstonesAreSkipped(t *testing.T) {
 	d := newDesk(t)
 	got := d.handle(t.Context(), &kgo.Record{Topic: "in", Key: []byte("o1"), Offset: 5})

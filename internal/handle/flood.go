@@ -10,8 +10,8 @@ import (
 	"alipay-kafka-bridge/internal/recent"
 )
 
-// An order that sends more events than any order has would block what stands behind it in
-// its partition: each waits for the one before, and the window ends 24,000 offsets after the
+// An order that sends more events than any order has would block what comes after it in its
+// partition: each waits for the previous one, and the window ends 24,000 offsets after the
 // first (security K10).
 const (
 	floodEvents = 200              // of one order that are handled ...
@@ -42,11 +42,11 @@ type floodCount struct {
 	last  int64 // offset of the newest one
 	over  int64 // offset of the first one that was too many; negative: none was
 
-	formerOver, formerLast int64 // of the flood before this one; formerLast negative: none was
+	earlierOver, earlierLast int64 // of the flood before this one; earlierLast negative: none was
 }
 
-// over counts an event and says whether it is one too many. A record that is read again,
-// after a rebalance, is judged as it was and counts no second time.
+// over counts an event and reports whether it is one too many. A record that is read again,
+// after a rebalance, is judged as it was before and not counted a second time.
 func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -54,7 +54,7 @@ func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 	if in.Offset > c.last {
 		if now.Sub(c.since) > floodTime {
 			if c.over >= 0 {
-				c.formerOver, c.formerLast = c.over, c.last
+				c.earlierOver, c.earlierLast = c.over, c.last
 			}
 			c.since, c.n, c.over = now, 0, -1
 		}
@@ -64,14 +64,14 @@ func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 			c.over = in.Offset
 		}
 	}
-	return c.over >= 0 && in.Offset >= c.over || c.formerOver <= in.Offset && in.Offset <= c.formerLast
+	return c.over >= 0 && in.Offset >= c.over || c.earlierOver <= in.Offset && in.Offset <= c.earlierLast
 }
 
-// count finds an order's figures, or begins them before this offset.
+// count returns an order's figures, or new ones that begin before this offset.
 func (f *floods) count(k floodKey, offset int64) *floodCount {
 	c, ok := f.orders.Get(k)
 	if !ok {
-		c = &floodCount{last: offset - 1, over: -1, formerLast: -1}
+		c = &floodCount{last: offset - 1, over: -1, earlierLast: -1}
 	}
 	f.orders.Set(k, c)
 	return c

@@ -58,8 +58,8 @@ func TestK10_EventsBeyondAnOrdersShare(t *testing.T) {
 	})
 }
 
-// TestK10_KeyBehindAFlood: an order that stands behind more events of another one than the
-// window takes is done within seconds: 200 calls of 50 ms, and not 500.
+// TestK10_KeyBehindAFlood: an order behind more events of another one than the
+// window admits is done within seconds: 200 calls of 50 ms, and not 500.
 func TestK10_KeyBehindAFlood(t *testing.T) {
 	const flood = 24_500
 	synctest.Test(t, func(t *testing.T) {

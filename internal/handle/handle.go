@@ -33,15 +33,15 @@ const (
 
 	reasonChannelNotSupported = "channel_not_supported"
 
-	// reasonTombstone is the reason of a skip: a record without a value says nothing of an order.
+	// reasonTombstone is the reason of a skip: a record without a value says nothing about an order.
 	reasonTombstone = "tombstone"
 )
 
-// maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK takes only
-// what is newer than the last one, so one event of 2099 would silence its order for ever.
+// maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK accepts only
+// what is newer than the last event, so one of 2099 would block its order for ever.
 const maxAhead = 5 * time.Minute
 
-// caller is one event's dealings with Alipay: the guard's retries and their budget.
+// caller makes one event's calls: with the guard's retries and their budget.
 type caller interface {
 	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
 	Exhausted() bool
@@ -55,7 +55,7 @@ type HandlerOptions struct {
 	Accounts map[order.Account]*Account
 	Codec    *order.Codec
 	Encoder  *records.Encoder
-	// SkippedResults publishes a result SKIPPED for what maps to no call, beside the journal's entry.
+	// SkippedResults publishes a result SKIPPED for what maps to no call, as well as the journal's entry.
 	SkippedResults bool
 	Tracer         trace.Tracer
 	Now            func() time.Time
@@ -143,7 +143,7 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 }
 
 // begin handles an event for the account of that name, as its settings are now. Only here it
-// is decoded: thousands wait in lanes, and a decoded event takes three times the memory of its
+// is decoded: thousands wait in lanes, and a decoded event needs three times the memory of its
 // bytes.
 func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (consume.Outcome, error) {
 	if e.kept {
@@ -260,13 +260,13 @@ func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (consum
 	return h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()), h.deadLetter(ctx, e, bad.Reason, bad))
 }
 
-// callUntil calls, and resolves what became of calls whose answer cannot be believed, until
-// the event has an outcome or the budget is spent.
+// callUntil calls, and resolves calls whose answer is lost or cannot be believed, until the event
+// has an outcome or the budget is spent.
 func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, error) {
 	for {
 		before := e.attempts
 		reply, err := h.do(ctx, e, e.Request)
-		// One refusal proves that nothing took effect; then new settings may make another request.
+		// A single refusal proves that nothing took effect: new settings may then give another request.
 		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || e.attempts > before+1
 		e.otherContent = e.otherContent || alipay.IsOtherContent(err)
 		switch class := alipay.ClassOf(err); {
@@ -277,7 +277,7 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
 			return h.decided(ctx, e, reply, err)
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, err // no outcome: the lane keeps the record
+			return consume.Outcome{}, waits(err, reply.Attempts) // no outcome: the lane keeps the record
 		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
 			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
 		}
@@ -302,13 +302,13 @@ func (h *Handler) do(ctx context.Context, e *handling, r alipay.Request) (alipay
 	return reply, err
 }
 
-// answered tells an outcome of a call from the end of the context before it.
+// answered reports whether err is the outcome of a call, and not the end of the context before it.
 func answered(err error) bool {
 	var ae *alipay.Error
 	return errors.As(err, &ae)
 }
 
-// decided publishes what Alipay's answer says.
+// decided publishes what Alipay's answer decided.
 func (h *Handler) decided(ctx context.Context, e *handling, reply alipay.Reply, err error) (consume.Outcome, error) {
 	h.newest.accepted(e, alipay.ClassOf(err))
 	r := order.ResultOf(e.Handling, reply, err, h.o.Now())
@@ -319,13 +319,13 @@ func (h *Handler) decided(ctx context.Context, e *handling, reply alipay.Reply, 
 	return h.publish(ctx, e, r, more...)
 }
 
-// shows says whether an answer to r shows a trade.
+// shows reports whether an answer to r shows a trade.
 func shows(r alipay.Request) bool {
 	return r.Method() == alipay.MethodTradeQuery || r.Method() == alipay.MethodItemOrderQuery
 }
 
-// snapshot returns the records of a shown trade. An answer that cannot be read leaves the
-// result alone to tell of it.
+// snapshot returns the records of a shown trade. There are none for an answer that cannot be
+// read: then only the result reports it.
 func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, reply alipay.Reply) []*kgo.Record {
 	s, err := order.SnapshotOf(e.Handling, by, reply, h.o.Now())
 	if err == nil {
@@ -334,7 +334,7 @@ func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, r
 			return out
 		}
 	}
-	h.o.Log.WarnContext(ctx, "answer shows no readable trade", "account", e.Account, "order_no", e.Event.OrderNo, "error", err)
+	h.o.Log.WarnContext(ctx, "the trade in an answer cannot be read, no snapshot", "account", e.Account, "order_no", e.Event.OrderNo, "error", err)
 	return nil
 }
 
@@ -348,7 +348,7 @@ func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutc
 
 // publish encodes a result; more are the records that go with it.
 func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more ...*kgo.Record) (consume.Outcome, error) {
-	r.Attempts = max(r.Attempts, e.attempts) // what the last answer counts may not be all
+	r.Attempts = max(r.Attempts, e.attempts) // the last answer may not include all of them
 	if r.FirstAttemptAt == nil && !e.first.IsZero() {
 		r.FirstAttemptAt = &e.first
 	}

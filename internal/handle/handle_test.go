@@ -3,6 +3,7 @@ package handle_test
 import (
 	"context"
 	"crypto/rsa"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -133,7 +134,7 @@ func (d *desk) record(ev order.Event) *kgo.Record {
 	return &kgo.Record{Topic: "in", Key: []byte(ev.OrderNo), Value: value, Offset: d.offset}
 }
 
-// came is what came of a record: its result and the topics of all records.
+// came is the outcome of a record: its result and the topics of all records.
 type came struct {
 	order.Result
 	topics string
@@ -185,9 +186,9 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 		{"lost before the effect", []simulator.Fault{simulator.CutBefore(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 		// The trade exists but we do not know.
 		{"lost after the effect", []simulator.Fault{simulator.CutAfter(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
-		// A success that nobody signed.
+		// A success without a signature.
 		{"unsigned success", []simulator.Fault{simulator.Unsigned(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
-		{"signed by somebody else", []simulator.Fault{simulator.WrongKey(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
+		{"signed with another key", []simulator.Fault{simulator.WrongKey(create)}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		{"system error before", []simulator.Fault{simulator.SystemError(create)}, simulator.Tally{Requests: 2, Executions: 1, Queries: 3}, order.ResolvedByReply},
 		{"system error after", []simulator.Fault{simulator.SystemError(create).AfterEffect()}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
 		{"no answer in time, done", []simulator.Fault{simulator.Delay(create, time.Minute).AfterEffect()}, simulator.Tally{Requests: 1, Executions: 1, Queries: 1}, order.ResolvedByQuery},
@@ -211,7 +212,7 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 	}
 }
 
-// An absence counts only once the lost attempt cannot be under way any more.
+// "Not found" is believed only once the lost attempt cannot be under way any more.
 func TestAbsenceIsBelievedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate))
@@ -253,7 +254,7 @@ func TestConflictIsRejected(t *testing.T) {
 	}
 }
 
-// A create that Alipay did for a former owner of the event, paid since, is applied.
+// A create that Alipay did for a previous owner of the event, paid since, is applied.
 func TestOwnEarlierTradeIsApplied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
@@ -269,7 +270,7 @@ func TestOwnEarlierTradeIsApplied(t *testing.T) {
 	})
 }
 
-// Past its life an event is not sent, but a former owner may have sent it in time.
+// Past its life an event is not sent, but a previous owner may have sent it in time.
 func TestExpiredCreateIsAskedForFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
@@ -367,7 +368,7 @@ func TestReReadEventsAreNotSuperseded(t *testing.T) {
 	})
 }
 
-// Whatever is wrong with a record, it has a defined end: a result INVALID and a dead letter
+// A record has a defined end, no matter what is wrong with it: a result INVALID and a dead letter
 // with the reason and the original bytes.
 func TestBadRecordsHaveAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -461,8 +462,13 @@ func TestMisconfiguredHasNoOutcome(t *testing.T) {
 		if alipay.ClassOf(got.err) != alipay.Misconfigured || got.topics != "" {
 			t.Errorf("%+v", got)
 		}
+		// What an operator sees of an event that waits.
+		var waits interface{ WaitFacts() consume.WaitFacts }
+		if want := (consume.WaitFacts{Attempts: 1, Class: "MISCONFIGURED", Code: "ACQ.ACCESS_FORBIDDEN"}); !errors.As(got.err, &waits) || waits.WaitFacts() != want {
+			t.Errorf("facts of %v, want %+v", got.err, want)
+		}
 		if got = d.send(created("o1")); got.Outcome != order.OutcomeApplied {
-			t.Errorf("once it is mended: %+v", got)
+			t.Errorf("once it is fixed: %+v", got)
 		}
 	})
 }
@@ -556,14 +562,14 @@ func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
 	})
 }
 
-// The next owner begins in time and waits past the end: what the former one did is found.
+// The next owner begins in time and waits past the end: what the previous one did is found.
 func TestTradeOfAFormerOwnerIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		soon := time.Now().Add(2 * time.Second)
 		ev := created("o1")
 		ev.ExpiresAt = &soon
-		if got := d.send(ev); got.Outcome != order.OutcomeApplied { // a former owner, killed before it settled
+		if got := d.send(ev); got.Outcome != order.OutcomeApplied { // a previous owner, killed before it settled
 			t.Fatal(got)
 		}
 		must(t, d.sim.Pay("o1"))

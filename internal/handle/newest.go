@@ -14,9 +14,9 @@ const newestLimit = 50_000
 
 // newestEvents remembers, per HK order, the last event that AlipayHK accepted. The gateway processes
 // only what is strictly newer by orderModifyTime and answers S to the rest (Synchronize
-// Order, "orderModifyTime"): without this an event that came to nothing would be reported as
-// applied. It forgets orders that it has not seen for a long time; what it lets through then is found by
-// comparing consecutive results.
+// Order, "orderModifyTime"): without this an event without effect would be reported as
+// applied. It forgets orders that it has not seen for a long time; an event that is let through
+// then is found by comparing consecutive results.
 type newestEvents struct {
 	mu     sync.Mutex
 	byLane recent.Map[string, acceptedEvent] // guarded by mu
@@ -29,7 +29,7 @@ type acceptedEvent struct {
 	origin  order.Origin
 }
 
-// precedes says whether an event may come after m in the log. One at the same place or before
+// precedes reports whether an event may come after m in the log. One at the same place or before
 // it is read again, after a lost membership or a rewind: it was judged when it came first.
 func (m acceptedEvent) precedes(o order.Origin) bool {
 	return m.origin.Topic != o.Topic || m.origin.Partition != o.Partition || m.origin.Offset < o.Offset

@@ -11,8 +11,8 @@ import (
 	"alipay-kafka-bridge/internal/records"
 )
 
-// somebody is a receiver that the accounts without a policy do not allow.
-const somebody = "2088102146225136"
+// stranger is a receiver that the accounts without a policy do not allow.
+const stranger = "2088102146225136"
 
 // naming are events that name a receiver, or a member of a JSON text that may.
 var naming = []struct {
@@ -23,17 +23,17 @@ var naming = []struct {
 	typ  order.EventType
 }{
 	{name: "nothing", set: func(*order.Event) {}},
-	{name: "seller_id", set: func(e *order.Event) { e.SellerID = somebody }, want: "payee_not_allowed"},
-	{name: "sub_merchant_id", set: func(e *order.Event) { e.SubMerchantID = somebody }, want: "payee_not_allowed"},
-	{name: "extend_params.sys_service_provider_id", set: func(e *order.Event) { e.ExtendParams = &order.ExtendParams{SysServiceProviderID: somebody} }, want: "payee_not_allowed"},
+	{name: "seller_id", set: func(e *order.Event) { e.SellerID = stranger }, want: "payee_not_allowed"},
+	{name: "sub_merchant_id", set: func(e *order.Event) { e.SubMerchantID = stranger }, want: "payee_not_allowed"},
+	{name: "extend_params.sys_service_provider_id", set: func(e *order.Event) { e.ExtendParams = &order.ExtendParams{SysServiceProviderID: stranger} }, want: "payee_not_allowed"},
 	{name: "settlements.trans_in", set: func(e *order.Event) {
-		e.Settlements = []order.Settlement{{TransInType: "userId", TransIn: somebody}}
+		e.Settlements = []order.Settlement{{TransInType: "userId", TransIn: stranger}}
 	}, want: "payee_not_allowed"},
 	{name: "settlements.settle_entity_id", set: func(e *order.Event) {
-		e.Settlements = []order.Settlement{{TransInType: "defaultSettle", SettleEntityID: somebody, SettleEntityType: "SecondMerchant"}}
+		e.Settlements = []order.Settlement{{TransInType: "defaultSettle", SettleEntityID: stranger, SettleEntityType: "SecondMerchant"}}
 	}, want: "payee_not_allowed"},
-	{name: "org_pid", set: func(e *order.Event) { e.OrgPID = somebody }, want: "payee_not_allowed", typ: order.TypeQueryRequested},
-	{name: "merchant_id", hk: true, set: func(e *order.Event) { e.MerchantID = somebody }, want: "payee_not_allowed"},
+	{name: "org_pid", set: func(e *order.Event) { e.OrgPID = stranger }, want: "payee_not_allowed", typ: order.TypeQueryRequested},
+	{name: "merchant_id", hk: true, set: func(e *order.Event) { e.MerchantID = stranger }, want: "payee_not_allowed"},
 	{name: "nothing at AlipayHK", hk: true, set: func(*order.Event) {}},
 	{name: "extra_json memo", set: func(e *order.Event) { e.ExtraJSON = `{"memo":"m"}` }, want: "invalid"},
 	{name: "extra_json royalty_info", set: func(e *order.Event) { e.ExtraJSON = `{"royalty_info":{"royalty_type":"ROYALTY"}}` }, want: "invalid"},
@@ -104,11 +104,11 @@ func TestK1K2C7_RefusedEventsReachNobody(t *testing.T) {
 	})
 }
 
-// withPayees gives the desk three input topics, and accounts whose policies allow somebody.
+// withPayees gives the desk three input topics, and accounts whose policies allow stranger.
 func (d *desk) withPayees() {
 	payees := order.Payees{}
 	for _, field := range order.PayeeFields() {
-		payees[field] = []string{somebody}
+		payees[field] = []string{stranger}
 	}
 	allowing := func(as order.Account, ch order.Channel) *handle.Account {
 		a := *d.options.Accounts[as]

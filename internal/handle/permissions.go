@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// Account is one merchant, ready to be called for.
+// Account is one merchant, ready for calls.
 type Account struct {
 	Name           order.Account
 	App            string // whose slots, rate and breakers it shares
@@ -28,14 +28,15 @@ func NewAccount[C caller](a Account, begin func() C) *Account {
 	return &a
 }
 
-// TopicAccounts says which accounts the events of a topic may name: the topic is the only identity
-// that a record has (security.md K1).
+// TopicAccounts lists the accounts that the events of a topic may name: the topic is the only
+// identity that a record has (security.md K1).
 type TopicAccounts struct {
 	Accounts []order.Account
 	Default  order.Account // of events that name none
 }
 
-// permissions say who may be called for, and by whose records. They are replaced as a whole.
+// permissions are the accounts that may be called for, and the topics whose records may name them.
+// They are replaced as a whole.
 type permissions struct {
 	inputs   map[string]TopicAccounts // by topic
 	accounts map[order.Account]*Account

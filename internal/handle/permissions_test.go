@@ -66,7 +66,7 @@ func TestWithdrawnBeforeTheFirstAttempt(t *testing.T) {
 	})
 }
 
-// A create in doubt is resolved as it was sent, whatever the settings say meanwhile: it may
+// A create in doubt is resolved as it was sent, even if the settings changed meanwhile: it may
 // have made a trade. Sent again, it is the same bytes.
 func TestACreateInDoubtKeepsItsRequest(t *testing.T) {
 	noQuery := simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006")

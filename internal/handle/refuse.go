@@ -26,7 +26,7 @@ func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, er
 }
 
 // refuse ends a record that never became an event to handle: a result INVALID, so that
-// readers need not wait for ever, and a dead letter.
+// readers do not wait for ever, and a dead letter.
 func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
 	ctx := telemetry.Extract(context.Background(), in.Record)
 	e := &handling{Handling: hd, in: in}
@@ -35,7 +35,7 @@ func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err
 	return out, encodeErr
 }
 
-// Refuse is for the engine: a record whose handling panicked or whose outcome no topic takes.
+// Refuse is for the engine: a record whose handling panicked or whose outcome no topic accepts.
 func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Outcome {
 	hd := h.origin(in)
 	if ev, ok := h.decodeAgain(in); ok {

@@ -1,7 +1,9 @@
 package handle
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,13 +12,13 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// askAgain is between the two answers "no such trade" that are believed. A create may be
+// askAgain is the time between the two answers "no such trade" that are believed together. A create may be
 // under way inside Alipay for some seconds after its connection is gone. [inferred]
 const askAgain = 3 * time.Second
 
 // resolve finds out what a create did whose answer was lost or cannot be believed: it asks
 // for the trade by our own number, as the same account and through the same guard. Found,
-// it compares. Not found counts only once the lost attempt cannot be under way any more,
+// it compares. Not found is believed only once the lost attempt cannot be under way any more,
 // and twice: then decided is false, and the same bytes may be sent again.
 // The doubt outlives a handling that ends without an outcome while it asks.
 func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome, decided bool, err error) {
@@ -26,7 +28,7 @@ func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome
 	return out, decided, err
 }
 
-// expired ends a create whose event's life is over before this owner sent it. A former owner
+// expired ends a create whose event's life is over before this owner sent it. A previous owner
 // may have sent it in time, so the trade is asked for.
 func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, error) {
 	out, decided, err := h.ask(ctx, e, h.o.Now().Add(e.account.AttemptTimeout))
@@ -36,7 +38,7 @@ func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, er
 	return h.ended(ctx, e, order.OutcomeExpired, "expires_at")
 }
 
-// askUndecided is how often a found trade that nothing can be compared with is asked for.
+// askUndecided is how often a found trade is asked for that cannot be compared with the create.
 const askUndecided = 3
 
 // ask queries until the trade is found, or was twice not found after settled.
@@ -50,7 +52,7 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (cons
 		case err != nil && !answered(err):
 			return consume.Outcome{}, false, err // the context ended
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, false, err
+			return consume.Outcome{}, false, waits(err, reply.Attempts)
 		case class == alipay.Done:
 			trade, _ := reply.Trade() // one that cannot be read shows nothing
 			whose := compare(create, trade)
@@ -103,7 +105,7 @@ func (h *Handler) found(ctx context.Context, e *handling, whose verdict, trade a
 	return h.publish(ctx, e, order.Resolved(e.Handling, reply, outcome, reason, h.o.Now()), more...)
 }
 
-// shown says what a query showed of a trade, without what may name a person.
+// shown describes a trade as a query showed it, without personal data.
 func shown(t alipay.Trade) string {
 	total := "no readable amount"
 	if t.TotalAmount != nil {
@@ -122,4 +124,22 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// waitError is why an event waits without an outcome. The engine reports its facts to operators.
+type waitError struct {
+	error
+	facts consume.WaitFacts
+}
+
+func (e *waitError) Unwrap() error                { return e.error }
+func (e *waitError) WaitFacts() consume.WaitFacts { return e.facts }
+
+// waits adds to an error of a call the facts that an operator asks for.
+func waits(err error, attempts int) error {
+	facts := consume.WaitFacts{Attempts: attempts, Class: alipay.ClassOf(err).String()}
+	if ae, ok := errors.AsType[*alipay.Error](err); ok {
+		facts.Code = cmp.Or(ae.SubCode, ae.Code)
+	}
+	return &waitError{err, facts}
 }

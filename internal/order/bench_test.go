@@ -7,7 +7,7 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// What one event costs besides its call: reading it, planning it, writing its result.
+// What one event costs without its call: reading it, planning it, writing its result.
 func BenchmarkEvent(b *testing.B) {
 	c := codec(b)
 	e := richEvents()[0]
@@ -82,7 +82,7 @@ func BenchmarkK3_FurtherMembers(b *testing.B) {
 		}
 		return time.Since(begin)
 	}
-	least := [2]time.Duration{time.Hour, time.Hour} // of many turns: what the machine does besides only adds
+	least := [2]time.Duration{time.Hour, time.Hour} // of many turns: other work of the machine only adds
 	for b.Loop() {
 		least[0], least[1] = min(least[0], plan(plain)), min(least[1], plan(full))
 	}

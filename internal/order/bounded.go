@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// maxIdentifier is more than any API takes: 64 characters of an order number are the longest.
+// maxIdentifier is more than any API accepts: the longest are the 64 characters of an order number.
 const maxIdentifier = 256
 
 // Bounded cuts identifiers that are too long to be passed on, in results, headers, logs and keys

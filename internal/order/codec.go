@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/schemas"
 )
 
-// UndecodableError says that a value never becomes a record of ours, however often it is
+// UndecodableError means that a value never becomes a record of ours, however often it is
 // read: no frame, an unknown schema id, a schema that is refused, another record
 // type, bytes that do not fit. Its Reason is the dead letter's.
 type UndecodableError = avro.UndecodableError
@@ -136,7 +136,7 @@ func (c *Codec) EncodeJournal(ctx context.Context, topic string, j JournalEntry)
 	return c.registry.Frame(ctx, topic, c.journal, j.record())
 }
 
-// JSON decodes a value of any record type into JSON for people, with the record's name.
+// JSON decodes a value of any of our record types into JSON for people, with the record's name.
 func (c *Codec) JSON(ctx context.Context, topic string, value []byte) (name string, text []byte, err error) {
 	schema, record, err := c.registry.Open(ctx, topic, value)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *Codec) JSON(ctx context.Context, topic string, value []byte) (name stri
 	return schema.Name(), text, err
 }
 
-// IsUndecodable says whether an error of a Decode method is final, and why.
+// IsUndecodable reports whether an error of a Decode method is final, and why.
 func IsUndecodable(err error) (reason string, ok bool) {
 	var final *UndecodableError
 	if errors.As(err, &final) {

@@ -71,7 +71,7 @@ func TestLifeOfATrade(t *testing.T) {
 		defaults order.Defaults
 		want     string
 	}{
-		{"nobody says anything", "", nil, order.Defaults{}, ""},
+		{"no time limit is given", "", nil, order.Defaults{}, ""},
 		{"the account's default", "", nil, order.Defaults{TimeoutExpress: "3h"}, `"timeout_express":"3h"`},
 		{"the event's own", "1c", nil, order.Defaults{TimeoutExpress: "3h"}, `"timeout_express":"1c"`},
 		{"an instant wins, in Beijing time", "90m", at(time.Hour), order.Defaults{TimeoutExpress: "3h"}, `"time_expire":"2023-11-15 07:13:20"`},

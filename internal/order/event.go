@@ -12,7 +12,7 @@ type EventID string
 // Account names one merchant in the settings.
 type Account string
 
-// EventType says what happened to the order (OrderEvent, "event_type").
+// EventType is what happened to the order (OrderEvent, "event_type").
 type EventType string
 
 // The types of events. [TypeUnknown] never causes a call: it is what an older reader sees
@@ -49,7 +49,7 @@ func EventTypes() []EventType {
 	}
 }
 
-// Channel says which Alipay product the order lives in (OrderEvent, "channel").
+// Channel is the Alipay product that the order belongs to (OrderEvent, "channel").
 type Channel string
 
 // The channels. [ChannelUnknown] never causes a call.
@@ -166,7 +166,7 @@ type ExtendParams struct {
 	ExtraJSON             string
 }
 
-// Settlement is create.settle_info.settle_detail_infos, of which Alipay takes one.
+// Settlement is create.settle_info.settle_detail_infos, of which Alipay accepts one.
 type Settlement struct {
 	TransInType      string
 	TransIn          string
@@ -187,7 +187,7 @@ type Receiver struct {
 	DivisionCode string
 }
 
-// Expired says whether a request is past its event's life, so that it must not be sent. Only
+// Expired reports whether a request is past its event's life, so that it must not be sent. Only
 // a create has one: a query or a sync about an order that expired still says something.
 func Expired(e Event, r alipay.Request, now time.Time) bool {
 	_, creates := r.(*alipay.TradeCreate)

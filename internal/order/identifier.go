@@ -1,13 +1,13 @@
 package order
 
 import (
-	"crypto/sha1" //nolint:gosec // a version 5 UUID is defined with SHA-1 (RFC 9562, 5.5); nothing is secured by it
+	"crypto/sha1" //nolint:gosec // a version 5 UUID is defined with SHA-1 (RFC 9562, 5.5); it protects nothing
 	"encoding/hex"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// idNamespace is the fixed namespace under which ids that are no UUID become one. It must
+// idNamespace is the fixed namespace under which ids that are not a UUID become one. It must
 // never change: another value would give every repeated event a new request number, and so
 // a second effect.
 var idNamespace = [16]byte{

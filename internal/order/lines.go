@@ -11,7 +11,7 @@ import (
 // maxLine bounds one event as JSON.
 const maxLine = 1 << 20
 
-// ReadEvents reads JSON lines; every bad line is named, not the first alone.
+// ReadEvents reads JSON lines. The error names every bad line, not only the first.
 func ReadEvents(name string, r io.Reader, codec *Codec) ([]Event, error) {
 	var events []Event
 	var faults []error

@@ -71,8 +71,8 @@ func DefaultMapping() Mapping {
 		{trade, types(TypeCancelled, TypeExpired, TypePartiallyRefunded, TypeRefunded), nil, Query, ""},
 		{[]Channel{ChannelTrade, ChannelCredit}, types(TypeQueryRequested), nil, Query, ""},
 
-		// COMPLETE says that the deduction failed and the user paid another way: it closes the
-		// record in his favour. So no event says it by accident: biz_type must be in the event.
+		// COMPLETE means that the deduction failed and the user paid another way: it closes the
+		// record in the user's favour. So no event sends it by accident: biz_type must be in the event.
 		{credit, nil, when(HasBizType, HasBizInfo), SyncAsGiven, ""},
 		{credit, types(TypeSettledElsewhere), nil, Sync, "COMPLETE"},
 		{credit, types(TypeChargeWithdrawn), nil, Sync, "CLOSED"},

@@ -20,7 +20,7 @@ type Masker struct {
 	cleared map[string]clearedFields // by topic
 }
 
-// MaskOptions say how outputs are masked. The zero MaskOptions drop personal data everywhere.
+// MaskOptions configure how outputs are masked. The zero MaskOptions drop personal data everywhere.
 type MaskOptions struct {
 	// Key of HMAC-SHA256, at least 32 bytes, one for the installation: the same person has the
 	// same mask in all outputs. Without it values are dropped. (A hash without a key can be
@@ -34,7 +34,7 @@ type MaskOptions struct {
 // minMaskKey is what HMAC-SHA256 uses in full (RFC 2104, "Keys").
 const minMaskKey = 32
 
-// masks are what a schema says of its fields.
+// masks are what a schema's docs say about its fields.
 type masks struct {
 	texts   []string          // personal fields, by path
 	wire    map[string]string // personal members of an answer: path to the field that clears it
@@ -83,14 +83,14 @@ func MaskedFields() []string {
 // NewMasker checks the options.
 func NewMasker(o MaskOptions) (*Masker, error) {
 	if len(o.Key) > 0 && len(o.Key) < minMaskKey {
-		return nil, fmt.Errorf("the key of masks has %d bytes, want at least %d", len(o.Key), minMaskKey)
+		return nil, fmt.Errorf("the masking key has %d bytes; use at least %d", len(o.Key), minMaskKey)
 	}
 	m := &Masker{key: o.Key, cleared: map[string]clearedFields{}}
 	for topic, fields := range o.Clear {
 		m.cleared[topic] = clearedFields{}
 		for _, f := range fields {
 			if !slices.Contains(MaskedFields(), f) {
-				return nil, fmt.Errorf("topic %s: %q is not masked; want of %s", topic, f, strings.Join(MaskedFields(), ", "))
+				return nil, fmt.Errorf("topic %s: %q is not a masked field; use one of %s", topic, f, strings.Join(MaskedFields(), ", "))
 			}
 			m.cleared[topic][f] = true
 		}
@@ -146,7 +146,7 @@ func (m *Masker) maskText(record map[string]any, path string) {
 	}
 }
 
-// dropped stands in a JSON text for what was there.
+// dropped replaces a hidden value in a JSON text.
 const dropped = "masked"
 
 // hide returns the mask of a value: "hmac:" and 128 bits in hex digits; nothing without a key.
@@ -159,12 +159,12 @@ func (m *Masker) hide(value string) string {
 	return "hmac:" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// shows says whether the member at this path of an answer is shown.
+// shows reports whether the member at this path of an answer is shown.
 func (cleared clearedFields) shows(path []byte) bool {
 	return outputMasks.allowed[string(path)] || len(cleared) > 0 && cleared[outputMasks.wire[string(path)]]
 }
 
-// maskJSON hides the members of a JSON text that may name a person. The text stands at this
+// maskJSON hides the members of a JSON text that may name a person. The text is at this
 // path of an answer.
 func (m *Masker) maskJSON(cleared clearedFields, path, text string) string {
 	if !json.Valid([]byte(text)) {
@@ -180,8 +180,7 @@ func (m *Masker) maskJSON(cleared clearedFields, path, text string) string {
 	return string(r.out)
 }
 
-// leaf returns what stands in the place of a literal, if it may not be shown. Where nothing
-// is, nothing is hidden.
+// leaf returns the replacement of a literal that may not be shown. An empty one is not hidden.
 func (m *Masker) leaf(cleared clearedFields, path []byte, literal string) (mask string, hide bool) {
 	if literal == "null" || literal == `""` || cleared.shows(path) {
 		return "", false

@@ -40,7 +40,7 @@ func maskerOf(t *testing.T, o order.MaskOptions) *order.Masker {
 	return m
 }
 
-// Whatever we forget to name is hidden: a buyer's values stand nowhere in what is published.
+// A member that we forgot to name is hidden: no published record has a buyer's values.
 func TestO7_MaskedByDefault(t *testing.T) {
 	for name, m := range map[string]*order.Masker{
 		"no masker": nil, "no options": maskerOf(t, order.MaskOptions{}), "a key": maskerOf(t, order.MaskOptions{Key: make([]byte, 32)}),

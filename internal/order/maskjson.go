@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// jsonRewriter copies a valid JSON text and may put something else in the place of its
-// literals. It leaves everything else as it stands: white space, order, spelling of numbers.
+// jsonRewriter copies a valid JSON text and may replace its literals. It leaves
+// everything else as it is: white space, order, spelling of numbers.
 type jsonRewriter struct {
 	in   string
 	i    int
@@ -50,8 +50,8 @@ func (r *jsonRewriter) object() {
 	r.copy(1)
 }
 
-// push adds a name to the path. A point in a name would make it another path: such names are
-// known to no one.
+// push adds a name to the path. A point in a name would make it another path: no document has
+// such names.
 func (r *jsonRewriter) push(raw string) {
 	name := raw[1 : len(raw)-1]
 	if strings.IndexByte(name, '\\') >= 0 && json.Unmarshal([]byte(raw), &name) != nil || strings.IndexByte(name, '.') >= 0 {

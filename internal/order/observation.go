@@ -6,7 +6,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// ObservationKind says where a trade was seen (schema TradeObservation, "kind").
+// ObservationKind is where a trade was seen (schema TradeObservation, "kind").
 type ObservationKind string
 
 // The kinds of observations.
@@ -18,8 +18,8 @@ const (
 	ObservedInSweep        ObservationKind = "SWEEP" // a snapshot that the bridge asked for by itself
 )
 
-// Observation is what one result, snapshot or notification says of a trade: all that trade
-// status needs of it, and no personal data (schema TradeObservation).
+// Observation is what one result, snapshot or notification says about a trade: all that trade
+// status needs, and no personal data (schema TradeObservation).
 type Observation struct {
 	Account           Account
 	Environment       string
@@ -32,7 +32,7 @@ type Observation struct {
 	Method            alipay.Method
 	Outcome           CallOutcome // of a result, else empty
 	AlipayStatus      string
-	SentStatus        string // that Alipay took from us
+	SentStatus        string // that Alipay accepted from us
 	SentStatusAt      *time.Time
 	OrderVersion      int64
 	Total             *alipay.Money
@@ -49,9 +49,9 @@ type Observation struct {
 	CreateTraceparent string
 }
 
-// ObserveResult returns what a result says of its trade, and whether it says anything: only
+// ObserveResult returns what a result says about its trade, and whether it says anything: only
 // a create and a sync that Alipay decided do. What a query saw is in its snapshot.
-// The traceparent is that of the event's handling; it is kept of creates, for links.
+// The traceparent is that of the event's handling; it is kept for creates, for links.
 func ObserveResult(h Handling, r Result, traceparent string) (Observation, bool) {
 	o := Observation{
 		Account: r.Account, Environment: r.Environment, Channel: r.Channel,
@@ -74,7 +74,7 @@ func ObserveResult(h Handling, r Result, traceparent string) (Observation, bool)
 	return Observation{}, false
 }
 
-// ObserveSnapshot returns what a snapshot says of its trade.
+// ObserveSnapshot returns what a snapshot says about its trade.
 func ObserveSnapshot(s Snapshot) Observation {
 	o := Observation{
 		Account: s.Account, Environment: s.Environment, Channel: s.Channel,
@@ -93,7 +93,7 @@ func ObserveSnapshot(s Snapshot) Observation {
 	return o
 }
 
-// JournalEntry says which offsets of a partition ended without a result, and why (schema
+// JournalEntry lists the offsets of a partition that ended without a result, and why (schema
 // JournalEntry).
 type JournalEntry struct {
 	Topic     string
@@ -105,6 +105,6 @@ type JournalEntry struct {
 
 // SkippedRange is consecutive offsets that were skipped for one reason.
 type SkippedRange struct {
-	First, Last int64 // Last belongs to it
+	First, Last int64 // both included
 	Reason      string
 }

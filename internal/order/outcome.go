@@ -8,14 +8,14 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// CallOutcome says what came of an event (schema CallResult, "outcome").
+// CallOutcome is how an event ended (schema CallResult, "outcome").
 type CallOutcome string
 
 // The outcomes.
 const (
 	OutcomeUnknown    CallOutcome = "UNKNOWN"
 	OutcomeApplied    CallOutcome = "APPLIED"    // Alipay did or answered it (HK: received it)
-	OutcomeAccepted   CallOutcome = "ACCEPTED"   // taken, not final
+	OutcomeAccepted   CallOutcome = "ACCEPTED"   // accepted, not final
 	OutcomeRejected   CallOutcome = "REJECTED"   // refused for good
 	OutcomeInvalid    CallOutcome = "INVALID"    // refused by the bridge; a dead letter exists
 	OutcomeSkipped    CallOutcome = "SKIPPED"    // mapped to nothing
@@ -41,7 +41,7 @@ const (
 	ClassUntrusted     CallClass = "UNTRUSTED"
 )
 
-// ResolvedBy says how an outcome is known (schema CallResult, "resolved_by").
+// ResolvedBy is how an outcome is known (schema CallResult, "resolved_by").
 type ResolvedBy string
 
 // The ways to know an outcome.
@@ -58,10 +58,10 @@ type Origin struct {
 	Offset    int64
 }
 
-// Handling is what is known of an event before it has an outcome.
+// Handling is what is known about an event before it has an outcome.
 type Handling struct {
 	Event       Event
-	Account     Account // resolved: never empty but for what could not be decoded
+	Account     Account // resolved: empty only if the event could not be decoded
 	Channel     Channel // resolved: never ACCOUNT
 	Environment string  // production, sandbox or simulator
 	Request     alipay.Request
@@ -108,7 +108,7 @@ type Result struct {
 
 // ResultOf returns the outcome of an event from what planning or calling gave. The error is
 // nil, or what [Planner.Plan] or a call returned. A call that ended without an answer to
-// believe counts as spent: whoever still has budget asks again instead of calling this.
+// believe is EXHAUSTED: as long as there is budget, ask again instead of calling this.
 func ResultOf(h Handling, reply alipay.Reply, err error, at time.Time) Result {
 	var skip *SkipError
 	var bad *InvalidError
@@ -238,7 +238,7 @@ func (r *Result) takeReply(reply alipay.Reply) {
 	}
 }
 
-// takeError adds what the reply does not say, above all why there was none.
+// takeError adds what the reply does not say, most of all why there was none.
 func (r *Result) takeError(err error) {
 	var e *alipay.Error
 	if !errors.As(err, &e) || r.Code != "" {

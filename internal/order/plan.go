@@ -13,19 +13,19 @@ import (
 
 // Reasons of an [InvalidError], as results and dead letters carry them.
 const (
-	ReasonInvalid     = "invalid"           // a field is missing or not as Alipay takes it
+	ReasonInvalid     = "invalid"           // a field is missing or not as Alipay accepts it
 	ReasonUnknownType = "unknown_type"      // a newer symbol than this version knows; replay after an upgrade
 	ReasonPayee       = "payee_not_allowed" // names a receiver that the account's settings do not list
 )
 
-// SkipError says that an event is mapped to no call, and why. It is an outcome, not a fault.
+// SkipError means that an event is mapped to no call. It is an outcome, not a fault.
 type SkipError struct {
 	Reason string // a word for machines, e.g. no_trade_no
 }
 
 func (e *SkipError) Error() string { return "skipped: " + e.Reason }
 
-// InvalidError says that an event can never be sent as it is: a dead letter. Its texts name
+// InvalidError means that an event can never be sent as it is: a dead letter. Its texts name
 // fields and never hold their values, which may be personal.
 type InvalidError struct {
 	Reason string // one of the Reason constants
@@ -121,7 +121,7 @@ func (p *Planner) Plan(e Event) (alipay.Request, error) {
 }
 
 // checkEvent refuses what no row may see. An unknown type or channel is never a call,
-// whatever an account's own rows say.
+// not even if an account's own rows match it.
 func checkEvent(e Event, channel Channel) error {
 	switch {
 	case e.Type == TypeUnknown || e.Type == "":
@@ -159,7 +159,7 @@ func (p *Planner) request(e Event, channel Channel, row Row) (alipay.Request, er
 
 // query asks by the order number, and by the trade number where it is known: an answer must
 // then fit both. A credit order may have been made under another number than the event's, so
-// there the trade number alone counts. [inferred]
+// there only the trade number is used. [inferred]
 func (p *Planner) query(e Event, channel Channel) (alipay.Request, error) {
 	extra, err := p.queryExtra(e)
 	if err != nil {
@@ -201,8 +201,8 @@ func (p *Planner) sync(e Event, status string) (alipay.Request, error) {
 	}, nil
 }
 
-// hk sends the whole current view of the order. orderModifyTime is occurred_at, always: that
-// it grows per order is the producer's duty (DESIGN.md, "Repeats").
+// hk sends the whole current view of the order. orderModifyTime is occurred_at, always: the
+// producer must make it grow for each order (DESIGN.md, "Repeats").
 func (p *Planner) hk(e Event, status string) (alipay.Request, error) {
 	extra, err := p.extra("extra_json", e.ExtraJSON)
 	if err != nil {
@@ -234,7 +234,7 @@ func timeoutExpress(from, to time.Time) string {
 	return fmt.Sprintf("%dm", int64(to.Sub(from)/time.Minute))
 }
 
-// fromField turns what a request's own checks found into an [InvalidError].
+// fromField turns an error of a request's own checks into an [InvalidError].
 func fromField(err error) error {
 	var f *alipay.FieldError
 	if errors.As(err, &f) {
@@ -245,7 +245,7 @@ func fromField(err error) error {
 
 // Payees lists, by field of OrderEvent, the values that events may name there. A field that
 // says who is paid, who earns commission or who agrees to be charged is refused unless its
-// value is listed (security K2): whoever may write to a topic must not choose who is paid.
+// value is listed (security K2): who can write to a topic must not choose who is paid.
 type Payees map[string][]string
 
 // payee is a field of a request that names a receiver.
@@ -301,7 +301,7 @@ func (p Payees) check(r alipay.Request) error {
 // are looked for in names at every depth, as alipay.FoldName gives them.
 var moneyWords = []string{"royalty", "settle", "agreement", "transin", "seller", "payee"}
 
-// extra reads further members. None passes that the account does not list, as it is spelled;
+// extra reads further members. The account must list each one, as it is spelled;
 // typed names are refused when the request is written, at every depth and in every spelling.
 func (p *Planner) extra(field, text string) (alipay.Members, error) {
 	m, err := alipay.ParseMembers(text)

@@ -71,7 +71,7 @@ func TestMappingByWhatTheEventCarries(t *testing.T) {
 		change  func(*order.Event)
 		want    string
 	}{
-		{"credit, both given: as given, whatever the type", order.ChannelCredit, order.TypePaid,
+		{"credit, both given: as given, for any type", order.ChannelCredit, order.TypePaid,
 			func(e *order.Event) { e.BizType, e.OrderBizInfoJSON = "CREDIT_AUTH", given }, syncCall + " " + given},
 		{"credit, a query stays a query", order.ChannelCredit, order.TypeQueryRequested,
 			func(e *order.Event) { e.BizType, e.OrderBizInfoJSON = "CREDIT_AUTH", given }, queryCall},
@@ -102,7 +102,7 @@ func TestMappingByWhatTheEventCarries(t *testing.T) {
 			func(e *order.Event) { e.Refunded = hkd(10799) }, "skip partial_refund"},
 		{"hk, refunded in another currency", order.ChannelHK, order.TypeRefunded,
 			func(e *order.Event) { e.Refunded = cny(10800) }, "skip partial_refund"},
-		{"hk, nobody knows when it began", order.ChannelHK, order.TypePaid,
+		{"hk, not known when it began", order.ChannelHK, order.TypePaid,
 			func(e *order.Event) { e.OrderCreatedAt = nil }, "invalid order_created_at"},
 		{"koubei, asked without number", order.ChannelKoubei, order.TypeQueryRequested, noKoubeiNo, "invalid koubei_order_no"},
 		{"koubei, paid without number", order.ChannelKoubei, order.TypePaid, noKoubeiNo, "skip unmapped"},
@@ -325,7 +325,7 @@ func TestExpired(t *testing.T) {
 	}{
 		{"before", create, at.Add(-time.Millisecond), false},
 		{"at the instant", create, at, true},
-		{"a query still tells something", query, at.Add(time.Hour), false},
+		{"a query still shows something", query, at.Add(time.Hour), false},
 	} {
 		if got := order.Expired(e, tt.r, tt.now); got != tt.want {
 			t.Errorf("%s: got %v", tt.name, got)

@@ -61,7 +61,7 @@ func (p *Planner) setTimeLimit(e Event, r *alipay.TradeCreate) {
 	}
 }
 
-// setSubMerchant sets the second merchant. Its type alone is the API page's stray row merchant_type,
+// setSubMerchant sets the second merchant. Its type without an id is the API page's misplaced row merchant_type,
 // which belonged to sub_merchant (alipay.trade.create, "merchant_type").
 func setSubMerchant(e Event, r *alipay.TradeCreate) {
 	if e.SubMerchantID == "" {

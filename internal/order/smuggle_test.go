@@ -102,12 +102,12 @@ func TestK3_SpellingsOfTypedNames(t *testing.T) {
 		}
 		e.ExtraJSON = `{"memo":{"b":[1]}}`
 		if _, err := planner(order.Defaults{ExtraNames: []string{"memo"}}).Plan(e); err != nil {
-			t.Fatalf("%s: what nobody types is refused too: %v", method, err)
+			t.Fatalf("%s: a name that is not typed is refused too: %v", method, err)
 		}
 		for _, name := range names {
 			for _, spelled := range spellings(r, name) {
 				e.ExtraJSON = nest(r, fmt.Sprintf(`"%s":"1"`, spelled))
-				// The account lists whatever stands there: the list is no way around.
+				// The account lists any member there: the list does not get around the check.
 				d := order.Defaults{ExtraNames: []string{"memo", "a", spelled, name}, ExtraMoney: true}
 				if request, err := planner(d).Plan(e); err == nil {
 					t.Errorf("%s: %s passes as %s", method, e.ExtraJSON, bodyOf(request))

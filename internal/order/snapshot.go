@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// AskedBy says why a snapshot was taken (schema TradeSnapshot, "asked_by").
+// AskedBy is why a trade was asked for (schema TradeSnapshot, "asked_by").
 type AskedBy string
 
 // The reasons to ask.
@@ -22,7 +22,7 @@ const (
 
 // Snapshot is a trade as Alipay showed it at one time, from a verified success answer (schema
 // TradeSnapshot). Names are Alipay's. An amount, date or number that could not be read
-// exactly is absent and stands in Unparsed.
+// exactly is absent and kept in Unparsed.
 type Snapshot struct {
 	EventID       EventID
 	AskedBy       AskedBy
@@ -63,7 +63,7 @@ type Snapshot struct {
 	FundBills []alipay.FundBill
 	Items     []alipay.ItemOrderLine
 
-	BuyerLogonID  string // personal data, as all of the buyer's
+	BuyerLogonID  string // personal data, like everything about the buyer
 	BuyerUserID   string
 	BuyerOpenID   string
 	BuyerUserName string
@@ -94,7 +94,7 @@ type Snapshot struct {
 	BodyJSON string            // the verified answer node
 }
 
-// errNoSnapshot says that a reply shows no trade.
+// errNoSnapshot means that a reply shows no trade.
 var errNoSnapshot = errors.New("the reply shows no trade")
 
 // SnapshotOf returns the snapshot that a query's answer holds. It fails when the answer is

@@ -95,7 +95,7 @@ func TestObserveResult(t *testing.T) {
 	}{
 		{"a create", create, nil, true},
 		{"a create that Alipay refused", create, rejected, true},
-		{"a create that nobody knows of", create, lost, false},
+		{"a create that Alipay does not know", create, lost, false},
 		{"a sync", sync, nil, true},
 		{"a sync that Alipay refused", sync, rejected, false},
 		{"an HK sync", hk, nil, true},

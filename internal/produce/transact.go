@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// Member is one life of a group member: what the coordinator checks of an offset commit.
+// Member is one life of a group member. The coordinator checks it on an offset commit.
 type Member struct {
 	ID         string
 	Generation int32
@@ -23,7 +22,7 @@ type Member struct {
 // Offset is the position to commit for one input partition.
 type Offset struct {
 	Topic     string
-	TopicID   [16]byte // brokers that speak TxnOffsetCommit 6 read it instead of Topic
+	TopicID   [16]byte // read instead of Topic from TxnOffsetCommit 6 on
 	Partition int32
 	Next      int64
 	Metadata  string // the window text
@@ -37,18 +36,18 @@ type Batch struct {
 }
 
 var (
-	// ErrFenced says that the batch's generation is stale. The transaction was aborted,
-	// nothing of it is visible, and the producer can go on.
+	// ErrFenced means that the batch's generation is stale. The transaction was aborted,
+	// nothing of it is visible, and the producer can be used further.
 	ErrFenced = errors.New("the group has moved on to another generation")
 
-	// ErrSlotTaken says that another process uses this transactional id. It is final.
+	// ErrSlotTaken means that another process uses this transactional id. It is final.
 	ErrSlotTaken = errors.New("another process uses this slot")
 
-	errClosed = errors.New("producer is not open")
+	errClosed = errors.New("producer is not open: call Recover first")
 )
 
-// RecordError says that a record itself was refused (too large, not valid), whatever the
-// state of the cluster. Nothing of the batch is visible.
+// RecordError means that a record itself was refused (too large, not valid, no such
+// partition), in any state of the cluster. Nothing of the batch is visible.
 type RecordError struct {
 	Topic string
 	Err   error
@@ -63,7 +62,10 @@ type TransactorOptions struct {
 	Group           string
 	TransactionalID string        // stable per slot, so that a restart aborts its own leftovers at once
 	Timeout         time.Duration // of a transaction at the broker; default 15 s
-	Log             *slog.Logger
+
+	// ManualTopics are topics whose records name their partition in kgo.Record.Partition. Records
+	// for other topics are partitioned by their key.
+	ManualTopics []string
 }
 
 // Transactor is a transactional producer that commits offsets of another client's group.
@@ -73,8 +75,8 @@ type TransactorOptions struct {
 // refuses work until Recover: only a new InitProducerID settles what may still be open.
 type Transactor struct {
 	o           TransactorOptions
-	client      *kgo.Client // nil: Open or Recover is due
-	oldProtocol bool        // the cluster runs transaction.version < 2
+	client      *kgo.Client // nil: Recover is due
+	oldProtocol bool        // the cluster uses transaction.version < 2
 	began       time.Time   // of the transaction under way
 	fenced      time.Time   // when another process last took our transactional id
 }
@@ -82,18 +84,15 @@ type Transactor struct {
 // NewTransactor checks the options and starts nothing.
 func NewTransactor(o TransactorOptions) (*Transactor, error) {
 	if o.Group == "" || o.TransactionalID == "" {
-		return nil, errors.New("transactor needs a group and a transactional id")
+		return nil, errors.New("transactor without a group or a transactional id")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	return &Transactor{o: o}, nil
 }
 
-// Recover opens the producer anew. The broker aborts what the last life under this
+// Recover opens a new producer. The broker aborts what the previous one under this
 // transactional id left open, or completes what it had already begun to commit.
 func (t *Transactor) Recover(ctx context.Context) error {
 	t.Close()
@@ -118,7 +117,7 @@ func (t *Transactor) Recover(ctx context.Context) error {
 	return nil
 }
 
-// Close drops the producer with whatever it had under way.
+// Close drops the producer with everything that it had under way.
 func (t *Transactor) Close() {
 	if t.client != nil {
 		t.client.Close()
@@ -133,13 +132,14 @@ func (t *Transactor) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.TransactionTimeout(t.o.Timeout),
 		kgo.MetadataMinAge(250*time.Millisecond), // the default of 5 s makes three leader changes cost 15 s
 		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(newPartitioner(t.o.ManualTopics)),
 	)
 	return kgo.NewClient(append(opts, more...)...)
 }
 
 // Commit makes a batch visible: produce, flush, all acknowledged, offsets, EndTxn, in this
 // order. kgo tracks only its own produces: offsets committed without an acknowledged
-// record would survive an abort that is never sent and ride in the next transaction.
+// record would survive an abort that is never sent and be part of the next transaction.
 func (t *Transactor) Commit(ctx context.Context, b Batch) error {
 	if t.client == nil {
 		return errClosed
@@ -180,9 +180,9 @@ func (t *Transactor) broken(err error) error {
 	return err
 }
 
-// note watches for another producer under our transactional id. Once may be our own former
-// life; twice within a minute means that two processes take it from each other. The same
-// answer after the transaction timeout is the broker's own doing.
+// note watches for another producer under our transactional id. Once may be our own previous
+// producer; twice within a minute means that two processes take it from each other. After the
+// transaction timeout, the broker itself gives the same answer.
 func (t *Transactor) note(err error) error {
 	now := time.Now()
 	timedOut := !t.began.IsZero() && now.Sub(t.began) >= t.o.Timeout
@@ -201,9 +201,9 @@ func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
 	failed := make(chan error, len(records)) // kgo calls the promises; read after Flush
 	for _, r := range records {
 		c := *r // kgo writes partition and offset into it, and a batch may be tried again
-		t.client.Produce(ctx, &c, func(r *kgo.Record, err error) {
+		t.client.Produce(ctx, &c, func(kept *kgo.Record, err error) {
 			if err != nil {
-				failed <- recordError(r.Topic, err)
+				failed <- produceError(r, kept, err)
 			}
 		})
 	}
@@ -221,14 +221,18 @@ func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
 	return first
 }
 
-// recordError tells a refusal of the record itself from any other trouble.
-func recordError(topic string, err error) error {
+// produceError returns a [RecordError] where the record itself was refused. asked is the record
+// as the caller gave it, r as kgo left it.
+func produceError(asked, r *kgo.Record, err error) error {
+	if r.Partition == noPartition {
+		return &RecordError{Topic: asked.Topic, Err: fmt.Errorf("the topic has no partition %d", asked.Partition)}
+	}
 	for _, own := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat} {
 		if errors.Is(err, own) {
-			return &RecordError{Topic: topic, Err: err}
+			return &RecordError{Topic: asked.Topic, Err: err}
 		}
 	}
-	return fmt.Errorf("produce to %s: %w", topic, err)
+	return fmt.Errorf("produce to %s: %w", asked.Topic, err)
 }
 
 // commitOffsets sends TxnOffsetCommit by hand: kgo itself would commit everything that its
@@ -237,7 +241,7 @@ func (t *Transactor) commitOffsets(ctx context.Context, b Batch) error {
 	if len(b.Offsets) == 0 {
 		return nil
 	}
-	// Under transaction version 2 each EndTxn bumps the epoch, so it is asked for every time.
+	// From transaction.version 2 on each EndTxn raises the epoch, so it is asked for every time.
 	id, epoch, err := t.client.ProducerID(ctx)
 	if err != nil {
 		return fmt.Errorf("producer id: %w", err)
@@ -300,7 +304,7 @@ func offsetError(topic string, id [16]byte, partition int32, err error) error {
 	return fmt.Errorf("commit offset of %s/%d: %w", topic, partition, err)
 }
 
-// addOffsets announces the group's offsets to a coordinator of transaction.version < 2,
+// addOffsets announces the group's offsets to a coordinator with transaction.version < 2,
 // which otherwise answers TxnOffsetCommit with INVALID_TXN_STATE.
 func (t *Transactor) addOffsets(ctx context.Context, id int64, epoch int16) error {
 	req := kmsg.NewPtrAddOffsetsToTxnRequest()
@@ -343,7 +347,7 @@ func passing(err error) bool {
 	return false
 }
 
-// oldTransactions asks the cluster whether it runs transaction.version < 2 (Kafka before 4.0).
+// oldTransactions asks the cluster whether it uses transaction.version < 2 (Kafka before 4.0).
 func oldTransactions(ctx context.Context, cl *kgo.Client) (bool, error) {
 	resp, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, cl)
 	if err != nil {

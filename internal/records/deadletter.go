@@ -13,7 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
-// Headers of a dead letter say where it comes from and why; the input's own follow as
+// Headers of a dead letter say where it comes from and why; the input's own headers follow as
 // in.<name>. Key and value are the original bytes.
 const (
 	deadPrefix = "dead-"
@@ -32,8 +32,8 @@ const (
 	HeaderDeadSHA256       = deadPrefix + "sha256" // of the same, hex
 )
 
-// maxLetter is the size of an original that a dead letter keeps: with its headers it stays
-// below what a topic takes by default. Of a larger one it keeps place, length and hash.
+// maxLetter is the largest original, in bytes, that a dead letter keeps: with its headers it stays
+// below what a topic accepts by default. Of a larger one it keeps place, length and hash.
 const (
 	maxLetter    = 800 << 10
 	maxLetterKey = 64 << 10
@@ -81,7 +81,7 @@ func (e *Encoder) DeadLetter(ctx context.Context, in Input, d DeadLetter) *kgo.R
 	}
 	size := 0
 	for _, h := range in.Headers {
-		// An input that carries more than this is not carried on: the letter must stay writable.
+		// Headers beyond the limit are left out: some topic must accept the letter.
 		if size += len(h.Key) + len(h.Value); size <= maxInHeaders {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: inPrefix + h.Key, Value: h.Value})
 		}

@@ -14,13 +14,13 @@ import (
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
-// Headers that the bridge writes. They are reserved: an inbound one is never passed on.
+// Headers that the bridge writes. The names are reserved: an input's own is never passed on.
 const (
 	HeaderEventID = "event-id"
 	HeaderMethod  = "method"
 	HeaderClass   = "class"
-	// HeaderRewound marks what may have been published before, because an operator set the
-	// group's position.
+	// HeaderRewound marks a record that may have been published before, because an operator set
+	// the group's position.
 	HeaderRewound = "rewound"
 )
 
@@ -30,7 +30,7 @@ const (
 	maxPassedBytes   = 4 << 10
 )
 
-// Topics names where the bridge writes.
+// Topics are the topics that the bridge writes to.
 type Topics struct {
 	Results      string
 	Snapshots    string
@@ -49,10 +49,10 @@ type Input struct {
 type Encoder struct {
 	codec       *order.Codec
 	topics      Topics
-	passHeaders map[string]bool // inbound headers that outputs keep
+	passHeaders map[string]bool // headers of inputs that outputs keep
 }
 
-// NewEncoder returns an encoder; pass names the inbound headers that outputs keep.
+// NewEncoder returns an encoder; pass names the headers of inputs that outputs keep.
 func NewEncoder(codec *order.Codec, topics Topics, pass []string) *Encoder {
 	e := &Encoder{codec: codec, topics: topics, passHeaders: map[string]bool{}}
 	for _, name := range pass {
@@ -82,8 +82,8 @@ func (e *Encoder) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Result returns the result's record and, where it tells something of a trade, the
-// observation's beside it.
+// Result returns the result's record and, where the result says something about a trade, the
+// observation's record as well.
 func (e *Encoder) Result(ctx context.Context, in Input, h order.Handling, r order.Result) ([]*kgo.Record, error) {
 	value, err := e.codec.EncodeResult(ctx, e.topics.Results, r)
 	if err != nil {
@@ -91,7 +91,7 @@ func (e *Encoder) Result(ctx context.Context, in Input, h order.Handling, r orde
 	}
 	key := orderKey(r.Account, r.OrderNo)
 	if r.OrderNo == "" {
-		key = in.Key[:min(len(in.Key), maxLetterKey)] // undecodable: readers at least find it where they look
+		key = in.Key[:min(len(in.Key), maxLetterKey)] // undecodable: the key is all that readers can look for
 	}
 	out := []*kgo.Record{e.record(ctx, in, e.topics.Results, key, value, r.EventID, r.Method, string(r.CallClass))}
 	o, ok := order.ObserveResult(h, r, telemetry.Traceparent(ctx))
@@ -130,7 +130,7 @@ func (e *Encoder) Journal(ctx context.Context, j order.JournalEntry) (*kgo.Recor
 	return &kgo.Record{Topic: e.topics.Journal, Key: fmt.Appendf(nil, "%s/%d", j.Topic, j.Partition), Value: value}, nil
 }
 
-// key is account/order: what outputs are partitioned by.
+// orderKey is account/order: what outputs are partitioned by.
 func orderKey(a order.Account, no alipay.OutTradeNo) []byte {
 	return []byte(string(a) + "/" + string(no))
 }
@@ -149,7 +149,7 @@ func (e *Encoder) record(ctx context.Context, in Input, topic string, key, value
 	return r
 }
 
-// passedHeaders returns the inbound headers that outputs keep, within limits.
+// passedHeaders returns the headers of an input that outputs keep, within limits.
 func (e *Encoder) passedHeaders(in Input) []kgo.RecordHeader {
 	var out []kgo.RecordHeader
 	size := 0
@@ -162,7 +162,7 @@ func (e *Encoder) passedHeaders(in Input) []kgo.RecordHeader {
 	return out
 }
 
-// reserved names are written by the bridge alone.
+// reserved reports whether only the bridge may write a header of this name.
 func reserved(name string) bool {
 	switch name {
 	case HeaderEventID, HeaderMethod, HeaderClass, HeaderRewound, "traceparent", "tracestate", "baggage":

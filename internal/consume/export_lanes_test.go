@@ -13,7 +13,7 @@ func StartOrder(keys []string) []string {
 	for _, key := range keys {
 		topic, _, _ := strings.Cut(key, "-")
 		if byTopic[topic] == nil {
-			byTopic[topic] = &partition{topicPartition: topicPartition{topic: topic}}
+			byTopic[topic] = &partition{TopicPartition: TopicPartition{Topic: topic}}
 		}
 		l.push(&item{part: byTopic[topic], task: Task{Key: key}})
 	}
@@ -25,11 +25,11 @@ func StartOrder(keys []string) []string {
 	return out
 }
 
-// StartedBeside says how many lanes of another topic start when one topic's handlings fill a
+// StartedNextTo returns how many lanes of another topic start when one topic's handlings fill a
 // pool of this size and do not end.
-func StartedBeside(size, waiting int) int {
+func StartedNextTo(size, waiting int) int {
 	l := newLanes(func(string) int { return size })
-	flood, quiet := &partition{topicPartition: topicPartition{topic: "flood"}}, &partition{topicPartition: topicPartition{topic: "quiet"}}
+	flood, quiet := &partition{TopicPartition: TopicPartition{Topic: "flood"}}, &partition{TopicPartition: TopicPartition{Topic: "quiet"}}
 	for i := range 2 * size {
 		l.push(&item{part: flood, task: Task{Key: fmt.Sprint("flood", i)}})
 	}
@@ -40,10 +40,10 @@ func StartedBeside(size, waiting int) int {
 	return len(l.start())
 }
 
-// StartedInAnotherPool says whether a lane starts whose head was dropped for one of another pool.
+// StartedInAnotherPool reports whether a lane starts whose head was dropped for one of another pool.
 func StartedInAnotherPool() bool {
 	l := newLanes(func(string) int { return 10 })
-	gone, kept := &partition{topicPartition: topicPartition{topic: "a"}}, &partition{topicPartition: topicPartition{topic: "b"}}
+	gone, kept := &partition{TopicPartition: TopicPartition{Topic: "a"}}, &partition{TopicPartition: TopicPartition{Topic: "b"}}
 	l.pool(&item{task: Task{Pool: "B"}})
 	l.push(&item{part: gone, task: Task{Key: "k", Pool: "A"}})
 	l.push(&item{part: kept, task: Task{Key: "k", Pool: "B"}})

@@ -25,8 +25,8 @@ func TestK10_TopicsTakeTurns(t *testing.T) {
 // TestK10_ATopicHasItsShare: handlings that wait stay started. One topic's may fill a pool; what
 // another topic has to start does not wait for their end.
 func TestK10_ATopicHasItsShare(t *testing.T) {
-	if n := consume.StartedBeside(1024, 1000); n != 512 {
-		t.Errorf("%d started beside a full pool, want half of its size", n)
+	if n := consume.StartedNextTo(1024, 1000); n != 512 {
+		t.Errorf("%d started next to a full pool, want half of its size", n)
 	}
 }
 

@@ -1,0 +1,114 @@
+package consume
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Outcome is what became of one record.
+type Outcome struct {
+	Records []*kgo.Record // to be made visible with the record's offset
+	Skip    string        // why no call was made; goes to the journal
+	Note    any           // opaque to the engine; Options.Settled gets it back
+}
+
+// HandleFunc blocks until its record has an outcome. An error means that there is none:
+// the context ended, or nothing can be done until a person acts. Then nothing of this
+// record is committed; the lane keeps it and tries again. The error may have a method
+// WaitFacts() [WaitFacts], which [Engine.Waiting] reports.
+type HandleFunc func(ctx context.Context) (Outcome, error)
+
+// Task is one record made ready to be handled.
+type Task struct {
+	Key    string // the lane: one handling in flight per key
+	Pool   string // handlings are started at most Options.Started at a time per pool (an app)
+	Handle HandleFunc
+}
+
+// Input is a record as the engine hands it over.
+type Input struct {
+	*kgo.Record
+	Rewound bool // results may have been published before: an operator set the group's position
+}
+
+// PrepareFunc reads a record as far as the lane needs. An error means that it cannot be
+// read now, for instance because the registry is down: its partition waits. A record that
+// can never be read is a Task that yields a dead letter.
+type PrepareFunc func(ctx context.Context, in Input) (Task, error)
+
+// Skipped is a finished offset without a result, for the journal.
+type Skipped struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	Reason    string
+}
+
+// Options configure an [Engine]. Client, Group, Topics, Start (for a new group), Refuse and
+// Journal have no default. Defaults of durations and counts are in brackets.
+type Options struct {
+	Client []kgo.Opt // brokers, security, fetch limits
+	Group  string
+	Topics []string
+	Start  Start // where a partition without a committed offset begins
+
+	// AcceptLoss goes on at the log start where a committed offset lies below it.
+	AcceptLoss bool
+	// AcceptPosition names committed offsets that an operator set by hand.
+	AcceptPosition []AcceptedPosition
+
+	// Refuse turns a record whose outcome cannot be published, or whose handling panicked,
+	// into one that can: a dead letter with the reason.
+	Refuse func(in Input, reason string, err error) Outcome
+	// Journal turns skipped offsets into the journal's records.
+	Journal func([]Skipped) ([]*kgo.Record, error)
+
+	Hooks
+
+	Started      map[string]int // handlings started at a time, by pool [768]
+	SettleEvery  time.Duration  // [100 ms]
+	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
+	MaxBytes     int            // records held, in bytes of keys, values and headers [16 MiB]
+	MaxRecord    int            // a larger record is refused before it enters a batch [1 MiB]
+	RevokeBound  time.Duration  // lock, drain and settle of a revoke together [20 s]
+	Grace        time.Duration  // running handlings at an orderly stop [20 s]
+	RetryPrepare time.Duration  // between two tries to read a record, or to restore a partition [1 s]
+	HoldMax      time.Duration  // longest pause before a record without outcome is tried again [1 min]
+	Log          *slog.Logger
+}
+
+func (o *Options) defaults() {
+	setDefault(&o.SettleEvery, 100*time.Millisecond)
+	setDefault(&o.SettleCount, 1000)
+	setDefault(&o.MaxBytes, 16<<20)
+	setDefault(&o.MaxRecord, 1<<20)
+	setDefault(&o.RevokeBound, 20*time.Second)
+	setDefault(&o.Grace, 20*time.Second)
+	setDefault(&o.RetryPrepare, time.Second)
+	setDefault(&o.HoldMax, time.Minute)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// started is the limit of a pool.
+func (o *Options) started(pool string) int {
+	if n := o.Started[pool]; n > 0 {
+		return n
+	}
+	return defaultStarted
+}
+
+// defaultStarted is three times the default of calls in flight: a free slot finds a signed
+// request, and many others may wait for another attempt.
+const defaultStarted = 768
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
