@@ -41,7 +41,7 @@ var arrows = map[string][]string{
 	"internal/config/fault":         nil,
 	"internal/consume":              {"internal/produce"},
 	"internal/control":              {"internal/order"},
-	"internal/demo":                 {"examples", "internal/alipay/gateway", "internal/alipay/keys", "internal/app", "internal/audit", "internal/avro", "internal/breaker", "internal/config", "internal/consume", "internal/handle", "internal/kafka", "internal/localkafka", "internal/order", "internal/records", "internal/simulator", "internal/simulator/rules", "internal/simulator/standalone", "internal/simulator/wire"},
+	"internal/demo":                 {"examples", "internal/app", "internal/audit", "internal/avro", "internal/config", "internal/kafka", "internal/localkafka", "internal/order", "internal/records", "internal/simulator", "internal/simulator/standalone"},
 	"internal/handle":               {"internal/alipay", "internal/consume", "internal/order", "internal/recent", "internal/records", "internal/telemetry"},
 	"internal/inspect":              {"internal/alipay", "internal/alipay/form", "internal/alipay/gateway", "internal/alipay/keys", "internal/app", "internal/config", "internal/order"},
 	"internal/kafka":                {"internal/config", "schemas"},
@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 	"internal/simulator":            {"internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"}, // above all not alipay: two errors must not cancel
 	"internal/simulator/rules":      {"internal/simulator/seeded", "internal/simulator/wire"},
 	"internal/simulator/seeded":     nil,
-	"internal/simulator/standalone": {"internal/config", "internal/order", "internal/simulator", "internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"},
+	"internal/simulator/standalone": {"internal/config", "internal/simulator", "internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"},
 	"internal/simulator/wire":       nil,
 	"internal/status":               {"internal/breaker", "internal/consume", "internal/order", "internal/records", "internal/telemetry"},
 	"internal/telemetry":            nil,

@@ -106,7 +106,9 @@ func (o *schemasOptions) topics(args []string) ([]kafka.Topic, func() (*avro.Reg
 	if err != nil {
 		return nil, nil, err
 	}
-	open := func() (*avro.Registry, error) { return app.OpenRegistry(cfg.Registry, 0, slog.Default()) }
+	open := func() (*avro.Registry, error) {
+		return app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
+	}
 	known := slices.DeleteFunc(kafka.Topics(cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
 	if len(args) == 0 {
 		return known, open, nil

@@ -32,7 +32,7 @@ lines are checked before the first one is sent.`,
 			if topic == "" {
 				topic = cfg.Topics.Inputs[0].Name
 			}
-			registry, err := app.OpenRegistry(cfg.Registry, 0, slog.Default())
+			registry, err := app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
 			if err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/examples"
+	"alipay-kafka-bridge/internal/demo"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
@@ -145,7 +146,10 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", standalone.Preload(&options, events))
+		if len(options.Apps) > 0 {
+			trades, orders := demo.Prerequisites(events, options.Apps[0].ID, time.Now())
+			fmt.Fprintf(c.ErrOrStderr(), "%d orders exist from the start, because the events are about them\n", standalone.Preload(&options, trades, orders))
+		}
 	}
 	if err := o.applyFlags(c, &options); err != nil {
 		return nil, err

@@ -178,7 +178,7 @@ func TestSimulateServes(t *testing.T) {
 	}
 	main := cfg.Apps["main"]
 	main.URL = gateway
-	app, err := app.NewAlipayApp(t.Context(), main, app.NoInstrumentation())
+	app, err := app.NewAlipayApp(t.Context(), main, app.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,14 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app/apptest"
@@ -156,7 +153,7 @@ func TestHKBodySettings(t *testing.T) {
 // TestVaultKeyWithoutVault: a binary that cannot ask Vault says so.
 func TestVaultKeyWithoutVault(t *testing.T) {
 	c := apptest.LoadSettings(t, apptest.KeyApp+"    url: http://127.0.0.1:1\n    private_key_uri: vault://127.0.0.1:1/transit/app\n    vault_token_file: mask\n", "")
-	_, err := NewAlipayApp(t.Context(), c.Apps["main"], Instrumentation{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	_, err := NewAlipayApp(t.Context(), c.Apps["main"], Options{})
 	if err == nil || !strings.Contains(err.Error(), "the key in Vault: ") {
 		t.Errorf("%v", err)
 	}

@@ -47,7 +47,7 @@ func TestY3_RegistryAccess(t *testing.T) {
 			want.Store(tt.want)
 			text := "registry: {url: '" + server.URL + "', ca_file: DIR/ca.PEM, cert_file: DIR/client.pem, key_file: DIR/client.key, " + tt.access + "}\n"
 			c := apptest.LoadSettings(t, apptest.KeyApp+"    url: http://127.0.0.1:1\n", strings.ReplaceAll(text, "DIR", dir))
-			registry, err := OpenRegistry(c.Registry, 0, slog.New(slog.DiscardHandler))
+			registry, err := OpenRegistry(c.Registry, 0, Options{})
 			apptest.NoError(t, err)
 			defer registry.Close()
 			if _, err := registry.History(t.Context(), "t"); err == nil {

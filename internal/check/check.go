@@ -53,10 +53,10 @@ func Run(ctx context.Context, cfg config.Config, o Options) Report {
 // keys builds what run would build: keys pair up, mappings make sense. Each app and account
 // by itself, so that one fault hides no other.
 func (c *checker) keys(ctx context.Context, offline bool) {
-	if _, err := kafka.ClientOptions(c.cfg.Kafka, discardLog()); err != nil {
+	if _, err := kafka.ClientOptions(c.cfg.Kafka, nil, discardLog()); err != nil {
 		c.add(partKeys, err.Error(), "bring the files named under kafka in order")
 	}
-	if registry, err := app.OpenRegistry(c.cfg.Registry, 0, discardLog()); err != nil {
+	if registry, err := app.OpenRegistry(c.cfg.Registry, 0, app.Options{}); err != nil {
 		c.add(partKeys, err.Error(), "bring the files named under registry in order")
 	} else {
 		registry.Close()
@@ -77,7 +77,7 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 
 // app looks at the keys of an app and lets it sign, wherever its key is.
 func (c *checker) app(ctx context.Context, name string) {
-	client, err := app.NewAlipayApp(ctx, c.cfg.Apps[name], app.NoInstrumentation())
+	client, err := app.NewAlipayApp(ctx, c.cfg.Apps[name], app.Options{})
 	if err == nil {
 		defer client.Close()
 		err = client.CheckSigner(ctx)

@@ -64,7 +64,7 @@ func TestCheckFindsKeysThatAreNoPair(t *testing.T) {
 	app := strings.Replace(apptest.ClosedPortApp, "alipay.pub", "later.pub", 1) + "    private_key_file: later.pem\n"
 	cfg := apptest.LoadSettings(t, app, strings.ReplaceAll(kafka+registry, "DIR", dir))
 	wantFound(t, Run(t.Context(), cfg, Options{Offline: true}),
-		"kafka.tls: "+dir+"/client.pem and "+dir+"/client.key are no pair", "registry: "+dir+"/client.pem and", "app main: ")
+		"kafka.tls: "+dir+"/client.pem and "+dir+"/client.key do not belong together", "registry: "+dir+"/client.pem and", "app main: ")
 
 	mismatched := apptest.OpenAPIApp + "    url: http://127.0.0.1:1\n    mode: certificate\n    app_cert_file: alipay.crt\n    alipay_cert_file: alipay.crt\n    alipay_root_cert_file: root.crt\n"
 	wantFound(t, Run(t.Context(), withSchemas(t, apptest.LoadSettings(t, mismatched, "")), Options{Offline: true}), "app main: ")

@@ -23,7 +23,7 @@ const kafkaRetryTimeout = 10 * time.Second
 
 // kafka looks at the cluster, at what we may do there, at the topics and at the groups.
 func (c *checker) kafka(ctx context.Context) {
-	opts, err := kafka.ClientOptions(c.cfg.Kafka, discardLog())
+	opts, err := kafka.ClientOptions(c.cfg.Kafka, nil, discardLog())
 	if err != nil {
 		return // told already
 	}

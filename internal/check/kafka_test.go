@@ -40,7 +40,7 @@ func newGuarded(t *testing.T) *guarded {
 	apptest.WriteSecret(t, dir, "password-of-admin", "admin")
 	admin := g.cfg.Kafka
 	admin.SASL.User, admin.SASL.PasswordFile.Path = "admin", dir+"/password-of-admin"
-	opts, err := kafka.ClientOptions(admin, slog.New(slog.DiscardHandler))
+	opts, err := kafka.ClientOptions(admin, nil, slog.New(slog.DiscardHandler))
 	apptest.NoError(t, err)
 	cl, err := kgo.NewClient(opts...)
 	apptest.NoError(t, err)

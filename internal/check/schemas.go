@@ -10,7 +10,7 @@ import (
 
 // schemas compares every version that the registry lists with ours.
 func (c *checker) schemas(ctx context.Context) {
-	registry, err := app.OpenRegistry(c.cfg.Registry, 0, discardLog())
+	registry, err := app.OpenRegistry(c.cfg.Registry, 0, app.Options{})
 	if err != nil {
 		return // told already
 	}

@@ -27,6 +27,14 @@ type Account struct {
 	Mapping []Row `yaml:"mapping,omitempty"`
 }
 
+// NewAccount returns an account under an app with the defaults that a settings file has.
+func NewAccount(app, channel string) Account {
+	a := Account{}
+	a.defaults()
+	a.App, a.Channel = app, channel
+	return a
+}
+
 func (a *Account) defaults() { a.ExpiresAs, a.BusinessParamsAs = "time_expire", "text" }
 
 // Defaults are parameters of a create for events that lack them.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"time"
 
 	"alipay-kafka-bridge/internal/config/fault"
@@ -92,6 +93,15 @@ type App struct {
 	Queries Limits  `yaml:"queries"` // of events on query topics, besides the above
 	Breaker Breaker `yaml:"breaker"`
 	Retry   Retry   `yaml:"retry"`
+}
+
+// NewApp returns an app of this kind with the defaults that a settings file has.
+func NewApp(kind Kind) App {
+	a := App{}
+	setDefaults(reflect.ValueOf(&a).Elem())
+	a.Kind = kind
+	a.complete(fault.New(), "app")
+	return a
 }
 
 func (a *App) defaults() {

@@ -46,11 +46,12 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stage, err := newStage(ctx, o, text, talk)
+	stage, err := newStage(ctx, demoSetup(o, text, talk))
 	if err != nil {
 		return err
 	}
 	defer stage.close()
+	stage.outage = o.Faults == "outage" || o.Faults == "all"
 	_, _ = fmt.Fprintf(talk, "kafka %s, registry %s, gateways %s: all inside this process\n", stage.kafka.Addrs()[0], stage.kafka.RegistryURL(), stage.url)
 
 	runCtx, stop := context.WithCancel(ctx)
@@ -144,7 +145,7 @@ func (s *stage) send(ctx context.Context) error {
 	tick := time.NewTicker(sendInterval)
 	defer tick.Stop()
 	for i := range s.events {
-		if err := records.SendEvents(ctx, cl, s.codec, inputTopic, s.events[i:i+1]); err != nil {
+		if err := records.SendEvents(ctx, cl, s.codec, s.topics.Inputs[0].Name, s.events[i:i+1]); err != nil {
 			return err
 		}
 		s.sent.Add(1)

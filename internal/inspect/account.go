@@ -21,10 +21,10 @@ type Account struct {
 
 // withoutRemoteKeys is the app's configuration for one that logs nothing, and asks for no key that
 // is elsewhere.
-func (a Account) withoutRemoteKeys() (context.Context, config.App, app.Instrumentation) {
+func (a Account) withoutRemoteKeys() (context.Context, config.App, app.Options) {
 	local := a.App
 	local.PrivateKeyURI, local.NextPrivateKeyURI = "", ""
-	return context.Background(), local, app.NoInstrumentation()
+	return context.Background(), local, app.Options{}
 }
 
 // OpenAPI is what the classic gateway's answers are judged by.

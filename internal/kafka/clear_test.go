@@ -36,7 +36,7 @@ func TestG1_SASLInClear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka:\n  brokers: ['127.0.0.1:9092']\n  start: earliest\n  slot: s\n"+tt.sasl).Kafka
-			opts, err := ClientOptions(k, slog.New(slog.DiscardHandler))
+			opts, err := ClientOptions(k, nil, slog.New(slog.DiscardHandler))
 			apptest.NoError(t, err)
 			cl, err := kgo.NewClient(opts...)
 			apptest.NoError(t, err)

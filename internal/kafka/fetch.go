@@ -26,9 +26,13 @@ const (
 	maxConcurrentFetches = 2        // fetches
 )
 
-// FetchLimits returns the options that bound what a consumer's fetches may take. All clients
-// that get the same options share the bound.
-func FetchLimits() ([]kgo.Opt, error) {
+// FetchLimits returns the options that bound the memory that fetches may take. All clients of this
+// process share the bound.
+func FetchLimits() ([]kgo.Opt, error) { return processLimits() }
+
+var processLimits = sync.OnceValues(newFetchLimits)
+
+func newFetchLimits() ([]kgo.Opt, error) {
 	inner, err := boundedDecompressor(&scratch{})
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func tokenOf(s config.SASL, log *slog.Logger) (func(context.Context) (string, er
 	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
-	dial, err := TLSDialer("kafka.sasl", TLSFiles{CA: s.TokenCAFile}, log)
+	dial, err := TLSDialer("kafka.sasl", TLSFiles{CA: s.TokenCAFile}, nil, log)
 	if err != nil {
 		return nil, err
 	}

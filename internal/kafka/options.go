@@ -19,8 +19,9 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// ClientOptions are for every client of every command.
-func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
+// ClientOptions are the options of every client of every command. dial opens connections, below
+// TLS; nil: the network.
+func ClientOptions(k config.Kafka, dial DialFunc, log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.ClientID(strings.TrimSuffix("alipay-kafka-bridge-"+k.Slot, "-")),
@@ -28,13 +29,15 @@ func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
 	}
 	switch {
 	case k.TLS.Enabled:
-		dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, k.TLS.ServerName}, log)
+		dialTLS, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, k.TLS.ServerName}, dial, log)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.Dialer(dial))
+		opts = append(opts, kgo.Dialer(dialTLS))
 	case k.SASL.Readable():
 		opts = append(opts, kgo.Dialer(dialLoopback))
+	case dial != nil:
+		opts = append(opts, kgo.Dialer(dial))
 	}
 	if k.SASL.Mechanism != "" {
 		m, err := mechanismOf(k.SASL, log)
@@ -48,7 +51,7 @@ func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
 
 // NewClient opens a client with these options besides its own, and makes sure that it is the right cluster.
 func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
-	own, err := ClientOptions(k, log)
+	own, err := ClientOptions(k, nil, log)
 	if err != nil {
 		return nil, err
 	}

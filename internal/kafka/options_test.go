@@ -57,7 +57,7 @@ func (s *secured) settings(t *testing.T, sasl string) config.Kafka {
 
 func (s *secured) client(t *testing.T, k config.Kafka) *kgo.Client {
 	t.Helper()
-	opts, err := ClientOptions(k, slog.New(slog.DiscardHandler))
+	opts, err := ClientOptions(k, nil, slog.New(slog.DiscardHandler))
 	apptest.NoError(t, err)
 	cl, err := kgo.NewClient(append(opts, kgo.RequestRetries(1))...)
 	apptest.NoError(t, err)
@@ -89,7 +89,7 @@ func TestG1_SASLOverTLS(t *testing.T) {
 				t.Fatalf("the new password was not read: %v", err)
 			}
 			apptest.NoError(t, os.Chmod(filepath.Join(s.dir, "password"), 0o644))
-			if _, err := ClientOptions(k, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), "right") {
+			if _, err := ClientOptions(k, nil, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), "right") {
 				t.Errorf("err = %v, want that others may read the file", err)
 			}
 		})
@@ -111,7 +111,7 @@ func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 		t.Fatalf("the new roots were not read: %v", err)
 	}
 	var log strings.Builder
-	dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, ""}, slog.New(slog.NewTextHandler(&log, nil)))
+	dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, ""}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	apptest.NoError(t, err)
 	_, other := s.ca.Issue(t, "other", time.Now().Add(time.Hour))
 	apptest.WriteSecret(t, s.dir, "client.key", other)
@@ -125,7 +125,7 @@ func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
-	if n := strings.Count(log.String(), "no pair"); n != 1 {
+	if n := strings.Count(log.String(), "do not belong together"); n != 1 {
 		t.Errorf("the fault was logged %d times:\n%s", n, &log)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"text/template"
 
 	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/order"
 )
 
 // Names in the folder that simulate writes.
@@ -160,11 +159,8 @@ func madeKeys() ([]madeFile, error) {
 	}
 	files = append(files, certificateFile("tls.crt", cert), keyFile("tls.key", tlsKey))
 	values := settingsValues{Mark: config.SimulatorMark, App: SimulatedApp, Certified: certifiedApp, Client: simulatedClient}
-	for i, a := range simulatedAccounts() {
-		if a.channel == order.ChannelHK {
-			continue
-		}
-		m := simulatedMerchant{Name: a.name, Seller: fmt.Sprintf("20880000000000%02d", i+1), Token: rand.Text()}
+	for i, name := range classicAccounts() {
+		m := simulatedMerchant{Name: name, Seller: fmt.Sprintf("20880000000000%02d", i+1), Token: rand.Text()}
 		values.Merchants = append(values.Merchants, m)
 		files = append(files, madeFile{"keys/" + m.Name + ".token", m.Token + "\n", 0o600})
 	}

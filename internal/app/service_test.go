@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
@@ -48,7 +46,7 @@ func appAt(t *testing.T, g http.Handler, app string) *gateway.App {
 	t.Helper()
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
-	built, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], NoInstrumentation())
+	built, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +112,7 @@ func TestMoreAlipayKeys(t *testing.T) {
 // TestNextPrivateKey: it is Alipay's own key here, which only shows when it is looked at.
 func TestNextPrivateKey(t *testing.T) {
 	app := apptest.KeyApp + "    url: http://127.0.0.1:1\n    next_private_key_file: later.pem\n    more_alipay_keys: [{file: later.pub}]\n"
-	_, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app, "").Apps["main"], NoInstrumentation())
+	_, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app, "").Apps["main"], Options{})
 	if err == nil || !strings.Contains(err.Error(), "Alipay key") {
 		t.Errorf("err = %v, want that it is Alipay's", err)
 	}
@@ -128,11 +126,7 @@ func serviceOf(t *testing.T, more string) *Service {
 	if err := os.CopyFS(dir, schemas.FS); err != nil {
 		t.Fatal(err)
 	}
-	p, err := newParts(t.Context(), c, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := NewService(p)
+	s, err := New(t.Context(), c, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
