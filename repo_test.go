@@ -48,6 +48,7 @@ var arrows = map[string][]string{
 	"internal/localkafka":           {"internal/avro"},
 	"internal/notify":               {"internal/alipay/gateway", "internal/order", "internal/produce", "internal/records", "internal/telemetry"},
 	"internal/order":                {"internal/alipay", "internal/avro", "schemas"},
+	"internal/output":               nil,
 	"internal/produce":              nil,
 	"internal/recent":               nil,
 	"internal/records":              {"internal/alipay", "internal/order", "internal/telemetry"},

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
@@ -12,13 +10,14 @@ import (
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // checkFlags are the flags of check.
 type checkFlags struct {
 	check.Options
 	file     string
-	output   output
+	format   output.Format
 	slot     string
 	printing bool
 	acls     bool
@@ -38,14 +37,11 @@ at is a note. It changes nothing and makes no Alipay call.
 bridge needs with these settings, as commands, and checks nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			return o.run(c.Context(), c.OutOrStdout())
 		},
 	}
 	c.Flags().StringVarP(&o.file, "config", "c", "bridge.yaml", "settings `file`")
-	o.output.flag(c)
+	formatFlag(c, &o.format, "text or json")
 	c.Flags().BoolVar(&o.Offline, "offline", false, "ask nobody: settings, keys and certificates alone")
 	c.Flags().BoolVar(&o.printing, "print", false, "print the effective settings; secrets stay in their files")
 	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs")
@@ -56,8 +52,9 @@ bridge needs with these settings, as commands, and checks nothing.`,
 
 func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	cfg, err := config.Load(o.file, os.LookupEnv)
+	p := output.New(out, o.format)
 	if f, ok := check.SettingsFaults(err); ok {
-		return o.output.printReport(out, f)
+		return p.Report(f)
 	}
 	if err != nil {
 		return err
@@ -69,13 +66,13 @@ func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	case o.printing:
 		return cfg.Print(out)
 	case o.acls:
-		return printACLs(safeWriter(out), cfg, o.Principal, o.output == "json")
+		return printACLs(p, cfg, o.Principal)
 	}
 	found := check.Run(ctx, cfg, o.Options)
 	if ctx.Err() != nil { // what was found since says nothing about the bridge
 		return context.Cause(ctx)
 	}
-	return o.output.printReport(out, found)
+	return p.Report(found)
 }
 
 // printedACL is one line of check --acls -o json.
@@ -85,17 +82,16 @@ type printedACL struct {
 	Command   string `json:"command"`
 }
 
-func printACLs(out io.Writer, c config.Config, principal string, asJSON bool) error {
+func printACLs(p output.Printer, c config.Config, principal string) error {
 	for _, a := range kafka.NeededACLs(c) {
-		line := a.Command(c, principal)
-		if asJSON {
-			text, err := json.Marshal(printedACL{a, kafka.Principal(c, principal), line})
-			if err != nil {
-				return err
-			}
-			line = string(text)
+		command := a.Command(c, principal)
+		var err error
+		if p.Text() {
+			err = p.Line(command)
+		} else {
+			err = p.Object(printedACL{a, kafka.Principal(c, principal), command})
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
+		if err != nil {
 			return err
 		}
 	}

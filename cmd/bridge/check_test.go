@@ -17,6 +17,7 @@ import (
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // TestCheckOnBrokenSettings: `bridge check` names the line of every fault that
@@ -48,7 +49,7 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 			apptest.NoError(t, err)
 			settings := apptest.WriteSecret(t, dir, "bridge.yaml", string(text))
 			out, err := runBridge(t.Context(), t, "check", "-c", settings, "-o", "json", "--offline")
-			if exitCode(err) != exitFound {
+			if exitCode(err) != output.ExitFound {
 				t.Fatalf("exit %d: %v", exitCode(err), err)
 			}
 			var got check.Report
@@ -72,15 +73,15 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 func TestCheckPrints(t *testing.T) {
 	f := check.Report{Findings: []check.Finding{{Part: "kafka", What: "a\nb", Remedy: "do c"}}, Notes: []string{"not seen"}}
 	var text, asJSON bytes.Buffer
-	if err := output("text").printReport(&text, f); exitCode(err) != exitFound || text.String() != "note: not seen\na b; do c\n" {
+	if err := output.New(&text, output.Text).Report(f); exitCode(err) != output.ExitFound || text.String() != "note: not seen\na b; do c\n" {
 		t.Errorf("exit %d, %q", exitCode(err), text.String())
 	}
 	want := `{"findings":[{"part":"kafka","what":"a\nb","remedy":"do c"}],"notes":["not seen"]}` + "\n"
-	if err := output("json").printReport(&asJSON, f); exitCode(err) != exitFound || asJSON.String() != want {
+	if err := output.New(&asJSON, output.JSON).Report(f); exitCode(err) != output.ExitFound || asJSON.String() != want {
 		t.Errorf("exit %d, %s", exitCode(err), asJSON.String())
 	}
 	text.Reset()
-	if err := output("text").printReport(&text, check.Report{}); err != nil || text.String() != "nothing found\n" {
+	if err := output.New(&text, output.Text).Report(check.Report{}); err != nil || text.String() != "nothing found\n" {
 		t.Errorf("%v, %q", err, text.String())
 	}
 }

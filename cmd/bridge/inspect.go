@@ -13,6 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/inspect"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // maxCapture bounds a captured file: the bridge itself reads at most 1 MiB of an answer.
@@ -35,32 +36,35 @@ It exits with 3 when what it read is not believed.`,
 	return c
 }
 
-// explain prints an explanation; the error says whether anything is wrong.
-func (o output) explain(w io.Writer, e gateway.Explanation) error {
-	w = safeWriter(w)
-	if o == "json" {
-		if err := printJSON(w, e); err != nil {
+// printExplanation prints an explanation. Its error says whether anything is wrong.
+func printExplanation(p output.Printer, e gateway.Explanation) error {
+	if !p.Text() {
+		if err := p.Object(e); err != nil {
 			return err
 		}
 		return verifiedError(e)
 	}
-	lines := [][2]string{{"verified", yesNo(e.Verified)}, {"class", e.Class.String()}, {"code", dash(e.Code)}, {"sub_code", dash(e.SubCode)}, {"reason", e.Reason}}
+	verified := "no"
+	if e.Verified {
+		verified = "yes"
+	}
+	lines := [][]string{{"verified", verified}, {"class", e.Class.String()}, {"code", output.Dash(e.Code)}, {"sub_code", output.Dash(e.SubCode)}, {"reason", e.Reason}}
 	for i, s := range e.Steps {
 		mark := "ok"
 		if !s.OK {
 			mark = "FAILED"
 		}
-		lines = append(lines, [2]string{fmt.Sprintf("step %d", i+1), s.Name + "\t" + mark + "\t" + s.Detail})
+		lines = append(lines, []string{fmt.Sprintf("step %d", i+1), s.Name, mark, s.Detail})
 	}
 	for _, l := range lines {
-		if _, err := fmt.Fprintln(w, l[0]+"\t"+l[1]); err != nil {
+		if err := p.Line(l...); err != nil {
 			return err
 		}
 	}
 	return verifiedError(e)
 }
 
-// verifiedError is the error of an inspection that found something not to be believed.
+// verifiedError is the error of an inspection of something that is not believed.
 func verifiedError(e gateway.Explanation) error {
 	if e.Verified {
 		return nil
@@ -73,7 +77,7 @@ type notVerified struct{}
 
 func (notVerified) Error() string { return "not believed" }
 
-func (notVerified) ExitCode() int { return exitFound }
+func (notVerified) ExitCode() int { return output.ExitFound }
 
 // readFile reads a file of the command line, - for standard input.
 func readFile(c *cobra.Command, name string) ([]byte, error) {

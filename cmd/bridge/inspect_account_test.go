@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // accountsFile is a settings file whose accounts have the keys of the vectors, and one mistake
@@ -63,14 +64,14 @@ func TestInspectAccount(t *testing.T) {
 		code          int
 	}{
 		{"good", "good", response(query), v.answers["query_ok"], "signed by Alipay and read", 0},
-		{"own key configured as Alipay's", "own", response(query), v.answers["query_ok"], "public half of our own private key; configure the one Alipay shows", exitFound},
-		{"wrong charset", "gbk", response(query), recoded(t, v), "good over the same text in GBK", exitFound},
-		{"changed byte", "good", response(methodOf(v.answers["tampered"])), v.answers["tampered"], "at least one byte was changed", exitFound},
-		{"missing sign", "good", response(methodOf(v.answers["success_without_sign"])), v.answers["success_without_sign"], "the answer carries no sign", exitFound},
-		{"certificate not trusted", "cert", response(create, "--chain", v.file("merchant_class.chain")), v.answers["cert_success_without_sn"], "is not trusted: its issuer is not that of the installed Alipay certificate", exitFound},
+		{"own key configured as Alipay's", "own", response(query), v.answers["query_ok"], "public half of our own private key; configure the one Alipay shows", output.ExitFound},
+		{"wrong charset", "gbk", response(query), recoded(t, v), "good over the same text in GBK", output.ExitFound},
+		{"changed byte", "good", response(methodOf(v.answers["tampered"])), v.answers["tampered"], "at least one byte was changed", output.ExitFound},
+		{"missing sign", "good", response(methodOf(v.answers["success_without_sign"])), v.answers["success_without_sign"], "the answer carries no sign", output.ExitFound},
+		{"certificate not trusted", "cert", response(create, "--chain", v.file("merchant_class.chain")), v.answers["cert_success_without_sn"], "is not trusted: its issuer is not that of the installed Alipay certificate", output.ExitFound},
 		{"certificate mode", "cert", response(create), v.answers["cert_sn_first"], "signed by Alipay and read", 0},
 		{"right HK key version", "hk", []string{"hk-response", "--request", request}, answer, "signed by Alipay and read", 0},
-		{"wrong HK key version", "hk-two", []string{"hk-response", "--request", request}, answer, "names key version 1; configured are [2]: add that version's platform key", exitFound},
+		{"wrong HK key version", "hk-two", []string{"hk-response", "--request", request}, answer, "names key version 1; configured are [2]: add that version's platform key", output.ExitFound},
 		{"without Vault", "vaulted", response(query), v.answers["query_ok"], "signed by Alipay and read", 0},
 	} {
 		args := append(tt.args, "-c", settings, "--account", tt.account)

@@ -15,6 +15,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/inspect"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // classicKeys are the flags that say what a classic answer or notification is judged by.
@@ -122,7 +123,7 @@ func (k *classicKeys) judgeChains(c *cobra.Command, certs *certs.Store) (failed 
 // responseFlags are those of inspect response.
 type responseFlags struct {
 	classicKeys
-	out          output
+	format       output.Format
 	method, sent string
 }
 
@@ -137,7 +138,7 @@ signed with the one that a refusal of its signature echoes, by the names of para
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
 	k.flags(c)
-	k.out.flag(c)
+	formatFlag(c, &k.format, "text or json")
 	c.Flags().StringVar(&k.sent, "request", "", "captured request `file`, with its first line")
 	c.Flags().StringVar(&k.method, "method", "", "method that was called, as alipay.trade.query")
 	c.Flags().StringVar(&k.aesKey, "aes-key", "", "`file` with the AES key of content encryption")
@@ -146,9 +147,6 @@ signed with the one that a refusal of its signature echoes, by the names of para
 }
 
 func (k *responseFlags) run(c *cobra.Command, name string) error {
-	if err := k.out.check(); err != nil {
-		return err
-	}
 	if k.method == "" {
 		return usageError{errors.New("--method is needed: the answer does not name it")}
 	}
@@ -172,14 +170,14 @@ func (k *responseFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	return k.out.explain(c.OutOrStdout(), inspect.PrependFailures(failed, e))
+	return printExplanation(output.New(c.OutOrStdout(), k.format), inspect.PrependFailures(failed, e))
 }
 
 func inspectNotificationCommand() *cobra.Command {
 	var (
-		flags classicKeys
-		out   output
-		v     gateway.VerifierOptions
+		flags  classicKeys
+		format output.Format
+		v      gateway.VerifierOptions
 	)
 	c := &cobra.Command{
 		Use:   "notification FILE",
@@ -188,9 +186,6 @@ func inspectNotificationCommand() *cobra.Command {
 another merchant's, UNTRUSTED is not provably Alipay's.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := out.check(); err != nil {
-				return err
-			}
 			o, failed, err := flags.options(c)
 			if err != nil {
 				return err
@@ -209,11 +204,11 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 			if err != nil {
 				return err
 			}
-			return out.explain(c.OutOrStdout(), inspect.PrependFailures(failed, verifier.Explain(captured.Body, inspect.PublicHalf(o.Signer))))
+			return printExplanation(output.New(c.OutOrStdout(), format), inspect.PrependFailures(failed, verifier.Explain(captured.Body, inspect.PublicHalf(o.Signer))))
 		},
 	}
 	flags.flags(c)
-	out.flag(c)
+	formatFlag(c, &format, "text or json")
 	c.Flags().StringVar(&v.AppID, "app-id", "", "our app id")
 	c.Flags().StringArrayVar(&v.SellerIDs, "seller-id", nil, "seller id that is ours")
 	c.Flags().StringArrayVar(&v.SellerEmails, "seller-email", nil, "seller's address that is ours")
@@ -228,7 +223,7 @@ type hkFlags struct {
 	ownKey, clientID, request     string
 	path                          string
 	sha256, p1363                 bool
-	out                           output
+	format                        output.Format
 }
 
 func inspectHKCommand() *cobra.Command {
@@ -252,14 +247,11 @@ and Client-Id: they come from the captured request, or from --path and --client-
 	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s, not DER")
 	f.StringArrayVar(&k.decrypt, "decrypt-key", nil, "our private key to decrypt with, as `VERSION=FILE`")
 	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for the platform's")
-	k.out.flag(c)
+	formatFlag(c, &k.format, "text or json")
 	return c
 }
 
 func (k *hkFlags) run(c *cobra.Command, name string) error {
-	if err := k.out.check(); err != nil {
-		return err
-	}
 	o, path, err := k.options(c)
 	if err != nil {
 		return err
@@ -276,7 +268,7 @@ func (k *hkFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	return k.out.explain(c.OutOrStdout(), e)
+	return printExplanation(output.New(c.OutOrStdout(), k.format), e)
 }
 
 // options reads the files, or those of the account, and the request's path and Client-Id.

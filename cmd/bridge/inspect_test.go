@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // vectors is what these tests need of the vectors of internal/alipay.
@@ -94,14 +95,12 @@ func (v vectors) file(name string) string { return filepath.Join(v.dir, name) }
 // inspect runs the command and returns what it printed and its exit code.
 func runInspect(t *testing.T, stdin []byte, args ...string) (string, int) {
 	t.Helper()
-	c := inspectCommand()
-	checkArgs(c)
+	c := rootCommand()
 	var out bytes.Buffer
 	c.SetIn(bytes.NewReader(stdin))
 	c.SetOut(&out)
 	c.SetErr(&out)
-	c.SetArgs(args)
-	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(append([]string{"inspect"}, args...))
 	if err := c.ExecuteContext(t.Context()); err != nil {
 		return out.String() + err.Error(), exitCode(err)
 	}
@@ -121,11 +120,11 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 		code                 int
 	}{
 		{"good", "query_ok", "alipay.trade.query", keyMode, "verified\tyes\nclass\tDONE\ncode\t10000", 0},
-		{"own key configured as Alipay's", "query_ok", "alipay.trade.query", []string{"--alipay-key", v.file("app.pub"), "--own-key", v.file("app.key")}, "public half of our own private key; configure the one Alipay shows", exitFound},
-		{"wrong charset", "recoded", "alipay.trade.query", append([]string{"--charset", "gbk"}, keyMode...), "good over the same text in GBK", exitFound},
-		{"changed byte", "tampered", "", keyMode, "at least one byte was changed", exitFound},
-		{"missing sign", "success_without_sign", "", keyMode, "the answer carries no sign", exitFound},
-		{"certificate not trusted", "cert_success_without_sn", "alipay.trade.create", append([]string{"--chain", v.file("merchant_class.chain")}, certMode...), "is not trusted: its issuer is not that of the installed Alipay certificate", exitFound},
+		{"own key configured as Alipay's", "query_ok", "alipay.trade.query", []string{"--alipay-key", v.file("app.pub"), "--own-key", v.file("app.key")}, "public half of our own private key; configure the one Alipay shows", output.ExitFound},
+		{"wrong charset", "recoded", "alipay.trade.query", append([]string{"--charset", "gbk"}, keyMode...), "good over the same text in GBK", output.ExitFound},
+		{"changed byte", "tampered", "", keyMode, "at least one byte was changed", output.ExitFound},
+		{"missing sign", "success_without_sign", "", keyMode, "the answer carries no sign", output.ExitFound},
+		{"certificate not trusted", "cert_success_without_sn", "alipay.trade.create", append([]string{"--chain", v.file("merchant_class.chain")}, certMode...), "is not trusted: its issuer is not that of the installed Alipay certificate", output.ExitFound},
 		{"signature refused", "err_invalid_signature", "alipay.trade.create", append([]string{"--request", v.write(t, "sent", []byte("POST /gateway.do?app_id=2021000000000001&charset=utf-8&method=alipay.trade.create&sign_type=RSA2&timestamp=2014-07-24+03%3A07%3A51&version=1.0&sign=x HTTP/1.1\r\n\r\n"))}, keyMode...), "changed: timestamp", 0},
 		{"certificate mode", "cert_sn_first", "alipay.trade.create", certMode, "verified\tyes", 0},
 	} {

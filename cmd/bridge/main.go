@@ -14,6 +14,7 @@ import (
 
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // Exit codes, for scripts.
@@ -43,7 +44,7 @@ func run(args []string) int {
 	if bare := new(usageError); !errors.As(err, bare) && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
 		err = usageError{err}
 	}
-	fmt.Fprintln(safeWriter(os.Stderr), "bridge: "+err.Error())
+	fmt.Fprintln(output.SafeWriter(os.Stderr), "bridge: "+err.Error())
 	return exitCode(err)
 }
 
@@ -98,6 +99,12 @@ func checkArgs(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		checkArgs(sub)
 	}
+}
+
+// formatFlag adds the flag -o to a command.
+func formatFlag(c *cobra.Command, f *output.Format, usage string) {
+	*f = output.Text
+	c.Flags().VarP(f, "output", "o", usage)
 }
 
 // Where make kafka starts its servers.

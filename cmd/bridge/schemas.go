@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/schemas"
 )
 
@@ -41,7 +41,7 @@ shop-orders=OrderEvent.`,
 type schemasOptions struct {
 	target
 	folder string
-	output output
+	format output.Format
 }
 
 func (o *schemasOptions) sharedFlags(c *cobra.Command) {
@@ -66,33 +66,28 @@ func schemasListCommand() *cobra.Command {
 		Long:  "List prints topic, role, record and file. With -o json each line has the schema too.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			topics, _, err := o.topics(nil)
 			if err != nil {
 				return err
 			}
-			return listSchemas(safeWriter(c.OutOrStdout()), topics, o.output == "json")
+			return listSchemas(output.New(c.OutOrStdout(), o.format), topics)
 		},
 	}
 	o.sharedFlags(c)
-	o.output.flag(c)
+	formatFlag(c, &o.format, "text or json")
 	return c
 }
 
-func listSchemas(out io.Writer, topics []kafka.Topic, asJSON bool) error {
+func listSchemas(p output.Printer, topics []kafka.Topic) error {
 	for _, t := range topics {
 		s := check.SchemaOf(t.Schema)
-		line := fmt.Sprintf("%s\t%s\t%s\t%s", t.Name, t.Role, s.Name, s.File)
-		if asJSON {
-			text, err := json.Marshal(listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
-			if err != nil {
-				return err
-			}
-			line = string(text)
+		var err error
+		if p.Text() {
+			err = p.Columns(t.Name, t.Role, s.Name, s.File)
+		} else {
+			err = p.Object(listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -152,18 +147,15 @@ lose their value, and exits with 3 when there are any.`,
 		Example: `  bridge schemas check --registry https://registry.example.com
   bridge schemas check --folder ./avro      # in a producer's CI`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			found, err := o.check(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			return o.output.printReport(c.OutOrStdout(), found)
+			return output.New(c.OutOrStdout(), o.format).Report(found)
 		},
 	}
 	o.sharedFlags(c)
-	o.output.flag(c)
+	formatFlag(c, &o.format, "text or json")
 	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files under this `folder` instead, offline")
 	return c
 }
@@ -209,7 +201,7 @@ versions cannot live with.`,
 			defer registry.Close()
 			ctx, cancel := context.WithTimeout(c.Context(), registryTimeout)
 			defer cancel()
-			return registerListed(ctx, safeWriter(c.OutOrStdout()), registry, topics)
+			return registerListed(ctx, output.New(c.OutOrStdout(), output.Text), registry, topics)
 		},
 	}
 	o.sharedFlags(c)
@@ -217,7 +209,7 @@ versions cannot live with.`,
 }
 
 // registerListed goes on after a refusal, so that one topic's history stops no other.
-func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry, topics []kafka.Topic) error {
+func registerListed(ctx context.Context, p output.Printer, registry *avro.Registry, topics []kafka.Topic) error {
 	var refused error
 	for _, t := range topics {
 		codec := avro.MustCodec(t.Schema)
@@ -226,7 +218,7 @@ func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry,
 			refused = errors.Join(refused, err)
 			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s\t%s\tid %d\n", t.Name, codec.Name(), id); err != nil {
+		if err := p.Columns(t.Name, codec.Name(), fmt.Sprint("id ", id)); err != nil {
 			return err
 		}
 	}

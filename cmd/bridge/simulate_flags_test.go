@@ -20,8 +20,8 @@ func startSimulate(t *testing.T, args ...string) (at running, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	said := make(lines, 100)
-	c := simulateCommand()
-	c.SetArgs(append([]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"}, args...))
+	c := rootCommand()
+	c.SetArgs(append([]string{"simulate", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"}, args...))
 	c.SetOut(io.Discard)
 	c.SetErr(said)
 	done := make(chan error, 1) // one value; closed by nobody

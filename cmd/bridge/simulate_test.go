@@ -33,11 +33,10 @@ var simulated = sync.OnceValues(func() (string, error) {
 // simulate runs the command and returns what it prints to stdout.
 func simulate(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
-	c := simulateCommand()
-	c.SetArgs(args)
+	c := rootCommand()
+	c.SetArgs(append([]string{"simulate"}, args...))
 	c.SetOut(&out)
 	c.SetErr(io.Discard)
-	c.SilenceErrors, c.SilenceUsage = true, true
 	err := c.ExecuteContext(ctx)
 	return out.String(), err
 }
@@ -164,8 +163,8 @@ func TestSimulateServes(t *testing.T) {
 	dir := outFolder(t)
 	ctx, stop := context.WithCancel(t.Context())
 	said, out := make(lines, 100), new(bytes.Buffer)
-	c := simulateCommand()
-	c.SetArgs([]string{"--out", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
+	c := rootCommand()
+	c.SetArgs([]string{"simulate", "--out", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
 	c.SetOut(out)
 	c.SetErr(said)
 	done := make(chan error, 1)

@@ -67,17 +67,14 @@ func (f SchemaReport) Count() int { return len(f.Findings) }
 
 // Text has one line for each note and each finding.
 func (f SchemaReport) Text() string {
-	var b strings.Builder
+	var notes, findings []string
 	for _, n := range f.NotWritten {
-		fmt.Fprintf(&b, "note: %s: %s is not written; stays empty: %s\n", n.Where, n.Field, strings.Join(n.Calls, ", "))
+		notes = append(notes, fmt.Sprintf("%s: %s is not written; stays empty: %s", n.Where, n.Field, strings.Join(n.Calls, ", ")))
 	}
 	for _, found := range f.Findings {
-		b.WriteString(found.String() + "\n")
+		findings = append(findings, found.String())
 	}
-	if len(f.Findings) == 0 {
-		b.WriteString("nothing found\n")
-	}
-	return b.String()
+	return lines(notes, findings)
 }
 
 // judge compares another's schema with ours. Both directions count where both may write.

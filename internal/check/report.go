@@ -65,26 +65,41 @@ func SettingsFaults(err error) (Report, bool) {
 // Count is how many findings there are.
 func (f Report) Count() int { return len(f.Findings) }
 
+// String is one line for people.
+func (f Finding) String() string {
+	var b strings.Builder
+	if f.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", f.Line)
+	}
+	if f.Setting != "" {
+		fmt.Fprintf(&b, "%s: ", f.Setting)
+	}
+	fmt.Fprintf(&b, "%s; %s", f.What, f.Remedy)
+	return b.String()
+}
+
 // Text has one line for each note and each finding.
 func (f Report) Text() string {
-	var b strings.Builder
-	for _, n := range f.Notes {
-		fmt.Fprintf(&b, "note: %s\n", n)
-	}
+	var findings []string
 	for _, found := range f.Findings {
-		if found.Line > 0 {
-			fmt.Fprintf(&b, "line %d: ", found.Line)
-		}
-		if found.Setting != "" {
-			fmt.Fprintf(&b, "%s: ", found.Setting)
-		}
-		fmt.Fprintf(&b, "%s; %s\n", oneLine(found.What), oneLine(found.Remedy))
+		findings = append(findings, found.String())
 	}
-	if len(f.Findings) == 0 {
+	return lines(f.Notes, findings)
+}
+
+// lines prints notes and findings, each on one line: errors of others may have several.
+func lines(notes, findings []string) string {
+	var b strings.Builder
+	for _, n := range notes {
+		b.WriteString("note: " + oneLine(n) + "\n")
+	}
+	for _, f := range findings {
+		b.WriteString(oneLine(f) + "\n")
+	}
+	if len(findings) == 0 {
 		b.WriteString("nothing found\n")
 	}
 	return b.String()
 }
 
-// oneLine keeps a finding on its line: errors of others may have several.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
