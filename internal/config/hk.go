@@ -18,18 +18,19 @@ var hkKeys = []string{
 
 // ECC says what ECC224 means: the pages name it and explain nothing.
 type ECC struct {
-	Hash string `yaml:"hash,omitempty"` // sha-224 or sha-256 [sha-224]
-	Form string `yaml:"form,omitempty"` // of a signature: der or p1363 [der]
+	Hash string `yaml:"hash,omitempty"` // hash function: sha-224 or sha-256 [sha-224]
+	Form string `yaml:"form,omitempty"` // form of a signature: der or p1363 [der]
 }
 
 // Encrypt says how bodies are encrypted (AlipayHK Synchronize Order, "Encrypt").
 type Encrypt struct {
-	Enabled      bool                  `yaml:"enabled,omitempty"`       // encrypts what we send, and wants answers so
-	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"` // to encrypt to, by version [the app's platform_keys]
-	KeyVersion   string                `yaml:"key_version,omitempty"`   // the one to use [the newest]
-	OurKeys      map[string]SecretFile `yaml:"our_keys,omitempty"`      // private keys to decrypt answers with, by version
-	MediaType    string                `yaml:"media_type,omitempty"`    // of encrypted bodies [text/plain; charset=UTF-8]
-	Bits         int                   `yaml:"bits,omitempty"`          // of the AES key: 128, 192 or 256 [256]
+	Enabled bool `yaml:"enabled,omitempty"` // encrypts requests, and requires encrypted answers
+	// Files with AlipayHK's public keys to encrypt with, by version [the app's platform_keys]
+	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"`
+	KeyVersion   string                `yaml:"key_version,omitempty"` // version of the platform key to encrypt with [the newest]
+	OurKeys      map[string]SecretFile `yaml:"our_keys,omitempty"`    // files with private keys to decrypt answers with, by version
+	MediaType    string                `yaml:"media_type,omitempty"`  // Content-Type of encrypted bodies [text/plain; charset=UTF-8]
+	Bits         int                   `yaml:"bits,omitempty"`        // length of the AES key: 128, 192 or 256 [256]
 }
 
 // completeHK fills in the page's own sample, or the official SDKs' way.

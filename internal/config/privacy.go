@@ -11,11 +11,11 @@ import (
 // Privacy says how results and snapshots hide what may name a person. Without settings it is
 // dropped everywhere (security O7).
 type Privacy struct {
-	// KeyFile holds a key of at least 32 characters, one for the installation. With it personal
-	// values become masks, the same for the same person in all outputs.
-	KeyFile SecretFile `yaml:"key_file,omitempty"`
-	// Clear lists, by topic, the fields that are shown as they are. See MaskedFields.
-	Clear map[string][]string `yaml:"clear,omitempty"`
+	// File with a key of at least 32 characters, the same for all instances. With a key, personal
+	// values become masks that are the same for the same person in all outputs; without one, they are
+	// left out.
+	KeyFile SecretFile          `yaml:"key_file,omitempty"`
+	Clear   map[string][]string `yaml:"clear,omitempty"` // fields that are shown unchanged, by topic. See MaskedFields
 }
 
 // IsZero says that nothing departs from the usual.
