@@ -16,19 +16,19 @@ import (
 	"alipay-kafka-bridge/internal/output"
 )
 
-// maxCapture bounds a captured file: the bridge itself reads at most 1 MiB of an answer.
+// maxCapture is the size limit of a captured file. The bridge itself reads at most 1 MiB of an answer.
 const maxCapture = 2 << 20
 
 func inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect",
-		Short: "Say why a request, answer or notification is believed or not",
-		Long: `Inspect reads what was captured and says, step by step, what the bridge makes of it and why,
-by the very code that reads it in calls. It sends nothing. Files may be the bare body, or
-whole HTTP messages with their headers; - is standard input. Values of fields are shown only
-by inspect request.
+		Short: "Explain why a request, answer or notification is believed or not",
+		Long: `Inspect reads a captured message and explains step by step how the bridge judges
+it and why. It uses the same code as the bridge does, and sends nothing. A file
+has either the body alone or a whole HTTP message with its headers; - means
+standard input. Only inspect request shows values of fields.
 
-It exits with 3 when what it read is not believed.`,
+It exits with 3 if the message is not believed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -92,7 +92,7 @@ func readFile(c *cobra.Command, name string) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
 	if err == nil && len(b) > maxCapture {
-		err = fmt.Errorf("%s is longer than 2 MiB", name)
+		err = fmt.Errorf("%s is larger than 2 MiB; capture one message only", name)
 	}
 	return b, err
 }
@@ -135,15 +135,15 @@ func parseVersioned[T any](c *cobra.Command, flags []string, parse func([]byte) 
 type accountFlags struct{ file, name string }
 
 func (f *accountFlags) flags(c *cobra.Command) {
-	c.Flags().StringVarP(&f.file, "config", "c", "bridge.yaml", "settings `file`, with --account")
-	c.Flags().StringVar(&f.name, "account", "", "account of the settings file whose keys, charset and mapping are used")
+	c.Flags().StringVarP(&f.file, "config", "c", "bridge.yaml", "settings `file`, for --account")
+	c.Flags().StringVar(&f.name, "account", "", "`name` of the account in the settings file whose keys, charset and mapping are used")
 }
 
-// load reads the settings. flags of the command line that would say the same are refused.
+// load reads the settings. It refuses flags that would say the same.
 func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...string) (inspect.Account, error) {
 	for _, name := range instead {
 		if c.Flags().Changed(name) {
-			return inspect.Account{}, usageError{fmt.Errorf("--%s and --account exclude each other", name)}
+			return inspect.Account{}, usageError{fmt.Errorf("--%s and --account cannot be used together", name)}
 		}
 	}
 	cfg, err := config.Load(f.file, os.LookupEnv)
@@ -152,16 +152,16 @@ func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...strin
 	}
 	a, ok := cfg.Accounts[f.name]
 	if !ok {
-		return inspect.Account{}, usageError{fmt.Errorf("--account %s: the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
+		return inspect.Account{}, usageError{fmt.Errorf("--account %s: there is no such account; the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
 	}
 	in := inspect.Account{Account: a, App: cfg.Apps[a.App]}
 	if kind != "" && in.App.Kind != kind {
-		return inspect.Account{}, usageError{fmt.Errorf("--account %s is under an app of kind %s, want %s", f.name, in.App.Kind, kind)}
+		return inspect.Account{}, usageError{fmt.Errorf("--account %s is under an app of kind %s; this command needs kind %s", f.name, in.App.Kind, kind)}
 	}
 	return in, nil
 }
 
-// owner fills in whose notifications are the account's, where flags do not say.
+// owner fills in which notifications belong to the account, where flags do not say it.
 func (f *accountFlags) owner(c *cobra.Command, v *gateway.VerifierOptions) error {
 	in, err := f.load(c, config.OpenAPI)
 	if err != nil {

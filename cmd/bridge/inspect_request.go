@@ -24,11 +24,12 @@ func inspectRequestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "request EVENT.json",
 		Short: "Show the request that an order event becomes, without sending it",
-		Long: `Request plans an event as the default mapping does and prints the content. With --key it also
-prints the text that is signed, tokens hidden, and the SHA-256 of the signed request. The
-signature itself is a credential: it is shown only for keys that bridge simulate made.
+		Long: `Request maps an event to a call with the default mapping and prints its content.
+With --key it also prints the text to sign, without tokens, and the SHA-256 of
+the signed request. The signature itself is a credential: it is shown only for
+keys that bridge simulate made.
 
-With --account it plans and signs as the bridge does with those settings.`,
+With --account it maps and signs as the bridge does with these settings.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ev, err := parseFile(c, args[0], order.NewCodec(nil).EventFromJSON)
@@ -40,15 +41,15 @@ With --account it plans and signs as the bridge does with those settings.`,
 	}
 	k.from.flags(c)
 	f := c.Flags()
-	f.StringVar(&k.Channel, "channel", "TRADE", "channel of events of channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
+	f.StringVar(&k.Channel, "channel", "TRADE", "`channel` of events with channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
 	f.StringVar(&k.key, "key", "", "`file` with our private key")
 	f.StringVar(&k.AppID, "app-id", "2021000000000001", "app id at the classic gateway")
 	f.StringVar(&k.ClientID, "client-id", "CLIENT", "Client-Id at AlipayHK")
 	f.StringVar(&k.KeyVersion, "key-version", "1", "version of our key at AlipayHK")
-	f.StringVar(&k.Gateway, "gateway", "", "`URL` that the request would go to (default: the production gateway)")
+	f.StringVar(&k.Gateway, "gateway", "", "`URL` to which the request would be sent (default: the production gateway)")
 	f.StringVar(&k.Charset, "charset", "utf-8", "utf-8, gbk or gb2312")
 	f.StringVar(&k.SignType, "sign-type", "RSA2", "RSA2 or RSA")
-	f.BoolVar(&k.ShowSignature, "show-signature", false, "show the signature (simulator only)")
+	f.BoolVar(&k.ShowSignature, "show-signature", false, "show the signature (only for the simulator)")
 	formatFlag(c, &k.format, "text or json")
 	return c
 }

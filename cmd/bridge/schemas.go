@@ -20,16 +20,16 @@ import (
 	"alipay-kafka-bridge/schemas"
 )
 
-// registryTimeout bounds what a schemas command asks in all.
+// registryTimeout is the time limit for all requests of one command.
 const registryTimeout = time.Minute
 
 func schemasCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schemas",
 		Short: "List, check and register the schemas of the contract",
-		Long: `The bridge's records are Avro; their schemas are compiled in. Topics are those of the
-settings file, or the defaults. A topic of another name is written TOPIC=RECORD, as in
-shop-orders=OrderEvent.`,
+		Long: `The records of the bridge are in Avro, and the program contains their schemas.
+The topics are those of the settings file, or the default ones. Write a topic
+with another name as TOPIC=RECORD, such as shop-orders=OrderEvent.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -45,7 +45,7 @@ type schemasOptions struct {
 }
 
 func (o *schemasOptions) sharedFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` that names registry and topics")
+	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` with registry and topics")
 	c.Flags().StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
 }
 
@@ -63,7 +63,7 @@ func schemasListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the schemas by topic",
-		Long:  "List prints topic, role, record and file. With -o json each line has the schema too.",
+		Long:  "List prints topic, role, record and file of each schema; with -o json also\nthe schema.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			topics, _, err := o.topics(nil)
@@ -94,8 +94,8 @@ func listSchemas(p output.Printer, topics []kafka.Topic) error {
 	return nil
 }
 
-// topics returns the topics that hold records of ours, or those that the arguments name, and
-// how to open their registry.
+// topics returns the topics whose records have a schema of ours, or those that the arguments name,
+// and a function that opens their registry.
 func (o *schemasOptions) topics(args []string) ([]kafka.Topic, func() (*avro.Registry, error), error) {
 	cfg, err := o.load()
 	if err != nil {
@@ -132,7 +132,7 @@ func findTopic(known []kafka.Topic, arg string) (kafka.Topic, error) {
 			return t, nil
 		}
 	}
-	return kafka.Topic{}, usageError{fmt.Errorf("%s: no topic of the contract; write TOPIC=RECORD, with a record of: bridge schemas list", arg)}
+	return kafka.Topic{}, usageError{fmt.Errorf("%s is not a topic of the contract; write TOPIC=RECORD, with a record that bridge schemas list shows", arg)}
 }
 
 func schemasCheckCommand() *cobra.Command {
@@ -140,10 +140,12 @@ func schemasCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check [TOPIC...]",
 		Short: "Check schemas against the contract",
-		Long: `Check compares the contract's schemas with every version that the registry lists for the
-topics; or, with --folder and without any network, with the .avsc files of a producer or a
-reader, by the names of their records. It prints one finding a line, with the Alipay calls that
-lose their value, and exits with 3 when there are any.`,
+		Long: `Check compares the schemas of the contract with all versions that the registry
+has for the topics. With --folder it compares them with the .avsc files of a
+producer or reader, by the names of the records, and uses no network.
+
+It prints one finding per line, with the Alipay calls that would lose a value,
+and exits with 3 if there are any.`,
 		Example: `  bridge schemas check --registry https://registry.example.com
   bridge schemas check --folder ./avro      # in a producer's CI`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -156,14 +158,14 @@ lose their value, and exits with 3 when there are any.`,
 	}
 	o.sharedFlags(c)
 	formatFlag(c, &o.format, "text or json")
-	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files under this `folder` instead, offline")
+	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files in this `folder` instead")
 	return c
 }
 
 func (o *schemasOptions) check(ctx context.Context, args []string) (check.SchemaReport, error) {
 	if o.folder != "" {
 		if len(args) > 0 {
-			return check.SchemaReport{}, usageError{errors.New("--folder takes no topics: records are found by name")}
+			return check.SchemaReport{}, usageError{errors.New("--folder accepts no topics: it finds records by name")}
 		}
 		return check.SchemaFolder(o.folder)
 	}
@@ -186,9 +188,10 @@ func schemasRegisterCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "register [TOPIC...]",
 		Short: "Register the contract's schemas",
-		Long: `Register lists each topic's schema under <topic>-value and sets the subject's compatibility
-to FULL_TRANSITIVE. What is listed already stays as it is; the registry refuses what older
-versions cannot live with.`,
+		Long: `Register registers the schema of each topic under <topic>-value and sets the
+compatibility of that subject to FULL_TRANSITIVE. Schemas that are registered
+already stay as they are. The registry refuses a schema that is not compatible
+with older ones.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			topics, open, err := o.topics(args)
 			if err != nil {
@@ -208,7 +211,7 @@ versions cannot live with.`,
 	return c
 }
 
-// registerListed goes on after a refusal, so that one topic's history stops no other.
+// registerListed goes on after a refusal, so that the history of one topic does not stop the others.
 func registerListed(ctx context.Context, p output.Printer, registry *avro.Registry, topics []kafka.Topic) error {
 	var refused error
 	for _, t := range topics {

@@ -34,13 +34,14 @@ func tailCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail TOPIC",
 		Short: "Show decoded records of a topic",
-		Long: `Tail reads a topic from its start and goes on until it is stopped. TOPIC is a role (results,
-snapshots, observations, journal, dead-letters, events, queries) or a topic's own name. Only
-committed records are shown.
+		Long: `Tail reads a topic from its start and follows it until it is stopped. TOPIC is a
+role (results, snapshots, observations, journal, dead-letters, events or
+queries) or the name of a topic. Only committed records are shown.
 
-Results come as tab-separated columns: finished, key, event type, outcome, class, code, reason
-or sub code, trade number, attempts. Other topics: time, key, record as JSON without what is
-empty; dead letters have reason and error before it.`,
+It prints tab-separated columns. For results: time of the outcome, key, event
+type, outcome, class, code, reason or sub code, trade number, attempts. For
+other topics: time, key, and the record as JSON without empty fields; dead
+letters have reason and error before the record.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.from != "earliest" && o.from != "latest" {
@@ -50,10 +51,10 @@ empty; dead letters have reason and error before it.`,
 		},
 	}
 	o.flags(c)
-	c.Flags().StringVar(&o.from, "from", "earliest", "where to begin: earliest or latest")
-	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this many records")
-	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the end of what is there now")
-	formatFlag(c, &o.format, "text or json (one object a line)")
+	c.Flags().StringVar(&o.from, "from", "earliest", "`position` to begin at: earliest or latest")
+	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this `number` of records")
+	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the current end of the topic")
+	formatFlag(c, &o.format, "text or json (one object per line)")
 	return c
 }
 
@@ -97,8 +98,7 @@ type recordPrinter struct {
 	results bool // of a topic of results
 }
 
-// follow prints until ctx ends, the count is reached or, with toEnd, nothing has come for
-// two polls.
+// follow prints until ctx ends, the count is reached or, with toEnd, two polls in a row were empty.
 func (p *recordPrinter) follow(ctx context.Context, cl *kgo.Client, name string, o tailOptions) error {
 	shown, idle := 0, 0
 	for idle < 2 || !o.toEnd {
@@ -144,7 +144,7 @@ func (p *recordPrinter) print(ctx context.Context, r *kgo.Record) error {
 	return p.Columns(append(columns, omitEmpty(text))...)
 }
 
-// omitEmpty leaves out members that say nothing. A text that is no object stays as it is.
+// omitEmpty leaves out empty members. A text that is not an object stays as it is.
 func omitEmpty(text []byte) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil {
@@ -163,7 +163,7 @@ func omitEmpty(text []byte) string {
 	return string(short)
 }
 
-// decode reads a record as its topic's, or a dead letter as the topic's it came from.
+// decode reads a record with the schema of its topic, and a dead letter with that of its original topic.
 func (p *recordPrinter) decode(ctx context.Context, r *kgo.Record) (string, []byte, error) {
 	topic := r.Topic
 	if from := header(r, records.HeaderDeadTopic); from != "" {
@@ -183,8 +183,8 @@ func (p *recordPrinter) result(r *kgo.Record, res order.Result) error {
 	)
 }
 
-// printObject prints everything of a record as one JSON object. A value that cannot be decoded
-// is printed as base64.
+// printObject prints all parts of a record as one JSON object. A value that cannot be decoded is
+// printed in base64.
 func (p *recordPrinter) printObject(r *kgo.Record, name string, text []byte, decodeErr error) error {
 	o := struct {
 		Topic     string            `json:"topic"`
