@@ -128,7 +128,7 @@ func TestSecuredBroker(t *testing.T) {
 	}
 
 	// Without kafka.start the committed positions are looked at, too; what may not be seen of
-	// them is told with the ACLs.
+	// them is reported with the ACLs.
 	text, err := os.ReadFile(tw.settings)
 	must(t, err)
 	before, after, found := bytes.Cut(text, []byte(" start: earliest,"))
@@ -170,7 +170,7 @@ func (tw *town) others(f *fortress, adm *kadm.Client) {
 	create("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Topics("*") })
 	create("User:*", kadm.ACLPatternPrefixed, kadm.OpAll, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.TransactionalIDs(tw.prefix) })
 	lines, code := tw.check()
-	want := "everybody is allowed ALL on transactional-id " + tw.prefix + "*; kafka-acls.sh"
+	want := "everyone is allowed ALL on transactional-id " + tw.prefix + "*; kafka-acls.sh"
 	if code != 3 || len(lines) != 1 || !strings.HasPrefix(lines[0], want) {
 		t.Errorf("exit %d, found\n%s\nwant\n%s", code, strings.Join(lines, "\n"), want)
 	}
@@ -216,7 +216,7 @@ func TestCheckOnOpenBroker(t *testing.T) {
 	_, err = adm.DeleteTopics(t.Context(), tw.topic("journal"))
 	must(t, err)
 	lines, code := tw.check()
-	if text := strings.Join(lines, "\n"); code != 3 || len(lines) != 2 || !strings.Contains(text, "results has retention.ms=-1") || !strings.Contains(text, "journal is missing; bridge topics create") {
+	if text := strings.Join(lines, "\n"); code != 3 || len(lines) != 2 || !strings.Contains(text, "results has retention.ms=-1") || !strings.Contains(text, "journal does not exist; create it with bridge topics create") {
 		t.Errorf("exit %d:\n%s", code, text)
 	}
 }
@@ -242,11 +242,11 @@ func (tw *town) otherWaysIn(f *fortress, gateway string) {
 	right := f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/second.password")
 	tw.security = strings.Replace(right, "cluster_id: 4L6g", "cluster_id: 5L6g", 1)
 	tw.write(gateway, 4)
-	if lines, code := tw.check(); code != 3 || len(lines) != 1 || !strings.Contains(lines[0], "kafka.cluster_id says") {
+	if lines, code := tw.check(); code != 3 || len(lines) != 1 || !strings.Contains(lines[0], "but kafka.cluster_id is") {
 		t.Errorf("another cluster: exit %d:\n%s", code, strings.Join(lines, "\n"))
 	}
 	p := tw.run("a")
-	if err := p.wait(); err == nil || !strings.Contains(p.log.String(), "another cluster than kafka.cluster_id says") {
+	if err := p.wait(); err == nil || !strings.Contains(p.log.String(), "another cluster than but kafka.cluster_id is") {
 		t.Errorf("run on another cluster: %v\n%s", err, p.log)
 	}
 	tw.security = f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/first.password")

@@ -61,7 +61,7 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 			if want := line.FindStringSubmatch(string(text)); want == nil || fmt.Sprint(f.Line) != want[1] {
 				t.Errorf("line %d, want %q", f.Line, want)
 			}
-			if f.What == "" || f.Remedy == "" || f.Remedy == "mend this line" || strings.Contains(out, "c4n4ry") {
+			if f.What == "" || f.Remedy == "" || f.Remedy == "fix this line" || strings.Contains(out, "c4n4ry") {
 				t.Errorf("finding = %+v, want what and remedy, no secret", f)
 			}
 		})

@@ -114,12 +114,12 @@ func TestInspectAccountRequest(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"request --account nobody":                          "the settings have cert, gbk, good, hk, hk-two, marked, own, vaulted",
-		"request --account good --key x":                    "--key and --account exclude each other",
-		"response --method m --account hk":                  "under an app of kind alipayhk, want openapi",
-		"hk-response --account good":                        "under an app of kind openapi, want alipayhk",
+		"request --account good --key x":                    "--key and --account cannot be used together",
+		"response --method m --account hk":                  "under an app of kind alipayhk; this command needs kind openapi",
+		"hk-response --account good":                        "under an app of kind openapi; this command needs kind alipayhk",
 		"response --method m --account good --chain x":      "only in certificate mode",
-		"response --method m --account good --alipay-key x": "--alipay-key and --account exclude each other",
-		"hk-response --account hk --platform-key 1=x":       "--platform-key and --account exclude each other",
+		"response --method m --account good --alipay-key x": "--alipay-key and --account cannot be used together",
+		"hk-response --account hk --platform-key 1=x":       "--platform-key and --account cannot be used together",
 	} {
 		got, code := runInspect(t, event, append(strings.Fields(args), "-c", settings, "-")...)
 		if code != exitUsage || !strings.Contains(got, want) {

@@ -75,7 +75,7 @@ func TestSchemasCheckFolder(t *testing.T) {
 		{"a terminal is not to obey", "order.avsc", changed(t, `"name": "event_type"`, `"name": "kind\u001b]52;"`), output.ExitFound, []string{"schema_refused"}},
 		{"a reader of results", "result.avsc", `{"type":"record","name":"CallResult","fields":[{"name":"code","type":"string"},{"name":"new","type":"int"}]}`, output.ExitFound,
 			[]string{"its readers cannot read the bridge's schema: new: not written"}},
-		{"nothing of ours", "user.avsc", `{"type":"record","name":"User","fields":[]}`, exitFailed, []string{"no .avsc file holds a record of the bridge"}},
+		{"nothing of ours", "user.avsc", `{"type":"record","name":"User","fields":[]}`, exitFailed, []string{"no .avsc file has a record of the bridge"}},
 		{"no schema at all", "README.md", "", exitFailed, []string{"no .avsc file"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestSchemasRegistry(t *testing.T) {
 	defer c.Close()
 	at := func(args ...string) []string { return append(args, "--registry="+c.RegistryURL()) }
 	out, code := schemasRun(t, at("check")...)
-	if code != output.ExitFound || !strings.Contains(out, "order-events: no schema is listed: run bridge schemas register") {
+	if code != output.ExitFound || !strings.Contains(out, "order-events: no schema is registered: run bridge schemas register") {
 		t.Errorf("before: exit %d:\n%s", code, out)
 	}
 	for range 2 { // the second time changes nothing

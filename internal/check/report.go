@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// Parts of a check, in their order.
+// Parts of a check, in order.
 const (
 	partSettings     = "settings"
 	partKeys         = "keys"
@@ -21,7 +21,7 @@ const (
 	partClock        = "clock"
 )
 
-// Finding is one thing that is wrong, and what to do about it.
+// Finding is one fault, and what to do about it.
 type Finding struct {
 	Part    string `json:"part"`
 	Line    int    `json:"line,omitempty"`    // in the settings file
@@ -30,7 +30,7 @@ type Finding struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// Report are what a check found, and what it could not look at.
+// Report has the findings of a check, and notes about what it could not examine.
 type Report struct {
 	Findings []Finding `json:"findings"`
 	Notes    []string  `json:"notes,omitempty"`
@@ -44,8 +44,8 @@ func (f *Report) note(format string, args ...any) {
 	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
 }
 
-// SettingsFaults turns what is wrong in a settings file into findings. Faults say after a semicolon
-// what would be right.
+// SettingsFaults turns the faults of a settings file into findings. A fault says after a semicolon
+// what to do.
 func SettingsFaults(err error) (Report, bool) {
 	var all fault.Faults
 	if !errors.As(err, &all) {
@@ -55,7 +55,7 @@ func SettingsFaults(err error) (Report, bool) {
 	for _, fault := range all {
 		what, remedy, _ := strings.Cut(fault.Msg, "; ")
 		if remedy == "" {
-			remedy = "mend this line"
+			remedy = "fix this line"
 		}
 		f.Findings = append(f.Findings, Finding{partSettings, fault.Line, fault.Path, what, remedy})
 	}

@@ -49,7 +49,7 @@ type Defaults struct {
 	StoreID        string `yaml:"store_id,omitempty"` // value of store_id in a create
 }
 
-// IsZero says that there are none.
+// IsZero reports whether there are none.
 func (d Defaults) IsZero() bool { return d == Defaults{} }
 
 // Row maps events to a call, or to none with a reason. Empty lists match every event.
@@ -80,8 +80,8 @@ func Calls() map[string][]string {
 	}
 }
 
-// EventTypes returns the types of events that a [Row] may name: OrderEvent's without UNKNOWN,
-// which is never a call.
+// EventTypes returns the types of events that a [Row] may name: those of OrderEvent except UNKNOWN,
+// for which there is never a call.
 func EventTypes() []string {
 	return []string{
 		"CREATED", "PAID", "PAYMENT_FAILED", "ACCEPTED", "PREPARING", "READY", "SHIPPED", "DELIVERED",
@@ -90,7 +90,7 @@ func EventTypes() []string {
 	}
 }
 
-// Conditions returns what a [Row] may ask of an event besides channel and type.
+// Conditions returns the conditions that a [Row] may have in addition to channel and type.
 func Conditions() []string {
 	return []string{
 		"no_trade_no", "has_status", "has_biz_type", "has_order_biz_info", "has_koubei_order_no", "refunded_whole",

@@ -7,7 +7,7 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// Kind says which gateway an app speaks to.
+// Kind is the gateway that an app uses.
 type Kind string
 
 // The gateways.
@@ -16,7 +16,7 @@ const (
 	AlipayHK Kind = "alipayhk" // AlipayHK's merchant API
 )
 
-// Environment says what an app's calls do. It is written into every output.
+// Environment is what the calls of an app do. It is written into every output.
 type Environment string
 
 // The environments.
@@ -26,13 +26,13 @@ const (
 	Simulator  Environment = "simulator"  // `bridge simulate`
 )
 
-// Mode says what an openapi app trusts Alipay's signatures by.
+// Mode is how an openapi app verifies the signatures of Alipay.
 type Mode string
 
 // The modes ("access mode" of the app in Alipay's console).
 const (
 	KeyMode         Mode = "key"         // Alipay's public key
-	CertificateMode Mode = "certificate" // three certificate files; Alipay's successors are downloaded
+	CertificateMode Mode = "certificate" // three certificate files; new certificates of Alipay are downloaded
 )
 
 // App is one Alipay app: gateway, keys, limits and breaker, shared by its accounts.
@@ -133,14 +133,14 @@ func (a *App) defaults() {
 	a.InFlight, a.Burst, a.ConnectTimeout, a.IdleTimeout = 256, 1, 3*time.Second, 30*time.Second
 }
 
-// AlipayKey is a public key of Alipay's that is trusted besides the first, for the time of a
-// change.
+// AlipayKey is a public key of Alipay that is trusted in addition to the first one, during a change of
+// keys.
 type AlipayKey struct {
 	File  File   `yaml:"file"`            // file with the public key
 	Until string `yaml:"until,omitempty"` // time until which the key is trusted (RFC 3339); empty: until it is removed
 }
 
-// complete fills in what depends on the kind and on other settings of the app.
+// complete fills in defaults that depend on the kind and on other settings of the app.
 func (a *App) complete(fs *fault.Findings, path string) {
 	if !fs.Given(path + ".timeout") {
 		a.Timeout = 15 * time.Second
@@ -185,7 +185,7 @@ type Limits struct {
 
 func (l *Limits) defaults() { l.Burst = 1 }
 
-// Breaker says when a method of an app is left alone for a while. There is one per method.
+// Breaker says when calls of a method of an app pause. There is one per method.
 type Breaker struct {
 	Consecutive int `yaml:"consecutive"` // failures in a row after which the breaker opens
 	// Share of failures at which the breaker opens, if there were at least min_requests within window.

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Config are the settings, checked, with defaults filled in. Durations in the file are Go's
-// ("15s"), sizes are like 16MiB.
+// Config are the settings, checked and with their defaults. In the file, durations are written like
+// 15s, and sizes like 16MiB.
 type Config struct {
 	Kafka Kafka `yaml:"kafka"` // the Kafka cluster, and how this process takes part in its groups
 	// Where schemas come from: a schema registry with the API of Confluent, or a folder.
@@ -69,7 +69,7 @@ func (k *Kafka) defaults() {
 	}
 }
 
-// QueriesGroup is the group of the query pipeline.
+// QueriesGroup is the consumer group of the queries.
 func (k Kafka) QueriesGroup() string { return k.Group + "-queries" }
 
 // Registry says where schemas come from: a registry with Confluent's API, or a folder. Its
@@ -161,7 +161,8 @@ type Admin struct {
 
 func (a *Admin) defaults() { a.Listen = "127.0.0.1:8088" }
 
-// Default returns what the file need not say: figures, and the topics by their usual names.
+// Default returns the settings that a file need not have: numbers, and topics with their default
+// names.
 func Default() Config {
 	var c Config
 	setDefaults(reflect.ValueOf(&c).Elem())
@@ -171,15 +172,15 @@ func Default() Config {
 	return c
 }
 
-// Load reads and checks a settings file with all files that it names. env looks a variable of
-// the environment up, as [os.LookupEnv] does. An error wraps [Faults] unless the settings
-// file itself cannot be read.
+// Load reads and checks a settings file with all files that it names. env looks up a variable of the
+// environment, as [os.LookupEnv] does. An error wraps [fault.Faults], unless the settings file itself
+// cannot be read.
 func Load(path string, env func(string) (string, bool)) (Config, error) {
 	return load(path, env, func(string) bool { return true })
 }
 
-// LoadPublic is Load for commands that call nobody at Alipay: the key and token files of apps
-// and accounts, and the key of masks, are named but not read.
+// LoadPublic is Load for commands that do not call Alipay. It does not read the key and token files of
+// apps and accounts, nor the key of masks.
 func LoadPublic(path string, env func(string) (string, bool)) (Config, error) {
 	return load(path, env, func(setting string) bool {
 		return !strings.HasPrefix(setting, "apps.") && !strings.HasPrefix(setting, "accounts.") && !strings.HasPrefix(setting, "privacy.")
@@ -210,7 +211,7 @@ func (d *decoder) config(text []byte) (Config, error) {
 // complete fills in what depends on other settings.
 func (c *Config) complete(d *decoder) {
 	if !d.Given("kafka.slot") {
-		c.Kafka.Slot, _ = os.Hostname() // an empty one is a fault of check
+		c.Kafka.Slot, _ = os.Hostname() // check reports an empty one
 	}
 	if c.Registry.Folder != "" {
 		c.Registry.Folder = resolve(d.dir, c.Registry.Folder)
@@ -223,7 +224,7 @@ func (c *Config) complete(d *decoder) {
 	}
 	for name, a := range c.Accounts {
 		if c.Apps[a.App].Kind == AlipayHK && a.Channel == "" {
-			a.Channel = "HK" // that gateway knows no other
+			a.Channel = "HK" // that gateway has no other
 		}
 		c.Accounts[name] = a
 	}
@@ -240,8 +241,8 @@ func completeInputs(inputs []Input, name string) {
 	}
 }
 
-// Print writes the effective settings as YAML that Load reads. Secrets are in files; their
-// names are printed.
+// Print writes the effective settings as YAML that Load reads. Secrets are in files, of which only
+// the names are printed.
 func (c Config) Print(w io.Writer) error {
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
@@ -251,13 +252,13 @@ func (c Config) Print(w io.Writer) error {
 	return e.Close()
 }
 
-// UseSlot replaces kafka.slot by what a command line says; empty leaves it.
+// UseSlot replaces kafka.slot by the slot of the command line, unless that is empty.
 func (k *Kafka) UseSlot(slot string) error {
 	if slot == "" {
 		return nil
 	}
 	if !groupForm.MatchString(slot) {
-		return fmt.Errorf("slot %q: want %s", slot, wantGroup)
+		return fmt.Errorf("slot %q is not valid; use %s", slot, wantGroup)
 	}
 	k.Slot = slot
 	return nil

@@ -11,7 +11,7 @@ type TLS struct {
 	ServerName string     `yaml:"server_name,omitempty"` // name that the certificates of the brokers must have [the host of each address]
 }
 
-// IsZero says that nothing was set.
+// IsZero reports whether nothing was set.
 func (t TLS) IsZero() bool { return t == TLS{} }
 
 // SASL mechanisms.
@@ -43,7 +43,7 @@ type SASL struct {
 	Extensions map[string]string `yaml:"extensions,omitempty"`
 }
 
-// IsZero says that nothing was set.
+// IsZero reports whether nothing was set.
 func (s SASL) IsZero() bool {
 	return s.Mechanism+s.User+s.TokenURL+s.ClientID+s.Scope == "" && s.PasswordFile.IsZero() && s.TokenFile.IsZero() &&
 		s.TokenCAFile.IsZero() && s.ClientSecretFile.IsZero() && len(s.Extensions) == 0

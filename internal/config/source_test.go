@@ -38,9 +38,9 @@ func TestFilesAreReadAgain(t *testing.T) {
 		{"nothing new", block("PRIVATE KEY"), 0o600, block("PRIVATE KEY"), ""},
 		{"a new key", "second", 0o600, "second", ""},
 		{"open to others", "third", 0o644, "second", "apps.main.private_key_file: DIR/private.pem can be read by others"},
-		{"the other half", block("PUBLIC KEY"), 0o600, "second", "apps.main.private_key_file: DIR/private.pem holds a public key"},
+		{"the other half", block("PUBLIC KEY"), 0o600, "second", "apps.main.private_key_file: DIR/private.pem has a public key"},
 		{"empty", "", 0o600, "second", "is empty"},
-		{"mended", "fourth", 0o600, "fourth", ""},
+		{"fixed", "fourth", 0o600, "fourth", ""},
 	} {
 		write("private.pem", tt.private, tt.mode)
 		write("hk.pem", tt.name, 0o600) // the other app's is not held up
