@@ -60,7 +60,7 @@ var modules = map[string]why{
 	"golang.org/x/net":                                                {"grpc: HTTP/2", bsd},
 	"golang.org/x/oauth2":                                             {"tokens for OAUTHBEARER by client credentials", bsd},
 	"golang.org/x/sync":                                               {"one look-up for many askers", bsd},
-	"golang.org/x/sys":                                                {"x/term", bsd},
+	"golang.org/x/sys":                                                {"prctl against core dumps, and x/term", bsd},
 	"golang.org/x/term":                                               {"is it a terminal", bsd},
 	"golang.org/x/text":                                               {"GBK", bsd},
 	"golang.org/x/time":                                               {"rate limits", bsd},

@@ -69,7 +69,7 @@ func TestSchemasCheckFolder(t *testing.T) {
 			[]string{"event_type: not written, and the reader has no default; breaks every call",
 				"its readers cannot read the bridge's schema: kind: not written"}},
 		{"a field that is not written", "order.avsc", changed(t, `"name": "subject"`, `"name": "title", "default": ""`), 0,
-			[]string{"subject is not written; stays empty: alipay.trade.create subject"}},
+			[]string{"subject is not written; these stay empty: alipay.trade.create subject"}},
 		{"a schema that is not safe", "order.avsc", `{"type":"record","name":"OrderEvent","fields":[{"name":"n","type":["null","OrderEvent"]}]}`, output.ExitFound,
 			[]string{"the bridge refuses it: schema_refused"}},
 		{"a terminal is not to obey", "order.avsc", changed(t, `"name": "event_type"`, `"name": "kind\u001b]52;"`), output.ExitFound, []string{"schema_refused"}},

@@ -68,9 +68,11 @@ func TestWrittenSettingsFit(t *testing.T) {
 		t.Errorf("check --offline: exit %d", code)
 	}
 	for name, channel := range map[string]string{"shop-trade": "TRADE", "shop-credit": "CREDIT", "shop-koubei": "KOUBEI", "shop-hk": "HK"} {
-		if got := cfg.Accounts[name]; got.Channel != channel {
-			t.Errorf("account %s = %+v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := cfg.Accounts[name]; got.Channel != channel {
+				t.Errorf("account %s = %+v", name, got)
+			}
+		})
 	}
 }
 
@@ -114,11 +116,11 @@ func TestSimulateKeepsWhatItWrote(t *testing.T) {
 	}
 	first := read()
 	out, err := simulate(ctx, "--out", dir, "--no-serve")
-	if err != nil || read() != first || !strings.Contains(out, "using what is in") || strings.Contains(out, "is kept") {
+	if err != nil || read() != first || !strings.Contains(out, "using the files in") || strings.Contains(out, "is kept although") {
 		t.Errorf("second run: %v\n%s", err, out)
 	}
 	out, err = simulate(ctx, "--out", dir, "--no-serve", "--brokers", "kafka:9092")
-	if err != nil || !strings.Contains(out, "is kept") {
+	if err != nil || !strings.Contains(out, "is kept although") {
 		t.Errorf("other flags: %v\n%s", err, out)
 	}
 	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {

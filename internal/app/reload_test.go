@@ -277,7 +277,7 @@ func TestY6_BrokenSettingsChangeNothing(t *testing.T) {
 		if strings.Contains(said, "changed=") {
 			t.Errorf("said %s", said)
 		}
-		if said := r.reread(": :"); !strings.Contains(said, "not YAML") {
+		if said := r.reread(": :"); !strings.Contains(said, "not valid YAML") {
 			t.Errorf("said %s", said)
 		}
 		if said := r.reread(reloadSettings); strings.Contains(said, "ERROR") || between(said, "changed=") != "[]" {

@@ -66,7 +66,7 @@ func TestTokenEndsWithItsContext(t *testing.T) {
 			t.Errorf("who waits gets %v", err)
 		}
 		stopAsking()
-		if err := <-ended; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "for a token") {
+		if err := <-ended; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "request a token") {
 			t.Errorf("who asks gets %v", err)
 		}
 		if took := time.Since(begin); took != 0 {

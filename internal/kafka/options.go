@@ -49,7 +49,7 @@ func ClientOptions(k config.Kafka, dial DialFunc, log *slog.Logger) ([]kgo.Opt, 
 	return opts, nil
 }
 
-// NewClient opens a client with these options besides its own, and makes sure that it is the right cluster.
+// NewClient opens a client with more options, and checks that it is the right cluster.
 func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
 	own, err := ClientOptions(k, nil, log)
 	if err != nil {
@@ -67,11 +67,10 @@ func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kg
 }
 
 // errRemoteBroker is about a broker that another broker named.
-var errRemoteBroker = errors.New("the broker is not on this machine, and without kafka.tls it would get the secret of kafka.sasl in clear (security G1)")
+var errRemoteBroker = errors.New("the broker is not on this machine, and without TLS the secret of kafka.sasl would be sent in clear; set kafka.tls.enabled to true (security G1)")
 
-// dialLoopback connects to this machine alone. The settings name the first brokers, those say
-// where the others are, and a name is resolved only here: what counts is the address at the
-// moment of connecting.
+// dialLoopback connects only to this machine. The settings name the first brokers, these name the
+// others, and names are resolved here: so the check uses the address of the connection.
 func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout, Control: func(_, resolved string, _ syscall.RawConn) error {
 		if a, err := netip.ParseAddrPort(resolved); err != nil || !a.Addr().IsLoopback() {
@@ -82,7 +81,7 @@ func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, network, addr)
 }
 
-// mechanismOf reads the secret anew for each authentication.
+// mechanismOf returns a mechanism that reads the secret again for each authentication.
 func mechanismOf(s config.SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	if s.Mechanism == config.OAuthBearer {
 		token, err := tokenOf(s, log)
@@ -111,5 +110,5 @@ func mechanismOf(s config.SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	case config.Scram512:
 		return scram.Sha512(now), nil
 	}
-	return nil, fmt.Errorf("kafka.sasl: no such mechanism %q", s.Mechanism)
+	return nil, fmt.Errorf("kafka.sasl: there is no mechanism %q", s.Mechanism)
 }

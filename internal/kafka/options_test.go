@@ -190,7 +190,7 @@ func TestG1_OAuthBearer(t *testing.T) {
 	}
 	byEndpoint := "  sasl: {mechanism: OAUTHBEARER, token_url: '" + endpoint.URL + "', token_ca_file: DIR/ca.PEM, client_id: me, client_secret_file: DIR/secret, scope: kafka}\n"
 	cl := plainText(byEndpoint)
-	if err := ask(t, cl); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), `401 "invalid_client"`) {
+	if err := ask(t, cl); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), `401 and error "invalid_client"`) {
 		t.Fatalf("err = %v, want the code alone", err)
 	}
 	apptest.WriteSecret(t, s.dir, "secret", "s3cret-2")

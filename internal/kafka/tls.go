@@ -17,7 +17,7 @@ const dialTimeout = 10 * time.Second
 // DialFunc opens a connection, as [net.Dialer.DialContext] does.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// TLSFiles are the files that identify a server to us, and us to it.
+// TLSFiles are the files that authenticate a server to us, and us to the server.
 type TLSFiles struct {
 	CA         config.File
 	Cert       config.File
@@ -25,7 +25,7 @@ type TLSFiles struct {
 	ServerName string
 }
 
-// read makes a configuration of the files as they are now.
+// read makes a configuration from the current contents of the files.
 func (f TLSFiles) read() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
 	if !f.CA.IsZero() {
