@@ -68,24 +68,26 @@ func TestO4_TailOfHostileRecords(t *testing.T) {
 		"snapshot":  func() ([]byte, error) { return codec.EncodeSnapshot(t.Context(), "topic", poisoned[order.Snapshot]()) },
 		"no record": func() ([]byte, error) { return []byte(allOf()), nil },
 	} {
-		value, err := encode()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		text := []byte(allOf())
-		record := &kgo.Record{Topic: "topic", Key: text, Value: value, Timestamp: time.UnixMilli(5),
-			Headers: []kgo.RecordHeader{{Key: string(text), Value: text}, {Key: records.HeaderDeadReason, Value: text}, {Key: records.HeaderDeadError, Value: text}}}
-		for _, format := range []output.Format{output.Text, output.JSON} {
-			var out bytes.Buffer
-			p := recordPrinter{Printer: output.New(&out, format), codec: codec, results: name == "result"}
-			if err := p.print(t.Context(), record); err != nil {
+		t.Run(name, func(t *testing.T) {
+			value, err := encode()
+			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			harmless(t, name, out.String())
-			if format == output.JSON && !json.Valid(out.Bytes()) {
-				t.Errorf("%s: no JSON any more: %s", name, out.Bytes())
+			text := []byte(allOf())
+			record := &kgo.Record{Topic: "topic", Key: text, Value: value, Timestamp: time.UnixMilli(5),
+				Headers: []kgo.RecordHeader{{Key: string(text), Value: text}, {Key: records.HeaderDeadReason, Value: text}, {Key: records.HeaderDeadError, Value: text}}}
+			for _, format := range []output.Format{output.Text, output.JSON} {
+				var out bytes.Buffer
+				p := recordPrinter{Printer: output.New(&out, format), codec: codec, results: name == "result"}
+				if err := p.print(t.Context(), record); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				harmless(t, name, out.String())
+				if format == output.JSON && !json.Valid(out.Bytes()) {
+					t.Errorf("%s: no JSON any more: %s", name, out.Bytes())
+				}
 			}
-		}
+		})
 	}
 }
 

@@ -128,14 +128,16 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 		{"signature refused", "err_invalid_signature", "alipay.trade.create", append([]string{"--request", v.write(t, "sent", []byte("POST /gateway.do?app_id=2021000000000001&charset=utf-8&method=alipay.trade.create&sign_type=RSA2&timestamp=2014-07-24+03%3A07%3A51&version=1.0&sign=x HTTP/1.1\r\n\r\n"))}, keyMode...), "changed: timestamp", 0},
 		{"certificate mode", "cert_sn_first", "alipay.trade.create", certMode, "verified\tyes", 0},
 	} {
-		method := tt.method
-		if method == "" { // as the node says
-			method = methodOf(v.answers[tt.answer])
-		}
-		args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
-		if got, code := runInspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
-			t.Errorf("%s: code %d, want %d\n%s", tt.name, code, tt.code, got)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			method := tt.method
+			if method == "" { // as the node says
+				method = methodOf(v.answers[tt.answer])
+			}
+			args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
+			if got, code := runInspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
+				t.Errorf("%s: code %d, want %d\n%s", tt.name, code, tt.code, got)
+			}
+		})
 	}
 }
 
@@ -212,10 +214,12 @@ func TestInspectHK(t *testing.T) {
 	key := v.write(t, "hk.pub", []byte(keys.Keys["platform_rsa_v1"].SPKI))
 	request, answer := hkCapture(t, v)
 	for version, want := range map[string]string{"1": "verified\tyes", "2": "names key version 1; configured are [2]"} {
-		got, code := runInspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
-		if !strings.Contains(got, want) || (code == 0) != (version == "1") {
-			t.Errorf("version %s: code %d\n%s", version, code, got)
-		}
+		t.Run(version, func(t *testing.T) {
+			got, code := runInspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
+			if !strings.Contains(got, want) || (code == 0) != (version == "1") {
+				t.Errorf("version %s: code %d\n%s", version, code, got)
+			}
+		})
 	}
 }
 

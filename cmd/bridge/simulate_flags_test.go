@@ -86,9 +86,11 @@ func TestSimulateKeepsItsState(t *testing.T) {
 		"/notifications/hold": http.StatusOK, "/notifications/release": http.StatusOK,
 		"/outage/start": http.StatusOK, "/outage/stop": http.StatusOK, "/reset": http.StatusOK,
 	} {
-		if got := post(t, at.admin+path, ""); got != want {
-			t.Errorf("POST %s = %d, want %d", path, got, want)
-		}
+		t.Run(path, func(t *testing.T) {
+			if got := post(t, at.admin+path, ""); got != want {
+				t.Errorf("POST %s = %d, want %d", path, got, want)
+			}
+		})
 	}
 }
 

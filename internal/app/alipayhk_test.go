@@ -102,10 +102,12 @@ func TestHKSettingsJudgeAnswers(t *testing.T) {
 func TestHKRefuseUnsigned(t *testing.T) {
 	g := &seen{answer: `{"result":{"resultCode":"INVALID_SIGNATURE","resultStatus":"F"}}`}
 	for more, want := range map[string]alipay.Class{"": alipay.Misconfigured, "    refuse_unsigned: true\n": alipay.Untrusted} {
-		_, err := appAt(t, g, hkRSAApp+more).Client(alipay.Merchant{}).Do(t.Context(), hkOrder())
-		if got := alipay.ClassOf(err); got != want {
-			t.Errorf("%q: class = %v, want %v (%v)", more, got, want, err)
-		}
+		t.Run(more, func(t *testing.T) {
+			_, err := appAt(t, g, hkRSAApp+more).Client(alipay.Merchant{}).Do(t.Context(), hkOrder())
+			if got := alipay.ClassOf(err); got != want {
+				t.Errorf("%q: class = %v, want %v (%v)", more, got, want, err)
+			}
+		})
 	}
 }
 
@@ -142,11 +144,13 @@ func TestHKBodySettings(t *testing.T) {
 		hkRSAApp + "    order_times: seconds\n": `"orderCreateTime":1793534400,"orderModifyTime":1793534400,`,
 		hkRSAApp + "    request_ids: uuid\n":    `"requestId":"01234567-89ab-cdef-0123-456789abcdef",`,
 	} {
-		g := &seen{answer: "{}"}
-		_, _ = appAt(t, g, app).Client(alipay.Merchant{}).Do(t.Context(), order)
-		if !strings.Contains(g.body, want) {
-			t.Errorf("%s: %s, want %s in it", app, g.body, want)
-		}
+		t.Run(app, func(t *testing.T) {
+			g := &seen{answer: "{}"}
+			_, _ = appAt(t, g, app).Client(alipay.Merchant{}).Do(t.Context(), order)
+			if !strings.Contains(g.body, want) {
+				t.Errorf("%s: %s, want %s in it", app, g.body, want)
+			}
+		})
 	}
 }
 

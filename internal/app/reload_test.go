@@ -231,22 +231,24 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 		{"an app of another kind", "shop: {app: main, channel: TRADE, app_auth_token_file: token, allow_violated: true, extra: [a, b], extra_money: true, payees: {seller_id: ['1', '2'], org_pid: ['3']}, notify_url: 'http://127.0.0.1/n'}|shop: {app: hk}",
 			"[]", "[accounts.shop.allow_violated accounts.shop.app accounts.shop.app_auth_token_file accounts.shop.channel accounts.shop.extra accounts.shop.extra_money accounts.shop.notify_url accounts.shop.payees.org_pid accounts.shop.payees.seller_id]"},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := newReloading(t, start)
-			edited := strings.NewReplacer(strings.Split(tt.edit, "|")...).Replace(start)
-			if edited == start && tt.name != "nothing" {
-				t.Fatalf("%s: changes nothing", tt.name)
-			}
-			said := r.reread(edited)
-			if got := between(said, "changed="); got != tt.changed {
-				t.Errorf("%s: changed %s, want %s", tt.name, got, tt.changed)
-			}
-			if got := between(said, "settings="); got != tt.waiting {
-				t.Errorf("%s: left to a restart: %s, want %s", tt.name, got, tt.waiting)
-			}
-			if again := r.reread(edited); between(again, "changed=") != "[]" || between(again, "settings=") != tt.waiting {
-				t.Errorf("%s: a second time it says %s", tt.name, again)
-			}
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newReloading(t, start)
+				edited := strings.NewReplacer(strings.Split(tt.edit, "|")...).Replace(start)
+				if edited == start && tt.name != "nothing" {
+					t.Fatalf("%s: changes nothing", tt.name)
+				}
+				said := r.reread(edited)
+				if got := between(said, "changed="); got != tt.changed {
+					t.Errorf("%s: changed %s, want %s", tt.name, got, tt.changed)
+				}
+				if got := between(said, "settings="); got != tt.waiting {
+					t.Errorf("%s: left to a restart: %s, want %s", tt.name, got, tt.waiting)
+				}
+				if again := r.reread(edited); between(again, "changed=") != "[]" || between(again, "settings=") != tt.waiting {
+					t.Errorf("%s: a second time it says %s", tt.name, again)
+				}
+			})
 		})
 	}
 }
@@ -324,9 +326,11 @@ func TestY6_AnAccountKeepsItsApp(t *testing.T) {
 		"another app":         {config.Account{App: "other", ExpiresAs: "timeout_express"}, now},
 		"another environment": {config.Account{App: "main", ExpiresAs: "timeout_express"}, edited},
 	} {
-		if got := mergeAccount(old, tt.read, now, tt.file); len(config.Changes(oneAccount(old), oneAccount(got))) > 0 {
-			t.Errorf("%s: %+v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := mergeAccount(old, tt.read, now, tt.file); len(config.Changes(oneAccount(old), oneAccount(got))) > 0 {
+				t.Errorf("%s: %+v", name, got)
+			}
+		})
 	}
 }
 

@@ -142,16 +142,18 @@ func TestPrivacySettings(t *testing.T) {
 		"usual": "", "masked": "privacy: {key_file: mask}\n", "clear": "privacy: {clear: {alipay-snapshots: [buyer_user_id]}}\n",
 		"clear elsewhere": "privacy: {clear: {alipay-results: [buyer_user_id]}}\n",
 	} {
-		s := serviceOf(t, more)
-		value, err := s.codec.EncodeSnapshot(t.Context(), "alipay-snapshots", order.Snapshot{BuyerUserID: buyer, ObservedAt: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := s.codec.DecodeSnapshot(t.Context(), "alipay-snapshots", value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown[name] = got.BuyerUserID
+		t.Run(name, func(t *testing.T) {
+			s := serviceOf(t, more)
+			value, err := s.codec.EncodeSnapshot(t.Context(), "alipay-snapshots", order.Snapshot{BuyerUserID: buyer, ObservedAt: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.codec.DecodeSnapshot(t.Context(), "alipay-snapshots", value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown[name] = got.BuyerUserID
+		})
 	}
 	if shown["usual"] != "" || shown["clear elsewhere"] != "" || shown["clear"] != buyer || shown["masked"] == "" || shown["masked"] == buyer {
 		t.Errorf("shown = %q", shown)
