@@ -86,7 +86,7 @@ func TestCheckPrints(t *testing.T) {
 	}
 }
 
-// Each instance has transactional ids of its own, and whoever gives the rights sits elsewhere.
+// Each instance has transactional ids of its own, and another person gives the permissions.
 func TestACLsOfAnotherSlot(t *testing.T) {
 	dir, err := simulated()
 	apptest.NoError(t, err)
@@ -97,7 +97,7 @@ func TestACLsOfAnotherSlot(t *testing.T) {
 }
 
 // TestCheckEndsWithItsContext: a check that is interrupted while a broker keeps silent ends at
-// once with the cause, and tells nothing that it found since.
+// once with the cause, and prints nothing that it found later.
 func TestCheckEndsWithItsContext(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	apptest.NoError(t, err)

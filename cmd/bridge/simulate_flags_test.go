@@ -24,7 +24,7 @@ func startSimulate(t *testing.T, args ...string) (at running, stop func()) {
 	c.SetArgs(append([]string{"simulate", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"}, args...))
 	c.SetOut(io.Discard)
 	c.SetErr(said)
-	done := make(chan error, 1) // one value; closed by nobody
+	done := make(chan error, 1) // one value; not closed
 	go func() { done <- c.ExecuteContext(ctx) }()
 	at = running{said.await(t, "not for real use, at "), said.await(t, "admin at ")}
 	return at, func() {
@@ -35,7 +35,7 @@ func startSimulate(t *testing.T, args ...string) (at running, stop func()) {
 	}
 }
 
-// TestSimulateOverTLS: with --tls the gateway speaks https, with the certificate that it wrote.
+// TestSimulateOverTLS: with --tls the gateway uses https, with the certificate that it wrote.
 func TestSimulateOverTLS(t *testing.T) {
 	dir := outFolder(t)
 	at, stop := startSimulate(t, "-c", filepath.Join(dir, standalone.SimulatorFile), "--tls")

@@ -96,7 +96,7 @@ func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 }
 
 // TestSimulateKeepsWhatItWrote: a second run makes no new keys, and nothing that is not ours
-// is overwritten unless told.
+// is overwritten without --force.
 func TestSimulateKeepsWhatItWrote(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -160,7 +160,7 @@ func (l lines) await(t *testing.T, words string) string {
 }
 
 // TestSimulateServes: the bridge's own client, made from the written settings, gets answers
-// that it trusts; the admin port tells what happened and takes faults.
+// that it trusts; the admin port shows what happened and accepts faults.
 func TestSimulateServes(t *testing.T) {
 	dir := outFolder(t)
 	ctx, stop := context.WithCancel(t.Context())

@@ -13,7 +13,7 @@ import (
 )
 
 // TestSuccessorOfAlipaysCertificate: settings alone connect an app in certificate mode. When
-// Alipay signs with its next certificate, calls go on, and the operator is told to install it.
+// Alipay signs with its next certificate, calls go on, and the log asks the operator to install it.
 func TestSuccessorOfAlipaysCertificate(t *testing.T) {
 	ca, err := standalone.NewAuthority()
 	apptest.NoError(t, err)

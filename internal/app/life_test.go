@@ -180,7 +180,7 @@ func TestLifeOfAProcess(t *testing.T) {
 		if live, ready := w.probe("/livez"), w.probe("/readyz"); live != 200 || ready != 503 {
 			t.Errorf("without Kafka: live %d, ready %d", live, ready)
 		}
-		if said := p.log.Take(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "waiting for the schema registry") {
+		if said := p.log.Take(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "waits_for=\"the schema registry") {
 			t.Errorf("without Kafka the log says %s", said)
 		}
 		w.startKafka()
@@ -200,7 +200,7 @@ func TestLifeOfAProcess(t *testing.T) {
 
 		p.stop()
 		apptest.NoError(t, <-p.ended)
-		if said := p.log.Take(); !strings.Contains(said, "settings were read again") || !strings.Contains(said, "bridge stopped") || strings.Contains(said, "level=ERROR") {
+		if said := p.log.Take(); !strings.Contains(said, "the settings file was read again") || !strings.Contains(said, "bridge stopped") || strings.Contains(said, "level=ERROR") {
 			t.Errorf("the log says %s", said)
 		}
 		if live := w.probe("/livez"); live != 0 {
@@ -270,7 +270,7 @@ func TestAStopWhileItWaits(t *testing.T) {
 		w := newWorld(t)
 		p := w.start(strings.Replace(lifeSettings, "slot: one", "slot: one, cluster_id: staging", 1))
 		time.Sleep(time.Hour)
-		if said := p.log.Take(); strings.Count(said, "waiting for the brokers") != 1 {
+		if said := p.log.Take(); strings.Count(said, "waits_for=\"the brokers") != 1 {
 			t.Errorf("the log says %s", said)
 		}
 		p.stop()

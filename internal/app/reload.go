@@ -83,7 +83,7 @@ func (r *reloader) rereadSettings() {
 		}
 	}
 	r.accounts = src
-	r.useAccounts(next, "settings were read again", config.Changes(r.now, next), waiting)
+	r.useAccounts(next, "the settings file was read again", config.Changes(r.now, next), waiting)
 }
 
 // logRefusal logs all faults of a settings file.
@@ -98,13 +98,13 @@ func (r *reloader) logRefusal(err error) {
 	}
 }
 
-func (r *reloader) useAccounts(next config.Config, what string, changed, waiting []config.Change) {
+func (r *reloader) useAccounts(next config.Config, reason string, changed, waiting []config.Change) {
 	if err := r.service.useAccounts(next); err != nil {
 		r.logRefusal(err) // never: both halves were checked
 		return
 	}
 	r.now = next
-	r.log.Warn(what, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
+	r.log.Warn("accounts were reloaded", "reason", reason, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
 	if len(waiting) > 0 {
 		r.log.Warn("these settings need a restart and were ignored", "settings", settingPaths(waiting))
 	}

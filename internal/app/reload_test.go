@@ -266,7 +266,7 @@ func between(said, key string) string {
 	return strings.Fields(rest)[0]
 }
 
-// A file with faults changes nothing, and every fault is told with its line.
+// A file with faults changes nothing, and every fault is logged with its line.
 func TestY6_BrokenSettingsChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReloading(t, reloadSettings)
@@ -288,8 +288,8 @@ func TestY6_BrokenSettingsChangeNothing(t *testing.T) {
 	})
 }
 
-// Certificates and keys that end are told 30, 14 and 3 days before and at their end, once each.
-func TestY3_EndsAreToldInTime(t *testing.T) {
+// Certificates and keys that end are logged 30, 14 and 3 days before and at their end, once each.
+func TestY3_EndsAreLoggedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReloading(t, reloadSettings)
 		end := time.Now().Add(40 * 24 * time.Hour)
@@ -297,15 +297,15 @@ func TestY3_EndsAreToldInTime(t *testing.T) {
 			MoreKeys: []gateway.AlipayKey{{Key: &apptest.LaterKey().PublicKey, Until: end}}})
 		apptest.NoError(t, err)
 		watcher := newReloader(Settings{}, &Service{apps: map[string]*gateway.App{"main": main}, o: r.service.o})
-		told := map[int]string{}
+		logged := map[int]string{}
 		for day := range 45 {
 			watcher.warnOfEnds(time.Now().Add(time.Duration(day) * 24 * time.Hour))
 			if said := r.log.Take(); said != "" {
-				told[40-day] = between(said, "level=")
+				logged[40-day] = between(said, "level=")
 			}
 		}
-		if want := map[int]string{30: "WARN", 14: "WARN", 3: "WARN", 0: "ERROR"}; !maps.Equal(told, want) {
-			t.Errorf("told %v, want %v", told, want)
+		if want := map[int]string{30: "WARN", 14: "WARN", 3: "WARN", 0: "ERROR"}; !maps.Equal(logged, want) {
+			t.Errorf("logged %v, want %v", logged, want)
 		}
 	})
 }
@@ -339,7 +339,7 @@ func oneAccount(a config.Account) config.Config {
 }
 
 // A signer that is in trouble for a moment does not keep new files out for ever; an operator
-// hears of it once.
+// finds one line in the log.
 func TestFilesThatFailAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReloading(t, reloadSettings)

@@ -41,7 +41,7 @@ func (s *Service) awaitCluster(ctx context.Context) error {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer cl.Close()
-	return s.await(ctx, "waiting for the brokers: they do not answer", func() error {
+	return s.await(ctx, "the brokers", func() error {
 		asking, cancel := context.WithTimeout(ctx, clusterTimeout)
 		defer cancel()
 		return kafka.CheckCluster(asking, cl, s.cfg.Kafka.ClusterID)
@@ -50,7 +50,7 @@ func (s *Service) awaitCluster(ctx context.Context) error {
 
 // awaitSchemas waits until the registry has the schemas of the output topics.
 func (s *Service) awaitSchemas(ctx context.Context) error {
-	return s.await(ctx, "waiting for the schema registry: schemas of the output topics are not available (bridge topics create registers them)", func() error {
+	return s.await(ctx, "the schema registry, with the schemas of the output topics (bridge topics create registers them)", func() error {
 		return s.encoder.Ready(ctx)
 	})
 }
@@ -60,7 +60,7 @@ const awaitEvery = 2 * time.Second
 
 // await tries until it succeeds or ctx ends, which is not an error, and logs the first failure.
 // A cluster other than the one that the settings name is final.
-func (s *Service) await(ctx context.Context, warning string, try func() error) error {
+func (s *Service) await(ctx context.Context, what string, try func() error) error {
 	for warned := false; ; warned = true {
 		err := try()
 		switch {
@@ -70,7 +70,7 @@ func (s *Service) await(ctx context.Context, warning string, try func() error) e
 			return err
 		}
 		if !warned {
-			s.o.Log.WarnContext(ctx, warning, "error", err)
+			s.o.Log.WarnContext(ctx, "not available; the bridge waits and tries again", "waits_for", what, "error", err)
 		}
 		if !sleep(ctx, awaitEvery) {
 			return nil

@@ -41,7 +41,7 @@ func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, s.answer)
 }
 
-// appAt builds the app of the settings and lets it speak to this gateway.
+// appAt builds the app of the settings and lets it use this gateway.
 func appAt(t *testing.T, g http.Handler, app string) *gateway.App {
 	t.Helper()
 	server := httptest.NewServer(g)

@@ -99,7 +99,7 @@ func TestCheckFindsDates(t *testing.T) {
 	wantFound(t, c.Report)
 }
 
-// TestK9_CheckFindsTheClock: a gateway that is not there, one that nobody knows, and a
+// TestK9_CheckFindsTheClock: a gateway that is not there, one that no one knows, and a
 // clock that is wrong.
 func TestK9_CheckFindsTheClock(t *testing.T) {
 	ahead := time.Duration(0)

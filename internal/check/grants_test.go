@@ -52,9 +52,9 @@ func topicACL(principal, name string, pattern kadm.ACLPattern, op kadm.ACLOperat
 	return kadm.DescribedACL{Principal: principal, Host: "*", Type: kmsg.ACLResourceTypeTopic, Name: name, Pattern: pattern, Operation: op, Permission: kmsg.ACLPermissionTypeAllow}
 }
 
-// TestC1_EachGrantIsToldOnce: one grant matches many of our topics, and is taken away once, by a
+// TestC1_EachGrantIsReportedOnce: one grant matches many of our topics, and is taken away once, by a
 // command that kafka-acls.sh understands.
-func TestC1_EachGrantIsToldOnce(t *testing.T) {
+func TestC1_EachGrantIsReportedOnce(t *testing.T) {
 	here := topicACL(anyPrincipal, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs)
 	here.Host = "10.0.0.1"
 	f := checkWithACLs(t, config.Simulator, here,

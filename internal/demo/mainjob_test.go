@@ -148,7 +148,7 @@ func TestOutageOfAnHour(t *testing.T) {
 	})
 }
 
-// Every handling is a span, every attempt one below it, and none tells a URL's query, a body
+// Every handling is a span, every attempt one below it, and none shows a URL's query, a body
 // or a person's data.
 func TestSpans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

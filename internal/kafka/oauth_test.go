@@ -24,7 +24,7 @@ func endpointAt(t *testing.T, url string, transport *http.Transport) *tokenEndpo
 	return newTokenEndpoint(config.SASL{ClientID: "me", TokenURL: url}, secret, &http.Client{Transport: transport})
 }
 
-// silentNetwork reaches nobody. net/http goes on dialing without whoever asked.
+// silentNetwork reaches no one. net/http goes on dialling after the caller has gone.
 func silentNetwork(t *testing.T) *http.Transport {
 	quit := make(chan struct{})
 	t.Cleanup(func() { close(quit) })

@@ -97,7 +97,7 @@ func TestG1_SASLOverTLS(t *testing.T) {
 }
 
 // TestY3_RotatedTLSFilesAreRead: certificate, key and roots are those that the files hold when a
-// connection is opened; broken ones leave the former in force.
+// connection is opened; broken ones leave the previous in force.
 func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 	s := newSecured(t)
 	apptest.WriteSecret(t, s.dir, "ca.PEM", apptest.NewAuthority(t).PEM)
@@ -118,7 +118,7 @@ func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 	for range 2 {
 		conn, err := dial(t.Context(), "tcp", s.brokers[0])
 		if err != nil {
-			t.Fatalf("the former certificate is not in force: %v", err)
+			t.Fatalf("the previous certificate is not in force: %v", err)
 		}
 		if v := conn.(*tls.Conn).ConnectionState().Version; v < tls.VersionTLS12 {
 			t.Errorf("version %x", v)

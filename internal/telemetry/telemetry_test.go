@@ -127,7 +127,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// TestO1_ProbesShowNothingElse: whoever may reach the probes learns two words.
+// TestO1_ProbesShowNothingElse: a client of the probes learns two words.
 func TestO1_ProbesShowNothingElse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
