@@ -127,8 +127,8 @@ func TestSecuredBroker(t *testing.T) {
 		t.Errorf("the log has %d authorization or authentication errors:\n%s", n, p.log)
 	}
 
-	// Without kafka.start the committed positions are read, too; if an ACL for that is missing, it is
-	// reported with the others.
+	// Without kafka.start the committed positions are looked at, too; what may not be seen of
+	// them is reported with the ACLs.
 	text, err := os.ReadFile(e.settings)
 	must(t, err)
 	before, after, found := bytes.Cut(text, []byte(" start: earliest,"))
@@ -171,7 +171,7 @@ func (e *environment) checkForeignACLs(f *secureBroker, adm *kadm.Client) {
 	create("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Topics("*") })
 	create("User:*", kadm.ACLPatternPrefixed, kadm.OpAll, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.TransactionalIDs(e.prefix) })
 	lines, code := e.check()
-	want := "everybody is allowed ALL on transactional-id " + e.prefix + "*; kafka-acls.sh"
+	want := "everyone is allowed ALL on transactional-id " + e.prefix + "*; kafka-acls.sh"
 	if code != 3 || len(lines) != 1 || !strings.HasPrefix(lines[0], want) {
 		t.Errorf("exit %d, found\n%s\nwant\n%s", code, strings.Join(lines, "\n"), want)
 	}
@@ -217,7 +217,7 @@ func TestCheckOnOpenBroker(t *testing.T) {
 	_, err = adm.DeleteTopics(t.Context(), e.topic("journal"))
 	must(t, err)
 	lines, code := e.check()
-	if text := strings.Join(lines, "\n"); code != 3 || len(lines) != 2 || !strings.Contains(text, "results has retention.ms=-1") || !strings.Contains(text, "journal is missing; bridge topics create") {
+	if text := strings.Join(lines, "\n"); code != 3 || len(lines) != 2 || !strings.Contains(text, "results has retention.ms=-1") || !strings.Contains(text, "journal does not exist; create it with bridge topics create") {
 		t.Errorf("exit %d:\n%s", code, text)
 	}
 }
@@ -244,11 +244,11 @@ func (e *environment) checkOtherMechanisms(f *secureBroker, gateway string) {
 	right := f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/second.password")
 	e.security = strings.Replace(right, "cluster_id: 4L6g", "cluster_id: 5L6g", 1)
 	e.write(gateway, 4)
-	if lines, code := e.check(); code != 3 || len(lines) != 1 || !strings.Contains(lines[0], "kafka.cluster_id says") {
+	if lines, code := e.check(); code != 3 || len(lines) != 1 || !strings.Contains(lines[0], "but kafka.cluster_id is") {
 		t.Errorf("another cluster: exit %d:\n%s", code, strings.Join(lines, "\n"))
 	}
 	p := e.run("a")
-	if err := p.wait(); err == nil || !strings.Contains(p.log.String(), "another cluster than kafka.cluster_id says") {
+	if err := p.wait(); err == nil || !strings.Contains(p.log.String(), "but kafka.cluster_id is") {
 		t.Errorf("run on another cluster: %v\n%s", err, p.log)
 	}
 	e.security = f.security("mechanism: SCRAM-SHA-512, user: bridge, password_file: " + f.dir + "/first.password")

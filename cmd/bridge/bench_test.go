@@ -25,24 +25,20 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/avro"
-	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/consume"
-	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/order"
@@ -320,34 +316,39 @@ func (s *servers) registry(b *testing.B) *avro.Registry {
 	return r
 }
 
-// benchLimits are one set for the process, as in `bridge run`: another scratch, on pages that
-// were used before, would have to be zeroed and count as resident.
-var benchLimits = sync.OnceValues(kafka.FetchLimits)
-
 func (s *servers) kafka(b *testing.B) []kgo.Opt {
 	b.Helper()
-	limits, err := benchLimits()
+	limits, err := kafka.FetchLimits()
 	noError(b, err)
-	opts, err := kafka.ClientOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}, slog.New(slog.DiscardHandler))
+	opts, err := kafka.ClientOptions(config.Kafka{Brokers: s.Brokers, SessionTimeout: 10 * time.Second, Heartbeat: 3 * time.Second, RebalanceTimeout: time.Minute}, nil, slog.New(slog.DiscardHandler))
 	noError(b, err)
 	return append(opts, limits...)
+}
+
+// settings are those of a bridge at these servers.
+func (s *servers) settings(topics config.Topics, inFlight int) config.Config {
+	c := config.Default()
+	c.Kafka.Brokers, c.Kafka.Group, c.Kafka.Slot, c.Kafka.Start = s.Brokers, topics.Results, "bench", "earliest"
+	c.Registry.URL, c.Topics = s.Registry, topics
+	c.Topics.Inputs[0].Accounts, c.Topics.Inputs[0].DefaultAccount = []string{"shop"}, "shop"
+	a := config.NewApp(config.OpenAPI)
+	a.Environment, a.URL, a.AppID, a.InFlight, a.Queries.InFlight = config.Simulator, s.Gateway, "2021000000000001", inFlight, inFlight/8
+	a.PrivateKeyFile = config.SecretFile{Path: "own", Text: config.NewSecret(apptest.PrivatePEM(apptest.OwnKey()))}
+	a.AlipayPublicKeyFile = config.File{Path: "alipay", Text: string(s.Alipay)}
+	c.Apps = map[string]config.App{"main": a}
+	c.Accounts = map[string]config.Account{"shop": config.NewAccount("main", "TRADE")}
+	return c
 }
 
 // bridge handles n events and returns calls per second, 0 where the gateway is another's.
 func (s *servers) bridge(b *testing.B, n, inFlight int, signer keys.Signer) float64 {
 	b.Helper()
 	topics := s.load(b, n)
-	guard := breaker.Options{InFlight: inFlight}
-	app.LimitMemory(16<<20, inFlight+inFlight/8)
-	planner := order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})
-	input := handle.TopicAccounts{Accounts: []order.Account{"shop"}, Default: "shop"}
-	service, err := app.NewService(app.Parts{
-		Kafka: s.kafka(b), Slot: "bench", Registry: s.registry(b), Topics: app.OutputTopics(topics),
-		Calls:    app.PipelineParts{Group: topics.Results, Inputs: map[string]handle.TopicAccounts{topics.Inputs[0].Name: input}},
-		Apps:     map[string]app.AlipayParts{"main": {App: s.app(b, inFlight, signer), Calls: guard, Queries: guard}},
-		Accounts: map[order.Account]app.AccountParts{"shop": {App: "main", Environment: "simulator", Planner: planner}},
-		Options:  consume.Options{Start: consume.Start{Earliest: true}},
-		Tracer:   noop.Tracer{}, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	cfg := s.settings(topics, inFlight)
+	app.LimitMemory(cfg)
+	service, err := app.New(b.Context(), cfg, app.Options{
+		WrapSigner: func(keys.Signer) keys.Signer { return signer },
+		Log:        slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	noError(b, err)
 	defer service.Close()

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 
@@ -12,13 +10,14 @@ import (
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // checkFlags are the flags of check.
 type checkFlags struct {
 	check.Options
 	file     string
-	output   output
+	format   output.Format
 	slot     string
 	printing bool
 	acls     bool
@@ -29,35 +28,35 @@ func checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check -c FILE",
 		Short: "Check settings, keys, Kafka, schemas and gateways",
-		Long: `Check prints one finding a line with its remedy, and exits with 3 when there are any. It
-looks at the settings, at keys and certificates, at topics with their configuration, at what
-the bridge is allowed to do in Kafka, at schemas, gateways and the clock. What it may not look
-at is a note. It changes nothing and makes no Alipay call.
+		Long: `Check examines the settings, keys and certificates, topics with their
+configuration, the permissions of the bridge in Kafka, schemas, gateways and the
+clock. It changes nothing and makes no Alipay call.
 
---offline asks nobody: settings, keys and certificates alone. --acls prints the ACLs that the
-bridge needs with these settings, as commands, and checks nothing.`,
+It prints one finding per line, with what to do, and exits with 3 if there are
+any. A note says what it was not allowed to examine.
+
+--offline examines only settings, keys and certificates. --acls prints the ACLs
+that the bridge needs with these settings, as commands, and checks nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			return o.run(c.Context(), c.OutOrStdout())
 		},
 	}
 	c.Flags().StringVarP(&o.file, "config", "c", "bridge.yaml", "settings `file`")
-	o.output.flag(c)
-	c.Flags().BoolVar(&o.Offline, "offline", false, "ask nobody: settings, keys and certificates alone")
-	c.Flags().BoolVar(&o.printing, "print", false, "print the effective settings; secrets stay in their files")
-	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs")
-	c.Flags().StringVar(&o.Principal, "principal", "", "whom the ACLs are for, such as User:bridge (default: who the settings say we are)")
-	c.Flags().StringVar(&o.slot, "slot", "", "of which instance (default: kafka.slot, or the host's name)")
+	formatFlag(c, &o.format, "text or json")
+	c.Flags().BoolVar(&o.Offline, "offline", false, "use no network: check settings, keys and certificates only")
+	c.Flags().BoolVar(&o.printing, "print", false, "print all settings with their defaults; secrets are not shown")
+	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs, as commands")
+	c.Flags().StringVar(&o.Principal, "principal", "", "`principal` that gets the ACLs, such as User:bridge (default: the user of the settings)")
+	c.Flags().StringVar(&o.slot, "slot", "", "`name` of the instance to check for (default: kafka.slot, or the name of the host)")
 	return c
 }
 
 func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	cfg, err := config.Load(o.file, os.LookupEnv)
+	p := output.New(out, o.format)
 	if f, ok := check.SettingsFaults(err); ok {
-		return o.output.printReport(out, f)
+		return p.Report(f)
 	}
 	if err != nil {
 		return err
@@ -69,13 +68,13 @@ func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	case o.printing:
 		return cfg.Print(out)
 	case o.acls:
-		return printACLs(safeWriter(out), cfg, o.Principal, o.output == "json")
+		return printACLs(p, cfg, o.Principal)
 	}
 	found := check.Run(ctx, cfg, o.Options)
-	if ctx.Err() != nil { // what was found since says nothing about the bridge
+	if ctx.Err() != nil { // later findings may be due to the interruption
 		return context.Cause(ctx)
 	}
-	return o.output.printReport(out, found)
+	return p.Report(found)
 }
 
 // printedACL is one line of check --acls -o json.
@@ -85,17 +84,16 @@ type printedACL struct {
 	Command   string `json:"command"`
 }
 
-func printACLs(out io.Writer, c config.Config, principal string, asJSON bool) error {
+func printACLs(p output.Printer, c config.Config, principal string) error {
 	for _, a := range kafka.NeededACLs(c) {
-		line := a.Command(c, principal)
-		if asJSON {
-			text, err := json.Marshal(printedACL{a, kafka.Principal(c, principal), line})
-			if err != nil {
-				return err
-			}
-			line = string(text)
+		command := a.Command(c, principal)
+		var err error
+		if p.Text() {
+			err = p.Line(command)
+		} else {
+			err = p.Object(printedACL{a, kafka.Principal(c, principal), command})
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
+		if err != nil {
 			return err
 		}
 	}

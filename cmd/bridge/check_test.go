@@ -17,6 +17,7 @@ import (
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // TestCheckOnBrokenSettings: `bridge check` names the line of every fault that
@@ -48,7 +49,7 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 			apptest.NoError(t, err)
 			settings := apptest.WriteSecret(t, dir, "bridge.yaml", string(text))
 			out, err := runBridge(t.Context(), t, "check", "-c", settings, "-o", "json", "--offline")
-			if exitCode(err) != exitFound {
+			if exitCode(err) != output.ExitFound {
 				t.Fatalf("exit %d: %v", exitCode(err), err)
 			}
 			var got check.Report
@@ -60,7 +61,7 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 			if want := line.FindStringSubmatch(string(text)); want == nil || fmt.Sprint(f.Line) != want[1] {
 				t.Errorf("line %d, want %q", f.Line, want)
 			}
-			if f.What == "" || f.Remedy == "" || f.Remedy == "mend this line" || strings.Contains(out, "c4n4ry") {
+			if f.What == "" || f.Remedy == "" || f.Remedy == "fix this line" || strings.Contains(out, "c4n4ry") {
 				t.Errorf("finding = %+v, want what and remedy, no secret", f)
 			}
 		})
@@ -72,20 +73,20 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 func TestCheckPrints(t *testing.T) {
 	f := check.Report{Findings: []check.Finding{{Part: "kafka", What: "a\nb", Remedy: "do c"}}, Notes: []string{"not seen"}}
 	var text, asJSON bytes.Buffer
-	if err := output("text").printReport(&text, f); exitCode(err) != exitFound || text.String() != "note: not seen\na b; do c\n" {
+	if err := output.New(&text, output.Text).Report(f); exitCode(err) != output.ExitFound || text.String() != "note: not seen\na b; do c\n" {
 		t.Errorf("exit %d, %q", exitCode(err), text.String())
 	}
 	want := `{"findings":[{"part":"kafka","what":"a\nb","remedy":"do c"}],"notes":["not seen"]}` + "\n"
-	if err := output("json").printReport(&asJSON, f); exitCode(err) != exitFound || asJSON.String() != want {
+	if err := output.New(&asJSON, output.JSON).Report(f); exitCode(err) != output.ExitFound || asJSON.String() != want {
 		t.Errorf("exit %d, %s", exitCode(err), asJSON.String())
 	}
 	text.Reset()
-	if err := output("text").printReport(&text, check.Report{}); err != nil || text.String() != "nothing found\n" {
+	if err := output.New(&text, output.Text).Report(check.Report{}); err != nil || text.String() != "nothing found\n" {
 		t.Errorf("%v, %q", err, text.String())
 	}
 }
 
-// Each instance has transactional ids of its own, and whoever gives the rights sits elsewhere.
+// Each instance has transactional ids of its own, and another person gives the permissions.
 func TestACLsOfAnotherSlot(t *testing.T) {
 	dir, err := simulated()
 	apptest.NoError(t, err)
@@ -96,7 +97,7 @@ func TestACLsOfAnotherSlot(t *testing.T) {
 }
 
 // TestCheckEndsWithItsContext: a check that is interrupted while a broker keeps silent ends at
-// once with the cause, and tells nothing that it found since.
+// once with the cause, and prints nothing that it found later.
 func TestCheckEndsWithItsContext(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	apptest.NoError(t, err)

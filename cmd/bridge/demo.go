@@ -12,11 +12,12 @@ func demoCommand() *cobra.Command {
 	var o demo.Options
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole story in one process: Kafka, registry, Alipay and the bridge",
-		Long: `Demo needs no file and no network. It starts Kafka, a schema registry and both Alipay
-gateways as a simulator inside the process, sends order events of all four channels, takes
-Alipay away for some seconds, and then proves from outside that every event had exactly one
-outcome. It exits with 1 if a proof fails.`,
+		Short: "Show Kafka, registry, Alipay and the bridge in one process",
+		Long: `Demo needs no file and no network. Inside this process it starts Kafka, a schema
+registry and a simulator of both Alipay gateways. It sends order events of all
+four channels, interrupts Alipay for some seconds, and then proves from the
+topics and from the simulator that each event has exactly one outcome. It exits
+with 1 if a proof fails.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !demo.KnownFaults(o.Faults) {
@@ -25,9 +26,9 @@ outcome. It exits with 1 if a proof fails.`,
 			return demo.Run(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
-	c.Flags().StringVar(&o.Orders, "orders", "", "order events as JSON lines, a `file` (default: built in, the same as examples/orders.jsonl)")
-	c.Flags().StringVar(&o.Faults, "faults", "outage", "what Alipay suffers: none, outage, lost (answers and requests) or all")
-	c.Flags().Uint64Var(&o.Seed, "seed", 1, "of latencies and faults")
-	c.Flags().BoolVar(&o.Serve, "serve", false, "stay up afterwards, for bridge send and bridge tail")
+	c.Flags().StringVar(&o.Orders, "orders", "", "`file` with order events as JSON lines (default: built in, the same as examples/orders.jsonl)")
+	c.Flags().StringVar(&o.Faults, "faults", "outage", "`faults` of Alipay: none, outage, lost (requests and answers) or all")
+	c.Flags().Uint64Var(&o.Seed, "seed", 1, "seed for latencies and faults")
+	c.Flags().BoolVar(&o.Serve, "serve", false, "keep everything running afterwards, for bridge send and bridge tail")
 	return c
 }

@@ -13,21 +13,22 @@ import (
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/inspect"
+	"alipay-kafka-bridge/internal/output"
 )
 
-// maxCapture bounds a captured file: the bridge itself reads at most 1 MiB of an answer.
+// maxCapture is the size limit of a captured file. The bridge itself reads at most 1 MiB of an answer.
 const maxCapture = 2 << 20
 
 func inspectCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect",
-		Short: "Say why a request, answer or notification is believed or not",
-		Long: `Inspect reads what was captured and says, step by step, what the bridge makes of it and why,
-by the very code that reads it in calls. It sends nothing. Files may be the bare body, or
-whole HTTP messages with their headers; - is standard input. Values of fields are shown only
-by inspect request.
+		Short: "Explain why a request, answer or notification is believed or not",
+		Long: `Inspect reads a captured message and explains step by step how the bridge judges
+it and why. It uses the same code as the bridge does, and sends nothing. A file
+has either the body alone or a whole HTTP message with its headers; - means
+standard input. Only inspect request shows values of fields.
 
-It exits with 3 when what it read is not believed.`,
+It exits with 3 if the message is not believed.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -35,32 +36,35 @@ It exits with 3 when what it read is not believed.`,
 	return c
 }
 
-// explain prints an explanation; the error says whether anything is wrong.
-func (o output) explain(w io.Writer, e gateway.Explanation) error {
-	w = safeWriter(w)
-	if o == "json" {
-		if err := printJSON(w, e); err != nil {
+// printExplanation prints an explanation. Its error says whether anything is wrong.
+func printExplanation(p output.Printer, e gateway.Explanation) error {
+	if !p.Text() {
+		if err := p.Object(e); err != nil {
 			return err
 		}
 		return verifiedError(e)
 	}
-	lines := [][2]string{{"verified", yesNo(e.Verified)}, {"class", e.Class.String()}, {"code", dash(e.Code)}, {"sub_code", dash(e.SubCode)}, {"reason", e.Reason}}
+	verified := "no"
+	if e.Verified {
+		verified = "yes"
+	}
+	lines := [][]string{{"verified", verified}, {"class", e.Class.String()}, {"code", output.Dash(e.Code)}, {"sub_code", output.Dash(e.SubCode)}, {"reason", e.Reason}}
 	for i, s := range e.Steps {
 		mark := "ok"
 		if !s.OK {
 			mark = "FAILED"
 		}
-		lines = append(lines, [2]string{fmt.Sprintf("step %d", i+1), s.Name + "\t" + mark + "\t" + s.Detail})
+		lines = append(lines, []string{fmt.Sprintf("step %d", i+1), s.Name, mark, s.Detail})
 	}
 	for _, l := range lines {
-		if _, err := fmt.Fprintln(w, l[0]+"\t"+l[1]); err != nil {
+		if err := p.Line(l...); err != nil {
 			return err
 		}
 	}
 	return verifiedError(e)
 }
 
-// verifiedError is the error of an inspection that found something not to be believed.
+// verifiedError is the error of an inspection of something that is not believed.
 func verifiedError(e gateway.Explanation) error {
 	if e.Verified {
 		return nil
@@ -73,7 +77,7 @@ type notVerified struct{}
 
 func (notVerified) Error() string { return "not believed" }
 
-func (notVerified) ExitCode() int { return exitFound }
+func (notVerified) ExitCode() int { return output.ExitFound }
 
 // readFile reads a file of the command line, - for standard input.
 func readFile(c *cobra.Command, name string) ([]byte, error) {
@@ -88,7 +92,7 @@ func readFile(c *cobra.Command, name string) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
 	if err == nil && len(b) > maxCapture {
-		err = fmt.Errorf("%s is longer than 2 MiB", name)
+		err = fmt.Errorf("%s is larger than 2 MiB; capture one message only", name)
 	}
 	return b, err
 }
@@ -131,15 +135,15 @@ func parseVersioned[T any](c *cobra.Command, flags []string, parse func([]byte) 
 type accountFlags struct{ file, name string }
 
 func (f *accountFlags) flags(c *cobra.Command) {
-	c.Flags().StringVarP(&f.file, "config", "c", "bridge.yaml", "settings `file`, with --account")
-	c.Flags().StringVar(&f.name, "account", "", "account of the settings file whose keys, charset and mapping are used")
+	c.Flags().StringVarP(&f.file, "config", "c", "bridge.yaml", "settings `file`, for --account")
+	c.Flags().StringVar(&f.name, "account", "", "`name` of the account in the settings file whose keys, charset and mapping are used")
 }
 
-// load reads the settings. flags of the command line that would say the same are refused.
+// load reads the settings. It refuses flags that would say the same.
 func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...string) (inspect.Account, error) {
 	for _, name := range instead {
 		if c.Flags().Changed(name) {
-			return inspect.Account{}, usageError{fmt.Errorf("--%s and --account exclude each other", name)}
+			return inspect.Account{}, usageError{fmt.Errorf("--%s and --account cannot be used together", name)}
 		}
 	}
 	cfg, err := config.Load(f.file, os.LookupEnv)
@@ -148,16 +152,16 @@ func (f *accountFlags) load(c *cobra.Command, kind config.Kind, instead ...strin
 	}
 	a, ok := cfg.Accounts[f.name]
 	if !ok {
-		return inspect.Account{}, usageError{fmt.Errorf("--account %s: the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
+		return inspect.Account{}, usageError{fmt.Errorf("--account %s: there is no such account; the settings have %s", f.name, strings.Join(slices.Sorted(maps.Keys(cfg.Accounts)), ", "))}
 	}
 	in := inspect.Account{Account: a, App: cfg.Apps[a.App]}
 	if kind != "" && in.App.Kind != kind {
-		return inspect.Account{}, usageError{fmt.Errorf("--account %s is under an app of kind %s, want %s", f.name, in.App.Kind, kind)}
+		return inspect.Account{}, usageError{fmt.Errorf("--account %s is under an app of kind %s; this command needs kind %s", f.name, in.App.Kind, kind)}
 	}
 	return in, nil
 }
 
-// owner fills in whose notifications are the account's, where flags do not say.
+// owner fills in which notifications belong to the account, where flags do not say it.
 func (f *accountFlags) owner(c *cobra.Command, v *gateway.VerifierOptions) error {
 	in, err := f.load(c, config.OpenAPI)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // accountsFile is a settings file whose accounts have the keys of the vectors, and one mistake
@@ -63,33 +64,35 @@ func TestInspectAccount(t *testing.T) {
 		code          int
 	}{
 		{"good", "good", response(query), v.answers["query_ok"], "signed by Alipay and read", 0},
-		{"own key configured as Alipay's", "own", response(query), v.answers["query_ok"], "public half of our own private key; configure the one Alipay shows", exitFound},
-		{"wrong charset", "gbk", response(query), recoded(t, v), "good over the same text in GBK", exitFound},
-		{"changed byte", "good", response(methodOf(v.answers["tampered"])), v.answers["tampered"], "at least one byte was changed", exitFound},
-		{"missing sign", "good", response(methodOf(v.answers["success_without_sign"])), v.answers["success_without_sign"], "the answer carries no sign", exitFound},
-		{"certificate not trusted", "cert", response(create, "--chain", v.file("merchant_class.chain")), v.answers["cert_success_without_sn"], "is not trusted: its issuer is not that of the installed Alipay certificate", exitFound},
+		{"own key configured as Alipay's", "own", response(query), v.answers["query_ok"], "public half of our own private key; configure the one Alipay shows", output.ExitFound},
+		{"wrong charset", "gbk", response(query), recoded(t, v), "good over the same text in GBK", output.ExitFound},
+		{"changed byte", "good", response(methodOf(v.answers["tampered"])), v.answers["tampered"], "at least one byte was changed", output.ExitFound},
+		{"missing sign", "good", response(methodOf(v.answers["success_without_sign"])), v.answers["success_without_sign"], "the answer carries no sign", output.ExitFound},
+		{"certificate not trusted", "cert", response(create, "--chain", v.file("merchant_class.chain")), v.answers["cert_success_without_sn"], "is not trusted: its issuer is not that of the installed Alipay certificate", output.ExitFound},
 		{"certificate mode", "cert", response(create), v.answers["cert_sn_first"], "signed by Alipay and read", 0},
 		{"right HK key version", "hk", []string{"hk-response", "--request", request}, answer, "signed by Alipay and read", 0},
-		{"wrong HK key version", "hk-two", []string{"hk-response", "--request", request}, answer, "names key version 1; configured are [2]: add that version's platform key", exitFound},
+		{"wrong HK key version", "hk-two", []string{"hk-response", "--request", request}, answer, "names key version 1; configured are [2]: add that version's platform key", output.ExitFound},
 		{"without Vault", "vaulted", response(query), v.answers["query_ok"], "signed by Alipay and read", 0},
 	} {
-		args := append(tt.args, "-c", settings, "--account", tt.account)
-		got, code := runInspect(t, tt.input, append(slices.Clone(args), "-o", "json", "-")...)
-		var e struct {
-			Verified *bool   `json:"verified"`
-			Class    *string `json:"class"`
-			Code     *string `json:"code"`
-			SubCode  *string `json:"sub_code"`
-			Reason   string  `json:"reason"`
-		}
-		if err := json.NewDecoder(strings.NewReader(got)).Decode(&e); err != nil || e.Verified == nil || e.Class == nil || e.Code == nil || e.SubCode == nil {
-			t.Errorf("%s: %v\n%s", tt.name, err, got)
-		} else if !strings.Contains(e.Reason, tt.want) || *e.Verified != (tt.code == 0) || code != tt.code {
-			t.Errorf("%s: code %d, %s", tt.name, code, got)
-		}
-		if text, code := runInspect(t, nil, append(args, v.write(t, "captured", tt.input))...); !strings.Contains(text, tt.want) || code != tt.code {
-			t.Errorf("%s: code %d\n%s", tt.name, code, text)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			args := append(tt.args, "-c", settings, "--account", tt.account)
+			got, code := runInspect(t, tt.input, append(slices.Clone(args), "-o", "json", "-")...)
+			var e struct {
+				Verified *bool   `json:"verified"`
+				Class    *string `json:"class"`
+				Code     *string `json:"code"`
+				SubCode  *string `json:"sub_code"`
+				Reason   string  `json:"reason"`
+			}
+			if err := json.NewDecoder(strings.NewReader(got)).Decode(&e); err != nil || e.Verified == nil || e.Class == nil || e.Code == nil || e.SubCode == nil {
+				t.Errorf("%s: %v\n%s", tt.name, err, got)
+			} else if !strings.Contains(e.Reason, tt.want) || *e.Verified != (tt.code == 0) || code != tt.code {
+				t.Errorf("%s: code %d, %s", tt.name, code, got)
+			}
+			if text, code := runInspect(t, nil, append(args, v.write(t, "captured", tt.input))...); !strings.Contains(text, tt.want) || code != tt.code {
+				t.Errorf("%s: code %d\n%s", tt.name, code, text)
+			}
+		})
 	}
 }
 
@@ -100,30 +103,36 @@ func TestInspectAccountRequest(t *testing.T) {
 	settings := accountsFile(t, v)
 	event := []byte(`{"event_id":"e1","event_type":"CREATED","occurred_at":"2026-11-01T09:17:00Z","order_no":"T1","total":{"minor":8800,"currency":"CNY"},"subject":"Longjing","buyer_user_id":"2088102146225135"}`)
 	for account, want := range map[string]string{"good": "app_auth_token=<hidden>", "gbk": "&charset=gbk&", "cert": "&app_cert_sn=", "vaulted": `"store_id":"S1"`} {
-		got, code := runInspect(t, event, "request", "-c", settings, "--account", account, "-")
-		if code != 0 || !strings.Contains(got, want) || !strings.Contains(got, `"store_id":"S1"`) || strings.Contains(got, canaryToken) || strings.Contains(got, "signature\t") {
-			t.Errorf("%s: code %d\n%s", account, code, got)
-		}
+		t.Run(account, func(t *testing.T) {
+			got, code := runInspect(t, event, "request", "-c", settings, "--account", account, "-")
+			if code != 0 || !strings.Contains(got, want) || !strings.Contains(got, `"store_id":"S1"`) || strings.Contains(got, canaryToken) || strings.Contains(got, "signature\t") {
+				t.Errorf("%s: code %d\n%s", account, code, got)
+			}
+		})
 	}
 	for account, want := range map[string]int{"good": exitUsage, "marked": 0} {
-		got, code := runInspect(t, event, "request", "-c", settings, "--account", account, "--show-signature", "-")
-		if code != want || strings.Contains(got, "signature\t") != (want == 0) {
-			t.Errorf("%s: code %d\n%s", account, code, got)
-		}
+		t.Run(account, func(t *testing.T) {
+			got, code := runInspect(t, event, "request", "-c", settings, "--account", account, "--show-signature", "-")
+			if code != want || strings.Contains(got, "signature\t") != (want == 0) {
+				t.Errorf("%s: code %d\n%s", account, code, got)
+			}
+		})
 	}
 	for args, want := range map[string]string{
 		"request --account nobody":                          "the settings have cert, gbk, good, hk, hk-two, marked, own, vaulted",
-		"request --account good --key x":                    "--key and --account exclude each other",
-		"response --method m --account hk":                  "under an app of kind alipayhk, want openapi",
-		"hk-response --account good":                        "under an app of kind openapi, want alipayhk",
+		"request --account good --key x":                    "--key and --account cannot be used together",
+		"response --method m --account hk":                  "under an app of kind alipayhk; this command needs kind openapi",
+		"hk-response --account good":                        "under an app of kind openapi; this command needs kind alipayhk",
 		"response --method m --account good --chain x":      "only in certificate mode",
-		"response --method m --account good --alipay-key x": "--alipay-key and --account exclude each other",
-		"hk-response --account hk --platform-key 1=x":       "--platform-key and --account exclude each other",
+		"response --method m --account good --alipay-key x": "--alipay-key and --account cannot be used together",
+		"hk-response --account hk --platform-key 1=x":       "--platform-key and --account cannot be used together",
 	} {
-		got, code := runInspect(t, event, append(strings.Fields(args), "-c", settings, "-")...)
-		if code != exitUsage || !strings.Contains(got, want) {
-			t.Errorf("%s: code %d, %s", args, code, got)
-		}
+		t.Run(args, func(t *testing.T) {
+			got, code := runInspect(t, event, append(strings.Fields(args), "-c", settings, "-")...)
+			if code != exitUsage || !strings.Contains(got, want) {
+				t.Errorf("%s: code %d, %s", args, code, got)
+			}
+		})
 	}
 }
 
@@ -132,9 +141,11 @@ func TestInspectAccountNotification(t *testing.T) {
 	v := newVectors(t)
 	settings := accountsFile(t, v)
 	for id, class := range map[string]string{"success_gbk": "DONE", "tampered_amount": "UNTRUSTED", "other_seller": "REJECTED"} {
-		got, _ := runInspect(t, notification(t, id), "notification", "-o", "json", "-c", settings, "--account", "good", "-")
-		if !strings.Contains(got, fmt.Sprintf("\"class\":%q", class)) {
-			t.Errorf("%s: %s", id, got)
-		}
+		t.Run(id, func(t *testing.T) {
+			got, _ := runInspect(t, notification(t, id), "notification", "-o", "json", "-c", settings, "--account", "good", "-")
+			if !strings.Contains(got, fmt.Sprintf("\"class\":%q", class)) {
+				t.Errorf("%s: %s", id, got)
+			}
+		})
 	}
 }

@@ -15,9 +15,10 @@ import (
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/inspect"
+	"alipay-kafka-bridge/internal/output"
 )
 
-// classicKeys are the flags that say what a classic answer or notification is judged by.
+// classicKeys are the flags with what a classic answer or notification is verified with.
 type classicKeys struct {
 	from                        accountFlags
 	alipayKey, ownKey           string
@@ -30,18 +31,18 @@ type classicKeys struct {
 func (k *classicKeys) flags(c *cobra.Command) {
 	k.from.flags(c)
 	f := c.Flags()
-	f.StringVar(&k.alipayKey, "alipay-key", "", "`file` with the public key that Alipay shows")
-	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for Alipay's")
+	f.StringVar(&k.alipayKey, "alipay-key", "", "`file` with the public key that Alipay's console shows")
+	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to detect that it was configured as Alipay's")
 	f.StringVar(&k.appCert, "app-cert", "", "application certificate `file` (certificate mode)")
 	f.StringVar(&k.alipayCert, "alipay-cert", "", "Alipay certificate `file` (certificate mode)")
 	f.StringVar(&k.rootCA, "root-cert", "", "Alipay's root bundle `file` (certificate mode)")
-	f.StringArrayVar(&k.chains, "chain", nil, "certificate chain `file` that was downloaded, to be judged and used")
+	f.StringArrayVar(&k.chains, "chain", nil, "`file` with a downloaded certificate chain, to be verified and used")
 	f.StringVar(&k.signType, "sign-type", "RSA2", "RSA2 or RSA")
-	f.BoolVar(&k.weak, "allow-weak", false, "permit RSA (SHA-1) and keys below 2048 bits")
+	f.BoolVar(&k.weak, "allow-weak", false, "accept RSA (SHA-1) and keys below 2048 bits")
 }
 
-// options reads the files, or those of the account. The steps are those of chains that are not
-// trusted.
+// options reads the files of the flags, or those of the account. It returns a failed step for each
+// chain that is not trusted.
 func (k *classicKeys) options(c *cobra.Command) (o gateway.OpenAPIOptions, failed []gateway.Step, err error) {
 	if k.from.name == "" {
 		return k.ofFlags(c)
@@ -76,7 +77,7 @@ func (k *classicKeys) ofFlags(c *cobra.Command) (o gateway.OpenAPIOptions, faile
 		o.Signer = inspect.PublicOnly(own)
 	}
 	if k.alipayCert == "" && o.AlipayKey == nil {
-		return o, nil, usageError{errors.New("--alipay-key, or --app-cert, --alipay-cert and --root-cert, are needed")}
+		return o, nil, usageError{errors.New("either --alipay-key, or --app-cert, --alipay-cert and --root-cert are required")}
 	}
 	if k.alipayCert != "" {
 		failed, err = k.certificates(c, &o)
@@ -102,10 +103,10 @@ func (k *classicKeys) certificates(c *cobra.Command, o *gateway.OpenAPIOptions) 
 	return k.judgeChains(c, o.Certificates)
 }
 
-// judgeChains trusts chains that were downloaded, if they may be.
+// judgeChains adds downloaded chains to the store, if they can be trusted.
 func (k *classicKeys) judgeChains(c *cobra.Command, certs *certs.Store) (failed []gateway.Step, err error) {
 	if len(k.chains) > 0 && certs == nil {
-		return nil, usageError{errors.New("--chain: only in certificate mode")}
+		return nil, usageError{errors.New("--chain can be used only in certificate mode")}
 	}
 	for _, name := range k.chains {
 		chain, err := readFile(c, name)
@@ -119,10 +120,10 @@ func (k *classicKeys) judgeChains(c *cobra.Command, certs *certs.Store) (failed 
 	return failed, nil
 }
 
-// responseFlags are those of inspect response.
+// responseFlags are the flags of inspect response.
 type responseFlags struct {
 	classicKeys
-	out          output
+	format       output.Format
 	method, sent string
 }
 
@@ -131,26 +132,24 @@ func inspectResponseCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "response --method METHOD FILE",
 		Short: "Explain an answer of the classic gateway",
-		Long: `Response explains an answer. With --request it also compares the text that the request
-signed with the one that a refusal of its signature echoes, by the names of parameters.`,
+		Long: `Response explains an answer. If Alipay refused the signature of the request, its
+answer shows the text that it verified. With --request, this text is compared
+with the text that the request signed, by the names of parameters.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
 	k.flags(c)
-	k.out.flag(c)
-	c.Flags().StringVar(&k.sent, "request", "", "captured request `file`, with its first line")
-	c.Flags().StringVar(&k.method, "method", "", "method that was called, as alipay.trade.query")
+	formatFlag(c, &k.format, "text or json")
+	c.Flags().StringVar(&k.sent, "request", "", "`file` with the captured request, including its first line")
+	c.Flags().StringVar(&k.method, "method", "", "`method` that was called, such as alipay.trade.query")
 	c.Flags().StringVar(&k.aesKey, "aes-key", "", "`file` with the AES key of content encryption")
-	c.Flags().StringVar(&k.charset, "charset", "utf-8", "charset that was asked for: utf-8, gbk or gb2312")
+	c.Flags().StringVar(&k.charset, "charset", "utf-8", "`charset` of the request: utf-8, gbk or gb2312")
 	return c
 }
 
 func (k *responseFlags) run(c *cobra.Command, name string) error {
-	if err := k.out.check(); err != nil {
-		return err
-	}
 	if k.method == "" {
-		return usageError{errors.New("--method is needed: the answer does not name it")}
+		return usageError{errors.New("--method is required: the answer does not name the method")}
 	}
 	o, failed, err := k.options(c)
 	if err != nil {
@@ -172,25 +171,23 @@ func (k *responseFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	return k.out.explain(c.OutOrStdout(), inspect.PrependFailures(failed, e))
+	return printExplanation(output.New(c.OutOrStdout(), k.format), inspect.PrependFailures(failed, e))
 }
 
 func inspectNotificationCommand() *cobra.Command {
 	var (
-		flags classicKeys
-		out   output
-		v     gateway.VerifierOptions
+		flags  classicKeys
+		format output.Format
+		v      gateway.VerifierOptions
 	)
 	c := &cobra.Command{
 		Use:   "notification FILE",
 		Short: "Explain a notification",
-		Long: `Notification reads the raw body of a POST to notify_url. Class DONE is taken, REJECTED is
-another merchant's, UNTRUSTED is not provably Alipay's.`,
+		Long: `Notification reads the raw body of a POST to notify_url. Class DONE means
+accepted, REJECTED means that it belongs to another merchant, and UNTRUSTED that
+it is not proven to come from Alipay.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := out.check(); err != nil {
-				return err
-			}
 			o, failed, err := flags.options(c)
 			if err != nil {
 				return err
@@ -209,26 +206,26 @@ another merchant's, UNTRUSTED is not provably Alipay's.`,
 			if err != nil {
 				return err
 			}
-			return out.explain(c.OutOrStdout(), inspect.PrependFailures(failed, verifier.Explain(captured.Body, inspect.PublicHalf(o.Signer))))
+			return printExplanation(output.New(c.OutOrStdout(), format), inspect.PrependFailures(failed, verifier.Explain(captured.Body, inspect.PublicHalf(o.Signer))))
 		},
 	}
 	flags.flags(c)
-	out.flag(c)
-	c.Flags().StringVar(&v.AppID, "app-id", "", "our app id")
-	c.Flags().StringArrayVar(&v.SellerIDs, "seller-id", nil, "seller id that is ours")
-	c.Flags().StringArrayVar(&v.SellerEmails, "seller-email", nil, "seller's address that is ours")
-	c.Flags().StringVar(&v.AuthAppID, "auth-app-id", "", "authorised app id that is ours")
+	formatFlag(c, &format, "text or json")
+	c.Flags().StringVar(&v.AppID, "app-id", "", "`id` of our app")
+	c.Flags().StringArrayVar(&v.SellerIDs, "seller-id", nil, "`id` of a seller that is ours")
+	c.Flags().StringArrayVar(&v.SellerEmails, "seller-email", nil, "`address` of a seller that is ours")
+	c.Flags().StringVar(&v.AuthAppID, "auth-app-id", "", "`id` of our authorised app")
 	return c
 }
 
-// hkFlags say what an answer of AlipayHK is judged by.
+// hkFlags are the flags with what an answer of AlipayHK is verified with.
 type hkFlags struct {
 	from                          accountFlags
 	platform, platformEC, decrypt []string
 	ownKey, clientID, request     string
 	path                          string
 	sha256, p1363                 bool
-	out                           output
+	format                        output.Format
 }
 
 func inspectHKCommand() *cobra.Command {
@@ -236,30 +233,28 @@ func inspectHKCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hk-response --request FILE FILE",
 		Short: "Explain an answer of AlipayHK",
-		Long: `Hk-response needs the answer with its headers. What is signed begins with the request's path
-and Client-Id: they come from the captured request, or from --path and --client-id.`,
+		Long: `Hk-response needs the answer with its headers. The signed text begins with the
+path and the Client-Id of the request. They are read from the captured request,
+or given with --path and --client-id.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
 	k.from.flags(c)
 	f := c.Flags()
-	f.StringVar(&k.request, "request", "", "captured request `file`")
-	f.StringVar(&k.path, "path", "", "path of the request, without --request")
-	f.StringVar(&k.clientID, "client-id", "", "our Client-Id, without --request")
-	f.StringArrayVar(&k.platform, "platform-key", nil, "platform's public key as `VERSION=FILE`")
-	f.StringArrayVar(&k.platformEC, "platform-ec-key", nil, "platform's ECC224 key as `VERSION=FILE`")
-	f.BoolVar(&k.sha256, "ecc-sha256", false, "ECC224 hashes with SHA-256")
-	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s, not DER")
-	f.StringArrayVar(&k.decrypt, "decrypt-key", nil, "our private key to decrypt with, as `VERSION=FILE`")
-	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to notice where it was taken for the platform's")
-	k.out.flag(c)
+	f.StringVar(&k.request, "request", "", "`file` with the captured request")
+	f.StringVar(&k.path, "path", "", "`path` of the request, instead of --request")
+	f.StringVar(&k.clientID, "client-id", "", "our Client-Id, instead of --request")
+	f.StringArrayVar(&k.platform, "platform-key", nil, "public key of the platform, as `VERSION=FILE`")
+	f.StringArrayVar(&k.platformEC, "platform-ec-key", nil, "ECC224 key of the platform, as `VERSION=FILE`")
+	f.BoolVar(&k.sha256, "ecc-sha256", false, "ECC224 signatures use SHA-256")
+	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s instead of DER")
+	f.StringArrayVar(&k.decrypt, "decrypt-key", nil, "our private key for decryption, as `VERSION=FILE`")
+	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to detect that it was configured as the platform's")
+	formatFlag(c, &k.format, "text or json")
 	return c
 }
 
 func (k *hkFlags) run(c *cobra.Command, name string) error {
-	if err := k.out.check(); err != nil {
-		return err
-	}
 	o, path, err := k.options(c)
 	if err != nil {
 		return err
@@ -276,10 +271,10 @@ func (k *hkFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	return k.out.explain(c.OutOrStdout(), e)
+	return printExplanation(output.New(c.OutOrStdout(), k.format), e)
 }
 
-// options reads the files, or those of the account, and the request's path and Client-Id.
+// options reads the files of the flags, or those of the account, and path and Client-Id of the request.
 func (k *hkFlags) options(c *cobra.Command) (o gateway.HKOptions, path string, err error) {
 	if k.from.name != "" {
 		in, err := k.from.load(c, config.AlipayHK, "platform-key", "platform-ec-key", "own-key", "decrypt-key", "ecc-sha256", "ecc-p1363")
@@ -311,7 +306,7 @@ func (k *hkFlags) ofFlags(c *cobra.Command) (o gateway.HKOptions, err error) {
 		return o, err
 	}
 	if len(o.PlatformKeys)+len(o.PlatformECKeys) == 0 {
-		return o, usageError{errors.New("--platform-key VERSION=FILE is needed")}
+		return o, usageError{errors.New("--platform-key VERSION=FILE is required")}
 	}
 	decrypt, err := parseVersioned(c, k.decrypt, keys.ParsePrivate)
 	if err != nil {

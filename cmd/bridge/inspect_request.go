@@ -3,20 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/inspect"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // requestFlags say how an event is planned and signed.
 type requestFlags struct {
 	inspect.RequestOptions
-	from accountFlags
-	key  string
-	out  output
+	from   accountFlags
+	key    string
+	format output.Format
 }
 
 func inspectRequestCommand() *cobra.Command {
@@ -24,39 +24,37 @@ func inspectRequestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "request EVENT.json",
 		Short: "Show the request that an order event becomes, without sending it",
-		Long: `Request plans an event as the default mapping does and prints the content. With --key it also
-prints the text that is signed, tokens hidden, and the SHA-256 of the signed request. The
-signature itself is a credential: it is shown only for keys that bridge simulate made.
+		Long: `Request maps an event to a call with the default mapping and prints its content.
+With --key it also prints the text to sign, without tokens, and the SHA-256 of
+the signed request. The signature itself is a credential: it is shown only for
+keys that bridge simulate made.
 
-With --account it plans and signs as the bridge does with those settings.`,
+With --account it maps and signs as the bridge does with these settings.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := k.out.check(); err != nil {
-				return err
-			}
 			ev, err := parseFile(c, args[0], order.NewCodec(nil).EventFromJSON)
 			if err != nil {
 				return err
 			}
-			return k.show(c, c.OutOrStdout(), ev)
+			return k.show(c, output.New(c.OutOrStdout(), k.format), ev)
 		},
 	}
 	k.from.flags(c)
 	f := c.Flags()
-	f.StringVar(&k.Channel, "channel", "TRADE", "channel of events of channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
+	f.StringVar(&k.Channel, "channel", "TRADE", "`channel` of events with channel ACCOUNT: TRADE, CREDIT, HK or KOUBEI")
 	f.StringVar(&k.key, "key", "", "`file` with our private key")
 	f.StringVar(&k.AppID, "app-id", "2021000000000001", "app id at the classic gateway")
 	f.StringVar(&k.ClientID, "client-id", "CLIENT", "Client-Id at AlipayHK")
 	f.StringVar(&k.KeyVersion, "key-version", "1", "version of our key at AlipayHK")
-	f.StringVar(&k.Gateway, "gateway", "", "`URL` that the request would go to (default: the production gateway)")
+	f.StringVar(&k.Gateway, "gateway", "", "`URL` to which the request would be sent (default: the production gateway)")
 	f.StringVar(&k.Charset, "charset", "utf-8", "utf-8, gbk or gb2312")
 	f.StringVar(&k.SignType, "sign-type", "RSA2", "RSA2 or RSA")
-	f.BoolVar(&k.ShowSignature, "show-signature", false, "show the signature (simulator only)")
-	k.out.flag(c)
+	f.BoolVar(&k.ShowSignature, "show-signature", false, "show the signature (only for the simulator)")
+	formatFlag(c, &k.format, "text or json")
 	return c
 }
 
-func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error {
+func (k *requestFlags) show(c *cobra.Command, p output.Printer, ev order.Event) error {
 	plan, err := k.plan(c)
 	if errors.Is(err, inspect.ErrNotShown) {
 		return usageError{err}
@@ -64,22 +62,21 @@ func (k *requestFlags) show(c *cobra.Command, w io.Writer, ev order.Event) error
 	if err != nil {
 		return err
 	}
-	p, err := plan.Request(c.Context(), ev)
+	r, err := plan.Request(c.Context(), ev)
 	if err != nil {
 		return err
 	}
-	w = safeWriter(w)
-	if k.out == "json" {
-		return printJSON(w, p)
+	if !p.Text() {
+		return p.Object(r)
 	}
 	for _, l := range [][2]string{
-		{"method", string(p.Method)}, {"skipped", p.Skipped}, {"content", string(p.Content)}, {"to_sign", p.ToSign},
-		{"signed_request_sha256", p.SHA256}, {"signature", p.Signature},
+		{"method", string(r.Method)}, {"skipped", r.Skipped}, {"content", string(r.Content)}, {"to_sign", r.ToSign},
+		{"signed_request_sha256", r.SHA256}, {"signature", r.Signature},
 	} {
 		if l[1] == "" {
 			continue
 		}
-		if _, err := fmt.Fprintln(w, l[0]+"\t"+l[1]); err != nil {
+		if err := p.Line(l[0], l[1]); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // vectors is what these tests need of the vectors of internal/alipay.
@@ -94,14 +95,12 @@ func (v vectors) file(name string) string { return filepath.Join(v.dir, name) }
 // inspect runs the command and returns what it printed and its exit code.
 func runInspect(t *testing.T, stdin []byte, args ...string) (string, int) {
 	t.Helper()
-	c := inspectCommand()
-	checkArgs(c)
+	c := rootCommand()
 	var out bytes.Buffer
 	c.SetIn(bytes.NewReader(stdin))
 	c.SetOut(&out)
 	c.SetErr(&out)
-	c.SetArgs(args)
-	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(append([]string{"inspect"}, args...))
 	if err := c.ExecuteContext(t.Context()); err != nil {
 		return out.String() + err.Error(), exitCode(err)
 	}
@@ -121,22 +120,24 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 		code                 int
 	}{
 		{"good", "query_ok", "alipay.trade.query", keyMode, "verified\tyes\nclass\tDONE\ncode\t10000", 0},
-		{"own key configured as Alipay's", "query_ok", "alipay.trade.query", []string{"--alipay-key", v.file("app.pub"), "--own-key", v.file("app.key")}, "public half of our own private key; configure the one Alipay shows", exitFound},
-		{"wrong charset", "recoded", "alipay.trade.query", append([]string{"--charset", "gbk"}, keyMode...), "good over the same text in GBK", exitFound},
-		{"changed byte", "tampered", "", keyMode, "at least one byte was changed", exitFound},
-		{"missing sign", "success_without_sign", "", keyMode, "the answer carries no sign", exitFound},
-		{"certificate not trusted", "cert_success_without_sn", "alipay.trade.create", append([]string{"--chain", v.file("merchant_class.chain")}, certMode...), "is not trusted: its issuer is not that of the installed Alipay certificate", exitFound},
+		{"own key configured as Alipay's", "query_ok", "alipay.trade.query", []string{"--alipay-key", v.file("app.pub"), "--own-key", v.file("app.key")}, "public half of our own private key; configure the one Alipay shows", output.ExitFound},
+		{"wrong charset", "recoded", "alipay.trade.query", append([]string{"--charset", "gbk"}, keyMode...), "good over the same text in GBK", output.ExitFound},
+		{"changed byte", "tampered", "", keyMode, "at least one byte was changed", output.ExitFound},
+		{"missing sign", "success_without_sign", "", keyMode, "the answer carries no sign", output.ExitFound},
+		{"certificate not trusted", "cert_success_without_sn", "alipay.trade.create", append([]string{"--chain", v.file("merchant_class.chain")}, certMode...), "is not trusted: its issuer is not that of the installed Alipay certificate", output.ExitFound},
 		{"signature refused", "err_invalid_signature", "alipay.trade.create", append([]string{"--request", v.write(t, "sent", []byte("POST /gateway.do?app_id=2021000000000001&charset=utf-8&method=alipay.trade.create&sign_type=RSA2&timestamp=2014-07-24+03%3A07%3A51&version=1.0&sign=x HTTP/1.1\r\n\r\n"))}, keyMode...), "changed: timestamp", 0},
 		{"certificate mode", "cert_sn_first", "alipay.trade.create", certMode, "verified\tyes", 0},
 	} {
-		method := tt.method
-		if method == "" { // as the node says
-			method = methodOf(v.answers[tt.answer])
-		}
-		args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
-		if got, code := runInspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
-			t.Errorf("%s: code %d, want %d\n%s", tt.name, code, tt.code, got)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			method := tt.method
+			if method == "" { // as the node says
+				method = methodOf(v.answers[tt.answer])
+			}
+			args := append([]string{"response", "--method", method}, append(tt.flags, v.write(t, "answer", v.answers[tt.answer]))...)
+			if got, code := runInspect(t, nil, args...); !strings.Contains(got, tt.want) || code != tt.code {
+				t.Errorf("%s: code %d, want %d\n%s", tt.name, code, tt.code, got)
+			}
+		})
 	}
 }
 
@@ -213,10 +214,12 @@ func TestInspectHK(t *testing.T) {
 	key := v.write(t, "hk.pub", []byte(keys.Keys["platform_rsa_v1"].SPKI))
 	request, answer := hkCapture(t, v)
 	for version, want := range map[string]string{"1": "verified\tyes", "2": "names key version 1; configured are [2]"} {
-		got, code := runInspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
-		if !strings.Contains(got, want) || (code == 0) != (version == "1") {
-			t.Errorf("version %s: code %d\n%s", version, code, got)
-		}
+		t.Run(version, func(t *testing.T) {
+			got, code := runInspect(t, answer, "hk-response", "--request", request, "--platform-key", version+"="+key, "-")
+			if !strings.Contains(got, want) || (code == 0) != (version == "1") {
+				t.Errorf("version %s: code %d\n%s", version, code, got)
+			}
+		})
 	}
 }
 

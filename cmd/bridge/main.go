@@ -14,6 +14,7 @@ import (
 
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // Exit codes, for scripts.
@@ -43,11 +44,11 @@ func run(args []string) int {
 	if bare := new(usageError); !errors.As(err, bare) && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
 		err = usageError{err}
 	}
-	fmt.Fprintln(safeWriter(os.Stderr), "bridge: "+err.Error())
+	fmt.Fprintln(output.SafeWriter(os.Stderr), "bridge: "+err.Error())
 	return exitCode(err)
 }
 
-// exitCode reads the code that an error asks for.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	var coded interface{ ExitCode() int }
 	if errors.As(err, &coded) {
@@ -69,13 +70,14 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bridge",
 		Short: "Carry order events from Kafka to Alipay and the outcomes back",
-		Long: `bridge reads order-lifecycle events from Kafka, makes one Alipay call of each, and
-publishes what came of it: results, snapshots of queried trades, dead letters.
+		Long: `bridge reads order events from Kafka, makes one Alipay call for each, and
+publishes the outcomes: results, snapshots of queried trades, and dead letters.
 
-Try it without anything else: bridge demo`,
+To try it without any preparation: bridge demo`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", "FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(),
 		topicsCommand(), simulateCommand(), schemasCommand(), inspectCommand(), versionCommand())
@@ -85,7 +87,7 @@ Try it without anything else: bridge demo`,
 	return root
 }
 
-// checkArgs turns complaints about arguments into usage errors.
+// checkArgs turns errors about arguments into usage errors.
 func checkArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
@@ -100,14 +102,20 @@ func checkArgs(c *cobra.Command) {
 	}
 }
 
-// Where make kafka starts its servers.
+// formatFlag adds the flag -o to a command.
+func formatFlag(c *cobra.Command, f *output.Format, usage string) {
+	*f = output.Text
+	c.Flags().VarP(f, "output", "o", usage)
+}
+
+// Addresses of the servers that make kafka starts.
 const (
 	localBroker   = "127.0.0.1:9092"
 	localRegistry = "http://127.0.0.1:8081/apis/ccompat/v7"
 )
 
-// target is where commands that call nobody at Alipay find Kafka, registry and topics: a
-// settings file, or the servers of make kafka and the default topics.
+// target is where commands that do not call Alipay find Kafka, registry and topics: in a settings
+// file, or at the servers of make kafka with the default topics.
 type target struct {
 	file     string
 	brokers  []string
@@ -116,11 +124,11 @@ type target struct {
 
 func (t *target) flags(c *cobra.Command) {
 	c.Flags().StringVarP(&t.file, "config", "c", "", "settings `file` that names brokers, registry and topics")
-	c.Flags().StringSliceVar(&t.brokers, "brokers", []string{localBroker}, "Kafka, without a settings file")
+	c.Flags().StringSliceVar(&t.brokers, "brokers", []string{localBroker}, "`addresses` of Kafka brokers, without a settings file")
 	c.Flags().StringVar(&t.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
 }
 
-// load returns settings of which only Kafka, Registry and Topics are meant.
+// load returns settings. Only Kafka, Registry and Topics are meant to be used.
 func (t *target) load() (config.Config, error) {
 	if t.file != "" {
 		return config.LoadPublic(t.file, os.LookupEnv)

@@ -14,13 +14,14 @@ func runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "Serve: read events, call Alipay, publish outcomes",
-		Long: `Run serves until SIGINT or SIGTERM. Then it takes no new events, lets running calls end,
-commits what they brought and leaves the group. A second signal ends it at once; nothing is
-lost either way.
+		Long: `Run serves until SIGINT or SIGTERM. Then it accepts no new events, lets running
+calls finish, commits their outcomes and leaves the group. A second signal ends
+it at once; nothing is lost in either case.
 
-SIGHUP reads the settings file again: accounts change at once, and what needs a restart is
-named in the log. Files of keys, certificates and tokens are read again by themselves, every
-30 seconds. What cannot be used leaves the former in force.`,
+On SIGHUP it reads the settings file again: changes of accounts are used at
+once, and the log names changes that need a restart. Files with keys,
+certificates and tokens are read again every 30 seconds. If new contents cannot
+be used, the previous ones stay in force.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			accepted, err := acceptedPositions(positions)
@@ -40,9 +41,9 @@ named in the log. Files of keys, certificates and tokens are read again by thems
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "bridge.yaml", "settings `file`")
-	c.Flags().StringVar(&slot, "slot", "", "stable name of this instance in its group (default: kafka.slot, or the host's name)")
-	c.Flags().StringArrayVar(&positions, "accept-position", nil, "go on from a committed `topic/partition@offset` that the bridge did not write")
-	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "go on where records were deleted before they were read")
+	c.Flags().StringVar(&slot, "slot", "", "`name` of this instance in its group, the same after a restart (default: kafka.slot, or the name of the host)")
+	c.Flags().StringArrayVar(&positions, "accept-position", nil, "continue from a committed `position`, topic/partition@offset, that the bridge did not write")
+	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "continue where records were deleted before they were read")
 	return c
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -17,19 +16,20 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/schemas"
 )
 
-// registryTimeout bounds what a schemas command asks in all.
+// registryTimeout is the time limit for all requests of one command.
 const registryTimeout = time.Minute
 
 func schemasCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schemas",
 		Short: "List, check and register the schemas of the contract",
-		Long: `The bridge's records are Avro; their schemas are compiled in. Topics are those of the
-settings file, or the defaults. A topic of another name is written TOPIC=RECORD, as in
-shop-orders=OrderEvent.`,
+		Long: `The records of the bridge are in Avro, and the program contains their schemas.
+The topics are those of the settings file, or the default ones. Write a topic
+with another name as TOPIC=RECORD, such as shop-orders=OrderEvent.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -41,11 +41,11 @@ shop-orders=OrderEvent.`,
 type schemasOptions struct {
 	target
 	folder string
-	output output
+	format output.Format
 }
 
 func (o *schemasOptions) sharedFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` that names registry and topics")
+	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` with registry and topics")
 	c.Flags().StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
 }
 
@@ -63,50 +63,47 @@ func schemasListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the schemas by topic",
-		Long:  "List prints topic, role, record and file. With -o json each line has the schema too.",
+		Long:  "List prints topic, role, record and file of each schema; with -o json also\nthe schema.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			topics, _, err := o.topics(nil)
 			if err != nil {
 				return err
 			}
-			return listSchemas(safeWriter(c.OutOrStdout()), topics, o.output == "json")
+			return listSchemas(output.New(c.OutOrStdout(), o.format), topics)
 		},
 	}
 	o.sharedFlags(c)
-	o.output.flag(c)
+	formatFlag(c, &o.format, "text or json")
 	return c
 }
 
-func listSchemas(out io.Writer, topics []kafka.Topic, asJSON bool) error {
+func listSchemas(p output.Printer, topics []kafka.Topic) error {
 	for _, t := range topics {
 		s := check.SchemaOf(t.Schema)
-		line := fmt.Sprintf("%s\t%s\t%s\t%s", t.Name, t.Role, s.Name, s.File)
-		if asJSON {
-			text, err := json.Marshal(listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
-			if err != nil {
-				return err
-			}
-			line = string(text)
+		var err error
+		if p.Text() {
+			err = p.Columns(t.Name, t.Role, s.Name, s.File)
+		} else {
+			err = p.Object(listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
 		}
-		if _, err := fmt.Fprintln(out, line); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// topics returns the topics that hold records of ours, or those that the arguments name, and
-// how to open their registry.
+// topics returns the topics whose records have a schema of ours, or those that the arguments name,
+// and a function that opens their registry.
 func (o *schemasOptions) topics(args []string) ([]kafka.Topic, func() (*avro.Registry, error), error) {
 	cfg, err := o.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	open := func() (*avro.Registry, error) { return app.OpenRegistry(cfg.Registry, 0, slog.Default()) }
+	open := func() (*avro.Registry, error) {
+		return app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
+	}
 	known := slices.DeleteFunc(kafka.Topics(cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
 	if len(args) == 0 {
 		return known, open, nil
@@ -135,7 +132,7 @@ func findTopic(known []kafka.Topic, arg string) (kafka.Topic, error) {
 			return t, nil
 		}
 	}
-	return kafka.Topic{}, usageError{fmt.Errorf("%s: no topic of the contract; write TOPIC=RECORD, with a record of: bridge schemas list", arg)}
+	return kafka.Topic{}, usageError{fmt.Errorf("%s is not a topic of the contract; write TOPIC=RECORD, with a record that bridge schemas list shows", arg)}
 }
 
 func schemasCheckCommand() *cobra.Command {
@@ -143,33 +140,32 @@ func schemasCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check [TOPIC...]",
 		Short: "Check schemas against the contract",
-		Long: `Check compares the contract's schemas with every version that the registry lists for the
-topics; or, with --folder and without any network, with the .avsc files of a producer or a
-reader, by the names of their records. It prints one finding a line, with the Alipay calls that
-lose their value, and exits with 3 when there are any.`,
+		Long: `Check compares the schemas of the contract with all versions that the registry
+has for the topics. With --folder it compares them with the .avsc files of a
+producer or reader, by the names of the records, and uses no network.
+
+It prints one finding per line, with the Alipay calls that would lose a value,
+and exits with 3 if there are any.`,
 		Example: `  bridge schemas check --registry https://registry.example.com
   bridge schemas check --folder ./avro      # in a producer's CI`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			found, err := o.check(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			return o.output.printReport(c.OutOrStdout(), found)
+			return output.New(c.OutOrStdout(), o.format).Report(found)
 		},
 	}
 	o.sharedFlags(c)
-	o.output.flag(c)
-	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files under this `folder` instead, offline")
+	formatFlag(c, &o.format, "text or json")
+	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files in this `folder` instead")
 	return c
 }
 
 func (o *schemasOptions) check(ctx context.Context, args []string) (check.SchemaReport, error) {
 	if o.folder != "" {
 		if len(args) > 0 {
-			return check.SchemaReport{}, usageError{errors.New("--folder takes no topics: records are found by name")}
+			return check.SchemaReport{}, usageError{errors.New("--folder accepts no topics: it finds records by name")}
 		}
 		return check.SchemaFolder(o.folder)
 	}
@@ -192,9 +188,10 @@ func schemasRegisterCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "register [TOPIC...]",
 		Short: "Register the contract's schemas",
-		Long: `Register lists each topic's schema under <topic>-value and sets the subject's compatibility
-to FULL_TRANSITIVE. What is listed already stays as it is; the registry refuses what older
-versions cannot live with.`,
+		Long: `Register registers the schema of each topic under <topic>-value and sets the
+compatibility of that subject to FULL_TRANSITIVE. Schemas that are registered
+already stay as they are. The registry refuses a schema that is not compatible
+with older ones.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			topics, open, err := o.topics(args)
 			if err != nil {
@@ -207,15 +204,15 @@ versions cannot live with.`,
 			defer registry.Close()
 			ctx, cancel := context.WithTimeout(c.Context(), registryTimeout)
 			defer cancel()
-			return registerListed(ctx, safeWriter(c.OutOrStdout()), registry, topics)
+			return registerListed(ctx, output.New(c.OutOrStdout(), output.Text), registry, topics)
 		},
 	}
 	o.sharedFlags(c)
 	return c
 }
 
-// registerListed goes on after a refusal, so that one topic's history stops no other.
-func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry, topics []kafka.Topic) error {
+// registerListed goes on after a refusal, so that the history of one topic does not stop the others.
+func registerListed(ctx context.Context, p output.Printer, registry *avro.Registry, topics []kafka.Topic) error {
 	var refused error
 	for _, t := range topics {
 		codec := avro.MustCodec(t.Schema)
@@ -224,7 +221,7 @@ func registerListed(ctx context.Context, out io.Writer, registry *avro.Registry,
 			refused = errors.Join(refused, err)
 			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s\t%s\tid %d\n", t.Name, codec.Name(), id); err != nil {
+		if err := p.Columns(t.Name, codec.Name(), fmt.Sprint("id ", id)); err != nil {
 			return err
 		}
 	}

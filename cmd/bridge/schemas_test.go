@@ -12,18 +12,18 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/localkafka"
+	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/schemas"
 )
 
 // schemasRun runs a schemas command and returns what it printed and its exit code.
 func schemasRun(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
-	c := schemasCommand()
+	c := rootCommand()
 	var b bytes.Buffer
 	c.SetOut(&b)
 	c.SetErr(&b)
-	c.SetArgs(args)
-	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(append([]string{"schemas"}, args...))
 	err := c.ExecuteContext(t.Context())
 	if err != nil {
 		b.WriteString("error: " + err.Error())
@@ -62,20 +62,20 @@ func TestSchemasCheckFolder(t *testing.T) {
 	}{
 		{"the same", "order.avsc", schemas.OrderEvent, 0, []string{"nothing found"}},
 		{"its own namespace", "order.avsc", changed(t, "alipaykafkabridge", "com.shop"), 0, []string{"nothing found"}},
-		{"money as a float", "order.avsc", changed(t, minorIsLong, strings.Replace(minorIsLong, "long", "double", 1)), exitFound,
+		{"money as a float", "order.avsc", changed(t, minorIsLong, strings.Replace(minorIsLong, "long", "double", 1)), output.ExitFound,
 			[]string{"the bridge cannot read it: total.minor: written as double, read as long; breaks alipay.trade.create total_amount, alipayhk.merchant.order.sync amount",
 				"items[].price.minor: written as double, read as long; breaks alipay.trade.create goods_detail.price"}},
-		{"a field that decides about all calls", "order.avsc", changed(t, `"name": "event_type"`, `"name": "kind"`), exitFound,
+		{"a field that decides about all calls", "order.avsc", changed(t, `"name": "event_type"`, `"name": "kind"`), output.ExitFound,
 			[]string{"event_type: not written, and the reader has no default; breaks every call",
 				"its readers cannot read the bridge's schema: kind: not written"}},
 		{"a field that is not written", "order.avsc", changed(t, `"name": "subject"`, `"name": "title", "default": ""`), 0,
-			[]string{"subject is not written; stays empty: alipay.trade.create subject"}},
-		{"a schema that is not safe", "order.avsc", `{"type":"record","name":"OrderEvent","fields":[{"name":"n","type":["null","OrderEvent"]}]}`, exitFound,
+			[]string{"subject is not written; these stay empty: alipay.trade.create subject"}},
+		{"a schema that is not safe", "order.avsc", `{"type":"record","name":"OrderEvent","fields":[{"name":"n","type":["null","OrderEvent"]}]}`, output.ExitFound,
 			[]string{"the bridge refuses it: schema_refused"}},
-		{"a terminal is not to obey", "order.avsc", changed(t, `"name": "event_type"`, `"name": "kind\u001b]52;"`), exitFound, []string{"schema_refused"}},
-		{"a reader of results", "result.avsc", `{"type":"record","name":"CallResult","fields":[{"name":"code","type":"string"},{"name":"new","type":"int"}]}`, exitFound,
+		{"a terminal is not to obey", "order.avsc", changed(t, `"name": "event_type"`, `"name": "kind\u001b]52;"`), output.ExitFound, []string{"schema_refused"}},
+		{"a reader of results", "result.avsc", `{"type":"record","name":"CallResult","fields":[{"name":"code","type":"string"},{"name":"new","type":"int"}]}`, output.ExitFound,
 			[]string{"its readers cannot read the bridge's schema: new: not written"}},
-		{"nothing of ours", "user.avsc", `{"type":"record","name":"User","fields":[]}`, exitFailed, []string{"no .avsc file holds a record of the bridge"}},
+		{"nothing of ours", "user.avsc", `{"type":"record","name":"User","fields":[]}`, exitFailed, []string{"no .avsc file has a record of the bridge"}},
 		{"no schema at all", "README.md", "", exitFailed, []string{"no .avsc file"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestSchemasRegistry(t *testing.T) {
 	defer c.Close()
 	at := func(args ...string) []string { return append(args, "--registry="+c.RegistryURL()) }
 	out, code := schemasRun(t, at("check")...)
-	if code != exitFound || !strings.Contains(out, "order-events: no schema is listed: run bridge schemas register") {
+	if code != output.ExitFound || !strings.Contains(out, "order-events: no schema is registered: run bridge schemas register") {
 		t.Errorf("before: exit %d:\n%s", code, out)
 	}
 	for range 2 { // the second time changes nothing
@@ -156,14 +156,14 @@ func TestSchemasRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, code = schemasRun(t, at("check", "shop-orders=OrderEvent", "results")...)
-	if code != exitFound || !strings.Contains(out, "shop-orders version 1: the bridge cannot read it: total.minor: written as string, read as long; breaks alipay.trade.create total_amount") {
+	if code != output.ExitFound || !strings.Contains(out, "shop-orders version 1: the bridge cannot read it: total.minor: written as string, read as long; breaks alipay.trade.create total_amount") {
 		t.Errorf("a producer's money as text: exit %d:\n%s", code, out)
 	}
 	if out, code := schemasRun(t, at("register", "shop-orders=OrderEvent", "results")...); code != exitFailed || !strings.Contains(out, "alipay-results\tCallResult") {
 		t.Errorf("refused: exit %d:\n%s", code, out)
 	}
-	var found foundError
-	if err := output("json").printReport(&bytes.Buffer{}, check.SchemaReport{Findings: []check.SchemaFinding{{}}}); !errors.As(err, &found) {
-		t.Errorf("got %v, want an error with exit code %d", err, exitFound)
+	var found output.Found
+	if err := output.New(&bytes.Buffer{}, output.JSON).Report(check.SchemaReport{Findings: []check.SchemaFinding{{}}}); !errors.As(err, &found) {
+		t.Errorf("got %v, want an error with exit code %d", err, output.ExitFound)
 	}
 }

@@ -21,9 +21,9 @@ func sendCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "send [FILE...]",
 		Short: "Send order events from JSON lines",
-		Long: `Send reads one order event per line, in plain JSON with the names of the schema OrderEvent,
-and produces it with its order number as key. Without a file it reads standard input. All
-lines are checked before the first one is sent.`,
+		Long: `Send reads one order event per line, as JSON with the field names of the schema
+OrderEvent, and produces it with its order number as the key. Without a file it
+reads standard input. It checks all lines before it sends the first one.`,
 		RunE: func(c *cobra.Command, files []string) error {
 			cfg, err := t.load()
 			if err != nil {
@@ -32,7 +32,7 @@ lines are checked before the first one is sent.`,
 			if topic == "" {
 				topic = cfg.Topics.Inputs[0].Name
 			}
-			registry, err := app.OpenRegistry(cfg.Registry, 0, slog.Default())
+			registry, err := app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ lines are checked before the first one is sent.`,
 		},
 	}
 	t.flags(c)
-	c.Flags().StringVar(&topic, "topic", "", "topic to send to (default: the first input topic, order-events)")
+	c.Flags().StringVar(&topic, "topic", "", "`topic` to send to (default: the first input topic, order-events)")
 	return c
 }
 

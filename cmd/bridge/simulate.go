@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/examples"
+	"alipay-kafka-bridge/internal/demo"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
@@ -37,28 +38,38 @@ func simulateCommand() *cobra.Command {
 	var o simulateOptions
 	c := &cobra.Command{
 		Use:   "simulate (--out DIR | -c FILE)",
-		Short: "Stand in for Alipay, both gateways, on this machine",
-		Long: `Simulate answers as Alipay's documents say, strictly, and remembers what was asked and what
-took effect. It is for trying and testing: nothing that it says is worth money.
+		Short: "Simulate both gateways of Alipay on this machine",
+		Long: `Simulate answers strictly as the documents of Alipay say, and records all
+requests and their effects. It is for trials and tests; its answers are worth no
+money.
 
-With --out it first writes new keys, simulator.yaml, and a bridge.yaml that fits; what it
-wrote before is used again. It plays buyers and sends notifications as its settings say.
-With bench_mode: true in simulator.yaml it has no quirks and signs an answer once: send all
-requests, POST /reset, and measure the same ones again.
+With --out it first writes new keys, simulator.yaml, and a bridge.yaml that
+matches. If it wrote the folder before, it uses it again. The settings say what
+simulated buyers do and which notifications are sent. With bench_mode: true in
+simulator.yaml, it has no quirks and signs each answer once: send all requests,
+POST /reset, and measure the same requests again.
 
-Admin port: GET /journal, /totals, /tally?order=NUMBER, /trades, /trades/NUMBER, /hk-orders,
-/notifications, /clock. POST /trades/NUMBER/pay, close, finish and refund?amount=YUAN;
-POST /clock?advance=4m; POST /notifications/ID/send (again), /notifications/hold and
-/notifications/release (the newest first); POST /faults takes a list of faults as in
-simulator.yaml, DELETE /faults ends them; POST /outage/start and /outage/stop; POST /reset
-forgets trades, orders and journal.`,
+Requests to the admin port:
+  GET  /journal                      all requests and their effects
+  GET  /totals                       how many there were
+  GET  /tally?order=NUMBER           the same for one order
+  GET  /trades, /trades/NUMBER, /hk-orders, /notifications, /clock
+  POST /trades/NUMBER/pay            also close, finish, refund?amount=YUAN
+  POST /clock?advance=4m             moves the clock
+  POST /notifications/ID/send        sends a notification again
+  POST /notifications/hold           keeps notifications back
+  POST /notifications/release        sends them, the newest first
+  POST /faults                       adds a list of faults, as in simulator.yaml
+  DELETE /faults                     removes all faults
+  POST /outage/start, /outage/stop   cuts all connections
+  POST /reset                        deletes trades, orders and journal`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (o.file == "") == (o.folder.Dir == "") {
-				return usageError{errors.New("simulate wants --out DIR or -c FILE")}
+				return usageError{errors.New("simulate needs either --out DIR or -c FILE")}
 			}
 			if o.noServe && o.folder.Dir == "" {
-				return usageError{errors.New("--no-serve wants --out DIR: there is nothing to do")}
+				return usageError{errors.New("--no-serve needs --out DIR; without it there is nothing to do")}
 			}
 			return o.run(c)
 		},
@@ -66,20 +77,20 @@ forgets trades, orders and journal.`,
 	f := c.Flags()
 	f.StringVarP(&o.file, "config", "c", "", "settings `file` of the simulator")
 	f.StringVar(&o.folder.Dir, "out", "", "`folder` for keys, simulator.yaml and bridge.yaml")
-	f.BoolVar(&o.folder.Force, "force", false, "write all of it anew, also over other files")
-	f.BoolVar(&o.noServe, "no-serve", false, "end after writing")
+	f.BoolVar(&o.folder.Force, "force", false, "write all files anew, and overwrite files that simulate did not write")
+	f.BoolVar(&o.noServe, "no-serve", false, "write the folder and exit")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8090", "`address` of the gateways")
-	f.StringVar(&o.server.Admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: none")
-	f.StringSliceVar(&o.folder.Brokers, "brokers", []string{localBroker}, "Kafka, for bridge.yaml")
+	f.StringVar(&o.server.Admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: no port")
+	f.StringSliceVar(&o.folder.Brokers, "brokers", []string{localBroker}, "`addresses` of Kafka brokers, for bridge.yaml")
 	f.StringVar(&o.folder.Registry, "registry", localRegistry, "schema registry `URL`, for bridge.yaml")
-	f.StringVar(&o.orders, "orders", "", "order events as JSON lines in a `file`: the credit trades and Koubei orders that they are about are made, but for order numbers that begin with R (default with --out: examples/orders.jsonl)")
-	f.Uint64Var(&o.seed, "seed", 0, "of everything random but keys")
-	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "of each answer, half before and half after its effect")
-	f.DurationVar(&o.jitter, "jitter", 0, "spread evenly on top of latency")
-	f.StringVar(&o.quirks, "quirks", "", "liberties that answers take: default, all, none, or `names` with commas between and minus before those not wanted: "+quirkNames())
-	f.StringVar(&o.faults, "faults", "", "list of faults in a `file`, as in simulator.yaml, added to those there")
-	f.StringVar(&o.server.State, "state", "", "`file` that keeps trades, orders, notifications and the clock over a restart")
-	f.BoolVar(&o.server.TLS, "tls", false, "serve https with keys/tls.crt and keys/tls.key beside the settings file")
+	f.StringVar(&o.orders, "orders", "", "`file` with order events as JSON lines. The credit trades and Koubei orders that they are about exist from the start, except for order numbers that begin with R (default with --out: examples/orders.jsonl)")
+	f.Uint64Var(&o.seed, "seed", 0, "seed for everything random except keys")
+	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "time until an answer, half of it before the effect")
+	f.DurationVar(&o.jitter, "jitter", 0, "random time that is added to latency, at most this")
+	f.StringVar(&o.quirks, "quirks", "", "quirks of answers: default, all, none, or `names` separated by commas, with a minus before those to leave out: "+quirkNames())
+	f.StringVar(&o.faults, "faults", "", "`file` with a list of faults, as in simulator.yaml, which is added to the faults there")
+	f.StringVar(&o.server.State, "state", "", "`file` that keeps trades, orders, notifications and the clock across restarts")
+	f.BoolVar(&o.server.TLS, "tls", false, "serve https with keys/tls.crt and keys/tls.key next to the settings file")
 	f.StringVar(&o.server.TLSCert, "tls-cert", "", "certificate `file` instead of keys/tls.crt")
 	f.StringVar(&o.server.TLSKey, "tls-key", "", "key `file` instead of keys/tls.key")
 	return c
@@ -118,7 +129,7 @@ func quirkNames() string {
 	return strings.Join(names, ", ")
 }
 
-// build makes the simulator of a settings file; flags that were given win.
+// build makes the simulator of a settings file. Flags override the file.
 func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simulator, error) {
 	cfg, err := readSimulator(file)
 	if err != nil {
@@ -138,14 +149,17 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(made.Apps)+len(made.HKApps) > 0 {
-		return nil, fmt.Errorf("%s: an app has no keys; name them, or let bridge simulate --out DIR make them", file)
+		return nil, fmt.Errorf("%s: an app has no keys; name their files, or run bridge simulate --out DIR, which makes keys", file)
 	}
 	if o.orders != "" || o.folder.Dir != "" {
 		events, err := o.events()
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(c.ErrOrStderr(), "%d orders are known already, because events to come are about them\n", standalone.Preload(&options, events))
+		if len(options.Apps) > 0 {
+			trades, orders := demo.Prerequisites(events, options.Apps[0].ID, time.Now())
+			fmt.Fprintf(c.ErrOrStderr(), "%d orders exist from the start, because the events are about them\n", standalone.Preload(&options, trades, orders))
+		}
 	}
 	if err := o.applyFlags(c, &options); err != nil {
 		return nil, err
@@ -153,7 +167,7 @@ func (o simulateOptions) build(c *cobra.Command, file string) (*simulator.Simula
 	return simulator.New(options)
 }
 
-// events are those of --orders, or of examples/orders.jsonl.
+// events are the events of --orders, or of examples/orders.jsonl.
 func (o simulateOptions) events() ([]order.Event, error) {
 	codec := order.NewCodec(nil) // JSON needs no registry
 	if o.orders == "" {
@@ -162,7 +176,7 @@ func (o simulateOptions) events() ([]order.Event, error) {
 	return readFiles(nil, []string{o.orders}, codec)
 }
 
-// applyFlags applies the flags that are no settings of the file.
+// applyFlags applies the flags that are not settings of the file.
 func (o simulateOptions) applyFlags(c *cobra.Command, options *simulator.Options) error {
 	if c.Flags().Changed("quirks") {
 		var err error

@@ -20,11 +20,11 @@ func startSimulate(t *testing.T, args ...string) (at running, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	said := make(lines, 100)
-	c := simulateCommand()
-	c.SetArgs(append([]string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"}, args...))
+	c := rootCommand()
+	c.SetArgs(append([]string{"simulate", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"}, args...))
 	c.SetOut(io.Discard)
 	c.SetErr(said)
-	done := make(chan error, 1) // one value; closed by nobody
+	done := make(chan error, 1) // one value; not closed
 	go func() { done <- c.ExecuteContext(ctx) }()
 	at = running{said.await(t, "not for real use, at "), said.await(t, "admin at ")}
 	return at, func() {
@@ -35,7 +35,7 @@ func startSimulate(t *testing.T, args ...string) (at running, stop func()) {
 	}
 }
 
-// TestSimulateOverTLS: with --tls the gateway speaks https, with the certificate that it wrote.
+// TestSimulateOverTLS: with --tls the gateway uses https, with the certificate that it wrote.
 func TestSimulateOverTLS(t *testing.T) {
 	dir := outFolder(t)
 	at, stop := startSimulate(t, "-c", filepath.Join(dir, standalone.SimulatorFile), "--tls")
@@ -86,9 +86,11 @@ func TestSimulateKeepsItsState(t *testing.T) {
 		"/notifications/hold": http.StatusOK, "/notifications/release": http.StatusOK,
 		"/outage/start": http.StatusOK, "/outage/stop": http.StatusOK, "/reset": http.StatusOK,
 	} {
-		if got := post(t, at.admin+path, ""); got != want {
-			t.Errorf("POST %s = %d, want %d", path, got, want)
-		}
+		t.Run(path, func(t *testing.T) {
+			if got := post(t, at.admin+path, ""); got != want {
+				t.Errorf("POST %s = %d, want %d", path, got, want)
+			}
+		})
 	}
 }
 

@@ -54,7 +54,7 @@ func TestG7_SimulatorsCertificatesAreRefused(t *testing.T) {
 				write(name, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 				app[name] = name
 			}
-			write("ours", "a key that nobody knows")
+			write("ours", "a key that no one knows")
 			write(tt.setting, text)
 			settings, err := yaml.Marshal(map[string]any{
 				"kafka": map[string]any{"brokers": []string{"127.0.0.1:9092"}, "cluster_id": "c1"}, "registry": map[string]any{"url": "http://127.0.0.1:8081"},

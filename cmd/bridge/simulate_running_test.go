@@ -48,11 +48,11 @@ func runSimulator(t *testing.T, settings standalone.Config) running {
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	said := make(lines, 100)
-	c := simulateCommand()
-	c.SetArgs([]string{"-c", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
+	c := rootCommand()
+	c.SetArgs([]string{"simulate", "-c", file, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
 	c.SetOut(io.Discard)
 	c.SetErr(said)
-	done := make(chan error, 1) // one value; closed by nobody
+	done := make(chan error, 1) // one value; not closed
 	go func() { done <- c.ExecuteContext(ctx) }()
 	t.Cleanup(func() {
 		stop()

@@ -33,11 +33,10 @@ var simulated = sync.OnceValues(func() (string, error) {
 // simulate runs the command and returns what it prints to stdout.
 func simulate(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
-	c := simulateCommand()
-	c.SetArgs(args)
+	c := rootCommand()
+	c.SetArgs(append([]string{"simulate"}, args...))
 	c.SetOut(&out)
 	c.SetErr(io.Discard)
-	c.SilenceErrors, c.SilenceUsage = true, true
 	err := c.ExecuteContext(ctx)
 	return out.String(), err
 }
@@ -69,9 +68,11 @@ func TestWrittenSettingsFit(t *testing.T) {
 		t.Errorf("check --offline: exit %d", code)
 	}
 	for name, channel := range map[string]string{"shop-trade": "TRADE", "shop-credit": "CREDIT", "shop-koubei": "KOUBEI", "shop-hk": "HK"} {
-		if got := cfg.Accounts[name]; got.Channel != channel {
-			t.Errorf("account %s = %+v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := cfg.Accounts[name]; got.Channel != channel {
+				t.Errorf("account %s = %+v", name, got)
+			}
+		})
 	}
 }
 
@@ -95,7 +96,7 @@ func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 }
 
 // TestSimulateKeepsWhatItWrote: a second run makes no new keys, and nothing that is not ours
-// is overwritten unless told.
+// is overwritten without --force.
 func TestSimulateKeepsWhatItWrote(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -115,11 +116,11 @@ func TestSimulateKeepsWhatItWrote(t *testing.T) {
 	}
 	first := read()
 	out, err := simulate(ctx, "--out", dir, "--no-serve")
-	if err != nil || read() != first || !strings.Contains(out, "using what is in") || strings.Contains(out, "is kept") {
+	if err != nil || read() != first || !strings.Contains(out, "using the files in") || strings.Contains(out, "is kept although") {
 		t.Errorf("second run: %v\n%s", err, out)
 	}
 	out, err = simulate(ctx, "--out", dir, "--no-serve", "--brokers", "kafka:9092")
-	if err != nil || !strings.Contains(out, "is kept") {
+	if err != nil || !strings.Contains(out, "is kept although") {
 		t.Errorf("other flags: %v\n%s", err, out)
 	}
 	if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
@@ -159,13 +160,13 @@ func (l lines) await(t *testing.T, words string) string {
 }
 
 // TestSimulateServes: the bridge's own client, made from the written settings, gets answers
-// that it trusts; the admin port tells what happened and takes faults.
+// that it trusts; the admin port shows what happened and accepts faults.
 func TestSimulateServes(t *testing.T) {
 	dir := outFolder(t)
 	ctx, stop := context.WithCancel(t.Context())
 	said, out := make(lines, 100), new(bytes.Buffer)
-	c := simulateCommand()
-	c.SetArgs([]string{"--out", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
+	c := rootCommand()
+	c.SetArgs([]string{"simulate", "--out", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--latency", "1ms"})
 	c.SetOut(out)
 	c.SetErr(said)
 	done := make(chan error, 1)
@@ -178,7 +179,7 @@ func TestSimulateServes(t *testing.T) {
 	}
 	main := cfg.Apps["main"]
 	main.URL = gateway
-	app, err := app.NewAlipayApp(t.Context(), main, app.NoInstrumentation())
+	app, err := app.NewAlipayApp(t.Context(), main, app.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

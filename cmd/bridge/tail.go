@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -19,6 +17,7 @@ import (
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/internal/records"
 )
 
@@ -27,7 +26,7 @@ type tailOptions struct {
 	from   string
 	count  int
 	toEnd  bool
-	output output
+	format output.Format
 }
 
 func tailCommand() *cobra.Command {
@@ -35,18 +34,16 @@ func tailCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail TOPIC",
 		Short: "Show decoded records of a topic",
-		Long: `Tail reads a topic from its start and goes on until it is stopped. TOPIC is a role (results,
-snapshots, observations, journal, dead-letters, events, queries) or a topic's own name. Only
-committed records are shown.
+		Long: `Tail reads a topic from its start and follows it until it is stopped. TOPIC is a
+role (results, snapshots, observations, journal, dead-letters, events or
+queries) or the name of a topic. Only committed records are shown.
 
-Results come as tab-separated columns: finished, key, event type, outcome, class, code, reason
-or sub code, trade number, attempts. Other topics: time, key, record as JSON without what is
-empty; dead letters have reason and error before it.`,
+It prints tab-separated columns. For results: time of the outcome, key, event
+type, outcome, class, code, reason or sub code, trade number, attempts. For
+other topics: time, key, and the record as JSON without empty fields; dead
+letters have reason and error before the record.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.output.check(); err != nil {
-				return err
-			}
 			if o.from != "earliest" && o.from != "latest" {
 				return usageError{fmt.Errorf("--from %s: want earliest or latest", o.from)}
 			}
@@ -54,10 +51,10 @@ empty; dead letters have reason and error before it.`,
 		},
 	}
 	o.flags(c)
-	c.Flags().StringVar(&o.from, "from", "earliest", "where to begin: earliest or latest")
-	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this many records")
-	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the end of what is there now")
-	o.output.flagFor(c, "text or json (one object a line)")
+	c.Flags().StringVar(&o.from, "from", "earliest", "`position` to begin at: earliest or latest")
+	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this `number` of records")
+	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the current end of the topic")
+	formatFlag(c, &o.format, "text or json (one object per line)")
 	return c
 }
 
@@ -72,7 +69,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 			break
 		}
 	}
-	registry, err := app.OpenRegistry(cfg.Registry, 4<<20, slog.Default())
+	registry, err := app.OpenRegistry(cfg.Registry, 4<<20, app.Options{Log: slog.Default()})
 	if err != nil {
 		return err
 	}
@@ -89,21 +86,20 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	if err := kafka.RequireTopic(ctx, cl, cfg, name); err != nil {
 		return err
 	}
-	p := printer{out: safeWriter(out), codec: order.NewCodec(registry), json: o.output == "json", results: name == cfg.Topics.Results}
+	p := recordPrinter{Printer: output.New(out, o.format), codec: order.NewCodec(registry), results: name == cfg.Topics.Results}
 	return p.follow(ctx, cl, name, o)
 }
 
-// printer writes decoded records.
-type printer struct {
-	out     io.Writer
+// recordPrinter prints decoded records.
+type recordPrinter struct {
+	output.Printer
+
 	codec   *order.Codec
-	json    bool
-	results bool
+	results bool // of a topic of results
 }
 
-// follow prints until ctx ends, the count is reached or, with toEnd, nothing has come for
-// two polls.
-func (p *printer) follow(ctx context.Context, cl *kgo.Client, name string, o tailOptions) error {
+// follow prints until ctx ends, the count is reached or, with toEnd, two polls in a row were empty.
+func (p *recordPrinter) follow(ctx context.Context, cl *kgo.Client, name string, o tailOptions) error {
 	shown, idle := 0, 0
 	for idle < 2 || !o.toEnd {
 		pollCtx, cancel := context.WithTimeout(ctx, time.Second)
@@ -131,25 +127,24 @@ func (p *printer) follow(ctx context.Context, cl *kgo.Client, name string, o tai
 	return nil
 }
 
-func (p *printer) print(ctx context.Context, r *kgo.Record) error {
+func (p *recordPrinter) print(ctx context.Context, r *kgo.Record) error {
 	name, text, err := p.decode(ctx, r)
-	if p.json {
+	if !p.Text() {
 		return p.printObject(r, name, text, err)
 	}
 	if err != nil {
-		_, err = fmt.Fprintf(p.out, "%s\t%s\t%s\tnot decoded: %s\n", formatTime(r.Timestamp), escapeLine(string(r.Key)), position(r), escapeLine(err.Error()))
-		return err
+		return p.Columns(formatTime(r.Timestamp), string(r.Key), position(r), "not decoded: "+err.Error())
 	}
 	if p.results {
 		if res, err := p.codec.DecodeResult(ctx, r.Topic, r.Value); err == nil {
 			return p.result(r, res)
 		}
 	}
-	_, err = fmt.Fprintf(p.out, "%s\t%s\t%s%s\n", formatTime(r.Timestamp), escapeLine(string(r.Key)), deadLetterColumns(r), omitEmpty(text))
-	return err
+	columns := append([]string{formatTime(r.Timestamp), string(r.Key)}, deadLetterColumns(r)...)
+	return p.Columns(append(columns, omitEmpty(text))...)
 }
 
-// omitEmpty leaves out members that say nothing. A text that is no object stays as it is.
+// omitEmpty leaves out empty members. A text that is not an object stays as it is.
 func omitEmpty(text []byte) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil {
@@ -168,8 +163,8 @@ func omitEmpty(text []byte) string {
 	return string(short)
 }
 
-// decode reads a record as its topic's, or a dead letter as the topic's it came from.
-func (p *printer) decode(ctx context.Context, r *kgo.Record) (string, []byte, error) {
+// decode reads a record with the schema of its topic, and a dead letter with that of its original topic.
+func (p *recordPrinter) decode(ctx context.Context, r *kgo.Record) (string, []byte, error) {
 	topic := r.Topic
 	if from := header(r, records.HeaderDeadTopic); from != "" {
 		topic = from
@@ -177,25 +172,20 @@ func (p *printer) decode(ctx context.Context, r *kgo.Record) (string, []byte, er
 	return p.codec.JSON(ctx, topic, r.Value)
 }
 
-func (p *printer) result(r *kgo.Record, res order.Result) error {
+func (p *recordPrinter) result(r *kgo.Record, res order.Result) error {
 	reason := cmp.Or(res.Reason, res.SubCode)
 	if res.Outcome == order.OutcomeInvalid && res.Message != "" {
 		reason += ": " + res.Message
 	}
-	columns := []string{
+	return p.Columns(
 		formatTime(res.FinishedAt), string(r.Key), string(res.EventType), string(res.Outcome), string(res.CallClass),
-		dash(res.Code), dash(reason), dash(string(res.TradeNo)), fmt.Sprint(res.Attempts),
-	}
-	for i, c := range columns {
-		columns[i] = escapeLine(c)
-	}
-	_, err := fmt.Fprintln(p.out, strings.Join(columns, "\t"))
-	return err
+		output.Dash(res.Code), output.Dash(reason), output.Dash(string(res.TradeNo)), fmt.Sprint(res.Attempts),
+	)
 }
 
-// printObject prints everything of a record as one JSON object. A value that cannot be decoded
-// is printed as base64.
-func (p *printer) printObject(r *kgo.Record, name string, text []byte, decodeErr error) error {
+// printObject prints all parts of a record as one JSON object. A value that cannot be decoded is
+// printed in base64.
+func (p *recordPrinter) printObject(r *kgo.Record, name string, text []byte, decodeErr error) error {
 	o := struct {
 		Topic     string            `json:"topic"`
 		Partition int32             `json:"partition"`
@@ -217,14 +207,10 @@ func (p *printer) printObject(r *kgo.Record, name string, text []byte, decodeErr
 		}
 		o.Headers[h.Key] = printable(h.Value)
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(o); err != nil {
+	if err := p.Object(o); err != nil {
 		return fmt.Errorf("print %s: %w", position(r), err)
 	}
-	_, err := p.out.Write(b.Bytes())
-	return err
+	return nil
 }
 
 func header(r *kgo.Record, key string) string {
@@ -236,12 +222,12 @@ func header(r *kgo.Record, key string) string {
 	return ""
 }
 
-// deadLetterColumns is a dead letter's reason and error, as columns of their own.
-func deadLetterColumns(r *kgo.Record) string {
+// deadLetterColumns are the reason and the error of a dead letter.
+func deadLetterColumns(r *kgo.Record) []string {
 	if reason := header(r, records.HeaderDeadReason); reason != "" {
-		return escapeLine(reason) + "\t" + escapeLine(dash(header(r, records.HeaderDeadError))) + "\t"
+		return []string{reason, output.Dash(header(r, records.HeaderDeadError))}
 	}
-	return ""
+	return nil
 }
 
 func position(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }

@@ -20,7 +20,7 @@ import (
 )
 
 func topicsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "topics", Short: "Make the topics that the bridge uses"}
+	c := &cobra.Command{Use: "topics", Short: "Create the topics that the bridge uses"}
 	c.AddCommand(topicsCreateCommand())
 	return c
 }
@@ -32,8 +32,9 @@ func topicsCreateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Create missing topics and register their schemas",
-		Long: `Create shows what it would do and asks. Topics that exist are left as they are; schemas
-are registered under <topic>-value, with compatibility FULL_TRANSITIVE.`,
+		Long: `Create shows what it is going to do and asks for confirmation. It does not
+change topics that exist. It registers schemas under <topic>-value, with
+compatibility FULL_TRANSITIVE.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := t.load()
@@ -50,9 +51,9 @@ are registered under <topic>-value, with compatibility FULL_TRANSITIVE.`,
 		},
 	}
 	t.flags(c)
-	c.Flags().BoolVar(&yes, "yes", false, "do it without asking")
-	c.Flags().IntVar(&partitions, "partitions", 0, "partitions of new topics (default: topics.partitions, 8)")
-	c.Flags().IntVar(&replication, "replication", 0, "copies of new topics (default: topics.replication, or the cluster's)")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
+	c.Flags().IntVar(&partitions, "partitions", 0, "`number` of partitions of new topics (default: topics.partitions, 8)")
+	c.Flags().IntVar(&replication, "replication", 0, "`number` of replicas of new topics (default: topics.replication, or the default of the cluster)")
 	return c
 }
 
@@ -68,19 +69,19 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 	all := kafka.Topics(cfg.Topics)
 	missing, err := kafka.MissingTopics(ctx, adm, all)
 	if err != nil {
-		return fmt.Errorf("ask %s for topics: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
+		return fmt.Errorf("list topics at %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
 	}
 	talk := c.ErrOrStderr()
 	for _, m := range missing {
-		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, %d days\n", m.Name, cfg.Topics.Partitions, m.Days)
+		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, retention %d days\n", m.Name, cfg.Topics.Partitions, m.Days)
 	}
 	for _, m := range all {
 		if m.Schema != "" && cfg.Registry.URL != "" {
-			_, _ = fmt.Fprintf(talk, "register schema of %s\n", m.Name)
+			_, _ = fmt.Fprintf(talk, "register the schema of %s\n", m.Name)
 		}
 	}
 	if !yes && !confirmed(c.InOrStdin(), talk) {
-		return errors.New("nothing done")
+		return errors.New("not confirmed; nothing was changed")
 	}
 	for _, m := range missing {
 		if err := kafka.CreateTopic(ctx, adm, m, cfg.Topics); err != nil {
@@ -95,12 +96,12 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 			return err
 		}
 	}
-	_, _ = fmt.Fprintf(talk, "%d topics created, %d were there\n", len(missing), len(all)-len(missing))
+	_, _ = fmt.Fprintf(talk, "%d topics created, %d existed already\n", len(missing), len(all)-len(missing))
 	return nil
 }
 
 func registerSchemas(ctx context.Context, cfg config.Config, all []kafka.Topic) error {
-	registry, err := app.OpenRegistry(cfg.Registry, 0, slog.Default())
+	registry, err := app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
 	if err != nil {
 		return err
 	}
@@ -116,9 +117,9 @@ func registerSchemas(ctx context.Context, cfg config.Config, all []kafka.Topic) 
 	return nil
 }
 
-// confirmed asks a person; anything but yes is no.
+// confirmed asks for confirmation. Any answer other than yes means no.
 func confirmed(in io.Reader, talk io.Writer) bool {
-	_, _ = fmt.Fprint(talk, "go on? [y/N] ")
+	_, _ = fmt.Fprint(talk, "continue? [y/N] ")
 	line, _ := bufio.NewReader(in).ReadString('\n')
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return answer == "y" || answer == "yes"

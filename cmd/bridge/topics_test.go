@@ -39,7 +39,7 @@ func TestTopicsCreateWaitsUntilTheyShow(t *testing.T) {
 	c.SetArgs([]string{"topics", "create", "--yes", "--brokers", cluster.ListenAddrs()[0], "--registry", ""})
 	c.SetErr(&said)
 	apptest.NoError(t, c.ExecuteContext(t.Context()))
-	if asked != 3 || !strings.HasSuffix(said.String(), "topics created, 0 were there\n") {
+	if asked != 3 || !strings.HasSuffix(said.String(), "topics created, 0 existed already\n") {
 		t.Errorf("asked %d times for new topics, want until they showed, the third time; said:\n%s", asked, said.String())
 	}
 }

@@ -13,54 +13,47 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-func newHK(ctx context.Context, a config.App, in Instrumentation) (*gateway.App, error) {
-	o, err := HKOptions(ctx, a, in)
-	if err != nil {
-		return nil, err
-	}
-	return gateway.NewHK(o)
-}
-
-// HKOptions are those of an app at AlipayHK.
-func HKOptions(ctx context.Context, a config.App, in Instrumentation) (gateway.HKOptions, error) {
-	o := gateway.HKOptions{
+// HKOptions are the options of an app at AlipayHK.
+func HKOptions(ctx context.Context, a config.App, o Options) (gateway.HKOptions, error) {
+	o = o.withDefaults()
+	g := gateway.HKOptions{
 		URL: a.URL, ClientID: a.ClientID, KeyVersion: a.KeyVersion,
 		ECC:       gateway.ECCOptions{SHA256: a.ECC.Hash == "sha-256", P1363: a.ECC.Form == "p1363"},
 		Algorithm: a.Algorithm, SigningPath: a.SigningPath, TimeLayout: hkLayouts[a.TimeLayout], Skew: a.Skew,
 		Seconds: a.OrderTimes == "seconds", DashedIDs: a.RequestIDs == "uuid", TryAllKeys: a.TryAllKeys, RefuseUnsigned: a.RefuseUnsigned, Classes: hkClasses(a.Classes),
-		InFlight: a.InFlight + a.Queries.InFlight, ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
-		HTTP2: a.HTTP2, Tracer: in.Tracer,
+		InFlight: inFlight(a), ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
+		HTTP2: a.HTTP2, DialContext: o.Dial, Tracer: o.Tracer,
 	}
 	if a.AnyTime {
-		o.Skew = -1 // is not checked
+		g.Skew = -1 // not checked
 	}
 	zone, err := time.Parse("-07:00", a.TimeZone)
 	if err != nil {
-		return o, fmt.Errorf("time zone: %w", err)
+		return g, fmt.Errorf("time zone: %w", err)
 	}
-	o.TimeZone = zone.Location()
-	if o.RootCAs, err = a.CAFile.CertPool(); err != nil {
-		return o, err
+	g.TimeZone = zone.Location()
+	if g.RootCAs, err = a.CAFile.CertPool(); err != nil {
+		return g, err
 	}
-	if o.Signer, err = in.hkSigner(ctx, a); err != nil {
-		return o, err
+	if g.Signer, err = o.signer(ctx, a, a.PrivateKeyFile, a.PrivateKeyURI); err != nil {
+		return g, err
 	}
-	if o.PlatformKeys, err = keysOf(a.PlatformKeys, publicKeyOf); err != nil {
-		return o, err
+	if g.PlatformKeys, err = keysOf(a.PlatformKeys, publicKeyOf); err != nil {
+		return g, err
 	}
-	if o.PlatformECKeys, err = keysOf(a.PlatformECKeys, ecPublicKeyOf); err != nil {
-		return o, err
+	if g.PlatformECKeys, err = keysOf(a.PlatformECKeys, ecPublicKeyOf); err != nil {
+		return g, err
 	}
-	o.Encrypt, err = encryptionOf(a.Encrypt)
-	return o, err
+	g.Encrypt, err = encryptionOf(a.Encrypt)
+	return g, err
 }
 
-// hkLayouts are the settings' words for the forms of Request-Time.
+// hkLayouts are the forms of Request-Time, by the words of the settings.
 var hkLayouts = map[string]gateway.HKTimeLayout{
 	"page": gateway.HKTimePage, "millis": gateway.HKTimeMillis, "compact": gateway.HKTimeCompact, "epoch": gateway.HKTimeEpoch,
 }
 
-// hkClasses reads what the settings have checked: the classes that a refusal may have.
+// hkClasses returns the class of each result code. The settings have checked the words.
 func hkClasses(words map[string]string) map[string]alipay.Class {
 	classes := map[string]alipay.Class{}
 	for code, word := range words {
@@ -73,7 +66,7 @@ func hkClasses(words map[string]string) map[string]alipay.Class {
 	return classes
 }
 
-// encryptionOf returns nil when bodies are sent in plain.
+// encryptionOf returns nil when bodies are not encrypted.
 func encryptionOf(e config.Encrypt) (*gateway.HKEncryption, error) {
 	if !e.Enabled {
 		return nil, nil
@@ -85,14 +78,6 @@ func encryptionOf(e config.Encrypt) (*gateway.HKEncryption, error) {
 	}
 	o.OurKeys, err = keysOf(e.OurKeys, decrypterOf)
 	return o, err
-}
-
-// hkSigner opens an RSA key, which is RSA256, or one on P-224, which is ECC224.
-func (in Instrumentation) hkSigner(ctx context.Context, a config.App) (keys.Signer, error) {
-	if key, err := keys.ParseECPrivate([]byte(a.PrivateKeyFile.Text.Reveal())); err == nil {
-		return keys.NewSigner(key)
-	}
-	return in.signer(ctx, a, a.PrivateKeyFile, a.PrivateKeyURI)
 }
 
 func decrypterOf(f config.SecretFile) (crypto.Decrypter, error) {
@@ -111,7 +96,7 @@ func ecPublicKeyOf(f config.File) (*ecdsa.PublicKey, error) {
 	return key, nil
 }
 
-// keysOf reads keys by version; none are nil.
+// keysOf reads keys by version. It returns nil when there are none.
 func keysOf[F, K any](files map[string]F, read func(F) (K, error)) (map[string]K, error) {
 	if len(files) == 0 {
 		return nil, nil

@@ -7,14 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app/apptest"
@@ -105,10 +102,12 @@ func TestHKSettingsJudgeAnswers(t *testing.T) {
 func TestHKRefuseUnsigned(t *testing.T) {
 	g := &seen{answer: `{"result":{"resultCode":"INVALID_SIGNATURE","resultStatus":"F"}}`}
 	for more, want := range map[string]alipay.Class{"": alipay.Misconfigured, "    refuse_unsigned: true\n": alipay.Untrusted} {
-		_, err := appAt(t, g, hkRSAApp+more).Client(alipay.Merchant{}).Do(t.Context(), hkOrder())
-		if got := alipay.ClassOf(err); got != want {
-			t.Errorf("%q: class = %v, want %v (%v)", more, got, want, err)
-		}
+		t.Run(more, func(t *testing.T) {
+			_, err := appAt(t, g, hkRSAApp+more).Client(alipay.Merchant{}).Do(t.Context(), hkOrder())
+			if got := alipay.ClassOf(err); got != want {
+				t.Errorf("%q: class = %v, want %v (%v)", more, got, want, err)
+			}
+		})
 	}
 }
 
@@ -145,18 +144,20 @@ func TestHKBodySettings(t *testing.T) {
 		hkRSAApp + "    order_times: seconds\n": `"orderCreateTime":1793534400,"orderModifyTime":1793534400,`,
 		hkRSAApp + "    request_ids: uuid\n":    `"requestId":"01234567-89ab-cdef-0123-456789abcdef",`,
 	} {
-		g := &seen{answer: "{}"}
-		_, _ = appAt(t, g, app).Client(alipay.Merchant{}).Do(t.Context(), order)
-		if !strings.Contains(g.body, want) {
-			t.Errorf("%s: %s, want %s in it", app, g.body, want)
-		}
+		t.Run(app, func(t *testing.T) {
+			g := &seen{answer: "{}"}
+			_, _ = appAt(t, g, app).Client(alipay.Merchant{}).Do(t.Context(), order)
+			if !strings.Contains(g.body, want) {
+				t.Errorf("%s: %s, want %s in it", app, g.body, want)
+			}
+		})
 	}
 }
 
 // TestVaultKeyWithoutVault: a binary that cannot ask Vault says so.
 func TestVaultKeyWithoutVault(t *testing.T) {
 	c := apptest.LoadSettings(t, apptest.KeyApp+"    url: http://127.0.0.1:1\n    private_key_uri: vault://127.0.0.1:1/transit/app\n    vault_token_file: mask\n", "")
-	_, err := NewAlipayApp(t.Context(), c.Apps["main"], Instrumentation{noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler)})
+	_, err := NewAlipayApp(t.Context(), c.Apps["main"], Options{})
 	if err == nil || !strings.Contains(err.Error(), "the key in Vault: ") {
 		t.Errorf("%v", err)
 	}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.opentelemetry.io/otel/trace/noop"
-
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/simulator"
@@ -15,7 +13,7 @@ import (
 )
 
 // TestSuccessorOfAlipaysCertificate: settings alone connect an app in certificate mode. When
-// Alipay signs with its next certificate, calls go on, and the operator is told to install it.
+// Alipay signs with its next certificate, calls go on, and the log asks the operator to install it.
 func TestSuccessorOfAlipaysCertificate(t *testing.T) {
 	ca, err := standalone.NewAuthority()
 	apptest.NoError(t, err)
@@ -34,7 +32,7 @@ func TestSuccessorOfAlipaysCertificate(t *testing.T) {
 	}
 	text := apptest.OpenAPIApp + "    url: " + server.URL + "\n    mode: certificate\n    private_key_file: DIR/own.pem\n    app_cert_file: DIR/app.crt\n    alipay_cert_file: DIR/alipay.crt\n    alipay_root_cert_file: DIR/root.crt\n"
 	var said apptest.Buffer
-	app, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, strings.ReplaceAll(text, "DIR", dir), "").Apps["main"], Instrumentation{noop.NewTracerProvider().Tracer(""), slog.New(slog.NewTextHandler(&said, nil))})
+	app, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, strings.ReplaceAll(text, "DIR", dir), "").Apps["main"], Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
 	apptest.NoError(t, err)
 	t.Cleanup(app.Close)
 	for n := range 4 {

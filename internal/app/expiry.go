@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// warnAt are the days before an end of which operators are told, the last being the end itself.
+// warnAt are the days before an end on which operators are warned. The last is the end itself.
 var warnAt = []int{30, 14, 3, 0}
 
-// warnOfEnds tells when certificates and keys are about to end, once for each of warnAt.
+// warnOfEnds logs certificates and keys that are about to end, once for each of warnAt.
 func (r *reloader) warnOfEnds(now time.Time) {
-	for app, a := range r.service.parts.Apps {
-		for what, end := range a.App.Ends() {
+	for app, a := range r.service.apps {
+		for what, end := range a.Ends() {
 			left, key := end.Sub(now), app+" "+what+" "+end.String()
 			passed := 0
 			for _, days := range warnAt {
@@ -22,7 +22,7 @@ func (r *reloader) warnOfEnds(now time.Time) {
 			}
 			if passed > r.warned[key] {
 				r.warned[key] = passed
-				r.Log.Log(context.Background(), levelOf(left), "a key or certificate ends", "app", app, "what", what, "end", end.Format(time.RFC3339))
+				r.log.Log(context.Background(), levelOf(left), "a key or certificate ends", "app", app, "what", what, "end", end.Format(time.RFC3339))
 			}
 		}
 	}

@@ -3,19 +3,26 @@ package app
 import (
 	"os"
 	"runtime/debug"
+
+	"alipay-kafka-bridge/internal/config"
 )
 
 // Shares of the soft memory limit.
 const (
-	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch counts though it is hardly touched
+	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch is included though it is hardly touched
 	memoryPerCall = 128 << 10 // one call in flight and the two handlings that wait for its slot
 )
 
 // LimitMemory makes the garbage collector work harder rather than let the process grow past
-// what it needs: the records that its two engines may hold, and something per call.
+// what it needs: the records that its engines may hold, and a share for each call.
 // GOMEMLIMIT in the environment wins.
-func LimitMemory(maxBytes, inFlight int) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(2*maxBytes + memoryBase + memoryPerCall*inFlight))
+func LimitMemory(c config.Config) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
 	}
+	limit := memoryBase + len(pipelineKinds())*int(c.Delivery.MaxBytes)
+	for _, a := range c.Apps {
+		limit += memoryPerCall * inFlight(a)
+	}
+	debug.SetMemoryLimit(int64(limit))
 }

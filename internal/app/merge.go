@@ -12,11 +12,12 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// merge returns the settings in force with what a reload may change (security Y6): of accounts
-// their tokens, defaults and mapping. Permissions - who is paid, which members pass, which
-// accounts a topic may name - are only ever taken away; to give one takes a restart, so that an
-// edit of a mounted file alone moves no money. Nor does it move an account to another app, or
-// a topic to another default account: without a token the app is who is paid.
+// merge returns the settings in force with what a reload may change (security Y6): the tokens,
+// defaults and mapping of accounts. Permissions (who is paid, which members of extra_json are
+// passed on, which accounts a topic may name) are only ever taken away. Giving one needs a
+// restart, so that an edit of a mounted file alone moves no money. A reload does not move an
+// account to another app, or a topic to another default account, either: without a token, the
+// app is who is paid.
 func merge(now, read config.Config) config.Config {
 	next := now
 	next.Accounts = map[string]config.Account{}
@@ -52,7 +53,7 @@ func mergeAccount(old, read config.Account, now, readConfig config.Config) confi
 	return a
 }
 
-// narrowInputs takes accounts away from topics. Topics themselves stay.
+// narrowInputs takes accounts away from topics. The topics themselves stay.
 func narrowInputs(now, read []config.Input, accounts map[string]config.Account) []config.Input {
 	out := slices.Clone(now)
 	for i, in := range out {
@@ -70,13 +71,13 @@ func narrowInputs(now, read []config.Input, accounts map[string]config.Account) 
 	return out
 }
 
-// intersect returns what is in both lists, in the order of the second.
+// intersect returns the entries of both lists, in the order of the second.
 func intersect(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(b), func(s string) bool { return !slices.Contains(a, s) })
 }
 
-// trustFingerprints are fingerprints of what an app trusts, by setting: the SHA-256 of a key's
-// SubjectPublicKeyInfo, or of a file of certificates (security G7).
+// trustFingerprints returns the fingerprints of the keys that an app trusts, by setting: the
+// SHA-256 of a key's SubjectPublicKeyInfo, or of a file of certificates (security G7).
 func trustFingerprints(a config.App) []string {
 	files := map[string]config.File{
 		"alipay_public_key_file": a.AlipayPublicKeyFile, "alipay_cert_file": a.AlipayCertFile, "alipay_root_cert_file": a.AlipayRootCertFile,

@@ -14,23 +14,24 @@ import (
 	"alipay-kafka-bridge/internal/records"
 )
 
-// OpenRegistry opens the schema registry, or the folder that stands in for it.
-func OpenRegistry(r config.Registry, maxRecord int, log *slog.Logger) (*avro.Registry, error) {
+// OpenRegistry opens the schema registry, or the folder that replaces it.
+func OpenRegistry(r config.Registry, maxRecord int, o Options) (*avro.Registry, error) {
+	o = o.withDefaults()
 	if r.Folder != "" {
 		return avro.NewFolder(os.DirFS(r.Folder), maxRecord)
 	}
-	dial, err := kafka.TLSDialer("registry", kafka.TLSFiles{CA: r.CAFile, Cert: r.CertFile, Key: r.KeyFile}, log)
+	dialTLS, err := kafka.TLSDialer("registry", kafka.TLSFiles{CA: r.CAFile, Cert: r.CertFile, Key: r.KeyFile}, o.Dial, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	authorize, err := authorizationOf(r, log)
+	authorize, err := authorizationOf(r, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	return avro.NewRegistry(avro.RegistryOptions{URL: r.URL, Authorize: authorize, DialTLSContext: dial, MaxRecord: maxRecord})
+	return avro.NewRegistry(avro.RegistryOptions{URL: r.URL, Authorize: authorize, DialContext: o.Dial, DialTLSContext: dialTLS, MaxRecord: maxRecord})
 }
 
-// authorizationOf says who we are in each request, with the secret as its file has it then.
+// authorizationOf adds our credentials to each request, with the secret that the file holds at that moment.
 func authorizationOf(r config.Registry, log *slog.Logger) (func(*http.Request) error, error) {
 	file := r.PasswordFile
 	if r.User == "" {
@@ -53,7 +54,7 @@ func authorizationOf(r config.Registry, log *slog.Logger) (func(*http.Request) e
 	}, nil
 }
 
-// SchemasReady says why the schemas of the output topics cannot be used, if they cannot.
+// SchemasReady returns an error if the schemas of the output topics cannot be used.
 func SchemasReady(ctx context.Context, registry *avro.Registry, t config.Topics) error {
 	return records.NewEncoder(order.NewCodec(registry), OutputTopics(t), nil).Ready(ctx)
 }

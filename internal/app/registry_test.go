@@ -47,7 +47,7 @@ func TestY3_RegistryAccess(t *testing.T) {
 			want.Store(tt.want)
 			text := "registry: {url: '" + server.URL + "', ca_file: DIR/ca.PEM, cert_file: DIR/client.pem, key_file: DIR/client.key, " + tt.access + "}\n"
 			c := apptest.LoadSettings(t, apptest.KeyApp+"    url: http://127.0.0.1:1\n", strings.ReplaceAll(text, "DIR", dir))
-			registry, err := OpenRegistry(c.Registry, 0, slog.New(slog.DiscardHandler))
+			registry, err := OpenRegistry(c.Registry, 0, Options{})
 			apptest.NoError(t, err)
 			defer registry.Close()
 			if _, err := registry.History(t.Context(), "t"); err == nil {
@@ -68,23 +68,25 @@ func TestG10_OtherCluster(t *testing.T) {
 	apptest.NoError(t, err)
 	defer cluster.Close()
 	for id, ok := range map[string]bool{"staging": true, "": true, "production": false} {
-		more := "kafka: {brokers: ['" + cluster.ListenAddrs()[0] + "'], start: earliest, slot: s, cluster_id: '" + id + "'}\n"
-		if id == "" {
-			more = strings.Replace(more, ", cluster_id: ''", "", 1)
-		}
-		s := serviceOf(t, more)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		err := s.awaitCluster(ctx)
-		cancel()
-		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), `cluster "staging"`) {
-			t.Errorf("cluster_id %q: %v, want ok = %v", id, err, ok)
-		}
-		cl, err := kafka.NewClient(t.Context(), apptest.LoadSettings(t, apptest.ClosedPortApp, more).Kafka, slog.New(slog.DiscardHandler))
-		if (err == nil) != ok {
-			t.Errorf("cluster_id %q: send, tail and topics get %v, want ok = %v", id, err, ok)
-		}
-		if err == nil {
-			cl.Close()
-		}
+		t.Run(id, func(t *testing.T) {
+			more := "kafka: {brokers: ['" + cluster.ListenAddrs()[0] + "'], start: earliest, slot: s, cluster_id: '" + id + "'}\n"
+			if id == "" {
+				more = strings.Replace(more, ", cluster_id: ''", "", 1)
+			}
+			s := serviceOf(t, more)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			err := s.awaitCluster(ctx)
+			cancel()
+			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), `cluster "staging"`) {
+				t.Errorf("cluster_id %q: %v, want ok = %v", id, err, ok)
+			}
+			cl, err := kafka.NewClient(t.Context(), apptest.LoadSettings(t, apptest.ClosedPortApp, more).Kafka, slog.New(slog.DiscardHandler))
+			if (err == nil) != ok {
+				t.Errorf("cluster_id %q: send, tail and topics get %v, want ok = %v", id, err, ok)
+			}
+			if err == nil {
+				cl.Close()
+			}
+		})
 	}
 }

@@ -1,9 +1,9 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -18,41 +18,36 @@ import (
 // enough for a change of keys that a person watches (security Y3).
 const rereadEvery = 30 * time.Second
 
-// reloader keeps a running service up to date: with files of keys and tokens by itself, with
-// accounts in the settings file when it is told to. What it cannot use leaves everything as it is.
+// reloader keeps a running service up to date. It rereads the files of keys and tokens by itself,
+// and the accounts of the settings file on request. What it cannot use changes nothing.
 type reloader struct {
 	path     string
-	slot     string // of the command line; empty: the settings say
+	slot     string // from the command line; empty: the one of the settings
 	env      func(string) (string, bool)
-	apps     *config.Source // as at the start: what an app is needs a restart
+	apps     *config.Source // as at the start: other changes of an app need a restart
 	accounts *config.Source // of the last reload
 	now      config.Config  // in force
 	service  *Service
-	Instrumentation
-	every time.Duration // 0 is rereadEvery
-	ready func()        // called once it watches; nil: nobody waits
+	log      *slog.Logger
 
 	failed map[string]string // why the new files of an app are not in use, by app
 	faulty map[string]string // what is wrong with a file, by setting
-	warned map[string]int    // days before an end of which was warned, by what ends
+	warned map[string]int    // how many warnings were logged, by what ends
 }
 
-// newReloader watches over a service that was built of these settings.
+// newReloader returns a reloader for a service that was built from these settings.
 func newReloader(l Settings, s *Service) *reloader {
 	return &reloader{
-		path: l.path, slot: l.slot, env: os.LookupEnv, apps: l.source, accounts: l.source, now: l.Config, service: s, Instrumentation: Instrumentation{s.parts.Tracer, s.parts.Log},
+		path: l.path, slot: l.slot, env: os.LookupEnv, apps: l.source, accounts: l.source, now: l.Config, service: s, log: s.o.Log,
 		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
 	}
 }
 
-// run works until ctx ends. A value from hup means that the settings file is to be read.
+// run works until ctx ends. A value from hup makes it read the settings file.
 func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
-	tick := time.NewTicker(cmp.Or(max(r.every, 0), rereadEvery))
+	tick := time.NewTicker(rereadEvery)
 	defer tick.Stop()
 	r.warnOfEnds(time.Now())
-	if r.ready != nil {
-		r.ready()
-	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -88,32 +83,30 @@ func (r *reloader) rereadSettings() {
 		}
 	}
 	r.accounts = src
-	r.useAccounts(next, "settings were read again", config.Changes(r.now, next), waiting)
+	r.useAccounts(next, "the settings file was read again", config.Changes(r.now, next), waiting)
 }
 
-// logRefusal tells all that is wrong with a settings file.
+// logRefusal logs all faults of a settings file.
 func (r *reloader) logRefusal(err error) {
-	r.Log.Error("the settings file has faults, the former settings stay in force", "file", r.path)
+	r.log.Error("the settings file has faults; the previous settings stay in force", "file", r.path)
 	var faults fault.Faults
 	if !errors.As(err, &faults) {
-		r.Log.Error("fault in the settings file", "error", err)
+		r.log.Error("fault in the settings file", "error", err)
 	}
 	for _, f := range faults {
-		r.Log.Error("fault in the settings file", "line", f.Line, "setting", f.Path, "error", f.Msg)
+		r.log.Error("fault in the settings file", "line", f.Line, "setting", f.Path, "error", f.Msg)
 	}
 }
 
-func (r *reloader) useAccounts(next config.Config, what string, changed, waiting []config.Change) {
-	accounts, err := newAccounts(next)
-	if err != nil {
+func (r *reloader) useAccounts(next config.Config, reason string, changed, waiting []config.Change) {
+	if err := r.service.useAccounts(next); err != nil {
 		r.logRefusal(err) // never: both halves were checked
 		return
 	}
-	r.service.setAccounts(accounts, inputsOf(next.Topics.Inputs), inputsOf(next.Topics.Queries))
 	r.now = next
-	r.Log.Warn(what, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
+	r.log.Warn("accounts were reloaded", "reason", reason, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
 	if len(waiting) > 0 {
-		r.Log.Warn("these settings need a restart and were ignored", "settings", settingPaths(waiting))
+		r.log.Warn("these settings need a restart and were ignored", "settings", settingPaths(waiting))
 	}
 }
 
@@ -147,7 +140,7 @@ func (r *reloader) rereadFiles(ctx context.Context) {
 	}
 }
 
-// rereadFile is a file as it was read again, if it is the same one.
+// rereadFile returns a file as it was read again, if the setting still names the same file.
 func rereadFile(have, read config.SecretFile) config.SecretFile {
 	if have.Path == read.Path {
 		return read
@@ -159,7 +152,7 @@ func oneApp(name string, a config.App) config.Config {
 	return config.Config{Apps: map[string]config.App{name: a}}
 }
 
-// restartFor tells of what connections are made with: it is read once.
+// restartFor logs that a new ca_file needs a restart: connections are made with roots that are read once.
 func (r *reloader) restartFor(name string, a config.App) {
 	now := r.now.Apps[name]
 	if a.CAFile == now.CAFile {
@@ -168,24 +161,24 @@ func (r *reloader) restartFor(name string, a config.App) {
 	now.CAFile = a.CAFile
 	r.now.Apps = maps.Clone(r.now.Apps)
 	r.now.Apps[name] = now
-	r.Log.Warn("this file needs a restart", "app", name, "setting", "apps."+name+".ca_file")
+	r.log.Warn("this file needs a restart", "app", name, "setting", "apps."+name+".ca_file")
 }
 
-// useKeys puts the keys of an app's files in use, all or none. What fails is tried again, since
-// a signer that is elsewhere may be in trouble, and told once.
+// useKeys puts the keys of an app's files in use, all or none. A failure is logged once, and the
+// files are tried again, since a vault may be in trouble for a while.
 func (r *reloader) useKeys(ctx context.Context, name string, a config.App, changed []config.Change) {
-	log := r.Log.With("app", name, "settings", settingPaths(changed))
-	built, err := NewAlipayApp(ctx, a, r.Instrumentation)
+	log := r.log.With("app", name, "settings", settingPaths(changed))
+	built, err := NewAlipayApp(ctx, a, r.service.o)
 	if err == nil {
 		defer built.Close()
 		err = built.CheckSigner(ctx)
 	}
 	if err == nil {
-		err = r.service.parts.Apps[name].App.UseKeys(built)
+		err = r.service.apps[name].UseKeys(built)
 	}
 	if err != nil {
 		if r.failed[name] != err.Error() {
-			log.Error("new key files cannot be used, the former keys stay in force", "error", err)
+			log.Error("new key files cannot be used; the previous keys stay in force", "error", err)
 		}
 		r.failed[name] = err.Error()
 		return
@@ -193,20 +186,20 @@ func (r *reloader) useKeys(ctx context.Context, name string, a config.App, chang
 	delete(r.failed, name)
 	r.now.Apps = maps.Clone(r.now.Apps)
 	r.now.Apps[name] = a
-	log.Warn("keys were replaced", "anchors", trustFingerprints(a))
+	log.Warn("keys were replaced", "trusted_keys", trustFingerprints(a))
 }
 
-// logFaults logs each fault of a file once, and that it is mended.
+// logFaults logs each fault of a file once, and when it is fixed.
 func (r *reloader) logFaults(faults []fault.Fault) {
 	now := map[string]string{}
 	for _, f := range faults {
 		if now[f.Path] = f.Msg; r.faulty[f.Path] != f.Msg {
-			r.Log.Error("a file cannot be used, what it held before stays in force", "setting", f.Path, "error", f.Msg)
+			r.log.Error("a file cannot be used; what it held before stays in force", "setting", f.Path, "error", f.Msg)
 		}
 	}
 	for setting := range r.faulty {
 		if now[setting] == "" {
-			r.Log.Warn("a file can be used again", "setting", setting)
+			r.log.Warn("a file can be used again", "setting", setting)
 		}
 	}
 	r.faulty = now

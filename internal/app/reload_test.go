@@ -16,14 +16,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.opentelemetry.io/otel/trace/noop"
-
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/schemas"
 )
 
 // reloading is an app of each kind, built of real files, at a simulator whose keys change, with
@@ -33,7 +32,6 @@ type reloading struct {
 	dir     string
 	sim     atomic.Pointer[simulator.Simulator]
 	log     apptest.Buffer
-	apps    map[string]*gateway.App
 	service *Service
 	hup     chan os.Signal
 	shop    *gateway.Client
@@ -60,7 +58,7 @@ accounts:
 // newReloading is for a bubble: half a minute passes at once.
 func newReloading(t *testing.T, text string) *reloading {
 	t.Helper()
-	r := &reloading{t: t, dir: t.TempDir(), apps: map[string]*gateway.App{}, hup: make(chan os.Signal)}
+	r := &reloading{t: t, dir: t.TempDir(), hup: make(chan os.Signal)}
 	r.write("bridge.yaml", text)
 	r.write("own.pem", apptest.PrivatePEM(apptest.OwnKey()))
 	r.write("alipay.pub", apptest.PublicPEM(&apptest.PlatformKey().PublicKey))
@@ -77,20 +75,12 @@ func newReloading(t *testing.T, text string) *reloading {
 	path := filepath.Join(r.dir, "bridge.yaml")
 	src, c, err := config.Open(path, os.LookupEnv)
 	apptest.NoError(t, err)
+	apptest.NoError(t, os.CopyFS(r.dir, schemas.FS))
 	log := slog.New(slog.NewTextHandler(&r.log, nil))
-	p := Parts{Apps: map[string]AlipayParts{}, Log: log, Tracer: noop.Tracer{}}
-	r.apps["main"], err = gateway.NewOpenAPI(gateway.OpenAPIOptions{URL: "http://127.0.0.1:1", AppID: reloadApp, Signer: keys.NewRSASigner(apptest.OwnKey()), AlipayKey: &apptest.PlatformKey().PublicKey, DialContext: pipe.DialContext})
+	r.service, err = New(t.Context(), c, Options{Log: log, Dial: pipe.DialContext})
 	apptest.NoError(t, err)
-	r.apps["hk"], err = gateway.NewHK(gateway.HKOptions{URL: "http://127.0.0.1:1", ClientID: reloadHKApp, Signer: keys.NewRSASigner(apptest.OwnKey()), PlatformKeys: map[string]*rsa.PublicKey{"1": &apptest.PlatformKey().PublicKey}, DialContext: pipe.DialContext})
-	apptest.NoError(t, err)
-	for name, app := range r.apps {
-		p.Apps[name] = AlipayParts{App: app}
-		t.Cleanup(app.Close)
-	}
-	p.Accounts, err = newAccounts(c)
-	apptest.NoError(t, err)
-	r.service = &Service{parts: p, clients: map[clientKey]*gateway.Client{}}
-	r.shop = r.service.client("shop", p.Accounts["shop"])
+	t.Cleanup(r.service.Close)
+	r.shop = r.service.client("shop", r.service.accounts["shop"])
 	reloader := newReloader(Settings{path: path, source: src, Config: c}, r.service)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -126,7 +116,7 @@ func (r *reloading) classes() string {
 	_, classic := r.shop.Do(r.t.Context(), &alipay.TradeQuery{OutTradeNo: "T1"})
 	sync := hkOrder()
 	sync.CreateTime, sync.ModifyTime = time.Now(), time.Now()
-	_, hk := r.apps["hk"].Client(alipay.Merchant{}).Do(r.t.Context(), sync)
+	_, hk := r.service.apps["hk"].Client(alipay.Merchant{}).Do(r.t.Context(), sync)
 	return alipay.ClassOf(classic).String() + " " + alipay.ClassOf(hk).String()
 }
 
@@ -176,7 +166,7 @@ func TestY3_RotatedFilesAreInUseWithinHalfAMinute(t *testing.T) {
 		}
 		r.write("own.pem", apptest.PrivatePEM(apptest.LaterKey()))
 		r.later()
-		step("mended", "REJECTED DONE")
+		step("fixed", "REJECTED DONE")
 	})
 }
 
@@ -241,22 +231,24 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 		{"an app of another kind", "shop: {app: main, channel: TRADE, app_auth_token_file: token, allow_violated: true, extra: [a, b], extra_money: true, payees: {seller_id: ['1', '2'], org_pid: ['3']}, notify_url: 'http://127.0.0.1/n'}|shop: {app: hk}",
 			"[]", "[accounts.shop.allow_violated accounts.shop.app accounts.shop.app_auth_token_file accounts.shop.channel accounts.shop.extra accounts.shop.extra_money accounts.shop.notify_url accounts.shop.payees.org_pid accounts.shop.payees.seller_id]"},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			r := newReloading(t, start)
-			edited := strings.NewReplacer(strings.Split(tt.edit, "|")...).Replace(start)
-			if edited == start && tt.name != "nothing" {
-				t.Fatalf("%s: changes nothing", tt.name)
-			}
-			said := r.reread(edited)
-			if got := between(said, "changed="); got != tt.changed {
-				t.Errorf("%s: changed %s, want %s", tt.name, got, tt.changed)
-			}
-			if got := between(said, "settings="); got != tt.waiting {
-				t.Errorf("%s: left to a restart: %s, want %s", tt.name, got, tt.waiting)
-			}
-			if again := r.reread(edited); between(again, "changed=") != "[]" || between(again, "settings=") != tt.waiting {
-				t.Errorf("%s: a second time it says %s", tt.name, again)
-			}
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newReloading(t, start)
+				edited := strings.NewReplacer(strings.Split(tt.edit, "|")...).Replace(start)
+				if edited == start && tt.name != "nothing" {
+					t.Fatalf("%s: changes nothing", tt.name)
+				}
+				said := r.reread(edited)
+				if got := between(said, "changed="); got != tt.changed {
+					t.Errorf("%s: changed %s, want %s", tt.name, got, tt.changed)
+				}
+				if got := between(said, "settings="); got != tt.waiting {
+					t.Errorf("%s: left to a restart: %s, want %s", tt.name, got, tt.waiting)
+				}
+				if again := r.reread(edited); between(again, "changed=") != "[]" || between(again, "settings=") != tt.waiting {
+					t.Errorf("%s: a second time it says %s", tt.name, again)
+				}
+			})
 		})
 	}
 }
@@ -274,12 +266,12 @@ func between(said, key string) string {
 	return strings.Fields(rest)[0]
 }
 
-// A file with faults changes nothing, and every fault is told with its line.
+// A file with faults changes nothing, and every fault is logged with its line.
 func TestY6_BrokenSettingsChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReloading(t, reloadSettings)
 		said := r.reread(strings.NewReplacer("channel: TRADE", "channel: TRADES", "app: hk}", "app: kh}", "token}", "missing}").Replace(reloadSettings))
-		for _, want := range []string{"the former settings stay in force", "setting=accounts.shop.channel", "setting=accounts.kong.app", "setting=accounts.shop.app_auth_token_file", "line=9"} {
+		for _, want := range []string{"the previous settings stay in force", "setting=accounts.shop.channel", "setting=accounts.kong.app", "setting=accounts.shop.app_auth_token_file", "line=9"} {
 			if !strings.Contains(said, want) {
 				t.Errorf("no %q in %s", want, said)
 			}
@@ -287,33 +279,33 @@ func TestY6_BrokenSettingsChangeNothing(t *testing.T) {
 		if strings.Contains(said, "changed=") {
 			t.Errorf("said %s", said)
 		}
-		if said := r.reread(": :"); !strings.Contains(said, "not YAML") {
+		if said := r.reread(": :"); !strings.Contains(said, "not valid YAML") {
 			t.Errorf("said %s", said)
 		}
 		if said := r.reread(reloadSettings); strings.Contains(said, "ERROR") || between(said, "changed=") != "[]" {
-			t.Errorf("mended: %s", said)
+			t.Errorf("fixed: %s", said)
 		}
 	})
 }
 
-// Certificates and keys that end are told 30, 14 and 3 days before and at their end, once each.
-func TestY3_EndsAreToldInTime(t *testing.T) {
+// Certificates and keys that end are logged 30, 14 and 3 days before and at their end, once each.
+func TestY3_EndsAreLoggedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReloading(t, reloadSettings)
 		end := time.Now().Add(40 * 24 * time.Hour)
 		main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{URL: "http://127.0.0.1:1", AppID: reloadApp, Signer: keys.NewRSASigner(apptest.OwnKey()), AlipayKey: &apptest.PlatformKey().PublicKey,
 			MoreKeys: []gateway.AlipayKey{{Key: &apptest.LaterKey().PublicKey, Until: end}}})
 		apptest.NoError(t, err)
-		watcher := newReloader(Settings{}, &Service{parts: Parts{Apps: map[string]AlipayParts{"main": {App: main}}, Log: r.service.parts.Log}})
-		told := map[int]string{}
+		watcher := newReloader(Settings{}, &Service{apps: map[string]*gateway.App{"main": main}, o: r.service.o})
+		logged := map[int]string{}
 		for day := range 45 {
 			watcher.warnOfEnds(time.Now().Add(time.Duration(day) * 24 * time.Hour))
 			if said := r.log.Take(); said != "" {
-				told[40-day] = between(said, "level=")
+				logged[40-day] = between(said, "level=")
 			}
 		}
-		if want := map[int]string{30: "WARN", 14: "WARN", 3: "WARN", 0: "ERROR"}; !maps.Equal(told, want) {
-			t.Errorf("told %v, want %v", told, want)
+		if want := map[int]string{30: "WARN", 14: "WARN", 3: "WARN", 0: "ERROR"}; !maps.Equal(logged, want) {
+			t.Errorf("logged %v, want %v", logged, want)
 		}
 	})
 }
@@ -334,9 +326,11 @@ func TestY6_AnAccountKeepsItsApp(t *testing.T) {
 		"another app":         {config.Account{App: "other", ExpiresAs: "timeout_express"}, now},
 		"another environment": {config.Account{App: "main", ExpiresAs: "timeout_express"}, edited},
 	} {
-		if got := mergeAccount(old, tt.read, now, tt.file); len(config.Changes(oneAccount(old), oneAccount(got))) > 0 {
-			t.Errorf("%s: %+v", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := mergeAccount(old, tt.read, now, tt.file); len(config.Changes(oneAccount(old), oneAccount(got))) > 0 {
+				t.Errorf("%s: %+v", name, got)
+			}
+		})
 	}
 }
 
@@ -345,7 +339,7 @@ func oneAccount(a config.Account) config.Config {
 }
 
 // A signer that is in trouble for a moment does not keep new files out for ever; an operator
-// hears of it once.
+// finds one line in the log.
 func TestFilesThatFailAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReloading(t, reloadSettings)

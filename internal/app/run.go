@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -18,7 +19,7 @@ import (
 // Settings are a settings file with its contents.
 type Settings struct {
 	path   string
-	slot   string // of the command line
+	slot   string // from the command line
 	source *config.Source
 	config.Config
 }
@@ -29,28 +30,29 @@ func OpenSettings(path string) (Settings, error) {
 	return Settings{path: path, source: source, Config: cfg}, err
 }
 
-// UseSlot lets a slot of the command line, where one is given, win over that of the file.
+// UseSlot replaces the slot of the settings by the one of the command line, if there is one.
 func (s *Settings) UseSlot(slot string) error {
 	s.slot = slot
 	return s.Kafka.UseSlot(slot)
 }
 
-// RunOptions are what the command line adds to the settings.
+// RunOptions are what the process adds to the settings.
 type RunOptions struct {
 	Log               io.Writer
 	Version           string
-	AcceptedPositions []consume.AcceptedPosition
-	AcceptLoss        bool
+	AcceptedPositions []consume.AcceptedPosition // committed offsets that an operator set by hand
+	AcceptLoss        bool                       // go on where records were deleted before they were read
+
+	// What follows connects the process to the outside; nil: the network and the signal SIGHUP.
+	Dial   DialFunc
+	Listen func(ctx context.Context, network, addr string) (net.Listener, error)
+	Reload <-chan os.Signal // a value makes the process read its settings file again
 }
 
-// Run wires a process in a straight line and serves until ctx ends. What is begun is ended in
+// Run starts a process in a straight line and serves until ctx ends. What was started is stopped in
 // reverse order.
 func Run(ctx context.Context, cfg Settings, o RunOptions) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Telemetry.LogLevel)); err != nil {
-		return fmt.Errorf("telemetry.log_level: %w", err)
-	}
-	log, err := telemetry.NewLogger(o.Log, cfg.Telemetry.LogFormat, level)
+	log, err := newLogger(o.Log, cfg.Telemetry)
 	if err != nil {
 		return err
 	}
@@ -63,13 +65,10 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 			log.Warn("spans were lost", "error", err)
 		}
 	}()
-	p, err := newParts(ctx, cfg.Config, tracing.Tracer(), log)
-	if err != nil {
-		return err
-	}
-	p.Options.AcceptPosition, p.Options.AcceptLoss = o.AcceptedPositions, o.AcceptLoss
-	LimitMemory(p.Options.MaxBytes, p.inFlight())
-	s, err := NewService(p)
+	LimitMemory(cfg.Config)
+	s, err := New(ctx, cfg.Config, Options{
+		Tracer: tracing.Tracer(), Log: log, Dial: o.Dial, AcceptedPositions: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
+	})
 	if err != nil {
 		return err
 	}
@@ -77,31 +76,59 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err := s.checkSigners(ctx); err != nil {
 		return err
 	}
-	defer watch(ctx, newReloader(cfg, s))()
-	ready := func() {}
-	if cfg.Admin.Listen != "" {
-		probes, err := telemetry.StartProbes(ctx, cfg.Admin.Listen)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = probes.Stop(ctx) }() // at the end of the process nobody asks
-		stop := context.AfterFunc(ctx, func() { probes.Ready(false) })
-		defer stop()
-		ready = func() { probes.Ready(true) }
+	defer watch(ctx, newReloader(cfg, s), o.Reload)()
+	ready, stopProbes, err := startProbes(ctx, cfg.Admin, o)
+	if err != nil {
+		return err
 	}
+	defer stopProbes()
 	log.InfoContext(ctx, "bridge starts", "version", o.Version, "group", cfg.Kafka.Group, "slot", cfg.Kafka.Slot)
 	err = s.Run(ctx, ready)
 	log.Info("bridge stopped")
 	return err
 }
 
-// watch lets a reloader work. The function that it returns ends it and waits for its end.
-func watch(ctx context.Context, r *reloader) (stop func()) {
+func newLogger(w io.Writer, t config.Telemetry) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(t.LogLevel)); err != nil {
+		return nil, fmt.Errorf("telemetry.log_level: %w", err)
+	}
+	return telemetry.NewLogger(w, t.LogFormat, level)
+}
+
+// startProbes starts the admin port, if the settings have one. ready makes the process ready until
+// ctx ends.
+func startProbes(ctx context.Context, a config.Admin, o RunOptions) (ready, stop func(), err error) {
+	if a.Listen == "" {
+		return func() {}, func() {}, nil
+	}
+	listen := o.Listen
+	if listen == nil {
+		listen = new(net.ListenConfig).Listen
+	}
+	l, err := listen(ctx, "tcp", a.Listen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("probes: %w", err)
+	}
+	probes := telemetry.StartProbes(l)
+	stopWatching := context.AfterFunc(ctx, func() { probes.Ready(false) })
+	return func() { probes.Ready(true) }, func() {
+		stopWatching()
+		_ = probes.Stop(ctx) // at the end of the process no one waits for an answer
+	}, nil
+}
+
+// watch starts a reloader, which reads the settings file on a value from reload or, if that is nil,
+// on SIGHUP. The function that it returns stops the reloader and waits for its end.
+func watch(ctx context.Context, r *reloader, reload <-chan os.Signal) (stop func()) {
 	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
+	if reload == nil {
+		signal.Notify(hup, syscall.SIGHUP)
+		reload = hup
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { r.run(ctx, hup) })
+	wg.Go(func() { r.run(ctx, reload) })
 	return func() {
 		signal.Stop(hup)
 		cancel()

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
 	"alipay-kafka-bridge/internal/kafka"
 )
 
-// Run works until ctx ends, then stops in order. It waits for the registry before anything
-// is called: an outcome must never have to wait for a schema's id.
+// Run works until ctx ends, then stops in order. It waits for the schemas before anything is
+// called: an outcome must never have to wait for the id of a schema.
 func (s *Service) Run(ctx context.Context, ready func()) error {
 	if err := s.awaitCluster(ctx); err != nil || ctx.Err() != nil {
 		return err
@@ -21,49 +20,47 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	if err := s.awaitSchemas(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	var all []supervised
 	for _, p := range s.pipelines {
-		g.Go(func() error {
-			if err := p.engine.Run(ctx); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-			return nil
-		})
+		all = append(all, supervised{name: p.name, group: p.group, run: p.engine.Run})
 	}
 	ready()
-	return g.Wait()
+	return supervise(ctx, s.o.Log, all)
 }
 
-// clusterTimeout bounds one try to reach the brokers.
+// clusterTimeout bounds one attempt to reach the brokers.
 const clusterTimeout = 30 * time.Second
 
-// awaitCluster waits until the brokers have said who they are.
+// awaitCluster waits until the brokers have said which cluster they are, if the settings name one.
 func (s *Service) awaitCluster(ctx context.Context) error {
-	if s.parts.Cluster == "" {
+	if s.cfg.Kafka.ClusterID == "" {
 		return nil
 	}
-	cl, err := kgo.NewClient(s.parts.Kafka...)
+	cl, err := kgo.NewClient(s.kafkaOptions()...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer cl.Close()
-	return s.await(ctx, "brokers do not answer, waiting", func() error {
+	return s.await(ctx, "the brokers", func() error {
 		asking, cancel := context.WithTimeout(ctx, clusterTimeout)
 		defer cancel()
-		return kafka.CheckCluster(asking, cl, s.parts.Cluster)
+		return kafka.CheckCluster(asking, cl, s.cfg.Kafka.ClusterID)
 	})
 }
 
 // awaitSchemas waits until the registry has the schemas of the output topics.
 func (s *Service) awaitSchemas(ctx context.Context) error {
-	return s.await(ctx, "schemas of the output topics are not to be had, waiting (topics create registers them)", func() error {
+	return s.await(ctx, "the schema registry, with the schemas of the output topics (bridge topics create registers them)", func() error {
 		return s.encoder.Ready(ctx)
 	})
 }
 
-// await tries until it succeeds or ctx ends, which is no error, and warns of the first failure. Another
-// cluster than the settings name is final.
-func (s *Service) await(ctx context.Context, warning string, try func() error) error {
+// awaitEvery is the pause between two attempts to reach what the service waits for.
+const awaitEvery = 2 * time.Second
+
+// await tries until it succeeds or ctx ends, which is not an error, and logs the first failure.
+// A cluster other than the one that the settings name is final.
+func (s *Service) await(ctx context.Context, what string, try func() error) error {
 	for warned := false; ; warned = true {
 		err := try()
 		switch {
@@ -73,12 +70,20 @@ func (s *Service) await(ctx context.Context, warning string, try func() error) e
 			return err
 		}
 		if !warned {
-			s.parts.Log.WarnContext(ctx, warning, "error", err)
+			s.o.Log.WarnContext(ctx, "not available; the bridge waits and tries again", "waits_for", what, "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, awaitEvery) {
 			return nil
-		case <-time.After(2 * time.Second):
 		}
+	}
+}
+
+// sleep waits, and reports whether ctx is still in force.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }

@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"go.opentelemetry.io/otel/trace/noop"
-
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/app/apptest"
@@ -56,7 +54,7 @@ func TestVaultKeyFromSettings(t *testing.T) {
 	t.Cleanup(gateway.Close)
 	var said apptest.Buffer
 	settings := apptest.KeyApp + "    url: " + gateway.URL + "\n    private_key_uri: vault://" + strings.TrimPrefix(vault.URL, "http://") + "/transit/app\n    vault_token_file: mask\n"
-	app, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, settings, "").Apps["main"], Instrumentation{noop.NewTracerProvider().Tracer(""), slog.New(slog.NewTextHandler(&said, nil))})
+	app, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, settings, "").Apps["main"], Options{Log: slog.New(slog.NewTextHandler(&said, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +76,7 @@ func TestVaultKeyFromSettings(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 	}
-	if sent.Load() != 1 || asked.Load() != 5 || !strings.Contains(said.Take(), "breaker of the signer open") {
+	if sent.Load() != 1 || asked.Load() != 5 || !strings.Contains(said.Take(), "to=open") {
 		t.Errorf("%d sent, Vault asked %d times", sent.Load(), asked.Load())
 	}
 }
@@ -122,11 +120,11 @@ accounts:
 	src, c, err := config.Open(path, os.LookupEnv)
 	apptest.NoError(t, err)
 	var said apptest.Buffer
-	to := Instrumentation{noop.NewTracerProvider().Tracer(""), slog.New(slog.NewTextHandler(&said, nil))}
+	to := Options{Log: slog.New(slog.NewTextHandler(&said, nil))}
 	app, err := NewAlipayApp(t.Context(), c.Apps["main"], to)
 	apptest.NoError(t, err)
 	t.Cleanup(app.Close)
-	s := &Service{parts: Parts{Apps: map[string]AlipayParts{"main": {App: app}}, Log: to.Log, Tracer: to.Tracer}, clients: map[clientKey]*gateway.Client{}}
+	s := &Service{apps: map[string]*gateway.App{"main": app}, o: to.withDefaults(), clients: map[clientKey]*gateway.Client{}}
 	r := newReloader(Settings{path: path, source: src, Config: c}, s)
 
 	apptest.WriteSecret(t, dir, "vault.token", "two")

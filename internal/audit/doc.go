@@ -1,2 +1,2 @@
-// Package audit proves from topics alone what became of events. It reads them as any consumer would.
+// Package audit proves from topics alone what happened to events. It reads them as any consumer would.
 package audit

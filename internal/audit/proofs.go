@@ -9,12 +9,12 @@ import (
 // Proof is one promise, checked from outside.
 type Proof struct {
 	Text       string
-	Violations []string // what breaks it; empty: it holds
+	Violations []string // what breaks the promise; empty: it is kept
 }
 
 // OneOutcomePerEvent: every event has exactly one result, or one reason in the journal.
 func OneOutcomePerEvent(events int, o Outcomes) Proof {
-	p := Proof{Text: fmt.Sprintf("results per event: %d events, %d results, %d skips in the journal, nothing unaccounted", events, len(o.Results), len(o.skipped))}
+	p := Proof{Text: fmt.Sprintf("results per event: %d events, %d results, %d skips in the journal, no event without an outcome", events, len(o.Results), len(o.skipped))}
 	seen := map[order.Origin]int{}
 	for _, r := range o.Results {
 		seen[r.Origin]++
@@ -43,7 +43,7 @@ func ResultsInOrder(results []order.Result) Proof {
 	return p
 }
 
-// DeadLettersMatch: what needs a person is where a person looks.
+// DeadLettersMatch: there is a dead letter for each event that a person must look at.
 func DeadLettersMatch(o Outcomes) Proof {
 	need := 0
 	for _, r := range o.Results {

@@ -19,8 +19,10 @@ func TestProofsOfTopicsCanFail(t *testing.T) {
 		"one letter too many": DeadLettersMatch(Outcomes{deadLetters: 1}),
 		"letter missing":      DeadLettersMatch(Outcomes{Results: []order.Result{{Outcome: order.OutcomeInvalid}}}),
 	} {
-		if len(p.Violations) == 0 {
-			t.Errorf("%s: not found", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if len(p.Violations) == 0 {
+				t.Errorf("%s: not found", name)
+			}
+		})
 	}
 }

@@ -28,8 +28,8 @@ type Topics struct {
 	DeadLetters string
 }
 
-// Reader reads what the bridge publishes as any consumer would: read_committed, from the
-// start, knowing nothing of the bridge's inside.
+// Reader reads what the bridge publishes as any consumer would: read_committed, from the start, and
+// without knowledge of the bridge.
 type Reader struct {
 	codec  *order.Codec
 	client *kgo.Client
@@ -69,8 +69,7 @@ func (r *Reader) ReadUntil(ctx context.Context, n int) error {
 	return nil
 }
 
-// ReadRest reads what is still there once no one writes any more: an outcome too many would be
-// among it.
+// ReadRest reads what is left after no one writes any more. Superfluous outcomes would be there.
 func (r *Reader) ReadRest(ctx context.Context) error {
 	for {
 		wait, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
@@ -121,7 +120,7 @@ func (r *Reader) Count() int {
 	return r.outcomes.count()
 }
 
-// Outcomes returns what was read; the reader is not used any more.
+// Outcomes returns what was read. The reader must not be used afterwards.
 func (r *Reader) Outcomes() Outcomes {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// warnBefore is how long before its end a certificate becomes a finding (security Y3).
+// warnBefore is how long before it expires a certificate becomes a finding (security Y3).
 const warnBefore = 30 * 24 * time.Hour
 
-// certificates looks at the dates of what Kafka, registry and gateways are reached with. Those
-// that apps sign and verify with are looked at with their keys.
+// certificates checks the dates of certificates for connections to Kafka, registry and gateways. The
+// certificates that apps sign and verify with are checked with their keys.
 func (c *checker) certificates() {
 	k, r := c.cfg.Kafka, c.cfg.Registry
 	c.chain("kafka.tls.cert_file", k.TLS.CertFile.Text)
@@ -26,14 +26,14 @@ func (c *checker) certificates() {
 	}
 }
 
-// chain wants every certificate of a chain to count.
+// chain requires that all certificates of a chain are valid.
 func (c *checker) chain(setting, text string) {
 	for _, cert := range certificatesIn(text) {
 		c.checkDates(fmt.Sprintf("%s: certificate %q", setting, cert.Subject.CommonName), cert)
 	}
 }
 
-// roots wants one root that counts: a bundle keeps old ones beside the new.
+// roots requires one valid root: a bundle may have old roots as well as new ones.
 func (c *checker) roots(setting, text string) {
 	all := certificatesIn(text)
 	if len(all) == 0 {
@@ -45,25 +45,25 @@ func (c *checker) roots(setting, text string) {
 
 func (c *checker) checkDates(what string, cert *x509.Certificate) {
 	if cert.NotBefore.After(c.now) {
-		c.add(partCertificates, fmt.Sprintf("%s counts only from %s on", what, day(cert.NotBefore)), "wait, or look at this machine's clock")
+		c.add(partCertificates, fmt.Sprintf("%s is not valid before %s", what, day(cert.NotBefore)), "wait until that day, or correct the clock of this machine")
 	}
 	c.ends(what, cert.NotAfter)
 }
 
-// ends warns before something stops counting, and says so afterwards.
+// ends warns before something expires, and reports it afterwards.
 func (c *checker) ends(what string, end time.Time) {
 	switch {
 	case end.Before(c.now):
-		c.add(partCertificates, fmt.Sprintf("%s ended on %s", what, day(end)), "put the new one into the file")
+		c.add(partCertificates, fmt.Sprintf("%s expired on %s", what, day(end)), "install a new one in the file")
 	case end.Before(c.now.Add(warnBefore)):
-		c.add(partCertificates, fmt.Sprintf("%s ends on %s", what, day(end)), "put a new one into the file before that day")
+		c.add(partCertificates, fmt.Sprintf("%s expires on %s", what, day(end)), "install a new one in the file before that day")
 	}
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// certificatesIn reads the certificates of a text whose length the settings have bounded
-// (security Y7). What cannot be read was told with the keys.
+// certificatesIn reads the certificates of a text whose length the settings have limited
+// (security Y7). The check of keys reports what cannot be read.
 func certificatesIn(text string) []*x509.Certificate {
 	var out []*x509.Certificate
 	for rest := []byte(text); ; {

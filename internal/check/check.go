@@ -13,16 +13,16 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 )
 
-// checkTimeout bounds what a check asks of Kafka, and of the registry.
+// checkTimeout is the time limit for all requests to Kafka, and for those to the registry.
 const checkTimeout = 30 * time.Second
 
-// Options say what is asked, and for whom.
+// Options say what is checked, and for whom.
 type Options struct {
-	Principal string // whom ACLs are for; empty: who the settings say we are
-	Offline   bool   // settings, keys and certificates alone
+	Principal string // who gets the ACLs; empty: the user of the settings
+	Offline   bool   // settings, keys and certificates only
 }
 
-// checker looks at one part after the other.
+// checker examines one part after the other.
 type checker struct {
 	Report
 	cfg       config.Config
@@ -30,7 +30,7 @@ type checker struct {
 	now       time.Time
 }
 
-// Run ends after the part during which the context ended.
+// Run checks what the settings describe. It ends after the part during which the context ended.
 func Run(ctx context.Context, cfg config.Config, o Options) Report {
 	c := &checker{Report: Report{Findings: []Finding{}}, cfg: cfg, principal: o.Principal, now: time.Now()}
 	c.keys(ctx, o.Offline)
@@ -38,7 +38,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) Report {
 	if o.Offline {
 		return c.Report
 	}
-	for _, part := range []func(context.Context){c.kafka, c.schemas} { // one that hangs costs the next nothing
+	for _, part := range []func(context.Context){c.kafka, c.schemas} { // each has a time limit of its own
 		asking, cancel := context.WithTimeout(ctx, checkTimeout)
 		part(asking)
 		cancel()
@@ -50,40 +50,40 @@ func Run(ctx context.Context, cfg config.Config, o Options) Report {
 	return c.Report
 }
 
-// keys builds what run would build: keys pair up, mappings make sense. Each app and account
-// by itself, so that one fault hides no other.
+// keys builds what run would build: keys belong together, mappings are valid. It builds each app and
+// account separately, so that one fault does not hide another.
 func (c *checker) keys(ctx context.Context, offline bool) {
-	if _, err := kafka.ClientOptions(c.cfg.Kafka, discardLog()); err != nil {
-		c.add(partKeys, err.Error(), "bring the files named under kafka in order")
+	if _, err := kafka.ClientOptions(c.cfg.Kafka, nil, discardLog()); err != nil {
+		c.add(partKeys, err.Error(), "fix the files named under kafka")
 	}
-	if registry, err := app.OpenRegistry(c.cfg.Registry, 0, discardLog()); err != nil {
-		c.add(partKeys, err.Error(), "bring the files named under registry in order")
+	if registry, err := app.OpenRegistry(c.cfg.Registry, 0, app.Options{}); err != nil {
+		c.add(partKeys, err.Error(), "fix the files named under registry")
 	} else {
 		registry.Close()
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Apps)) {
 		if a := c.cfg.Apps[name]; offline && a.PrivateKeyURI+a.NextPrivateKeyURI != "" {
-			c.note("app %s was not looked at: its key is elsewhere", name)
+			c.note("app %s was not checked: its key is in Vault, and --offline uses no network", name)
 			continue
 		}
 		c.app(ctx, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {
 		if _, err := app.NewPlanner(c.cfg.Accounts[name]); err != nil {
-			c.add(partSettings, fmt.Sprintf("account %s: %v", name, err), "mend accounts."+name+".mapping")
+			c.add(partSettings, fmt.Sprintf("account %s: %v", name, err), "fix accounts."+name+".mapping")
 		}
 	}
 }
 
-// app looks at the keys of an app and lets it sign, wherever its key is.
+// app checks the keys of an app and lets it sign, also if its key is in Vault.
 func (c *checker) app(ctx context.Context, name string) {
-	client, err := app.NewAlipayApp(ctx, c.cfg.Apps[name], app.NoInstrumentation())
+	client, err := app.NewAlipayApp(ctx, c.cfg.Apps[name], app.Options{})
 	if err == nil {
 		defer client.Close()
 		err = client.CheckSigner(ctx)
 	}
 	if err != nil {
-		c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "bring the keys named under apps."+name+" in order")
+		c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "fix the keys named under apps."+name)
 		return
 	}
 	ends := client.Ends()
@@ -92,5 +92,5 @@ func (c *checker) app(ctx context.Context, name string) {
 	}
 }
 
-// discardLog is where a check logs: what it finds is its output.
+// discardLog drops log lines: a check prints findings instead.
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

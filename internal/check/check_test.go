@@ -64,7 +64,7 @@ func TestCheckFindsKeysThatAreNoPair(t *testing.T) {
 	app := strings.Replace(apptest.ClosedPortApp, "alipay.pub", "later.pub", 1) + "    private_key_file: later.pem\n"
 	cfg := apptest.LoadSettings(t, app, strings.ReplaceAll(kafka+registry, "DIR", dir))
 	wantFound(t, Run(t.Context(), cfg, Options{Offline: true}),
-		"kafka.tls: "+dir+"/client.pem and "+dir+"/client.key are no pair", "registry: "+dir+"/client.pem and", "app main: ")
+		"kafka.tls: "+dir+"/client.pem and "+dir+"/client.key do not belong together", "registry: "+dir+"/client.pem and", "app main: ")
 
 	mismatched := apptest.OpenAPIApp + "    url: http://127.0.0.1:1\n    mode: certificate\n    app_cert_file: alipay.crt\n    alipay_cert_file: alipay.crt\n    alipay_root_cert_file: root.crt\n"
 	wantFound(t, Run(t.Context(), withSchemas(t, apptest.LoadSettings(t, mismatched, "")), Options{Offline: true}), "app main: ")
@@ -79,27 +79,27 @@ func TestCheckFindsDates(t *testing.T) {
 		apptest.WriteSecret(t, dir, name+".key", key)
 	}
 	apptest.WriteSecret(t, dir, "ca.PEM", ca.PEM)
-	for name, want := range map[string][]string{"ended": {`certificate "ended" ended on `}, "ends": {`certificate "ends" ends on `}, "fine": nil} {
+	for name, want := range map[string][]string{"ended": {`certificate "ended" expired on `}, "ends": {`certificate "ends" expires on `}, "fine": nil} {
 		kafka := "kafka: {brokers: ['127.0.0.1:9092'], start: earliest, slot: s, tls: {enabled: true, ca_file: DIR/ca.PEM, cert_file: DIR/NAME.pem, key_file: DIR/NAME.key}}\n"
 		cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, strings.NewReplacer("DIR", dir, "NAME", name).Replace(kafka))
 		wantFound(t, Run(t.Context(), withSchemas(t, cfg), Options{Offline: true}), want...)
 	}
 	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp+"    more_alipay_keys: [{file: later.pub, until: 2001-01-01T00:00:00Z}]\n", "")
-	wantFound(t, Run(t.Context(), withSchemas(t, cfg), Options{Offline: true}), "app main: more_alipay_keys[0] ended on 2001-01-01")
+	wantFound(t, Run(t.Context(), withSchemas(t, cfg), Options{Offline: true}), "app main: more_alipay_keys[0] expired on 2001-01-01")
 	// The certificates of these tests' app end within the hour.
 	app := apptest.OpenAPIApp + "    url: http://127.0.0.1:1\n    mode: certificate\n    app_cert_file: app.crt\n    alipay_cert_file: alipay.crt\n    alipay_root_cert_file: root.crt\n"
 	wantFound(t, Run(t.Context(), withSchemas(t, apptest.LoadSettings(t, app, "")), Options{Offline: true}), "app main: ", "app main: ")
 
 	c := &checker{now: time.Now().Add(-2 * time.Hour)}
 	c.chain("x", ca.PEM)
-	wantFound(t, c.Report, `certificate "Test CA" counts only from`)
+	wantFound(t, c.Report, `certificate "Test CA" is not valid before`)
 	c = &checker{now: time.Now()}
 	old, _ := ca.Issue(t, "old root", time.Now().Add(-time.Hour))
 	c.roots("x", old+ca.PEM) // a bundle with an old one beside
 	wantFound(t, c.Report)
 }
 
-// TestK9_CheckFindsTheClock: a gateway that is not there, one that nobody knows, and a
+// TestK9_CheckFindsTheClock: a gateway that is not there, one that no one knows, and a
 // clock that is wrong.
 func TestK9_CheckFindsTheClock(t *testing.T) {
 	ahead := time.Duration(0)
@@ -119,8 +119,8 @@ func TestK9_CheckFindsTheClock(t *testing.T) {
 	}{
 		{"right", plain.URL, 0, nil},
 		{"a little off", plain.URL, 25 * time.Second, nil},
-		{"we are behind", plain.URL, 40 * time.Second, []string{"s behind the gateway's of app main; synchronise"}},
-		{"we are ahead", plain.URL, -time.Hour, []string{"ahead of the gateway's of app main"}},
+		{"we are behind", plain.URL, 40 * time.Second, []string{"s behind the clock of the gateway of app main; synchronise"}},
+		{"we are ahead", plain.URL, -time.Hour, []string{"ahead of the clock of the gateway of app main"}},
 		{"nobody there", "http://127.0.0.1:1", 0, []string{"app main: gateway 127.0.0.1:1: "}},
 		{"unknown authority", unknown.URL, 0, []string{"certificate signed by unknown authority"}},
 	} {
@@ -133,15 +133,15 @@ func TestK9_CheckFindsTheClock(t *testing.T) {
 	}
 }
 
-// TestCheckOfflineAsksNobody: a key that is elsewhere is not looked at offline.
-func TestCheckOfflineAsksNobody(t *testing.T) {
+// TestCheckOfflineUsesNoNetwork: a key in Vault is not checked offline.
+func TestCheckOfflineUsesNoNetwork(t *testing.T) {
 	cfg := withSchemas(t, apptest.LoadSettings(t, apptest.ClosedPortApp, ""))
 	app := cfg.Apps["main"]
 	app.PrivateKeyFile, app.PrivateKeyURI = config.SecretFile{}, "vault://127.0.0.1:1/transit/key"
 	cfg.Apps["main"] = app
 	f := Run(t.Context(), cfg, Options{Offline: true})
 	wantFound(t, f)
-	if len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "its key is elsewhere") {
+	if len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "its key is in Vault") {
 		t.Errorf("notes = %q", f.Notes)
 	}
 	c := &checker{cfg: cfg}

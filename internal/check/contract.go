@@ -16,21 +16,21 @@ import (
 	"alipay-kafka-bridge/schemas"
 )
 
-// fullTransitive is the compatibility that the contract asks of every subject (DESIGN.md,
+// fullTransitive is the compatibility that the contract requires for each subject (DESIGN.md,
 // "Records").
 const fullTransitive = "FULL_TRANSITIVE"
 
-// Who cannot read whose records.
+// Which side cannot read the records of the other.
 const (
 	bridgeReads = "the bridge cannot read it"
 	othersRead  = "its readers cannot read the bridge's schema"
 )
 
-// SchemaFinding is one field, or one schema, that breaks the contract.
+// SchemaFinding is a field, or a whole schema, that breaks the contract.
 type SchemaFinding struct {
 	Where  string   `json:"where"` // file, or topic and version
 	Record string   `json:"record,omitempty"`
-	Field  string   `json:"field,omitempty"` // path, e.g. items[].price; empty: the whole
+	Field  string   `json:"field,omitempty"` // path, e.g. items[].price; empty: the whole schema
 	What   string   `json:"what"`
 	Why    string   `json:"why"`
 	Calls  []string `json:"calls,omitempty"` // the Alipay calls that lose the value, and where
@@ -49,14 +49,14 @@ func (f SchemaFinding) String() string {
 	return s
 }
 
-// schemaNote is a field that a producer does not write: no fault, but something stays empty.
+// schemaNote is a field that a producer does not write. This is not a fault, but a value stays empty.
 type schemaNote struct {
 	Where string   `json:"where"`
 	Field string   `json:"field"`
 	Calls []string `json:"calls"`
 }
 
-// SchemaReport are what breaks the contract, and what a producer leaves empty.
+// SchemaReport has what breaks the contract, and the fields that a producer does not write.
 type SchemaReport struct {
 	Findings   []SchemaFinding `json:"findings"`
 	NotWritten []schemaNote    `json:"not_written,omitempty"`
@@ -67,20 +67,17 @@ func (f SchemaReport) Count() int { return len(f.Findings) }
 
 // Text has one line for each note and each finding.
 func (f SchemaReport) Text() string {
-	var b strings.Builder
+	var notes, findings []string
 	for _, n := range f.NotWritten {
-		fmt.Fprintf(&b, "note: %s: %s is not written; stays empty: %s\n", n.Where, n.Field, strings.Join(n.Calls, ", "))
+		notes = append(notes, fmt.Sprintf("%s: %s is not written; these stay empty: %s", n.Where, n.Field, strings.Join(n.Calls, ", ")))
 	}
 	for _, found := range f.Findings {
-		b.WriteString(found.String() + "\n")
+		findings = append(findings, found.String())
 	}
-	if len(f.Findings) == 0 {
-		b.WriteString("nothing found\n")
-	}
-	return b.String()
+	return lines(notes, findings)
 }
 
-// judge compares another's schema with ours. Both directions count where both may write.
+// judge compares a schema of others with ours, in both directions if both sides may write.
 func (f *SchemaReport) judge(where string, ours schemas.Schema, theirs string, bothWays bool) error {
 	fields, err := schemas.Fields(ours.Text)
 	if err != nil {
@@ -110,8 +107,8 @@ func (f *SchemaReport) judge(where string, ours schemas.Schema, theirs string, b
 	return nil
 }
 
-// callsOf names the calls that lose a field's value: its own, or those of the field that it
-// is a part of. A field that goes nowhere by itself decides about all calls.
+// callsOf names the calls that lose the value of a field: its own calls, or those of the field that
+// contains it. A field that is not sent itself decides about all calls.
 func callsOf(fields map[string]schemas.Field, path string) []string {
 	for ; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
 		if found := fields[path].Places; len(found) > 0 {
@@ -129,11 +126,11 @@ func placeNames(places []schemas.Place) []string {
 	return out
 }
 
-// notWritten notes our fields that a producer's schema does not have and a call has.
+// notWritten notes fields of calls that the schema of a producer does not have.
 func (f *SchemaReport) notWritten(where string, ours map[string]schemas.Field, theirs string) {
 	written, err := schemas.Fields(theirs)
 	if err != nil {
-		return // told already: the schema was refused
+		return // reported already: the schema was refused
 	}
 	for _, path := range slices.Sorted(maps.Keys(ours)) {
 		_, has := written[path]
@@ -145,7 +142,7 @@ func (f *SchemaReport) notWritten(where string, ours map[string]schemas.Field, t
 	}
 }
 
-// SchemaFolder judges the files of a producer or a reader, without any network.
+// SchemaFolder judges the files of a producer or reader, without the network.
 func SchemaFolder(dir string) (SchemaReport, error) {
 	f := SchemaReport{Findings: []SchemaFinding{}}
 	judged := 0
@@ -169,12 +166,12 @@ func SchemaFolder(dir string) (SchemaReport, error) {
 		return f.judge(path, ours, string(text), false)
 	})
 	if err == nil && judged == 0 {
-		err = fmt.Errorf("%s: no .avsc file holds a record of the bridge (see bridge schemas list)", dir)
+		err = fmt.Errorf("%s: no .avsc file has a record of the bridge; bridge schemas list shows its records", dir)
 	}
 	return f, err
 }
 
-// ownSchema returns our schema of the same unqualified name; none for records that are not ours.
+// ownSchema returns our schema with the same unqualified name, or none for records that are not ours.
 func ownSchema(text string) (schemas.Schema, error) {
 	codec, err := avro.NewCodec(text)
 	if err != nil {
@@ -194,7 +191,7 @@ func SchemaOf(text string) schemas.Schema {
 	return all[slices.IndexFunc(all, func(s schemas.Schema) bool { return s.Text == text })]
 }
 
-// SchemaRegistry judges every version of every topic.
+// SchemaRegistry judges all versions of the schemas of all topics.
 func SchemaRegistry(ctx context.Context, registry *avro.Registry, topics []kafka.Topic) (SchemaReport, error) {
 	f := SchemaReport{Findings: []SchemaFinding{}}
 	for _, t := range topics {
@@ -203,12 +200,12 @@ func SchemaRegistry(ctx context.Context, registry *avro.Registry, topics []kafka
 			return f, err
 		}
 		if len(h.Versions) == 0 {
-			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "no schema is listed", Why: "run bridge schemas register"})
+			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "no schema is registered", Why: "run bridge schemas register"})
 			continue
 		}
 		if h.Level != fullTransitive {
 			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "compatibility is " + cmp.Or(h.Level, "not set"),
-				Why: "set it to " + fullTransitive + ": bridge schemas register"})
+				Why: "bridge schemas register sets it to " + fullTransitive})
 		}
 		for _, v := range h.Versions {
 			f.judgeVersion(fmt.Sprintf("%s version %d", t.Name, v.Number), SchemaOf(t.Schema), v)
@@ -220,7 +217,7 @@ func SchemaRegistry(ctx context.Context, registry *avro.Registry, topics []kafka
 func (f *SchemaReport) judgeVersion(where string, ours schemas.Schema, v avro.Version) {
 	theirs, err := ownSchema(v.Schema)
 	if err == nil && theirs.Name != ours.Name {
-		err = fmt.Errorf("another record than %s", ours.Name)
+		err = fmt.Errorf("it is not a schema of %s", ours.Name)
 	}
 	if err == nil {
 		err = f.judge(where, ours, v.Schema, true)

@@ -14,22 +14,22 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// clockSkew is how far our clock may be from a gateway's (security K9). Alipay refuses
-// requests whose time is far off, and events in the future.
+// clockSkew is how far our clock may differ from the clock of a gateway (security K9). Alipay refuses
+// requests whose time is far off.
 const clockSkew = 30 * time.Second
 
-// gateways opens a connection to each gateway and asks for its headers alone, which is no
-// call of any API.
+// gateways opens a connection to each gateway and requests only headers, which is not a call of an
+// API.
 func (c *checker) gateways(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Apps)) {
 		a := c.cfg.Apps[name]
 		date, err := askGateway(ctx, a)
 		if err != nil {
-			c.add(partGateways, fmt.Sprintf("app %s: gateway %s: %v", name, host(a.URL), err), "look at apps."+name+".url, ca_file and the way there")
+			c.add(partGateways, fmt.Sprintf("app %s: gateway %s: %v", name, host(a.URL), err), "check url and ca_file of apps."+name+", and the network path to the gateway")
 			continue
 		}
 		if date.IsZero() {
-			c.note("app %s: the gateway tells no time", name)
+			c.note("app %s: the clock was not checked, because the gateway sent no Date header", name)
 			continue
 		}
 		c.clock(name, time.Since(date))
@@ -44,11 +44,11 @@ func (c *checker) clock(app string, ahead time.Duration) {
 	if ahead < 0 {
 		direction = "behind"
 	}
-	c.add(partClock, fmt.Sprintf("this machine's clock is %s %s the gateway's of app %s", ahead.Abs().Round(time.Second), direction, app), "synchronise the clock (NTP)")
+	c.add(partClock, fmt.Sprintf("the clock of this machine is %s %s the clock of the gateway of app %s", ahead.Abs().Round(time.Second), direction, app), "synchronise the clock of this machine (NTP)")
 }
 
-// askGateway returns the gateway's time; zero when it tells none. Whatever it answers, it was
-// there.
+// askGateway returns the time of the gateway, or zero if it sends none. Any answer shows that the
+// gateway is available.
 func askGateway(ctx context.Context, a config.App) (time.Time, error) {
 	roots, err := a.CAFile.CertPool()
 	if err != nil {
@@ -77,7 +77,7 @@ func askGateway(ctx context.Context, a config.App) (time.Time, error) {
 	return date, nil
 }
 
-// host is a URL's host and port, for people.
+// host returns host and port of a URL, for people.
 func host(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 )
 
-// anyPrincipal is Kafka's principal of an ACL for all.
+// anyPrincipal is the principal of an ACL for all users.
 const anyPrincipal = "User:*"
 
-// otherPrincipals tells who else may write our outputs, or use our groups and transactional ids: one
-// grant too wide forges results (security C1). That everybody may is a finding; whom the
-// operator named is a note.
+// otherPrincipals reports who else may write our outputs, or use our groups and transactional ids: a
+// permission that is too wide allows forged results (security C1). A permission for everyone is a
+// finding; one for a principal that the operator named is a note.
 func (c *checker) otherPrincipals(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
 	described, err := adm.DescribeACLs(ctx, c.ownResources())
 	for _, d := range described {
@@ -29,23 +29,23 @@ func (c *checker) otherPrincipals(ctx context.Context, adm *kadm.Client, topics 
 	switch {
 	case errors.Is(err, kerr.SecurityDisabled):
 		if c.production() {
-			c.add(partACLs, "the cluster has no authorizer: whoever reaches it may write results", "set authorizer.class.name on the brokers, and allow what bridge check --acls prints")
+			c.add(partACLs, "the cluster has no authorizer: anyone who can connect to it may write results", "set authorizer.class.name on the brokers, and create the ACLs that bridge check --acls prints")
 		}
 		return
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):
-		c.note("who else may write the outputs was not looked at: this principal may not Describe the cluster")
+		c.note("who else may write the outputs was not checked: this principal may not Describe the cluster")
 		return
 	case err != nil:
-		c.add(partACLs, "list of ACLs: "+err.Error(), "look at the brokers")
+		c.add(partACLs, "list ACLs: "+err.Error(), "check the brokers")
 		return
 	}
 	c.reportGrants(described)
 	c.reportTopicsWithoutACL(topics, described)
 }
 
-// reportTopicsWithoutACL tells the outputs that we may write though no ACL is about them. Whether everybody
-// may is a setting of the brokers that they show nobody; that we are a super user is the other
-// reading.
+// reportTopicsWithoutACL reports outputs that we may write although no ACL is about them. Either
+// everyone may write them, which is a setting of the brokers that we cannot read, or we are a super
+// user.
 func (c *checker) reportTopicsWithoutACL(topics kadm.TopicDetails, described kadm.DescribeACLsResults) {
 	var open []string
 	for _, d := range described {
@@ -54,26 +54,26 @@ func (c *checker) reportTopicsWithoutACL(topics kadm.TopicDetails, described kad
 		}
 	}
 	open = slices.DeleteFunc(open, func(name string) bool { return !mayUse(topics[name], kafka.OpWrite) })
-	switch what := strings.Join(open, ", ") + ": guarded by no ACL: open to everybody if allow.everyone.if.no.acl.found is true"; {
+	switch what := strings.Join(open, ", ") + ": not protected by an ACL, so that everyone may write if allow.everyone.if.no.acl.found is true"; {
 	case len(open) == 0:
 	case c.production():
-		c.add(partACLs, what, "allow what bridge check --acls prints")
+		c.add(partACLs, what, "create the ACLs that bridge check --acls prints")
 	default:
 		c.note("%s", what)
 	}
 }
 
-// reportGrants tells each grant once: a prefix or a wildcard matches many of our names.
+// reportGrants reports each permission once: a prefix or a wildcard matches many of our names.
 func (c *checker) reportGrants(described kadm.DescribeACLsResults) {
-	told, named := map[kadm.DescribedACL]bool{}, map[string][]string{}
+	reported, named := map[kadm.DescribedACL]bool{}, map[string][]string{}
 	for _, d := range described {
 		for _, a := range d.Described {
-			if told[a] || !isSensitive(a) || a.Principal == kafka.Principal(c.cfg, c.principal) {
+			if reported[a] || !isSensitive(a) || a.Principal == kafka.Principal(c.cfg, c.principal) {
 				continue
 			}
-			told[a] = true
+			reported[a] = true
 			if a.Principal == anyPrincipal {
-				c.add(partACLs, "everybody is allowed "+describeACL(a), kafka.RemovalCommand(c.cfg, a))
+				c.add(partACLs, "everyone is allowed "+describeACL(a), kafka.RemovalCommand(c.cfg, a))
 			} else if !slices.Contains(named[a.Principal], describeACL(a)) {
 				named[a.Principal] = append(named[a.Principal], describeACL(a))
 			}
@@ -84,7 +84,7 @@ func (c *checker) reportGrants(described kadm.DescribeACLsResults) {
 	}
 }
 
-// ownResources selects every ACL on what is the bridge's alone, also those that deny: any ACL guards.
+// ownResources selects all ACLs on resources that only the bridge uses, also those that deny.
 func (c *checker) ownResources() *kadm.ACLBuilder {
 	names := map[string][]string{}
 	for _, a := range kafka.NeededACLs(c.cfg) {
@@ -96,7 +96,7 @@ func (c *checker) ownResources() *kadm.ACLBuilder {
 		ResourcePatternType(kadm.ACLPatternMatch).Allow().AllowHosts().Deny().DenyHosts().Operations(kadm.OpAny)
 }
 
-// isSensitive says whether an ACL lets somebody do what the bridge alone should do.
+// isSensitive reports whether an ACL allows what only the bridge should do.
 func isSensitive(a kadm.DescribedACL) bool {
 	if a.Permission != kmsg.ACLPermissionTypeAllow {
 		return false
@@ -104,13 +104,13 @@ func isSensitive(a kadm.DescribedACL) bool {
 	switch a.Operation {
 	case kadm.OpAll, kadm.OpWrite, kadm.OpDelete, kadm.OpAlter, kadm.OpAlterConfigs:
 		return true
-	case kadm.OpRead: // of a group is to move its offsets
+	case kadm.OpRead: // of a group: moving its offsets
 		return a.Type == kmsg.ACLResourceTypeGroup
 	}
 	return false
 }
 
-// describeACL is an ACL in words.
+// describeACL describes an ACL in words.
 func describeACL(a kadm.DescribedACL) string {
 	s := fmt.Sprintf("%s on %s %s", a.Operation, strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), a.Name)
 	if a.Pattern == kadm.ACLPatternPrefixed {

@@ -52,9 +52,9 @@ func topicACL(principal, name string, pattern kadm.ACLPattern, op kadm.ACLOperat
 	return kadm.DescribedACL{Principal: principal, Host: "*", Type: kmsg.ACLResourceTypeTopic, Name: name, Pattern: pattern, Operation: op, Permission: kmsg.ACLPermissionTypeAllow}
 }
 
-// TestC1_EachGrantIsToldOnce: one grant matches many of our topics, and is taken away once, by a
+// TestC1_EachGrantIsReportedOnce: one grant matches many of our topics, and is taken away once, by a
 // command that kafka-acls.sh understands.
-func TestC1_EachGrantIsToldOnce(t *testing.T) {
+func TestC1_EachGrantIsReportedOnce(t *testing.T) {
 	here := topicACL(anyPrincipal, "*", kadm.ACLPatternLiteral, kadm.OpAlterConfigs)
 	here.Host = "10.0.0.1"
 	f := checkWithACLs(t, config.Simulator, here,
@@ -63,13 +63,13 @@ func TestC1_EachGrantIsToldOnce(t *testing.T) {
 		topicACL("User:shop", "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite))
 	var got []string
 	for _, text := range f.texts() {
-		if grant, command, ok := strings.Cut(text, "; kafka-acls.sh --"); ok && strings.HasPrefix(grant, "everybody") {
+		if grant, command, ok := strings.Cut(text, "; kafka-acls.sh --"); ok && strings.HasPrefix(grant, "everyone") {
 			got = append(got, grant+command[strings.Index(command, " --remove"):])
 		}
 	}
-	want := `everybody is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --allow-host '10.0.0.1' --operation AlterConfigs --resource-pattern-type literal --topic '*'
-everybody is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --operation AlterConfigs --resource-pattern-type literal --topic '*'
-everybody is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*' --operation Write --resource-pattern-type prefixed --topic 'alipay-'`
+	want := `everyone is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --allow-host '10.0.0.1' --operation AlterConfigs --resource-pattern-type literal --topic '*'
+everyone is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --operation AlterConfigs --resource-pattern-type literal --topic '*'
+everyone is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*' --operation Write --resource-pattern-type prefixed --topic 'alipay-'`
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
@@ -78,10 +78,10 @@ everybody is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*'
 	}
 }
 
-// TestC1_NoACL: an authorizer without any ACL for an output may let everybody write it. One that
+// TestC1_NoACL: an authorizer without any ACL for an output may let everyone write it. One that
 // denies or allows guards it, whomever it is about.
 func TestC1_NoACL(t *testing.T) {
-	const says = "guarded by no ACL: open to everybody if allow.everyone.if.no.acl.found is true"
+	const says = "not protected by an ACL, so that everyone may write if allow.everyone.if.no.acl.found is true"
 	deny := topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpWrite)
 	deny.Permission = kmsg.ACLPermissionTypeDeny
 	for _, tt := range []struct {
@@ -90,7 +90,7 @@ func TestC1_NoACL(t *testing.T) {
 		acls        []kadm.DescribedACL
 		found, note string
 	}{
-		{"production", config.Production, nil, "alipay-results, alipay-snapshots, bridge-journal, order-events.dlq, trade-observations: " + says + "; allow", ""},
+		{"production", config.Production, nil, "alipay-results, alipay-snapshots, bridge-journal, order-events.dlq, trade-observations: " + says + "; create", ""},
 		{"elsewhere", config.Simulator, nil, "", "trade-observations: " + says},
 		{"one is guarded", config.Production, []kadm.DescribedACL{topicACL("User:shop", "alipay-results", kadm.ACLPatternLiteral, kadm.OpRead)}, "alipay-snapshots, bridge-journal", ""},
 		{"all are allowed to somebody", config.Production, []kadm.DescribedACL{topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpRead)}, "", ""},

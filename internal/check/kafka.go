@@ -18,18 +18,18 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 )
 
-// kafkaRetryTimeout is how long one question to the brokers is repeated.
+// kafkaRetryTimeout is how long one request to the brokers is repeated.
 const kafkaRetryTimeout = 10 * time.Second
 
-// kafka looks at the cluster, at what we may do there, at the topics and at the groups.
+// kafka checks the cluster, our permissions, the topics and the groups.
 func (c *checker) kafka(ctx context.Context) {
-	opts, err := kafka.ClientOptions(c.cfg.Kafka, discardLog())
+	opts, err := kafka.ClientOptions(c.cfg.Kafka, nil, discardLog())
 	if err != nil {
-		return // told already
+		return // reported already
 	}
 	cl, err := kgo.NewClient(append(opts, kgo.RetryTimeout(kafkaRetryTimeout))...)
 	if err != nil {
-		c.add(partKafka, "kafka client: "+err.Error(), "mend the settings under kafka")
+		c.add(partKafka, "kafka client: "+err.Error(), "fix the settings under kafka")
 		return
 	}
 	defer cl.Close()
@@ -37,11 +37,11 @@ func (c *checker) kafka(ctx context.Context) {
 	adm := kadm.NewClient(cl)
 	meta, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		c.add(partKafka, "kafka: "+err.Error(), "start the brokers "+strings.Join(c.cfg.Kafka.Brokers, ",")+", or mend brokers, tls and sasl under kafka")
+		c.add(partKafka, "kafka: "+err.Error(), "start the brokers "+strings.Join(c.cfg.Kafka.Brokers, ",")+", or fix brokers, tls and sasl under kafka")
 		return
 	}
 	if want := c.cfg.Kafka.ClusterID; want != "" && meta.Cluster != want {
-		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, kafka.cluster_id says %q", meta.Cluster, want), "mend brokers or cluster_id under kafka; the brokers were asked nothing else")
+		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, but kafka.cluster_id is %q", meta.Cluster, want), "fix brokers or cluster_id under kafka; nothing else in Kafka was checked")
 		return
 	}
 	topics := c.describe(ctx, adm)
@@ -52,7 +52,7 @@ func (c *checker) kafka(ctx context.Context) {
 	c.startPosition(ctx, adm, topics)
 }
 
-// describe asks for each topic by itself: kadm drops the answers for all when one is refused.
+// describe requests each topic separately: kadm drops all answers if one topic is refused.
 func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDetails {
 	out := kadm.TopicDetails{}
 	for _, t := range kafka.Topics(c.cfg.Topics) {
@@ -66,8 +66,8 @@ func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDeta
 	return out
 }
 
-// acls finds what we are not allowed to do. The brokers judge: what they say of us counts
-// denials, prefixes and super users, which a list of ACLs does not.
+// acls finds what we are not allowed to do. It asks the brokers, because they take denials, prefixes
+// and super users into account, which a list of ACLs does not show.
 func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDetails) {
 	for _, a := range kafka.NeededACLs(c.cfg) {
 		allowed, err := false, error(nil)
@@ -81,34 +81,34 @@ func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDet
 		}
 		switch {
 		case err != nil:
-			c.add(partACLs, fmt.Sprintf("%s: cannot be found out: %v", a, err), "look at the brokers")
+			c.add(partACLs, fmt.Sprintf("%s: cannot be checked: %v", a, err), "check the brokers")
 		case !allowed:
 			c.add(partACLs, fmt.Sprintf("%s is not allowed", a), a.Command(c.cfg, c.principal))
 		}
 	}
 }
 
-// mayUse reads what the broker says of a topic. One that does not exist is nobody's.
+// mayUse reads the permissions that the broker returned for a topic.
 func mayUse(t kadm.TopicDetail, operation string) bool {
 	switch {
 	case errors.Is(t.Err, kerr.TopicAuthorizationFailed):
 		return false
 	case t.Err != nil || len(t.AuthorizedOperations) == 0:
-		return true // told with the topics, or a broker that does not say (before 2.3)
+		return true // reported with the topics, or a broker that returns no permissions (before 2.3)
 	case operation == kafka.OpRead:
 		return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationRead)
 	}
 	return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationWrite)
 }
 
-// No broker knows this member and this producer: it answers whether we may ask, and
-// nothing happens.
+// A member and a producer that do not exist: the broker answers whether we have the permission, and
+// nothing changes.
 const (
 	unknownMember   = "bridge-check"
 	unknownProducer = math.MaxInt64
 )
 
-// mayJoin sends a heartbeat of a member that does not exist, which wants the same right as
+// mayJoin sends a heartbeat of a member that does not exist, which needs the same permission as
 // joining.
 func mayJoin(ctx context.Context, cl *kgo.Client, group string) (bool, error) {
 	req := kmsg.NewPtrHeartbeatRequest()
@@ -120,8 +120,8 @@ func mayJoin(ctx context.Context, cl *kgo.Client, group string) (bool, error) {
 	return allowedUnless(err, kerr.GroupAuthorizationFailed, kerr.UnknownMemberID, kerr.GroupIDNotFound, kerr.IllegalGeneration, kerr.RebalanceInProgress)
 }
 
-// mayTransact adds offsets for a producer that does not exist. InitProducerID would end the
-// producer of a bridge that runs.
+// mayTransact adds offsets for a producer that does not exist. InitProducerID would end the producer
+// of a running bridge.
 func mayTransact(ctx context.Context, cl *kgo.Client, id string) (bool, error) {
 	req := kmsg.NewPtrAddOffsetsToTxnRequest()
 	req.TransactionalID, req.ProducerID, req.Group = id, unknownProducer, unknownMember
@@ -133,7 +133,7 @@ func mayTransact(ctx context.Context, cl *kgo.Client, id string) (bool, error) {
 		kerr.InvalidProducerIDMapping, kerr.InvalidProducerEpoch, kerr.ProducerFenced, kerr.GroupAuthorizationFailed)
 }
 
-// allowedUnless tells a refusal from the answer to a member or producer that does not exist.
+// allowedUnless distinguishes a refusal from the answer to a member or producer that does not exist.
 func allowedUnless(err, denied error, allowed ...error) (bool, error) {
 	if errors.Is(err, denied) {
 		return false, nil
@@ -144,7 +144,7 @@ func allowedUnless(err, denied error, allowed ...error) (bool, error) {
 	return false, err
 }
 
-// startPosition warns before run refuses: a group that has committed nothing of a topic needs a start.
+// startPosition reports that run would refuse to start: a group without committed offsets needs a start.
 func (c *checker) startPosition(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails) {
 	if c.cfg.Kafka.Start != "" {
 		return
@@ -160,20 +160,20 @@ func (c *checker) committedOffsets(ctx context.Context, adm *kadm.Client, topics
 	had, err := adm.FetchOffsets(ctx, group)
 	switch {
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
-		return // told with the ACLs
+		return // reported with the ACLs
 	case err != nil && !errors.Is(err, kerr.GroupIDNotFound):
-		c.add(partKafka, fmt.Sprintf("committed offsets of group %s: %v", group, err), "look at the brokers")
+		c.add(partKafka, fmt.Sprintf("committed offsets of group %s: %v", group, err), "check the brokers")
 		return
 	}
 	var without []string
 	for _, in := range inputs {
-		if len(had[in.Name]) == 0 && mayUse(topics[in.Name], kafka.OpRead) { // or it is told with the ACLs
+		if len(had[in.Name]) == 0 && mayUse(topics[in.Name], kafka.OpRead) { // otherwise it is reported with the ACLs
 			without = append(without, in.Name)
 		}
 	}
 	what := "group " + group + " has no committed offsets"
 	if len(without) < len(inputs) {
-		what += " of " + strings.Join(without, ", ")
+		what += " for " + strings.Join(without, ", ")
 	}
 	if len(without) > 0 {
 		c.add(partKafka, what, "set kafka.start to earliest, latest or a time")

@@ -40,7 +40,7 @@ func newGuarded(t *testing.T) *guarded {
 	apptest.WriteSecret(t, dir, "password-of-admin", "admin")
 	admin := g.cfg.Kafka
 	admin.SASL.User, admin.SASL.PasswordFile.Path = "admin", dir+"/password-of-admin"
-	opts, err := kafka.ClientOptions(admin, slog.New(slog.DiscardHandler))
+	opts, err := kafka.ClientOptions(admin, nil, slog.New(slog.DiscardHandler))
 	apptest.NoError(t, err)
 	cl, err := kgo.NewClient(opts...)
 	apptest.NoError(t, err)
@@ -101,19 +101,21 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 	g.restarts(t)
 	g.takeEach(t)
 	g.cfg.Kafka.ClusterID = "other"
-	wantFound(t, g.check(t), `belong to cluster "right", kafka.cluster_id says "other"`)
+	wantFound(t, g.check(t), `belong to cluster "right", but kafka.cluster_id is "other"`)
 }
 
 // restarts leaves committed offsets, as a bridge that ran before, and takes kafka.start away.
 func (g *guarded) restarts(t *testing.T) {
 	t.Helper()
 	for group, inputs := range map[string][]config.Input{g.cfg.Kafka.Group: g.cfg.Topics.Inputs, g.cfg.Kafka.QueriesGroup(): g.cfg.Topics.Queries} {
-		var begun kadm.Offsets
-		for _, in := range inputs {
-			begun.Add(kadm.Offset{Topic: in.Name, At: 1})
-		}
-		got, err := g.admin.CommitOffsets(t.Context(), group, begun)
-		apptest.NoError(t, errors.Join(err, got.Error()))
+		t.Run(group, func(t *testing.T) {
+			var begun kadm.Offsets
+			for _, in := range inputs {
+				begun.Add(kadm.Offset{Topic: in.Name, At: 1})
+			}
+			got, err := g.admin.CommitOffsets(t.Context(), group, begun)
+			apptest.NoError(t, errors.Join(err, got.Error()))
+		})
 	}
 	g.cfg.Kafka.Start = ""
 	wantFound(t, g.check(t))
@@ -134,7 +136,7 @@ func (g *guarded) takeEach(t *testing.T) {
 	}
 }
 
-// TestC1_WhoElseMayWrite: what everybody may do with what is ours is a finding, what a named
+// TestC1_WhoElseMayWrite: what everyone may do with what is ours is a finding, what a named
 // principal may do a note. Reading our outputs is neither. Prefixes and wildcards are left to
 // the real broker: kfake matches names alone.
 func TestC1_WhoElseMayWrite(t *testing.T) {
@@ -154,8 +156,8 @@ func TestC1_WhoElseMayWrite(t *testing.T) {
 		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite).Topics("order-events"), "", ""}, // a producer
 		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpAll).Topics("bridge-journal"), "", "User:shop is allowed ALL on topic bridge-journal"},
 		{allow("User:shop", kadm.ACLPatternLiteral, kadm.OpRead).Groups("alipay-kafka-bridge"), "", "READ on group alipay-kafka-bridge"},
-		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).Topics("alipay-results"), "everybody is allowed WRITE on topic alipay-results; kafka-acls.sh", ""},
-		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).TransactionalIDs("alipay-kafka-bridge-s"), "everybody is allowed WRITE on transactional-id alipay-kafka-bridge-s;", ""},
+		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).Topics("alipay-results"), "everyone is allowed WRITE on topic alipay-results; kafka-acls.sh", ""},
+		{allow("User:*", kadm.ACLPatternLiteral, kadm.OpWrite).TransactionalIDs("alipay-kafka-bridge-s"), "everyone is allowed WRITE on transactional-id alipay-kafka-bridge-s;", ""},
 	} {
 		_, err := g.admin.CreateACLs(t.Context(), tt.acl)
 		apptest.NoError(t, err)
@@ -173,7 +175,7 @@ func TestC1_WhoElseMayWrite(t *testing.T) {
 	}
 }
 
-// TestC1_NoAuthorizer: Kafka's default lets everybody write everything. Where money is real that
+// TestC1_NoAuthorizer: Kafka's default lets everyone write everything. Where money is real that
 // is a finding.
 func TestC1_NoAuthorizer(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -192,7 +194,7 @@ func TestC1_NoAuthorizer(t *testing.T) {
 		cfg.Apps["main"] = app
 		c := &checker{cfg: cfg}
 		c.kafka(t.Context())
-		if got := strings.Contains(c.Text(), "the cluster has no authorizer: whoever reaches it may write results; set"); got != want {
+		if got := strings.Contains(c.Text(), "the cluster has no authorizer: anyone who can connect to it may write results; set"); got != want {
 			t.Errorf("%s: found = %v, want %v:\n%s", environment, got, want, c.Text())
 		}
 	}
@@ -226,12 +228,12 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 		{"alipay-results", "retention.ms", "2678400000", "--add-config retention.ms=2592000000"},
 		{"alipay-results", "retention.ms", "86400000", ""},
 		{"order-events", "retention.ms", "-1", ""},
-		{"bridge-journal", "retention.ms", "86400000", "the journal says where skipped orders went"},
+		{"bridge-journal", "retention.ms", "86400000", "the journal is the only record of skipped events"},
 		{"bridge-journal", "retention.ms", "-1", ""},
 		{"order-events.dlq", "max.message.bytes", "100000", "the bridge writes batches up to 1000012"},
 		{"order-events", "max.message.bytes", "100000", ""},
 		{"order-events", "max.message.bytes", "33554432", "stops its partition"},
-		{"trade-observations", "min.insync.replicas", "3", "with 2 copies nothing can be written"},
+		{"trade-observations", "min.insync.replicas", "3", "with 2 replicas nothing can be written"},
 	} {
 		set := func(op kadm.IncrementalOp, value *string) {
 			_, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: op, Name: tt.key, Value: value}}, tt.topic)
@@ -257,7 +259,7 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 		}
 	}
 	cfg.Topics.Partitions, cfg.Topics.Replication = 4, 0
-	if got := check(); len(got.Findings) != 6 || !strings.Contains(got.Text(), "topic bridge-journal has 3 partitions, topics.partitions says 4") {
+	if got := check(); len(got.Findings) != 6 || !strings.Contains(got.Text(), "topic bridge-journal has 3 partitions, but topics.partitions is 4") {
 		t.Errorf("found:\n%s", got.Text())
 	}
 	cfg.Topics.Partitions, cfg.Kafka.Start = 3, ""
@@ -267,7 +269,7 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 	app.Environment = config.Production
 	cfg.Apps["main"] = app
 	got := check()
-	for _, want := range []string{"topic alipay-snapshots is missing; bridge topics create", "topic alipay-results has 2 copies, want 3", "min.insync.replicas=1: what one broker alone", "group alipay-kafka-bridge has no committed offsets; set kafka.start"} {
+	for _, want := range []string{"topic alipay-snapshots does not exist; create it with bridge topics create", "topic alipay-results has 2 replicas instead of 3", "min.insync.replicas=1: a record that only one broker", "group alipay-kafka-bridge has no committed offsets; set kafka.start"} {
 		if !strings.Contains(got.Text(), want) {
 			t.Errorf("no finding says %q:\n%s", want, got.Text())
 		}
@@ -279,7 +281,7 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 	if _, err := adm.CommitOffsets(t.Context(), cfg.Kafka.Group, begun); err != nil {
 		t.Fatal(err)
 	}
-	if got := check(); !strings.Contains(got.Text(), "group alipay-kafka-bridge has no committed offsets of alipay-results; set kafka.start") {
+	if got := check(); !strings.Contains(got.Text(), "group alipay-kafka-bridge has no committed offsets for alipay-results; set kafka.start") {
 		t.Errorf("found:\n%s", got.Text())
 	}
 }
@@ -306,7 +308,7 @@ func TestCheckFindsSmallMetadata(t *testing.T) {
 	})
 	c := &checker{cfg: apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")}
 	c.kafka(t.Context())
-	if text := c.Text(); !strings.Contains(text, "has offset.metadata.max.bytes=1024, the bridge commits up to 4096; set it") {
+	if text := c.Text(); !strings.Contains(text, "has offset.metadata.max.bytes=1024, but the bridge needs 4096; set it") {
 		t.Error(text)
 	}
 }

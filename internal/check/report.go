@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// Parts of a check, in their order.
+// Parts of a check, in order.
 const (
 	partSettings     = "settings"
 	partKeys         = "keys"
@@ -21,7 +21,7 @@ const (
 	partClock        = "clock"
 )
 
-// Finding is one thing that is wrong, and what to do about it.
+// Finding is one fault, and what to do about it.
 type Finding struct {
 	Part    string `json:"part"`
 	Line    int    `json:"line,omitempty"`    // in the settings file
@@ -30,7 +30,7 @@ type Finding struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// Report are what a check found, and what it could not look at.
+// Report has the findings of a check, and notes about what it could not examine.
 type Report struct {
 	Findings []Finding `json:"findings"`
 	Notes    []string  `json:"notes,omitempty"`
@@ -44,8 +44,8 @@ func (f *Report) note(format string, args ...any) {
 	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
 }
 
-// SettingsFaults turns what is wrong in a settings file into findings. Faults say after a semicolon
-// what would be right.
+// SettingsFaults turns the faults of a settings file into findings. A fault says after a semicolon
+// what to do.
 func SettingsFaults(err error) (Report, bool) {
 	var all fault.Faults
 	if !errors.As(err, &all) {
@@ -55,7 +55,7 @@ func SettingsFaults(err error) (Report, bool) {
 	for _, fault := range all {
 		what, remedy, _ := strings.Cut(fault.Msg, "; ")
 		if remedy == "" {
-			remedy = "mend this line"
+			remedy = "fix this line"
 		}
 		f.Findings = append(f.Findings, Finding{partSettings, fault.Line, fault.Path, what, remedy})
 	}
@@ -65,26 +65,41 @@ func SettingsFaults(err error) (Report, bool) {
 // Count is how many findings there are.
 func (f Report) Count() int { return len(f.Findings) }
 
+// String is one line for people.
+func (f Finding) String() string {
+	var b strings.Builder
+	if f.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", f.Line)
+	}
+	if f.Setting != "" {
+		fmt.Fprintf(&b, "%s: ", f.Setting)
+	}
+	fmt.Fprintf(&b, "%s; %s", f.What, f.Remedy)
+	return b.String()
+}
+
 // Text has one line for each note and each finding.
 func (f Report) Text() string {
-	var b strings.Builder
-	for _, n := range f.Notes {
-		fmt.Fprintf(&b, "note: %s\n", n)
-	}
+	var findings []string
 	for _, found := range f.Findings {
-		if found.Line > 0 {
-			fmt.Fprintf(&b, "line %d: ", found.Line)
-		}
-		if found.Setting != "" {
-			fmt.Fprintf(&b, "%s: ", found.Setting)
-		}
-		fmt.Fprintf(&b, "%s; %s\n", oneLine(found.What), oneLine(found.Remedy))
+		findings = append(findings, found.String())
 	}
-	if len(f.Findings) == 0 {
+	return lines(f.Notes, findings)
+}
+
+// lines prints notes and findings, each on one line: errors of others may have several.
+func lines(notes, findings []string) string {
+	var b strings.Builder
+	for _, n := range notes {
+		b.WriteString("note: " + oneLine(n) + "\n")
+	}
+	for _, f := range findings {
+		b.WriteString(oneLine(f) + "\n")
+	}
+	if len(findings) == 0 {
 		b.WriteString("nothing found\n")
 	}
 	return b.String()
 }
 
-// oneLine keeps a finding on its line: errors of others may have several.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -8,25 +8,25 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 )
 
-// schemas compares every version that the registry lists with ours.
+// schemas compares all versions in the registry with our schemas.
 func (c *checker) schemas(ctx context.Context) {
-	registry, err := app.OpenRegistry(c.cfg.Registry, 0, discardLog())
+	registry, err := app.OpenRegistry(c.cfg.Registry, 0, app.Options{})
 	if err != nil {
-		return // told already
+		return // reported already
 	}
 	defer registry.Close()
 	if c.cfg.Registry.URL != "" {
 		known := slices.DeleteFunc(kafka.Topics(c.cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
 		f, err := SchemaRegistry(ctx, registry, known)
 		if err != nil {
-			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or mend the settings under registry")
+			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or fix the settings under registry")
 			return
 		}
 		for _, found := range f.Findings {
-			c.add(partSchemas, found.String(), "bridge schemas check tells more")
+			c.add(partSchemas, found.String(), "run bridge schemas check for details")
 		}
 	}
 	if err := app.SchemasReady(ctx, registry, c.cfg.Topics); err != nil {
-		c.add(partSchemas, err.Error(), "bridge schemas register lists the schemas of this version")
+		c.add(partSchemas, err.Error(), "register the schemas of this version with bridge schemas register")
 	}
 }

@@ -16,27 +16,27 @@ import (
 )
 
 const (
-	// maxWrittenBatch is what the bridge writes at most in one batch: kgo's own bound.
+	// maxWrittenBatch is the size limit of a batch that the bridge writes: the limit of kgo.
 	maxWrittenBatch = 1_000_012
-	// safeReplicas and safeInSync are what a topic has in production: one broker may fail while
-	// another is down for maintenance, and nothing acknowledged is lost.
+	// safeReplicas and safeInSync are what a topic needs in production: one broker may fail while
+	// another is down for maintenance, and no acknowledged record is lost.
 	safeReplicas = 3
 	safeInSync   = 2
 )
 
-// topics looks at each topic's partitions, copies and configuration.
+// topics checks partitions, replicas and configuration of each topic.
 func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicDetails) {
 	denied := 0
 	for _, t := range kafka.Topics(c.cfg.Topics) {
 		d := have[t.Name]
 		switch {
 		case errors.Is(d.Err, kerr.TopicAuthorizationFailed):
-			continue // told with the ACLs
+			continue // reported with the ACLs
 		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			c.add(partTopics, "topic "+t.Name+" is missing", "bridge topics create")
+			c.add(partTopics, "topic "+t.Name+" does not exist", "create it with bridge topics create")
 			continue
 		case d.Err != nil:
-			c.add(partTopics, fmt.Sprintf("topic %s: %v", t.Name, d.Err), "look at the brokers")
+			c.add(partTopics, fmt.Sprintf("topic %s: %v", t.Name, d.Err), "check the brokers")
 			continue
 		}
 		c.layout(t, d)
@@ -45,18 +45,18 @@ func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicD
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
 			denied++
 		case err != nil:
-			c.add(partTopics, fmt.Sprintf("configuration of topic %s: %v", t.Name, err), "look at the brokers")
+			c.add(partTopics, fmt.Sprintf("configuration of topic %s: %v", t.Name, err), "check the brokers")
 		default:
 			c.configured(t, have, d.Partitions.NumReplicas())
 		}
 	}
 	if denied > 0 {
-		c.note("the configuration of %d topics was not looked at: this principal may not DescribeConfigs there", denied)
+		c.note("the configuration of %d topics was not checked: this principal may not DescribeConfigs there", denied)
 	}
 }
 
-// valuesOf returns the configuration of one resource, or why there is none: kadm's own error
-// holds only what the cluster refused, the rest stands with the resource.
+// valuesOf returns the configuration of one resource, or an error. The error of kadm has only what the
+// cluster refused; other errors are with the resource.
 func valuesOf(resources kadm.ResourceConfigs, err error) (map[string]string, error) {
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func valuesOf(resources kadm.ResourceConfigs, err error) (map[string]string, err
 	return out, nil
 }
 
-// wantedReplicas are how many every topic should have: what the settings say, or what is safe.
+// wantedReplicas is how many replicas each topic should have, by the settings or for safety.
 func (c *checker) wantedReplicas() int {
 	switch {
 	case c.cfg.Topics.Replication > 0:
@@ -93,22 +93,22 @@ func (c *checker) production() bool {
 	return false
 }
 
-// layout looks at what everybody may see of a topic.
+// layout checks partitions and replicas, which need no permission to see.
 func (c *checker) layout(t kafka.Topic, d kadm.TopicDetail) {
 	if n, want := len(d.Partitions), c.cfg.Topics.Partitions; n < want {
-		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, topics.partitions says %d", t.Name, n, want),
-			"mend topics.partitions, or add partitions while no event of the topic waits: orders move to others")
+		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, but topics.partitions is %d", t.Name, n, want),
+			"fix topics.partitions, or add partitions while no event of the topic is waiting, because orders move to other partitions")
 	}
 	if n, want := d.Partitions.NumReplicas(), c.wantedReplicas(); n < want {
-		c.add(partTopics, fmt.Sprintf("topic %s has %d copies, want %d", t.Name, n, want), "kafka-reassign-partitions.sh with more replicas, or set topics.replication")
+		c.add(partTopics, fmt.Sprintf("topic %s has %d replicas instead of %d", t.Name, n, want), "add replicas with kafka-reassign-partitions.sh, or set topics.replication")
 	}
 }
 
-// configured looks at a topic's configuration. What an input topic keeps is its producers'
-// matter, but not that it keeps all events of an order.
+// configured checks the configuration of a topic. The retention of an input topic is up to its
+// producers, but it must keep all events of an order.
 func (c *checker) configured(t kafka.Topic, have map[string]string, copies int) {
 	if policy, ok := have["cleanup.policy"]; ok && policy != "delete" {
-		c.misconfigured(t, "cleanup.policy", policy, "delete", "older records of a key would vanish before anybody reads them")
+		c.misconfigured(t, "cleanup.policy", policy, "delete", "older records of a key would be deleted before they are read")
 	}
 	c.inSync(t, have, copies)
 	most, err := strconv.ParseInt(have["max.message.bytes"], 10, 64)
@@ -124,20 +124,20 @@ func (c *checker) configured(t kafka.Topic, have map[string]string, copies int) 
 	}
 }
 
-// inSync wants writes to be on two brokers in production, and possible at all.
+// inSync requires that records are written to two brokers in production, and that writing is possible.
 func (c *checker) inSync(t kafka.Topic, have map[string]string, copies int) {
 	n, err := strconv.Atoi(have["min.insync.replicas"])
 	switch {
 	case err != nil:
 	case n > copies:
-		c.misconfigured(t, "min.insync.replicas", strconv.Itoa(n), strconv.Itoa(max(1, copies-1)), fmt.Sprintf("with %d copies nothing can be written", copies))
+		c.misconfigured(t, "min.insync.replicas", strconv.Itoa(n), strconv.Itoa(max(1, copies-1)), fmt.Sprintf("with %d replicas nothing can be written", copies))
 	case c.production() && n < safeInSync:
-		c.misconfigured(t, "min.insync.replicas", strconv.Itoa(n), strconv.Itoa(safeInSync), "what one broker alone has acknowledged can be lost")
+		c.misconfigured(t, "min.insync.replicas", strconv.Itoa(n), strconv.Itoa(safeInSync), "a record that only one broker has acknowledged can be lost")
 	}
 }
 
-// retention wants personal data to go when the contract says so, and the journal to stay
-// (security O8). A topic may keep less of the former.
+// retention requires that personal data is deleted in time, and that the journal is kept (security
+// O8). Topics with personal data may have a shorter retention.
 func (c *checker) retention(t kafka.Topic, text string) {
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -147,7 +147,7 @@ func (c *checker) retention(t kafka.Topic, text string) {
 	journal := t.Role == "journal"
 	switch {
 	case journal && ms >= 0 && ms < want:
-		c.misconfigured(t, "retention.ms", text, strconv.FormatInt(want, 10), "the journal says where skipped orders went")
+		c.misconfigured(t, "retention.ms", text, strconv.FormatInt(want, 10), "the journal is the only record of skipped events")
 	case !journal && (ms < 0 || ms > want):
 		c.misconfigured(t, "retention.ms", text, strconv.FormatInt(want, 10), "it holds personal data")
 	}
@@ -158,22 +158,22 @@ func (c *checker) misconfigured(t kafka.Topic, key, is, want, why string) {
 		fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s=%s", c.cfg.Kafka.Brokers[0], t.Name, key, want))
 }
 
-// brokers looks at what holds for the whole cluster.
+// brokers checks the configuration of the brokers.
 func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.BrokerDetails) {
 	for _, b := range list {
 		have, err := valuesOf(adm.DescribeBrokerConfigs(ctx, b.NodeID))
 		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
-			c.note("offset.metadata.max.bytes was not looked at: this principal may not DescribeConfigs of the cluster (Kafka's default, %d, is enough)", consume.MaxText)
+			c.note("offset.metadata.max.bytes was not checked: this principal may not DescribeConfigs of the cluster (the default of Kafka, %d, is enough)", consume.MaxText)
 			return
 		}
 		if err != nil {
-			c.add(partKafka, fmt.Sprintf("configuration of broker %d: %v", b.NodeID, err), "look at the brokers")
+			c.add(partKafka, fmt.Sprintf("configuration of broker %d: %v", b.NodeID, err), "check the brokers")
 			continue
 		}
 		text := have["offset.metadata.max.bytes"]
 		if n, err := strconv.Atoi(text); err == nil && n < consume.MaxText {
-			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, the bridge commits up to %d", b.NodeID, text, consume.MaxText),
-				"set it to 4096 or more in the brokers' configuration")
+			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, but the bridge needs %d", b.NodeID, text, consume.MaxText),
+				"set it to 4096 or more in the configuration of the brokers")
 		}
 	}
 }

@@ -2,51 +2,65 @@ package config
 
 // Account is one merchant under an app. Its name appears in keys of records.
 type Account struct {
-	App              string     `yaml:"app"`                           // the name of the app that it is under
-	Channel          string     `yaml:"channel"`                       // of events that leave it to the account: TRADE, CREDIT, HK or KOUBEI
-	AppAuthTokenFile SecretFile `yaml:"app_auth_token_file,omitempty"` // openapi, acting for another merchant
-	AgentTokenFile   SecretFile `yaml:"agent_token_file,omitempty"`    // alipayhk, the same
-	SellerID         string     `yaml:"seller_id,omitempty"`           // the merchant's user id at Alipay
-	NotifyURL        string     `yaml:"notify_url,omitempty"`          // where Alipay sends notifications of trades that the bridge makes; https in production
+	App     string `yaml:"app"`     // name of the app that makes the calls for this merchant
+	Channel string `yaml:"channel"` // channel of events that do not name one: TRADE, CREDIT, HK or KOUBEI
+	// File with the app_auth_token, if the app acts for another merchant; for kind openapi.
+	AppAuthTokenFile SecretFile `yaml:"app_auth_token_file,omitempty"`
+	// File with the agent token, if the app acts for another merchant; for kind alipayhk.
+	AgentTokenFile SecretFile `yaml:"agent_token_file,omitempty"`
+	SellerID       string     `yaml:"seller_id,omitempty"` // the merchant's user id at Alipay
+	// URL to which Alipay sends notifications about trades that the bridge creates; https in
+	// production.
+	NotifyURL string `yaml:"notify_url,omitempty"`
 
-	Defaults Defaults `yaml:"defaults,omitempty"` // for events that do not say
-	// ExpiresAs says as which parameter expires_at is sent: time_expire, or timeout_express,
-	// counted from occurred_at.
+	Defaults Defaults `yaml:"defaults,omitempty"` // values for events that do not have them
+	// Which parameter expires_at becomes: time_expire, or timeout_express, which is counted from
+	// occurred_at.
 	ExpiresAs        string `yaml:"expires_as"`
-	BusinessParamsAs string `yaml:"business_params_as"`       // text or object
-	AllowViolated    bool   `yaml:"allow_violated,omitempty"` // let CREDIT events write a negative record
+	BusinessParamsAs string `yaml:"business_params_as"`       // form of business_params in a create: text or object
+	AllowViolated    bool   `yaml:"allow_violated,omitempty"` // lets CREDIT events write a negative record about the user
 
-	// Payees lists, by field of OrderEvent, the values that events may name there: who is paid,
-	// earns commission or agrees to be charged is refused unless listed (security K2). See PayeeFields.
-	Payees map[string][]string `yaml:"payees,omitempty"`
-	// Extra lists the members that extra_json may hold.
-	Extra      []string `yaml:"extra,omitempty"`
-	ExtraMoney bool     `yaml:"extra_money,omitempty"` // lets members through that pay, settle or agree to be charged
+	// Values that events may give to fields that say who is paid, earns commission or agrees to be
+	// charged, by field; other values are refused (security K2). See PayeeFields.
+	Payees     map[string][]string `yaml:"payees,omitempty"`
+	Extra      []string            `yaml:"extra,omitempty"`       // members that extra_json of an event may have
+	ExtraMoney bool                `yaml:"extra_money,omitempty"` // accepts members of extra_json that pay, settle or agree to be charged
 
-	// Mapping are rows before the usual ones; the first that matches an event wins.
+	// Rows that come before the rows of the default mapping; the first row that matches an event
+	// decides.
 	Mapping []Row `yaml:"mapping,omitempty"`
+}
+
+// NewAccount returns an account under an app with the defaults that a settings file has.
+func NewAccount(app, channel string) Account {
+	a := Account{}
+	a.defaults()
+	a.App, a.Channel = app, channel
+	return a
 }
 
 func (a *Account) defaults() { a.ExpiresAs, a.BusinessParamsAs = "time_expire", "text" }
 
 // Defaults are parameters of a create for events that lack them.
 type Defaults struct {
-	ProductCode    string `yaml:"product_code,omitempty"`    // product_code of a create
-	TimeoutExpress string `yaml:"timeout_express,omitempty"` // like 30m, 12h, 15d, or 1c: Beijing midnight
-	StoreID        string `yaml:"store_id,omitempty"`        // store_id of a create
+	ProductCode string `yaml:"product_code,omitempty"` // value of product_code in a create
+	// Value of timeout_express in a create, such as 30m, 12h, 15d, or 1c (midnight in Beijing).
+	TimeoutExpress string `yaml:"timeout_express,omitempty"`
+	StoreID        string `yaml:"store_id,omitempty"` // value of store_id in a create
 }
 
-// IsZero says that there are none.
+// IsZero reports whether there are none.
 func (d Defaults) IsZero() bool { return d == Defaults{} }
 
 // Row maps events to a call, or to none with a reason. Empty lists match every event.
 type Row struct {
-	Channel string   `yaml:"channel,omitempty"` // TRADE, CREDIT, HK or KOUBEI; empty: any
-	Events  []string `yaml:"events,omitempty"`  // types, see EventTypes; empty: all
-	If      []string `yaml:"if,omitempty"`      // what must all hold, see Conditions
-	Call    string   `yaml:"call,omitempty"`    // a method, see Calls
-	Status  string   `yaml:"status,omitempty"`  // of the two syncs; empty: as the event gives it
-	Skip    string   `yaml:"skip,omitempty"`    // instead of a call: the reason, for the journal
+	Channel string   `yaml:"channel,omitempty"` // channel that the row is for: TRADE, CREDIT, HK or KOUBEI; empty: any
+	Events  []string `yaml:"events,omitempty"`  // types of events that the row is for, see EventTypes; empty: all
+	If      []string `yaml:"if,omitempty"`      // conditions, all of which an event must meet, see Conditions
+	Call    string   `yaml:"call,omitempty"`    // method to call, see Calls
+	// Order status to send with one of the two sync methods; empty: the status of the event.
+	Status string `yaml:"status,omitempty"`
+	Skip   string `yaml:"skip,omitempty"` // reason for making no call, instead of call; it is written to the journal
 }
 
 // Methods that a [Row] may call.
@@ -66,8 +80,8 @@ func Calls() map[string][]string {
 	}
 }
 
-// EventTypes returns the types of events that a [Row] may name: OrderEvent's without UNKNOWN,
-// which is never a call.
+// EventTypes returns the types of events that a [Row] may name: those of OrderEvent except UNKNOWN,
+// for which there is never a call.
 func EventTypes() []string {
 	return []string{
 		"CREATED", "PAID", "PAYMENT_FAILED", "ACCEPTED", "PREPARING", "READY", "SHIPPED", "DELIVERED",
@@ -76,7 +90,7 @@ func EventTypes() []string {
 	}
 }
 
-// Conditions returns what a [Row] may ask of an event besides channel and type.
+// Conditions returns the conditions that a [Row] may have in addition to channel and type.
 func Conditions() []string {
 	return []string{
 		"no_trade_no", "has_status", "has_biz_type", "has_order_biz_info", "has_koubei_order_no", "refunded_whole",

@@ -33,7 +33,7 @@ func parseBytes(s string) (Bytes, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64>>shift {
-		return 0, errors.New("want a size such as 16MiB, 64KiB or 1048576")
+		return 0, errors.New("use a size such as 16MiB, 64KiB or 1048576")
 	}
 	return Bytes(n << shift), nil
 }

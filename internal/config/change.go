@@ -11,12 +11,11 @@ import (
 
 // Change is one setting that differs between two loads.
 type Change struct {
-	Path    string // of the key, as in a [Fault]
-	Content bool   // the setting names the same file, which holds something else
+	Path    string // of the key, as in a [fault.Fault]
+	Content bool   // the setting names the same file, with other contents
 }
 
-// Changes returns what differs, by path. An app or an account that only one of them has is one
-// change.
+// Changes returns the differences by path. An app or an account that only one side has is one change.
 func Changes(before, after Config) []Change {
 	var out []Change
 	diff("", reflect.ValueOf(before), reflect.ValueOf(after), func(c Change) { out = append(out, c) })

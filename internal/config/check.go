@@ -16,13 +16,13 @@ const wantGroup = "up to 200 letters, digits, dots, dashes and underscores"
 var (
 	nameForm  = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)            // apps and accounts: they appear in keys and addresses
 	topicForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)      // Kafka's rule for topics
-	groupForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)      // narrower than Kafka's, which takes anything
+	groupForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)      // narrower than Kafka's rule, which accepts anything
 	hostForm  = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]*)?$`)     // trusted_hosts: no scheme, port or path
 	wordForm  = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)       // reasons of a skip
 	extraForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`) // members of JSON texts (security K3)
 )
 
-// check applies every rule that needs more than one value's form.
+// check applies all rules that need more than the form of one value.
 func (c *Config) check(fs *fault.Findings) {
 	c.Kafka.check(fs)
 	c.checkCluster(fs)
@@ -34,7 +34,7 @@ func (c *Config) check(fs *fault.Findings) {
 	}
 	for i, h := range c.TrustedHosts {
 		if p := fault.Index("trusted_hosts", i); !hostForm.MatchString(h) {
-			fs.Add(p, "is %s; want a host such as gateway.example.com, without scheme, port or path", fs.Quoted(p))
+			fs.Add(p, "is %s; use a host such as gateway.example.com, without scheme, port or path", fs.Quoted(p))
 		}
 	}
 	c.Privacy.check(fs, c.Topics)
@@ -45,14 +45,14 @@ func (c *Config) check(fs *fault.Findings) {
 
 func (k Kafka) check(fs *fault.Findings) {
 	if len(k.Brokers) == 0 {
-		fs.Add("kafka.brokers", "is missing; want at least one host:port")
+		fs.Add("kafka.brokers", "is missing; set it to at least one host:port")
 	}
 	for i, b := range k.Brokers {
 		fs.HostPort(fault.Index("kafka.brokers", i), b)
 	}
 	for path, name := range map[string]string{"kafka.group": k.Group, "kafka.slot": k.Slot} {
 		if !groupForm.MatchString(name) {
-			fs.Add(path, "is %s; want "+wantGroup, fs.Quoted(path))
+			fs.Add(path, "is %s; use "+wantGroup, fs.Quoted(path))
 		}
 	}
 	k.checkStart(fs)
@@ -69,31 +69,31 @@ func (k Kafka) checkStart(fs *fault.Findings) {
 		return
 	}
 	if _, err := time.Parse(time.RFC3339, k.Start); err != nil {
-		fs.Add("kafka.start", "is %s; want earliest, latest or a time such as 2026-01-31T08:00:00+08:00", fs.Quoted("kafka.start"))
+		fs.Add("kafka.start", "is %s; use earliest, latest or a time such as 2026-01-31T08:00:00+08:00", fs.Quoted("kafka.start"))
 	}
 }
 
-// maxHeaders is how many headers of a record are passed on at most (security K8).
+// maxHeaders is how many headers of a record are copied at most (security K8).
 const maxHeaders = 16
 
 func (k Kafka) checkHeaders(fs *fault.Findings) {
 	if len(k.Headers) > maxHeaders {
-		fs.Add("kafka.headers", "has %d names; want up to %d", len(k.Headers), maxHeaders)
+		fs.Add("kafka.headers", "has %d names; use at most %d", len(k.Headers), maxHeaders)
 	}
 	for i, name := range k.Headers {
 		p := fault.Index("kafka.headers", i)
 		switch {
 		case !fault.VisibleForm.MatchString(name):
-			fs.Add(p, "is %s; want the name of a header in visible ASCII", fs.Quoted(p))
+			fs.Add(p, "is %s; use the name of a header in visible ASCII characters", fs.Quoted(p))
 		case ReservedHeader(name):
-			fs.Add(p, "is %s, which the bridge writes itself; leave it out", fs.Quoted(p))
+			fs.Add(p, "is %s, which the bridge writes itself; remove it", fs.Quoted(p))
 		}
 	}
 	fs.Unique("kafka.headers", k.Headers)
 }
 
-// ReservedHeader says whether only the bridge writes this header: an inbound one is never
-// passed on.
+// ReservedHeader reports whether only the bridge writes this header. One of an input record is
+// never copied.
 func ReservedHeader(name string) bool {
 	switch name {
 	case "event-id", "method", "class", "rewound", "traceparent", "tracestate", "baggage":
@@ -105,9 +105,9 @@ func ReservedHeader(name string) bool {
 func (r Registry) check(fs *fault.Findings) {
 	switch {
 	case r.URL == "" && r.Folder == "" && !fs.HasFault("registry.url"):
-		fs.Add("registry", "says not where schemas are; want url or folder")
+		fs.Add("registry", "does not say where the schemas are; set url or folder")
 	case r.URL != "" && r.Folder != "":
-		fs.Add("registry.folder", "and url exclude each other; keep one")
+		fs.Add("registry.folder", "cannot be used together with url; remove one of them")
 	case r.URL != "":
 		fs.SecureURL("registry.url", r.URL)
 	}
@@ -118,10 +118,10 @@ func (d Delivery) check(fs *fault.Findings) {
 	fs.Duration("delivery.settle_every", d.SettleEvery, time.Millisecond, 5*time.Second)
 	fs.Number("delivery.settle_count", d.SettleCount, 1, 100_000)
 	if d.MaxRecord < 1<<10 || d.MaxRecord > 64<<20 {
-		fs.Add("delivery.max_record", "is %s; want 1KiB to 64MiB", d.MaxRecord)
+		fs.Add("delivery.max_record", "is %s; use 1KiB to 64MiB", d.MaxRecord)
 	}
 	if d.MaxBytes < d.MaxRecord || d.MaxBytes > 1<<30 {
-		fs.Add("delivery.max_bytes", "is %s; want max_record (%s) to 1024MiB", d.MaxBytes, d.MaxRecord)
+		fs.Add("delivery.max_bytes", "is %s; use max_record (%s) to 1024MiB", d.MaxBytes, d.MaxRecord)
 	}
 	fs.Duration("delivery.revoke_bound", d.RevokeBound, time.Second, 10*time.Minute)
 	fs.Duration("delivery.grace", d.Grace, 0, 10*time.Minute)
@@ -132,7 +132,7 @@ func (t Telemetry) check(fs *fault.Findings) {
 		fs.SecureURL("telemetry.otlp_endpoint", t.OTLPEndpoint)
 	}
 	if t.ServiceName == "" {
-		fs.Add("telemetry.service_name", "is empty; want a name")
+		fs.Add("telemetry.service_name", "is empty; set it to a name")
 	}
 	fs.OneOf("telemetry.log_level", t.LogLevel, "debug", "info", "warn", "error")
 	fs.OneOf("telemetry.log_format", t.LogFormat, "text", "json")

@@ -17,7 +17,7 @@ const maxNotifyURL = 256
 
 func (c *Config) checkAccounts(fs *fault.Findings) {
 	if len(c.Accounts) == 0 && !fs.HasFault("accounts") {
-		fs.Add("accounts", "is missing; want at least one account")
+		fs.Add("accounts", "is missing; set it to at least one account")
 	}
 	apps := slices.Sorted(maps.Keys(c.Apps))
 	for _, name := range slices.Sorted(maps.Keys(c.Accounts)) {
@@ -27,7 +27,7 @@ func (c *Config) checkAccounts(fs *fault.Findings) {
 		case a.App == "":
 			fs.Required(path+".app", true, "one of apps")
 		case !known:
-			fs.Add(path+".app", "is %s, which apps does not have%s", fs.Quoted(path+".app"), fault.OrAll(fault.DidYouMean(a.App, apps), apps))
+			fs.Add(path+".app", "is %s, but apps has no such app%s", fs.Quoted(path+".app"), fault.OrAll(fault.DidYouMean(a.App, apps), apps))
 		default:
 			a.checkApp(fs, path, app)
 			a.checkNotifyURL(fs, path+".notify_url", app.Environment)
@@ -36,7 +36,7 @@ func (c *Config) checkAccounts(fs *fault.Findings) {
 	}
 }
 
-// channels returns where orders of this kind of app can live.
+// channels returns the channels of this kind of app.
 func (k Kind) channels() []string {
 	if k == AlipayHK {
 		return []string{"HK"}
@@ -46,13 +46,13 @@ func (k Kind) channels() []string {
 
 func (a Account) checkApp(fs *fault.Findings, path string, app App) {
 	if app.Kind != OpenAPI && app.Kind != AlipayHK {
-		return // its own fault
+		return // another fault says so
 	}
 	if app.Kind == AlipayHK {
 		checkForeign(fs, path+".app_auth_token_file", OpenAPI)
 		checkForeign(fs, path+".notify_url", OpenAPI)
 		if a.Channel != "HK" {
-			fs.Add(path+".channel", "is %s; an app of kind alipayhk has HK only", fs.Quoted(path+".channel"))
+			fs.Add(path+".channel", "is %s; use HK, the only channel of an app of kind alipayhk", fs.Quoted(path+".channel"))
 		}
 	} else {
 		checkForeign(fs, path+".agent_token_file", AlipayHK)
@@ -63,13 +63,13 @@ func (a Account) checkApp(fs *fault.Findings, path string, app App) {
 	}
 }
 
-// checkNotifyURL refuses what Alipay would not call. A simulator calls any port.
+// checkNotifyURL refuses URLs that Alipay would not call. A simulator calls any port.
 func (a Account) checkNotifyURL(fs *fault.Findings, path string, env Environment) {
 	if a.NotifyURL == "" {
 		return
 	}
 	if len(a.NotifyURL) > maxNotifyURL {
-		fs.Add(path, "has %d characters; want %d at most", len(a.NotifyURL), maxNotifyURL)
+		fs.Add(path, "has %d characters; use at most %d", len(a.NotifyURL), maxNotifyURL)
 		return
 	}
 	u, ok := fs.Address(path, a.NotifyURL)
@@ -77,10 +77,10 @@ func (a Account) checkNotifyURL(fs *fault.Findings, path string, env Environment
 		return
 	}
 	if port := u.Port(); port != "" && port != "80" && port != "443" {
-		fs.Add(path, "uses port %s; Alipay calls 80 and 443 only", port)
+		fs.Add(path, "uses port %s; use 80 or 443, the only ports that Alipay calls", port)
 	}
 	if env == Production && u.Scheme != "https" {
-		fs.Add(path, "uses http; want https")
+		fs.Add(path, "uses http; use https")
 	}
 }
 
@@ -88,7 +88,7 @@ func (a Account) checkPolicy(fs *fault.Findings, path string) {
 	fs.OneOf(path+".expires_as", a.ExpiresAs, "time_expire", "timeout_express")
 	fs.OneOf(path+".business_params_as", a.BusinessParamsAs, "text", "object")
 	if t := a.Defaults.TimeoutExpress; t != "" && !timeoutForm.MatchString(t) {
-		fs.Add(path+".defaults.timeout_express", "is %s; want a time such as 30m, 12h, 15d or 1c", fs.Quoted(path+".defaults.timeout_express"))
+		fs.Add(path+".defaults.timeout_express", "is %s; use a time such as 30m, 12h, 15d or 1c", fs.Quoted(path+".defaults.timeout_express"))
 	}
 	fs.Word(path+".seller_id", a.SellerID)
 	fs.Length(path+".defaults.product_code", a.Defaults.ProductCode, 64)
@@ -96,18 +96,18 @@ func (a Account) checkPolicy(fs *fault.Findings, path string) {
 	for field, values := range a.Payees {
 		p := path + ".payees." + field
 		if !slices.Contains(PayeeFields(), field) {
-			fs.Add(p, "is no field that names a payee; known: %s", strings.Join(PayeeFields(), ", "))
+			fs.Add(p, "is not a field that names a payee; use one of %s", strings.Join(PayeeFields(), ", "))
 		}
 		fs.Unique(p, values)
 	}
 	for i, name := range a.Extra {
 		if p := fault.Index(path+".extra", i); !extraForm.MatchString(name) {
-			fs.Add(p, "is %s; want a member's name: a letter, then letters, digits and underscores", fs.Quoted(p))
+			fs.Add(p, "is %s; use the name of a member: a letter, then letters, digits and underscores", fs.Quoted(p))
 		}
 	}
 	fs.Unique(path+".extra", a.Extra)
 	if a.ExtraMoney && len(a.Extra) == 0 {
-		fs.Add(path+".extra_money", "lets nothing through without extra; list the members there")
+		fs.Add(path+".extra_money", "has no effect without extra; list the members there")
 	}
 }
 
@@ -119,14 +119,14 @@ func (r Row) check(fs *fault.Findings, path string, channels []string) {
 	fs.AllOf(path+".if", r.If, Conditions())
 	switch {
 	case (r.Call == "") == (r.Skip == ""):
-		fs.Add(path, "wants call or skip; give one of them")
+		fs.Add(path, "needs either call or skip; set one of them")
 	case r.Skip != "" && !wordForm.MatchString(r.Skip):
-		fs.Add(path+".skip", "is %s; want a reason of lower-case letters, digits and underscores", fs.Quoted(path+".skip"))
+		fs.Add(path+".skip", "is %s; use a reason of lower-case letters, digits and underscores", fs.Quoted(path+".skip"))
 	case r.Call != "":
 		r.checkCall(fs, path)
 	}
 	if r.Status != "" && r.Call != CallSync && r.Call != CallHKSync {
-		fs.Add(path+".status", "is for %s and %s only; leave it out", CallSync, CallHKSync)
+		fs.Add(path+".status", "is for %s and %s only; remove it", CallSync, CallHKSync)
 	}
 }
 
@@ -138,6 +138,6 @@ func (r Row) checkCall(fs *fault.Findings, path string) {
 	if r.Channel == "" {
 		fs.Required(path+".channel", true, strings.Join(calls[r.Call], " or "))
 	} else if !slices.Contains(calls[r.Call], r.Channel) {
-		fs.Add(path+".call", "is %s, which channel %s does not know; see the mapping in docs/DESIGN.md", fs.Quoted(path+".call"), r.Channel)
+		fs.Add(path+".call", "is %s, which channel %s does not have; see the mapping in docs/DESIGN.md", fs.Quoted(path+".call"), r.Channel)
 	}
 }

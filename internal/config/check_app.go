@@ -20,7 +20,7 @@ const (
 
 func (c *Config) checkApps(fs *fault.Findings) {
 	if len(c.Apps) == 0 && !fs.HasFault("apps") {
-		fs.Add("apps", "is missing; want at least one app")
+		fs.Add("apps", "is missing; set it to at least one app")
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
 		path := "apps." + name
@@ -41,13 +41,13 @@ func (c *Config) checkApps(fs *fault.Findings) {
 
 func checkName(fs *fault.Findings, path, name string) {
 	if !nameForm.MatchString(name) {
-		fs.Add(path, "is no name; want lower-case letters, digits and dashes")
+		fs.Add(path, "is not a valid name; use lower-case letters, digits and dashes")
 	}
 }
 
 func checkForeign(fs *fault.Findings, path string, owner Kind) {
 	if fs.Given(path) {
-		fs.Add(path, "belongs to kind %s; leave it out", owner)
+		fs.Add(path, "belongs to kind %s; remove it", owner)
 	}
 }
 
@@ -78,21 +78,21 @@ func (a App) checkKind(fs *fault.Findings, path string) {
 
 func checkPrivateKey(fs *fault.Findings, path string, f SecretFile) {
 	if strings.Contains(f.Text.Reveal(), "PUBLIC KEY-----") {
-		fs.Add(path, "%s holds a public key; want our private one", f.Path)
+		fs.Add(path, "%s has a public key; use our private key", f.Path)
 	}
 }
 
 func checkPublicKey(fs *fault.Findings, path string, f File) {
 	if strings.Contains(f.Text, "PRIVATE KEY-----") {
-		fs.Add(path, "%s holds a private key; want the public key of the other side", f.Path)
+		fs.Add(path, "%s has a private key; use the public key of the other side", f.Path)
 	}
 }
 
-// checkURL holds the gateway's address against the environment (security G1).
+// checkURL compares the address of the gateway with the environment (security G1).
 func (a App) checkURL(fs *fault.Findings, path string, trusted []string) {
 	path += ".url"
 	if a.URL == "" {
-		fs.Required(path, true, "the gateway, such as "+a.usualURL())
+		fs.Required(path, true, "the address of the gateway, such as "+a.usualURL())
 		return
 	}
 	u, ok := fs.Address(path, a.URL)
@@ -105,24 +105,24 @@ func (a App) checkURL(fs *fault.Findings, path string, trusted []string) {
 	case a.Environment == Simulator:
 		checkSimulatorURL(fs, path, u, live || sandbox(host))
 	case u.Scheme != "https":
-		fs.Add(path, "uses http; want https")
+		fs.Add(path, "uses http; use https")
 	case a.Environment == Sandbox && live:
-		fs.Add(path, "is %s, where money is real; want Alipay's sandbox, or environment: production", host)
+		fs.Add(path, "is %s, where money is real; use Alipay's sandbox, or set environment to production", host)
 	case a.Environment == Production && sandbox(host):
-		fs.Add(path, "is %s, a sandbox; want %s, or environment: sandbox", host, a.usualURL())
+		fs.Add(path, "is %s, a sandbox; use %s, or set environment to sandbox", host, a.usualURL())
 	case a.Environment == Production && !live && !slices.Contains(trusted, host):
-		fs.Add(path, "goes to %s, which is not Alipay's; want %s, or list the host under trusted_hosts", host, a.usualURL())
+		fs.Add(path, "goes to %s, which does not belong to Alipay; use %s, or list the host under trusted_hosts", host, a.usualURL())
 	case a.Environment == Production && live && (host == productionHostHK) != (a.Kind == AlipayHK):
-		fs.Add(path, "is %s, the gateway of the other kind; want %s", host, a.usualURL())
+		fs.Add(path, "is %s, the gateway of the other kind of app; use %s", host, a.usualURL())
 	}
 }
 
 func checkSimulatorURL(fs *fault.Findings, path string, u *url.URL, alipays bool) {
 	switch {
 	case alipays:
-		fs.Add(path, "is %s, Alipay itself; want the simulator's address, or another environment", u.Hostname())
+		fs.Add(path, "is %s, Alipay itself; use the address of the simulator, or another environment", u.Hostname())
 	case u.Scheme != "https" && !fault.Loopback(u.Hostname()):
-		fs.Add(path, "uses http to %s; want https (http only on this machine)", u.Hostname())
+		fs.Add(path, "uses http to %s; use https (http only on this machine)", u.Hostname())
 	}
 }
 
@@ -130,7 +130,7 @@ func sandbox(host string) bool {
 	return host == sandboxDomain || strings.HasSuffix(host, "."+sandboxDomain) || strings.Contains(host, "sandbox")
 }
 
-// usualURL is the address that this app probably wants.
+// usualURL is the address that this app probably needs.
 func (a App) usualURL() string {
 	switch {
 	case a.Environment == Simulator:
@@ -143,19 +143,19 @@ func (a App) usualURL() string {
 	return "https://" + productionHost + "/gateway.do"
 }
 
-// checkMarks refuses the simulator's keys and those of tests anywhere else.
+// checkMarks refuses keys of the simulator and of tests, except in environment simulator.
 func (a App) checkMarks(fs *fault.Findings, path string) {
 	if a.Environment == Simulator {
 		return
 	}
 	for key, text := range a.keyTexts() {
-		if whose := nobodys(text); whose != "" {
-			fs.Add(path+key, "is a key of %s, which is no secret; want one for %s, or environment: simulator", whose, a.Environment)
+		if owner := publishedBy(text); owner != "" {
+			fs.Add(path+key, "is a key of %s, which is not secret; use a key for %s, or set environment to simulator", owner, a.Environment)
 		}
 	}
 }
 
-// keyTexts returns what every key and certificate file of the app holds, by setting.
+// keyTexts returns the contents of all key and certificate files of the app, by setting.
 func (a App) keyTexts() map[string]string {
 	keys := map[string]string{
 		".private_key_file": a.PrivateKeyFile.Text.Reveal(), ".next_private_key_file": a.NextPrivateKeyFile.Text.Reveal(),
@@ -192,7 +192,7 @@ func (a App) checkLimits(fs *fault.Findings, path string) {
 func (b Breaker) check(fs *fault.Findings, path string) {
 	fs.Number(path+".consecutive", b.Consecutive, 1, 100_000)
 	if !(b.Ratio > 0 && b.Ratio <= 1) {
-		fs.Add(path+".ratio", "is %s; want more than 0 and up to 1", fs.Quoted(path+".ratio"))
+		fs.Add(path+".ratio", "is %s; use more than 0 and up to 1", fs.Quoted(path+".ratio"))
 	}
 	fs.Number(path+".min_requests", b.MinRequests, 1, 100_000)
 	fs.Duration(path+".window", b.Window, time.Second, time.Hour)

@@ -12,7 +12,7 @@ var openAPIKeys = []string{
 	"sign_type", "allow_weak", "aes_key_file", "next_private_key_file", "next_private_key_uri", "more_alipay_keys",
 }
 
-// checkMode wants either Alipay's public key or the three certificate files.
+// checkMode requires either Alipay's public key or the three certificate files.
 func (a App) checkMode(fs *fault.Findings, path string) {
 	if !fs.OneOf(path+".mode", string(a.Mode), string(KeyMode), string(CertificateMode)) {
 		return
@@ -44,10 +44,10 @@ func (a App) checkMode(fs *fault.Findings, path string) {
 	}
 }
 
-// otherMode refuses a setting of the mode that the app is not in.
+// checkOtherMode refuses a setting of the mode that the app does not use.
 func checkOtherMode(fs *fault.Findings, path string, owner Mode) {
 	if fs.Given(path) {
-		fs.Add(path, "belongs to mode %s; leave it out", owner)
+		fs.Add(path, "belongs to mode %s; remove it", owner)
 	}
 }
 
@@ -58,14 +58,14 @@ func (k AlipayKey) check(fs *fault.Findings, path string) {
 		return
 	}
 	if _, err := time.Parse(time.RFC3339, k.Until); err != nil {
-		fs.Add(path+".until", "is %s; want a time such as 2026-01-31T08:00:00+08:00", fs.Quoted(path+".until"))
+		fs.Add(path+".until", "is %s; use a time such as 2026-01-31T08:00:00+08:00", fs.Quoted(path+".until"))
 	}
 }
 
-// checkCoding holds charset and sign type against the public parameters of those names.
+// checkCoding compares charset and sign type with the public parameters of these names.
 func (a App) checkCoding(fs *fault.Findings, path string) {
 	fs.OneOf(path+".charset", a.Charset, "utf-8", "gbk", "gb2312")
 	if fs.OneOf(path+".sign_type", a.SignType, "RSA2", "RSA") && a.SignType == "RSA" && !a.AllowWeak {
-		fs.Add(path+".sign_type", "is RSA, which signs with SHA-1; want RSA2, or allow_weak: true")
+		fs.Add(path+".sign_type", "is RSA, which signs with SHA-1; use RSA2, or set allow_weak to true")
 	}
 }

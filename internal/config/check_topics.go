@@ -8,7 +8,7 @@ import (
 
 func (t Topics) check(fs *fault.Findings, accounts []string) {
 	if len(t.Inputs) == 0 && !fs.HasFault("topics.inputs") {
-		fs.Add("topics.inputs", "is missing; want at least one topic with the accounts it may name")
+		fs.Add("topics.inputs", "is missing; set it to at least one topic with the accounts that its events may name")
 	}
 	taken := map[string]string{} // the setting that has a topic, by its name
 	for i, in := range t.Inputs {
@@ -36,40 +36,40 @@ func (in Input) check(fs *fault.Findings, path string, accounts []string, taken 
 		checkTopic(fs, path+".dead_letters", in.DeadLetters)
 	}
 	if len(in.Accounts) == 0 && !fs.HasFault(path+".accounts") {
-		fs.Add(path+".accounts", "is missing; want the accounts that events of this topic may name")
+		fs.Add(path+".accounts", "is missing; set it to the accounts that events of this topic may name")
 	}
 	for i, a := range in.Accounts {
 		if p := fault.Index(path+".accounts", i); !slices.Contains(accounts, a) {
-			fs.Add(p, "is %s, which accounts does not have%s", fs.Quoted(p), fault.OrAll(fault.DidYouMean(a, accounts), accounts))
+			fs.Add(p, "is %s, but accounts has no such account%s", fs.Quoted(p), fault.OrAll(fault.DidYouMean(a, accounts), accounts))
 		}
 	}
 	fs.Unique(path+".accounts", in.Accounts)
 	if in.DefaultAccount != "" && !slices.Contains(in.Accounts, in.DefaultAccount) {
-		fs.Add(path+".default_account", "is %s, which this topic's accounts do not list; want one of them", fs.Quoted(path+".default_account"))
+		fs.Add(path+".default_account", "is %s, which is not one of the accounts of this topic; use one of them", fs.Quoted(path+".default_account"))
 	}
 }
 
 func checkTopic(fs *fault.Findings, path, name string) {
 	if !topicForm.MatchString(name) || name == "." || name == ".." {
-		fs.Add(path, "is %s; want up to 249 letters, digits, dots, dashes and underscores", fs.Quoted(path))
+		fs.Add(path, "is %s; use up to 249 letters, digits, dots, dashes and underscores", fs.Quoted(path))
 	}
 }
 
-// take gives a topic to one setting only: an input that is also an output feeds itself.
+// checkTake lets only one setting use a topic: an input that is also an output would feed itself.
 func checkTake(fs *fault.Findings, path, name string, taken map[string]string) {
 	if other := taken[name]; other != "" {
-		fs.Add(path, "is the topic %s, which %s has already; choose another", fault.Quote(name), other)
+		fs.Add(path, "is the topic %s, which %s uses already; choose another", fault.Quote(name), other)
 		return
 	}
 	taken[name] = path
 }
 
-// checkDeadLetters lets inputs share a topic of dead letters, but nothing else.
+// checkDeadLetters lets inputs share a topic for dead letters, and no other topic.
 func (t Topics) checkDeadLetters(fs *fault.Findings, taken map[string]string) {
 	for group, inputs := range map[string][]Input{"topics.inputs": t.Inputs, "topics.queries": t.Queries} {
 		for i, in := range inputs {
 			if other := taken[in.DeadLetters]; other != "" {
-				fs.Add(fault.Index(group, i)+".dead_letters", "is the topic %s, which %s has already; choose another", fault.Quote(in.DeadLetters), other)
+				fs.Add(fault.Index(group, i)+".dead_letters", "is the topic %s, which %s uses already; choose another", fault.Quote(in.DeadLetters), other)
 			}
 		}
 	}

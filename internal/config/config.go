@@ -11,42 +11,55 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Config are the settings, checked, with defaults filled in. Durations in the file are Go's
-// ("15s"), sizes are like 16MiB.
+// Config are the settings, checked and with their defaults. In the file, durations are written like
+// 15s, and sizes like 16MiB.
 type Config struct {
-	Kafka        Kafka              `yaml:"kafka"`
-	Registry     Registry           `yaml:"registry"`
-	Topics       Topics             `yaml:"topics"`
-	Apps         map[string]App     `yaml:"apps"`                    // Alipay apps by name
-	Accounts     map[string]Account `yaml:"accounts"`                // merchants by the name that events carry
-	TrustedHosts []string           `yaml:"trusted_hosts,omitempty"` // gateways besides Alipay's own that a production app may use
-	Privacy      Privacy            `yaml:"privacy,omitempty"`
-	Delivery     Delivery           `yaml:"delivery"`
-	Telemetry    Telemetry          `yaml:"telemetry"`
-	Admin        Admin              `yaml:"admin"`
+	Kafka Kafka `yaml:"kafka"` // the Kafka cluster, and how this process takes part in its groups
+	// Where schemas come from: a schema registry with the API of Confluent, or a folder.
+	Registry Registry `yaml:"registry"`
+	// The topics that the bridge reads and writes, and which accounts the events of each input may
+	// name.
+	Topics   Topics             `yaml:"topics"`
+	Apps     map[string]App     `yaml:"apps"`     // Alipay apps, by a name that you choose
+	Accounts map[string]Account `yaml:"accounts"` // merchants, by the name that events use in the field account
+	// Hosts of gateways, other than those of Alipay, to which a production app may send requests.
+	TrustedHosts []string `yaml:"trusted_hosts,omitempty"`
+	// How results and snapshots hide personal data; by default, it is left out of all outputs
+	// (security O7).
+	Privacy   Privacy   `yaml:"privacy,omitempty"`
+	Delivery  Delivery  `yaml:"delivery"`  // limits and intervals of reading and publishing
+	Telemetry Telemetry `yaml:"telemetry"` // where traces and logs go
+	Admin     Admin     `yaml:"admin"`     // the port with the probes for an orchestrator
 }
 
 // Kafka says which cluster and how this process takes part in its groups.
 type Kafka struct {
-	Brokers []string `yaml:"brokers"` // host:port
-	// ClusterID is the id of the only cluster that the bridge works with; a production app
-	// needs it (security G10).
+	// Addresses of some brokers, as host:port; the bridge finds the others through them.
+	Brokers []string `yaml:"brokers"`
+	// The id of the only cluster that the bridge works with; required if an app has environment
+	// production (security G10).
 	ClusterID string `yaml:"cluster_id,omitempty"`
-	TLS       TLS    `yaml:"tls,omitempty"`
-	SASL      SASL   `yaml:"sasl,omitempty"`
-	Group     string `yaml:"group"` // of the calls; the queries' is <group>-queries
-	// Start is where a group without committed offsets begins: earliest, latest or a time.
-	// Without it such a group refuses to run: a first deployment must not fire a week of
-	// creates by default.
+	// Encryption of connections to brokers; the files are read again for each new connection, so that
+	// new ones need no restart.
+	TLS TLS `yaml:"tls,omitempty"`
+	// How the bridge authenticates to brokers; the files are read again for each authentication.
+	SASL SASL `yaml:"sasl,omitempty"`
+	// Consumer group of the calls; the group of the queries has the same name with -queries at its
+	// end.
+	Group string `yaml:"group"`
+	// Where a group without committed offsets begins: earliest, latest or a time. Without a start,
+	// such a group refuses to run, so that a first deployment does not send old events to Alipay by
+	// accident.
 	Start string `yaml:"start,omitempty"`
-	// Slot names this process among those of its group, the same after a restart: transactional
-	// ids are made of it. Default: the host's name.
-	Slot               string        `yaml:"slot"`
-	SessionTimeout     time.Duration `yaml:"session_timeout"`     // without a heartbeat for so long, the group gives our partitions to others
-	Heartbeat          time.Duration `yaml:"heartbeat"`           // between two heartbeats; at most half of session_timeout
-	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`   // that a rebalance waits for its members
-	TransactionTimeout time.Duration `yaml:"transaction_timeout"` // after which the broker aborts what a dead process left
-	Headers            []string      `yaml:"headers,omitempty"`   // of input records that outputs keep
+	// Name of this process among the processes of its group. It must be the same after a restart,
+	// because transactional ids are made from it [the host's name]
+	Slot string `yaml:"slot"`
+	// Time without a heartbeat after which the group gives our partitions to other members.
+	SessionTimeout     time.Duration `yaml:"session_timeout"`
+	Heartbeat          time.Duration `yaml:"heartbeat"`           // time between two heartbeats; at most half of session_timeout
+	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`   // the longest time that a rebalance waits for its members
+	TransactionTimeout time.Duration `yaml:"transaction_timeout"` // time after which the broker aborts a transaction that a dead process left open
+	Headers            []string      `yaml:"headers,omitempty"`   // names of headers that outputs copy from the input record
 }
 
 func (k *Kafka) defaults() {
@@ -56,32 +69,42 @@ func (k *Kafka) defaults() {
 	}
 }
 
-// QueriesGroup is the group of the query pipeline.
+// QueriesGroup is the consumer group of the queries.
 func (k Kafka) QueriesGroup() string { return k.Group + "-queries" }
 
 // Registry says where schemas come from: a registry with Confluent's API, or a folder. Its
 // files are read again for each new connection, passwords and tokens for each request.
 type Registry struct {
-	URL          string     `yaml:"url,omitempty"`           // a schema registry with Confluent's API; https, or http on this machine
-	User         string     `yaml:"user,omitempty"`          // basic authentication, with PasswordFile
-	PasswordFile SecretFile `yaml:"password_file,omitempty"` // the password of user
-	TokenFile    SecretFile `yaml:"token_file,omitempty"`    // bearer token instead
-	CAFile       File       `yaml:"ca_file,omitempty"`       // roots instead of the system's
-	CertFile     File       `yaml:"cert_file,omitempty"`     // ours with its chain, for a registry that asks for one
-	KeyFile      SecretFile `yaml:"key_file,omitempty"`      // of cert_file
-	Folder       string     `yaml:"folder,omitempty"`        // with ids.json; no registry is asked
+	URL          string     `yaml:"url,omitempty"`           // address of the schema registry; https, or http on this machine
+	User         string     `yaml:"user,omitempty"`          // user name for basic authentication
+	PasswordFile SecretFile `yaml:"password_file,omitempty"` // file with the password of user; it is read again for each request
+	// File with a bearer token, instead of user and password_file; it is read again for each request.
+	TokenFile SecretFile `yaml:"token_file,omitempty"`
+	// File with the root certificates that are trusted, instead of those of the operating system; read
+	// again for each new connection.
+	CAFile File `yaml:"ca_file,omitempty"`
+	// File with the client certificate and its chain, for a registry that asks for one.
+	CertFile File       `yaml:"cert_file,omitempty"`
+	KeyFile  SecretFile `yaml:"key_file,omitempty"` // file with the private key of cert_file
+	Folder   string     `yaml:"folder,omitempty"`   // folder with schema files and ids.json, instead of a registry
 }
 
 // Topics names every topic, and who may use which account.
 type Topics struct {
-	Inputs       []Input `yaml:"inputs"`
-	Queries      []Input `yaml:"queries,omitempty"` // events that only ask, handled below live traffic
-	Results      string  `yaml:"results"`           // one CallResult per event
-	Snapshots    string  `yaml:"snapshots"`         // trades as Alipay shows them
-	Observations string  `yaml:"observations"`      // internal: what results and snapshots say of a trade
-	Journal      string  `yaml:"journal"`           // internal: skipped offsets with reasons
-	Partitions   int     `yaml:"partitions"`        // of topics that `topics create` makes
-	Replication  int     `yaml:"replication"`       // of topics that `topics create` makes; 0 is the cluster's default
+	// Topics with order events. The topic is the only identity that a record has, so each topic lists
+	// the accounts that its events may name (security K1).
+	Inputs []Input `yaml:"inputs"`
+	// Topics with events that only query. They are handled by a pipeline of their own, with limits of
+	// its own, so that they do not slow down the calls.
+	Queries      []Input `yaml:"queries,omitempty"`
+	Results      string  `yaml:"results"`      // topic that gets one result for each event (schema CallResult)
+	Snapshots    string  `yaml:"snapshots"`    // topic that gets trades as Alipay returned them (schema TradeSnapshot)
+	Observations string  `yaml:"observations"` // internal topic that gets what each result and snapshot says about a trade
+	// Internal topic that gets the offsets of events that led to no call, with reasons.
+	Journal    string `yaml:"journal"`
+	Partitions int    `yaml:"partitions"` // number of partitions of the topics that `topics create` creates
+	// Number of replicas of the topics that `topics create` creates; 0: the cluster's default.
+	Replication int `yaml:"replication"`
 }
 
 func (t *Topics) defaults() {
@@ -94,22 +117,22 @@ func (t *Topics) defaults() {
 // Input is one input topic. The topic is the only identity that a record has, so it says which
 // accounts its events may name (security K1).
 type Input struct {
-	Name           string   `yaml:"name"`                      // of the topic [order-events, and alipay-queries for queries]
-	Accounts       []string `yaml:"accounts"`                  // that events of this topic may name; no wildcard
-	DefaultAccount string   `yaml:"default_account,omitempty"` // of events that name none
-	DeadLetters    string   `yaml:"dead_letters"`              // default: <name>.dlq
+	Name           string   `yaml:"name"`                      // name of the topic [order-events; for queries: alipay-queries]
+	Accounts       []string `yaml:"accounts"`                  // accounts that events of this topic may name; there is no wildcard
+	DefaultAccount string   `yaml:"default_account,omitempty"` // account of events that name none; it must be one of accounts
+	DeadLetters    string   `yaml:"dead_letters"`              // topic for records that a person must look at [the name with .dlq at its end]
 }
 
 // Delivery sets the limits and intervals of the engine.
 type Delivery struct {
-	SettleEvery time.Duration `yaml:"settle_every"` // between two transactions of outcomes
-	SettleCount int           `yaml:"settle_count"` // outcomes of one transaction at most
-	MaxBytes    Bytes         `yaml:"max_bytes"`    // of records held in memory
-	MaxRecord   Bytes         `yaml:"max_record"`   // a larger one is refused
-	RevokeBound time.Duration `yaml:"revoke_bound"` // to finish what a rebalance takes away
-	Grace       time.Duration `yaml:"grace"`        // for running calls at a stop
+	SettleEvery time.Duration `yaml:"settle_every"` // time between two transactions of outcomes
+	SettleCount int           `yaml:"settle_count"` // how many outcomes one transaction has at most
+	MaxBytes    Bytes         `yaml:"max_bytes"`    // how many bytes of records each pipeline may hold in memory
+	MaxRecord   Bytes         `yaml:"max_record"`   // a record larger than this is refused
+	RevokeBound time.Duration `yaml:"revoke_bound"` // time limit to finish the work on partitions that a rebalance takes away
+	Grace       time.Duration `yaml:"grace"`        // how long running calls may take at an orderly stop
 
-	SkippedResults bool `yaml:"skipped_results,omitempty"` // a result SKIPPED, too, for events that lead to no call
+	SkippedResults bool `yaml:"skipped_results,omitempty"` // also publishes a result SKIPPED for each event that leads to no call
 }
 
 func (d *Delivery) defaults() {
@@ -121,10 +144,10 @@ func (d *Delivery) defaults() {
 
 // Telemetry says where spans and logs go.
 type Telemetry struct {
-	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of an OTLP/HTTP collector; empty: no spans leave
-	ServiceName  string `yaml:"service_name"`            // service.name of spans
-	LogLevel     string `yaml:"log_level"`               // debug, info, warn or error
-	LogFormat    string `yaml:"log_format"`              // text or json
+	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of a collector for traces (OTLP over HTTP); empty: no traces are sent
+	ServiceName  string `yaml:"service_name"`            // value of service.name in traces
+	LogLevel     string `yaml:"log_level"`               // lowest level that is logged: debug, info, warn or error
+	LogFormat    string `yaml:"log_format"`              // format of log lines: text or json
 }
 
 func (t *Telemetry) defaults() {
@@ -133,12 +156,13 @@ func (t *Telemetry) defaults() {
 
 // Admin is the port of the probes.
 type Admin struct {
-	Listen string `yaml:"listen"` // host:port; empty: none
+	Listen string `yaml:"listen"` // address of the port, as host:port; empty: no port
 }
 
 func (a *Admin) defaults() { a.Listen = "127.0.0.1:8088" }
 
-// Default returns what the file need not say: figures, and the topics by their usual names.
+// Default returns the settings that a file need not have: numbers, and topics with their default
+// names.
 func Default() Config {
 	var c Config
 	setDefaults(reflect.ValueOf(&c).Elem())
@@ -148,15 +172,15 @@ func Default() Config {
 	return c
 }
 
-// Load reads and checks a settings file with all files that it names. env looks a variable of
-// the environment up, as [os.LookupEnv] does. An error wraps [Faults] unless the settings
-// file itself cannot be read.
+// Load reads and checks a settings file with all files that it names. env looks up a variable of the
+// environment, as [os.LookupEnv] does. An error wraps [fault.Faults], unless the settings file itself
+// cannot be read.
 func Load(path string, env func(string) (string, bool)) (Config, error) {
 	return load(path, env, func(string) bool { return true })
 }
 
-// LoadPublic is Load for commands that call nobody at Alipay: the key and token files of apps
-// and accounts, and the key of masks, are named but not read.
+// LoadPublic is Load for commands that do not call Alipay. It does not read the key and token files of
+// apps and accounts, nor the key of masks.
 func LoadPublic(path string, env func(string) (string, bool)) (Config, error) {
 	return load(path, env, func(setting string) bool {
 		return !strings.HasPrefix(setting, "apps.") && !strings.HasPrefix(setting, "accounts.") && !strings.HasPrefix(setting, "privacy.")
@@ -187,7 +211,7 @@ func (d *decoder) config(text []byte) (Config, error) {
 // complete fills in what depends on other settings.
 func (c *Config) complete(d *decoder) {
 	if !d.Given("kafka.slot") {
-		c.Kafka.Slot, _ = os.Hostname() // an empty one is a fault of check
+		c.Kafka.Slot, _ = os.Hostname() // check reports an empty one
 	}
 	if c.Registry.Folder != "" {
 		c.Registry.Folder = resolve(d.dir, c.Registry.Folder)
@@ -200,7 +224,7 @@ func (c *Config) complete(d *decoder) {
 	}
 	for name, a := range c.Accounts {
 		if c.Apps[a.App].Kind == AlipayHK && a.Channel == "" {
-			a.Channel = "HK" // that gateway knows no other
+			a.Channel = "HK" // that gateway has no other
 		}
 		c.Accounts[name] = a
 	}
@@ -217,8 +241,8 @@ func completeInputs(inputs []Input, name string) {
 	}
 }
 
-// Print writes the effective settings as YAML that Load reads. Secrets are in files; their
-// names are printed.
+// Print writes the effective settings as YAML that Load reads. Secrets are in files, of which only
+// the names are printed.
 func (c Config) Print(w io.Writer) error {
 	e := yaml.NewEncoder(w)
 	e.SetIndent(2)
@@ -228,13 +252,13 @@ func (c Config) Print(w io.Writer) error {
 	return e.Close()
 }
 
-// UseSlot replaces kafka.slot by what a command line says; empty leaves it.
+// UseSlot replaces kafka.slot by the slot of the command line, unless that is empty.
 func (k *Kafka) UseSlot(slot string) error {
 	if slot == "" {
 		return nil
 	}
 	if !groupForm.MatchString(slot) {
-		return fmt.Errorf("slot %q: want %s", slot, wantGroup)
+		return fmt.Errorf("slot %q is not valid; use %s", slot, wantGroup)
 	}
 	k.Slot = slot
 	return nil

@@ -43,13 +43,15 @@ func folder(t *testing.T) string {
 		"password":      {canary, 0o400},
 		"mask":          {strings.Repeat(canary, 6), 0o600},
 	} {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(f.text), f.mode); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(path, f.mode); err != nil { // whatever the umask
-			t.Fatal(err)
-		}
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, []byte(f.text), f.mode); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(path, f.mode); err != nil { // whatever the umask
+				t.Fatal(err)
+			}
+		})
 	}
 	return dir
 }

@@ -16,11 +16,11 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// maxSettings bounds a settings file.
+// maxSettings is the size limit of a settings file.
 const maxSettings = 1 << 20
 
-// decoder fills structures from YAML by their yaml tags and notes every fault instead of
-// stopping at the first, which yaml.v3's own decoder does not.
+// decoder fills structures from YAML by their yaml tags. Unlike the decoder of yaml.v3, it notes all
+// faults instead of stopping at the first one.
 type decoder struct {
 	*fault.Findings
 	dir   string // of the settings file
@@ -29,13 +29,13 @@ type decoder struct {
 	read  reader
 }
 
-// defaulter is a structure with defaults; they are set before the file is looked at.
+// defaulter is a structure with defaults; they are set before the file is read.
 type defaulter interface{ defaults() }
 
 // document parses the text as one YAML document and returns its top mapping.
 func (d *decoder) document(text []byte) *yaml.Node {
 	if len(text) > maxSettings {
-		d.Add("", "the file is longer than 1 MiB")
+		d.Add("", "the file is larger than 1 MiB; settings are smaller")
 		return nil
 	}
 	dec := yaml.NewDecoder(strings.NewReader(string(text)))
@@ -45,7 +45,7 @@ func (d *decoder) document(text []byte) *yaml.Node {
 		return nil
 	}
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		d.AddAt(max(second.Line, 1), "", "a second YAML document begins; want one")
+		d.AddAt(max(second.Line, 1), "", "a second YAML document begins; keep one")
 		return nil
 	}
 	return doc.Content[0]
@@ -56,7 +56,7 @@ var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)`)
 
 func (d *decoder) syntax(err error) {
 	if errors.Is(err, io.EOF) {
-		d.Add("", "the file is empty; examples/ has one to begin with")
+		d.Add("", "the file is empty; bridge simulate --out DIR --no-serve writes a complete one to begin with")
 		return
 	}
 	line, msg := 1, strings.TrimPrefix(err.Error(), "yaml: ")
@@ -64,17 +64,17 @@ func (d *decoder) syntax(err error) {
 		line, _ = strconv.Atoi(m[1])
 		msg = m[2]
 	}
-	d.AddAt(line, "", "not YAML: %s; look at indents, colons and quotes before it", msg)
+	d.AddAt(line, "", "not valid YAML: %s; check indents, colons and quotes up to this line", msg)
 }
 
 // decode fills v, which must be settable and hold its defaults.
 func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind == yaml.AliasNode {
-		d.AddUnreadable(path, "is an alias; write the value out")
+		d.AddUnreadable(path, "is an alias; write the value itself")
 		return
 	}
 	if n.Tag == "!!null" {
-		d.AddUnreadable(path, "has no value; give one, or leave the key out")
+		d.AddUnreadable(path, "has no value; set one, or remove the key")
 		return
 	}
 	switch {
@@ -91,10 +91,10 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// pairs yields the keys of a mapping with their values and paths. Keys given twice are faults.
+// pairs calls each for the keys of a mapping. Keys that are given twice are faults.
 func (d *decoder) pairs(n *yaml.Node, path string, each func(key string, path string, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		d.AddUnreadable(path, "is %s; want keys with values", kindName(n))
+		d.AddUnreadable(path, "is %s; use keys with values", kindName(n))
 		return
 	}
 	seen := map[string]int{}
@@ -140,8 +140,8 @@ func fieldsOf(v reflect.Value) map[string]reflect.Value {
 	return fields
 }
 
-// unknown reports a key that is no setting. One that would hold a secret gets its own words:
-// the value is nowhere shown.
+// unknown reports a key that is not a setting. A key for a secret gets words of its own. Values are
+// never shown.
 func (d *decoder) unknown(key, path string, fields map[string]reflect.Value) {
 	known := make([]string, 0, len(fields))
 	for k := range fields {
@@ -149,22 +149,22 @@ func (d *decoder) unknown(key, path string, fields map[string]reflect.Value) {
 	}
 	slices.Sort(known)
 	if file := key + "_file"; slices.Contains(known, file) {
-		d.Add(path, "must not be in the settings; put it into a file and name that as %s", file)
+		d.Add(path, "must not be in the settings; put it into a file and set %s to its name", file)
 		d.Excuse(join(fault.Parent(path), file)) // it is not missing
 		return
 	}
 	hint := fault.DidYouMean(key, known)
 	if hint == "" {
-		hint = "; known here: " + strings.Join(known, ", ")
+		hint = "; use one of " + strings.Join(known, ", ")
 	}
-	d.Add(path, "is no setting%s", hint)
+	d.Add(path, "is not a setting%s", hint)
 }
 
 // entries fills a map with names as keys.
 func (d *decoder) entries(n *yaml.Node, path string, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
 	d.pairs(n, path, func(key, p string, value *yaml.Node) {
-		item := fresh(v.Type().Elem())
+		item := withDefaults(v.Type().Elem())
 		d.decode(value, p, item)
 		v.SetMapIndex(reflect.ValueOf(key), item)
 	})
@@ -172,27 +172,27 @@ func (d *decoder) entries(n *yaml.Node, path string, v reflect.Value) {
 
 func (d *decoder) list(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.AddUnreadable(path, "is %s; want a list", kindName(n))
+		d.AddUnreadable(path, "is %s; use a list", kindName(n))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(n.Content)))
 	for i, value := range n.Content {
 		p := fmt.Sprintf("%s[%d]", path, i)
 		d.SetLine(p, value.Line)
-		item := fresh(v.Type().Elem())
+		item := withDefaults(v.Type().Elem())
 		d.decode(value, p, item)
 		v.Set(reflect.Append(v, item))
 	}
 }
 
-// fresh makes a value that holds its defaults.
-func fresh(t reflect.Type) reflect.Value {
+// withDefaults returns a new value with its defaults.
+func withDefaults(t reflect.Type) reflect.Value {
 	v := reflect.New(t).Elem()
 	setDefaults(v)
 	return v
 }
 
-// setDefaults fills a structure and those in it, the inner ones first.
+// setDefaults fills a structure and the structures in it, the inner ones first.
 func setDefaults(v reflect.Value) {
 	if v.Kind() != reflect.Struct || isScalar(v) {
 		return
@@ -205,7 +205,7 @@ func setDefaults(v reflect.Value) {
 	}
 }
 
-// isScalar says whether a setting is written as one value.
+// isScalar reports whether a setting is written as one value.
 func isScalar(v reflect.Value) bool {
 	switch v.Interface().(type) {
 	case File, SecretFile, Bytes, time.Duration:
@@ -222,7 +222,7 @@ func isScalar(v reflect.Value) bool {
 // are texts too.
 func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 	if n.Kind != yaml.ScalarNode {
-		d.Add(path, "is %s; want one value", kindName(n))
+		d.Add(path, "is %s; use one value", kindName(n))
 		return
 	}
 	d.SetText(path, n.Value)
@@ -252,7 +252,7 @@ func (d *decoder) scalar(n *yaml.Node, path string, v reflect.Value) {
 // put fills numbers and booleans, as YAML understands them.
 func (d *decoder) put(n *yaml.Node, path string, v reflect.Value, want string, tags ...string) {
 	if !slices.Contains(tags, n.Tag) || n.Decode(v.Addr().Interface()) != nil {
-		d.Add(path, "is %s; want %s", d.Quoted(path), want)
+		d.Add(path, "is %s; use %s", d.Quoted(path), want)
 	}
 }
 
@@ -261,7 +261,7 @@ func (d *decoder) setText(path, text string, v reflect.Value) {
 	case *time.Duration:
 		parsed, err := time.ParseDuration(text)
 		if err != nil {
-			d.Add(path, "is %s; want a duration with its unit, such as 250ms, 15s or 5m", d.Quoted(path))
+			d.Add(path, "is %s; use a duration with its unit, such as 250ms, 15s or 5m", d.Quoted(path))
 		}
 		*to = parsed
 	case *Bytes:
@@ -281,18 +281,18 @@ func (d *decoder) setText(path, text string, v reflect.Value) {
 	}
 }
 
-// maxName is the longest file name that is not taken for the secret itself.
+// maxName is the longest file name; a longer text is probably the secret itself.
 const maxName = 255
 
-// file finds the file that a setting names and reads it, if this load reads it at all. A key
-// in the place of a name is refused without being shown.
+// file reads the file that a setting names, if this load reads it at all. A key in place of a name
+// is refused without being shown.
 func (d *decoder) file(path, name string, secret bool) (found, text string) {
 	if name == "" {
-		d.Add(path, "names no file")
+		d.Add(path, "is empty; set it to the name of a file")
 		return "", ""
 	}
 	if len(name) > maxName || strings.ContainsAny(name, "\r\n") || strings.Contains(name, pemBegin) {
-		d.Add(path, "holds the text itself; want the name of a file that holds it")
+		d.Add(path, "has the secret or key itself; put it into a file and use the name of the file")
 		return "", ""
 	}
 	found = resolve(d.dir, name)
@@ -306,8 +306,8 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 	return found, text
 }
 
-// shown is a file's name as faults show it: without what the environment put there, and not
-// at all when a secret itself may stand in the place of the name.
+// shown is the name of a file as messages show it: without values of the environment, and not at
+// all if it may be a secret.
 func (d *decoder) shown(path string, doubtful bool) string {
 	raw := d.Text(path)
 	if doubtful && !strings.HasPrefix(raw, "/") && !strings.ContainsAny(raw, ".$") {
@@ -316,7 +316,7 @@ func (d *decoder) shown(path string, doubtful bool) string {
 	return resolve(d.dir, raw)
 }
 
-// kindName says in words what a node is.
+// kindName names the kind of a node.
 func kindName(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

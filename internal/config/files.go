@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// Bounds of a key or certificate text, checked before anybody decodes it: decoders of PEM may
-// take the square of its length (security Y7; CVE-2024-12401).
+// Limits of the text of a key or certificate. They are checked before it is decoded, because decoding
+// PEM may take time that grows with the square of its length (security Y7; CVE-2024-12401).
 const (
 	maxText   = 64 << 10
 	maxBlocks = 16
@@ -29,8 +29,8 @@ func resolve(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// readFile reads a key or token file within its bounds. Its errors say FILE where a person
-// wants to see the name; they never hold what is in the file.
+// readFile reads a key or token file within the limits. Its errors have FILE in place of the name,
+// and never show the contents.
 func readFile(name string, secret bool) (string, error) {
 	// Without O_NONBLOCK opening a named pipe would wait for its writer.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator names his own files
@@ -43,10 +43,10 @@ func readFile(name string, secret bool) (string, error) {
 		return "", fileError(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("FILE is no regular file; name one")
+		return "", errors.New("FILE is not a regular file; use the name of a regular file")
 	}
 	if secret && !private(info) {
-		return "", fmt.Errorf("FILE can be read by others (mode %04o); chmod 600 FILE", info.Mode().Perm())
+		return "", fmt.Errorf("FILE can be read by others (mode %04o); run chmod 600 FILE", info.Mode().Perm())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxText+1))
 	if err != nil {
@@ -55,17 +55,18 @@ func readFile(name string, secret bool) (string, error) {
 	text := strings.TrimSpace(string(b))
 	switch {
 	case len(b) > maxText:
-		return "", errors.New("FILE is longer than 64 KiB; no key, token or certificate is")
+		return "", errors.New("FILE is larger than 64 KiB, unlike any key, token or certificate; use the right file")
 	case text == "":
-		return "", errors.New("FILE is empty; put in what it should hold")
+		return "", errors.New("FILE is empty; write the key, token or certificate into it")
 	case strings.Count(text, pemBegin) > maxBlocks:
-		return "", fmt.Errorf("FILE holds more than %d PEM blocks; keep those that are used", maxBlocks)
+		return "", fmt.Errorf("FILE has more than %d PEM blocks; keep those that are used", maxBlocks)
 	}
 	return text, nil
 }
 
-// private says whether only the owner may read a file; root may let a group (security Y1,
-// which is PostgreSQL's rule; a Kubernetes secret with fsGroup has 0440 and belongs to root).
+// private reports whether only the owner may read a file. If root is the owner, a group may read it,
+// too (security Y1; this is the rule of PostgreSQL, and a Kubernetes secret with fsGroup has mode
+// 0440 and belongs to root).
 func private(info fs.FileInfo) bool {
 	mode := info.Mode().Perm()
 	if mode&^0o600 == 0 {
@@ -75,19 +76,19 @@ func private(info fs.FileInfo) bool {
 	return ok && owner.Uid == 0 && mode&^0o640 == 0
 }
 
-var errNoFile = errors.New("there is no such file: FILE; mend the name, or put the file there")
+var errNoFile = errors.New("there is no such file: FILE; correct the name, or create the file")
 
 func fileError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errNoFile
 	case errors.Is(err, fs.ErrPermission):
-		return errors.New("this user may not read FILE; chown it to the user that runs the bridge")
+		return errors.New("this user may not read FILE; change its owner to the user that runs the bridge")
 	}
-	return errors.New("cannot read FILE; look at its disk")
+	return errors.New("cannot read FILE; check its disk")
 }
 
-// named puts a file's name into an error of readFile.
+// named puts the name of the file into an error of readFile.
 func named(err error, name string) error {
 	if err == nil {
 		return nil

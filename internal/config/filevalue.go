@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// FileValue is a value made of files, which are read again for each use: rotated files need no
+// FileValue is a value that is made from files, which are read again for each use: new files need no
 // restart. While the files cannot be used, for example because they are being written, the last
 // good value stays in force.
 type FileValue[T any] struct {
@@ -16,7 +16,7 @@ type FileValue[T any] struct {
 	log  *slog.Logger
 
 	mu    sync.Mutex
-	last  T      // that was good
+	last  T      // last good value
 	fault string // of the last read; "" when it was good
 }
 
@@ -37,20 +37,20 @@ func (f *FileValue[T]) Get() T {
 	}
 	if f.fault != err.Error() {
 		f.fault = err.Error()
-		f.log.Warn("files cannot be used, the former ones stay in force", "of", f.name, "error", f.fault)
+		f.log.Warn("files cannot be used; their previous contents stay in force", "setting", f.name, "error", f.fault)
 	}
 	return f.last
 }
 
-// CertPool holds the certificates of the file; it is nil, which means the system's roots, when no
-// file is named.
+// CertPool returns the certificates of the file, or nil, which means the roots of the operating
+// system, if no file is named.
 func (f File) CertPool() (*x509.CertPool, error) {
 	if f.IsZero() {
 		return nil, nil
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM([]byte(f.Text)) {
-		return nil, fmt.Errorf("%s holds no certificate", f.Path)
+		return nil, fmt.Errorf("%s has no certificate", f.Path)
 	}
 	return pool, nil
 }

@@ -16,23 +16,24 @@ var hkKeys = []string{
 	"time_zone", "order_times", "request_ids", "skew", "any_time", "try_all_keys", "refuse_unsigned", "encrypt", "classes",
 }
 
-// ECC says what ECC224 means: the pages name it and explain nothing.
+// ECC are details of ECC224, which the pages name and do not explain.
 type ECC struct {
-	Hash string `yaml:"hash,omitempty"` // sha-224 or sha-256 [sha-224]
-	Form string `yaml:"form,omitempty"` // of a signature: der or p1363 [der]
+	Hash string `yaml:"hash,omitempty"` // hash function: sha-224 or sha-256 [sha-224]
+	Form string `yaml:"form,omitempty"` // form of a signature: der or p1363 [der]
 }
 
 // Encrypt says how bodies are encrypted (AlipayHK Synchronize Order, "Encrypt").
 type Encrypt struct {
-	Enabled      bool                  `yaml:"enabled,omitempty"`       // encrypts what we send, and wants answers so
-	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"` // to encrypt to, by version [the app's platform_keys]
-	KeyVersion   string                `yaml:"key_version,omitempty"`   // the one to use [the newest]
-	OurKeys      map[string]SecretFile `yaml:"our_keys,omitempty"`      // private keys to decrypt answers with, by version
-	MediaType    string                `yaml:"media_type,omitempty"`    // of encrypted bodies [text/plain; charset=UTF-8]
-	Bits         int                   `yaml:"bits,omitempty"`          // of the AES key: 128, 192 or 256 [256]
+	Enabled bool `yaml:"enabled,omitempty"` // encrypts requests, and requires encrypted answers
+	// Files with AlipayHK's public keys to encrypt with, by version [the app's platform_keys]
+	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"`
+	KeyVersion   string                `yaml:"key_version,omitempty"` // version of the platform key to encrypt with [the newest]
+	OurKeys      map[string]SecretFile `yaml:"our_keys,omitempty"`    // files with private keys to decrypt answers with, by version
+	MediaType    string                `yaml:"media_type,omitempty"`  // Content-Type of encrypted bodies [text/plain; charset=UTF-8]
+	Bits         int                   `yaml:"bits,omitempty"`        // length of the AES key: 128, 192 or 256 [256]
 }
 
-// completeHK fills in the page's own sample, or the official SDKs' way.
+// completeHK fills in what the page's own sample has, or what the official SDKs do.
 func (a *App) completeHK(fs *fault.Findings, path string) {
 	for key, setting := range map[string]struct {
 		to    *string
@@ -61,14 +62,14 @@ func (a App) checkHK(fs *fault.Findings, path string) {
 	fs.OneOf(path+".ecc.hash", a.ECC.Hash, "sha-224", "sha-256")
 	fs.OneOf(path+".ecc.form", a.ECC.Form, "der", "p1363")
 	if fs.Word(path+".algorithm", a.Algorithm); strings.ContainsAny(a.Algorithm, ",=") {
-		fs.Add(path+".algorithm", "has a comma or an equal sign, which end a part of the header; leave it out")
+		fs.Add(path+".algorithm", "has a comma or an equal sign, which would end a part of the header; remove it")
 	}
 	if fs.Word(path+".signing_path", a.SigningPath); a.SigningPath != "" && a.SigningPath[0] != '/' {
-		fs.Add(path+".signing_path", "is %s; want a path that begins with /", fs.Quoted(path+".signing_path"))
+		fs.Add(path+".signing_path", "is %s; use a path that begins with /", fs.Quoted(path+".signing_path"))
 	}
 	fs.OneOf(path+".time_layout", a.TimeLayout, "page", "millis", "compact", "epoch")
 	if _, err := time.Parse("-07:00", a.TimeZone); err != nil {
-		fs.Add(path+".time_zone", "is %s; want an offset such as +08:00", fs.Quoted(path+".time_zone"))
+		fs.Add(path+".time_zone", "is %s; use an offset such as +08:00", fs.Quoted(path+".time_zone"))
 	}
 	fs.OneOf(path+".order_times", a.OrderTimes, "milliseconds", "seconds")
 	fs.OneOf(path+".request_ids", a.RequestIDs, "hex", "uuid")
@@ -83,7 +84,7 @@ func (a App) checkEncrypt(fs *fault.Findings, path string) {
 	e := a.Encrypt
 	if !e.Enabled {
 		if fs.Given(path) && !fs.Given(path+".enabled") {
-			fs.Add(path+".enabled", "is missing; want true, or no encrypt at all")
+			fs.Add(path+".enabled", "is missing; set it to true, or remove encrypt")
 		}
 		return
 	}
@@ -92,7 +93,7 @@ func (a App) checkEncrypt(fs *fault.Findings, path string) {
 		to = a.PlatformKeys
 	}
 	if _, ok := to[e.KeyVersion]; e.KeyVersion != "" && !ok {
-		fs.Add(path+".key_version", "is %s, which no platform key has; name one of theirs", fs.Quoted(path+".key_version"))
+		fs.Add(path+".key_version", "is %s, but no platform key has this version; use the version of one", fs.Quoted(path+".key_version"))
 	}
 	fs.Required(at, len(to) == 0, "AlipayHK's RSA public key files to encrypt to, by version")
 	for version, f := range e.PlatformKeys {
@@ -102,9 +103,9 @@ func (a App) checkEncrypt(fs *fault.Findings, path string) {
 		checkPrivateKey(fs, path+".our_keys."+version, f)
 	}
 	if _, _, err := mime.ParseMediaType(e.MediaType); e.MediaType != "" && err != nil {
-		fs.Add(path+".media_type", "is %s; want a media type such as text/plain", fs.Quoted(path+".media_type"))
+		fs.Add(path+".media_type", "is %s; use a media type such as text/plain", fs.Quoted(path+".media_type"))
 	}
 	if e.Bits != 128 && e.Bits != 192 && e.Bits != 256 {
-		fs.Add(path+".bits", "is %d; want 128, 192 or 256", e.Bits)
+		fs.Add(path+".bits", "is %d; use 128, 192 or 256", e.Bits)
 	}
 }

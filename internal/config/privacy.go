@@ -11,17 +11,17 @@ import (
 // Privacy says how results and snapshots hide what may name a person. Without settings it is
 // dropped everywhere (security O7).
 type Privacy struct {
-	// KeyFile holds a key of at least 32 characters, one for the installation. With it personal
-	// values become masks, the same for the same person in all outputs.
-	KeyFile SecretFile `yaml:"key_file,omitempty"`
-	// Clear lists, by topic, the fields that are shown as they are. See MaskedFields.
-	Clear map[string][]string `yaml:"clear,omitempty"`
+	// File with a key of at least 32 characters, the same for all instances. With a key, personal
+	// values become masks that are the same for the same person in all outputs; without one, they are
+	// left out.
+	KeyFile SecretFile          `yaml:"key_file,omitempty"`
+	Clear   map[string][]string `yaml:"clear,omitempty"` // fields that are shown unchanged, by topic. See MaskedFields
 }
 
-// IsZero says that nothing departs from the usual.
+// IsZero reports whether there are only defaults.
 func (p Privacy) IsZero() bool { return p.KeyFile.IsZero() && len(p.Clear) == 0 }
 
-// minMaskKey is what HMAC-SHA256 uses in full (RFC 2104, "Keys").
+// minMaskKey is the length of key that HMAC-SHA256 needs (RFC 2104, "Keys").
 const minMaskKey = 32
 
 // MaskedFields returns the fields that Privacy.Clear may list: personal ones, and whole texts.
@@ -34,17 +34,17 @@ func MaskedFields() []string {
 
 func (p Privacy) check(fs *fault.Findings, t Topics) {
 	if key := p.KeyFile.Text.Reveal(); key != "" && len(key) < minMaskKey {
-		fs.Add("privacy.key_file", "%s holds fewer than %d characters; want a key as of: openssl rand -base64 32", p.KeyFile.Path, minMaskKey)
+		fs.Add("privacy.key_file", "%s has fewer than %d characters; make a key with: openssl rand -base64 32", p.KeyFile.Path, minMaskKey)
 	}
 	for _, topic := range slices.Sorted(maps.Keys(p.Clear)) {
 		path := "privacy.clear." + topic
 		if topic != t.Results && topic != t.Snapshots {
-			fs.Add(path, "is not masked at all; want the topic of results (%s) or of snapshots (%s)", t.Results, t.Snapshots)
+			fs.Add(path, "is not masked at all; use the topic of results (%s) or of snapshots (%s)", t.Results, t.Snapshots)
 			continue
 		}
 		for i, field := range p.Clear[topic] {
 			if !slices.Contains(MaskedFields(), field) {
-				fs.Add(fault.Index(path, i), "is %s; want of %s%s", fs.Quoted(fault.Index(path, i)), strings.Join(MaskedFields(), ", "), fault.DidYouMean(field, MaskedFields()))
+				fs.Add(fault.Index(path, i), "is %s; use of %s%s", fs.Quoted(fault.Index(path, i)), strings.Join(MaskedFields(), ", "), fault.DidYouMean(field, MaskedFields()))
 			}
 		}
 		fs.Unique(path, p.Clear[topic])

@@ -23,19 +23,21 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// referenceFile is made of the types of the settings: their comments say what a key is, their
-// defaults and testdata/good.yaml give its default and an example.
+// referenceFile is generated from the types of the settings: comments say what a key means, and
+// testdata/good.yaml has an example.
 const referenceFile = "../../docs/settings.md"
 
 const referenceHead = `# Settings
 
-Made of the types in internal/config: change them, then run ` + "`go test ./internal/config -run TestReference -update`" + `.
+The bridge has one settings file, in YAML. It refuses keys that are not listed here and keys that are given twice, and it reports all faults at once, each with its line.
 
-One YAML file. Keys that are not listed here, and keys given twice, are refused; every fault is reported at once, with its line. ` + "`bridge check --print`" + ` shows what is in force.
-` + "`${NAME}`" + ` inside a value stands for a variable of the environment. Files are relative to the settings file.
+- ` + "`bridge simulate --out DIR --no-serve`" + ` writes a complete file to begin with; ` + "`bridge check`" + ` says what is wrong with a file; ` + "`bridge check --print`" + ` prints all settings with their defaults.
+- ` + "`${NAME}`" + ` in a value is replaced by that environment variable.
+- Names of files are relative to the folder of the settings file. Only its owner may be able to read a secret file.
+- A duration is written like 100ms, 15s, 2m or 1h; a size like 16MiB, or as a number of bytes; a time like 2026-01-31T08:00:00+08:00.
+- In the headings, NAME is a name that you choose, and brackets mean that the list may have several entries.
 
-A duration is written like 100ms, 15s, 2m or 1h; a size like 16MiB or in bytes; a time like 2026-01-31T08:00:00+08:00. A secret file may be read by its owner only.
-NAME stands for a name of your own. Brackets in a list mean that it may have many entries.
+This page is generated from the types in internal/config. To change it, change their comments and run ` + "`go test ./internal/config -run TestReference -update`" + `.
 `
 
 // reference writes docs/settings.md.
@@ -55,7 +57,7 @@ type section struct {
 	value reflect.Value
 }
 
-// TestReference: docs/settings.md is what the types say, and they say something of every key.
+// TestReference: docs/settings.md is up to date, and every setting has a comment.
 func TestReference(t *testing.T) {
 	dir := folder(t)
 	c, err := config.Load(settings(t, dir, file(t, "minimal.yaml")), environment(dir))
@@ -134,9 +136,19 @@ func (r *reference) write(s section) {
 		if r.required[path] {
 			usual = "required"
 		}
-		fmt.Fprintf(&r.out, "| %s | %s | %s | %s | %s |\n", key, kind, cell(usual), r.example(path, value.IsValid()), cell(doc))
+		fmt.Fprintf(&r.out, "| %s | %s | %s | %s | %s |\n", key, kind, cell(usual), r.example(path, value.IsValid()), cell(sentence(doc)))
 	}
 	r.later = append(inner, r.later...)
+}
+
+// sentence begins a text with a capital letter and ends it with a full stop, unless it begins with
+// a word that must stay as it is.
+func sentence(text string) string {
+	first, _, _ := strings.Cut(text, " ")
+	if !strings.ContainsAny(first, "_.:") && strings.ToLower(first) == first {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	return strings.TrimSuffix(text, ".") + "."
 }
 
 // lists are words that comments point to.
@@ -145,7 +157,7 @@ var lists = map[string][]string{
 	"Calls": slices.Sorted(maps.Keys(config.Calls())),
 }
 
-var seeList = regexp.MustCompile(`(, see|\. See) (\w+)`)
+var seeList = regexp.MustCompile(`(, see|\. See) (\w+)\.?`)
 
 var goName = regexp.MustCompile(`\b[A-Z][a-z]+[A-Z]\w+\b`)
 

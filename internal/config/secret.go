@@ -6,11 +6,11 @@ import (
 	"log/slog"
 )
 
-// hidden is what a secret prints as, everywhere.
+// hidden is printed in place of a secret.
 const hidden = "<hidden>"
 
-// Secret is a text that never prints: not in fmt, slog, JSON or YAML, not even as a part of
-// a structure. Only Reveal gives it away.
+// Secret is a text that is never printed: not by fmt, slog, JSON or YAML, and not as a part of a
+// structure. Only Reveal returns it.
 type Secret struct {
 	text *string // a pointer: fmt prints unexported fields without asking, and this one as an address
 }
@@ -32,7 +32,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, hidden) }
 // LogValue hides the text from slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalText hides the text from JSON and whatever else asks for text.
+// MarshalText hides the text from all encoders of text.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // MarshalJSON hides the text from JSON.
@@ -45,13 +45,13 @@ func (s Secret) MarshalYAML() (any, error) { return hidden, nil }
 // Only its owner may read the file.
 type SecretFile struct {
 	Path string // absolute, or relative to the working directory as the settings file's path is
-	Text Secret // what it held when the settings were loaded, without white space around
+	Text Secret // its contents when the settings were loaded, without white space around them
 }
 
-// IsZero says that no file was named.
+// IsZero reports whether no file was named.
 func (f SecretFile) IsZero() bool { return f.Path == "" }
 
-// Read reads the file again, within the bounds that a load has.
+// Read reads the file again, with the same limits as Load.
 func (f SecretFile) Read() (Secret, error) {
 	text, err := readFile(f.Path, true)
 	return NewSecret(text), named(err, f.Path)
@@ -63,13 +63,13 @@ func (f SecretFile) MarshalYAML() (any, error) { return f.Path, nil }
 // File is a setting that names a file with a public key or certificates.
 type File struct {
 	Path string
-	Text string // what it held when the settings were loaded
+	Text string // its contents when the settings were loaded
 }
 
-// IsZero says that no file was named.
+// IsZero reports whether no file was named.
 func (f File) IsZero() bool { return f.Path == "" }
 
-// Read reads the file again, within the bounds that a load has.
+// Read reads the file again, with the same limits as Load.
 func (f File) Read() (string, error) {
 	text, err := readFile(f.Path, false)
 	return text, named(err, f.Path)

@@ -3,14 +3,15 @@ package config
 // TLS says how brokers are spoken to. Its files are read again for each new connection, so
 // that rotated ones need no restart.
 type TLS struct {
-	Enabled    bool       `yaml:"enabled"`               // speaks TLS to the brokers
-	CAFile     File       `yaml:"ca_file,omitempty"`     // roots instead of the system's
-	CertFile   File       `yaml:"cert_file,omitempty"`   // ours with its chain, for brokers that ask for one
-	KeyFile    SecretFile `yaml:"key_file,omitempty"`    // of cert_file
-	ServerName string     `yaml:"server_name,omitempty"` // in the brokers' certificates [the host of each address]
+	Enabled bool `yaml:"enabled"` // connects to brokers with TLS
+	// File with the root certificates that are trusted, instead of those of the operating system.
+	CAFile     File       `yaml:"ca_file,omitempty"`
+	CertFile   File       `yaml:"cert_file,omitempty"`   // file with the client certificate and its chain, for brokers that ask for one
+	KeyFile    SecretFile `yaml:"key_file,omitempty"`    // file with the private key of cert_file
+	ServerName string     `yaml:"server_name,omitempty"` // name that the certificates of the brokers must have [the host of each address]
 }
 
-// IsZero says that nothing was set.
+// IsZero reports whether nothing was set.
 func (t TLS) IsZero() bool { return t == TLS{} }
 
 // SASL mechanisms.
@@ -24,21 +25,25 @@ const (
 // SASL says who the bridge is to the brokers. Its files are read again for each
 // authentication.
 type SASL struct {
-	Mechanism    string     `yaml:"mechanism,omitempty"`     // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: none
-	User         string     `yaml:"user,omitempty"`          // PLAIN and SCRAM, as the next
-	PasswordFile SecretFile `yaml:"password_file,omitempty"` // the password of user
+	Mechanism    string     `yaml:"mechanism,omitempty"`     // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: no authentication
+	User         string     `yaml:"user,omitempty"`          // user name, for PLAIN and SCRAM
+	PasswordFile SecretFile `yaml:"password_file,omitempty"` // file with the password of user, for PLAIN and SCRAM
 
-	TokenFile        SecretFile `yaml:"token_file,omitempty"`         // OAUTHBEARER: a token that something else keeps fresh, instead of client credentials
-	TokenURL         string     `yaml:"token_url,omitempty"`          // endpoint of client credentials (RFC 6749, 4.4)
-	TokenCAFile      File       `yaml:"token_ca_file,omitempty"`      // roots for token_url instead of the system's
-	ClientID         string     `yaml:"client_id,omitempty"`          // of client credentials
-	ClientSecretFile SecretFile `yaml:"client_secret_file,omitempty"` // of client credentials
-	Scope            string     `yaml:"scope,omitempty"`              // of client credentials, if the endpoint wants one
-	// Extensions go with the token (RFC 7628), for brokers that want a name of a cluster or pool.
+	// File with a token that another program renews, for OAUTHBEARER; use it instead of token_url.
+	TokenFile SecretFile `yaml:"token_file,omitempty"`
+	TokenURL  string     `yaml:"token_url,omitempty"` // URL that issues tokens for client credentials (RFC 6749, 4.4), for OAUTHBEARER
+	// File with the root certificates that are trusted for token_url, instead of those of the
+	// operating system.
+	TokenCAFile      File       `yaml:"token_ca_file,omitempty"`
+	ClientID         string     `yaml:"client_id,omitempty"`          // client id for token_url
+	ClientSecretFile SecretFile `yaml:"client_secret_file,omitempty"` // file with the client secret for token_url
+	Scope            string     `yaml:"scope,omitempty"`              // scope to request from token_url, if it needs one
+	// SASL extensions that are sent with the token (RFC 7628), for brokers that need the name of a
+	// cluster or pool.
 	Extensions map[string]string `yaml:"extensions,omitempty"`
 }
 
-// IsZero says that nothing was set.
+// IsZero reports whether nothing was set.
 func (s SASL) IsZero() bool {
 	return s.Mechanism+s.User+s.TokenURL+s.ClientID+s.Scope == "" && s.PasswordFile.IsZero() && s.TokenFile.IsZero() &&
 		s.TokenCAFile.IsZero() && s.ClientSecretFile.IsZero() && len(s.Extensions) == 0

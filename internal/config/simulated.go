@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// SimulatorMark stands before every key that `bridge simulate` makes, and in the subject of
-// every certificate. The simulator's keys lie about in many places, so nothing but the
-// simulator may trust one (security G7).
+// SimulatorMark is in front of each key that `bridge simulate` makes, and in the subject of each
+// certificate. Keys of the simulator are copied to many places, so that only the simulator may
+// trust one (security G7).
 const SimulatorMark = "made by bridge simulate"
 
 // testKeys are the SHA-256 of the SubjectPublicKeyInfo of every key in this repository's
@@ -22,9 +22,9 @@ const SimulatorMark = "made by bridge simulate"
 //go:embed testkeys.txt
 var testKeys string
 
-// nobodys says whose a key or certificate is when its private half is no secret; empty: it may
-// well be one. Certificates are judged by what they hold, not by the text around them.
-func nobodys(text string) string {
+// publishedBy returns who published the private half of a key or certificate; empty: it may be a
+// secret. Certificates are judged by their contents, not by the text around them.
+func publishedBy(text string) string {
 	if strings.Contains(text, SimulatorMark) {
 		return "the simulator"
 	}
@@ -42,16 +42,16 @@ func nobodys(text string) string {
 	return ""
 }
 
-// simulated looks for the mark in both names: a certificate that the simulator's authority
-// gave to somebody else's key is worth as little.
+// simulated looks for the mark in both names: a certificate that the simulator's authority issued
+// for another key must not be trusted, either.
 func simulated(c *x509.Certificate) bool {
 	return slices.ContainsFunc(slices.Concat(c.Subject.Organization, c.Issuer.Organization), func(name string) bool {
 		return strings.Contains(name, SimulatorMark)
 	})
 }
 
-// derTexts decodes every PEM block of a text, or the whole of it as Base64. Line ends and what
-// stands between blocks do not matter: keys are handed on in many forms.
+// derTexts decodes every PEM block of a text, or the whole of it as Base64. Line ends and
+// text between blocks do not matter, because keys are passed on in many forms.
 func derTexts(text string) [][]byte {
 	const dashes = "-----"
 	bodies := []string{text}

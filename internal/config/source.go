@@ -12,14 +12,14 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// Source is a settings file that was loaded. It keeps the text, so that the files of keys and
-// tokens can be read again without a settings file that somebody may be editing.
+// Source is a settings file that was loaded. It keeps the text, so that the files with keys and tokens
+// can be read again without the settings file, which someone may be editing.
 type Source struct {
 	path string
 	text []byte
 	env  func(string) (string, bool)
 	last Config
-	held map[string]string // what each file held when it was last without fault, by setting
+	held map[string]string // contents of each file when it last had no fault, by setting
 }
 
 // Open is [Load] for a process that reads files again.
@@ -50,9 +50,9 @@ func (s *Source) decode(reads func(string) bool, read reader) (Config, error) {
 	return c, nil
 }
 
-// Reread reads the files of apps and accounts again. A file that has a fault keeps what it held
-// before, and the error, which wraps [Faults], says so; the settings are whole in any case.
-// Only Apps and Accounts are meant. It is used by one goroutine.
+// Reread reads the files of apps and accounts again. For a file that has a fault, the settings keep its
+// previous contents, and the error, which wraps [fault.Faults], says so. Only Apps and Accounts of the
+// result are meant to be used. Only one goroutine may call it.
 func (s *Source) Reread() (Config, error) {
 	now := map[string]string{}
 	c, err := s.decode(ofApps, func(setting, name string, secret bool) (string, error) {
@@ -76,13 +76,13 @@ func (s *Source) Reread() (Config, error) {
 	return c, err
 }
 
-// Digest is the SHA-256 of the settings file, for the trail of what was in force.
+// Digest is the SHA-256 of the settings file, so that the log shows which settings were in force.
 func (s *Source) Digest() string {
 	sum := sha256.Sum256(s.text)
 	return hex.EncodeToString(sum[:])
 }
 
-// ofApps says whether a setting is one of apps or accounts.
+// ofApps reports whether a setting belongs to an app or an account.
 func ofApps(setting string) bool {
 	return strings.HasPrefix(setting, "apps.") || strings.HasPrefix(setting, "accounts.")
 }

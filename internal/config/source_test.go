@@ -38,22 +38,24 @@ func TestFilesAreReadAgain(t *testing.T) {
 		{"nothing new", block("PRIVATE KEY"), 0o600, block("PRIVATE KEY"), ""},
 		{"a new key", "second", 0o600, "second", ""},
 		{"open to others", "third", 0o644, "second", "apps.main.private_key_file: DIR/private.pem can be read by others"},
-		{"the other half", block("PUBLIC KEY"), 0o600, "second", "apps.main.private_key_file: DIR/private.pem holds a public key"},
+		{"the other half", block("PUBLIC KEY"), 0o600, "second", "apps.main.private_key_file: DIR/private.pem has a public key"},
 		{"empty", "", 0o600, "second", "is empty"},
-		{"mended", "fourth", 0o600, "fourth", ""},
+		{"fixed", "fourth", 0o600, "fourth", ""},
 	} {
-		write("private.pem", tt.private, tt.mode)
-		write("hk.pem", tt.name, 0o600) // the other app's is not held up
-		again, err := src.Reread()
-		if got := again.Apps["main"].PrivateKeyFile.Text.Reveal(); got != strings.TrimSpace(tt.want) {
-			t.Errorf("%s: the key is %q", tt.name, got)
-		}
-		if got := again.Apps["hk"].PrivateKeyFile.Text.Reveal(); got != tt.name {
-			t.Errorf("%s: the other app's key is %q", tt.name, got)
-		}
-		if said := strings.ReplaceAll(fmt.Sprint(err), dir, "DIR"); (err != nil) != (tt.fault != "") || !strings.Contains(said, tt.fault) || strings.Contains(said, canary) {
-			t.Errorf("%s: %v", tt.name, err)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			write("private.pem", tt.private, tt.mode)
+			write("hk.pem", tt.name, 0o600) // the other app's is not held up
+			again, err := src.Reread()
+			if got := again.Apps["main"].PrivateKeyFile.Text.Reveal(); got != strings.TrimSpace(tt.want) {
+				t.Errorf("%s: the key is %q", tt.name, got)
+			}
+			if got := again.Apps["hk"].PrivateKeyFile.Text.Reveal(); got != tt.name {
+				t.Errorf("%s: the other app's key is %q", tt.name, got)
+			}
+			if said := strings.ReplaceAll(fmt.Sprint(err), dir, "DIR"); (err != nil) != (tt.fault != "") || !strings.Contains(said, tt.fault) || strings.Contains(said, canary) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+		})
 	}
 	again, _ := src.Reread()
 	if got := changes(config.Config{Apps: first.Apps}, config.Config{Apps: again.Apps}); got != "apps.hk.private_key_file* apps.main.private_key_file*" {
@@ -94,9 +96,11 @@ func TestChangesAreNamed(t *testing.T) {
 		"client_id: C1|client_id: C1\n    rate: 5":                 "apps.hk.rate",
 		"app: hk}|app: hk, payees: {merchant_id: [\"1\"]}}":        "accounts.shop-hk.payees.merchant_id",
 	} {
-		from, to, _ := strings.Cut(edit, "|")
-		if got := changes(before, load(strings.ReplaceAll(text, from, to))); got != want {
-			t.Errorf("%s: %q, want %q", to, got, want)
-		}
+		t.Run(edit, func(t *testing.T) {
+			from, to, _ := strings.Cut(edit, "|")
+			if got := changes(before, load(strings.ReplaceAll(text, from, to))); got != want {
+				t.Errorf("%s: %q, want %q", to, got, want)
+			}
+		})
 	}
 }

@@ -161,6 +161,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 		e.open(p, c, bounds[tp])
 	}
 	if len(refused.Partitions) > 0 {
+		slices.Sort(refused.Partitions) // so that the same error has the same text
 		e.session.cancel(refused)
 		return refused
 	}

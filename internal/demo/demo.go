@@ -21,10 +21,10 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// timeLimit bounds the demo: whatever has no outcome by then never gets one.
+// timeLimit is the time limit of the demo. An event without an outcome by then will never have one.
 const timeLimit = 90 * time.Second
 
-// KnownFaults says whether a name is one of the kinds of faults.
+// KnownFaults reports whether there are faults with this name.
 func KnownFaults(name string) bool {
 	return slices.Contains([]string{"none", "outage", "lost", "all"}, name)
 }
@@ -40,18 +40,19 @@ func lostFaults(name string) []simulator.Fault {
 	return faults
 }
 
-// Run plays the whole story in one process, prints what was proven, and fails if a proof does.
+// Run runs the demo, prints what was proven, and returns an error if a proof fails.
 func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 	text, err := readOrders(o.Orders)
 	if err != nil {
 		return err
 	}
-	stage, err := newStage(ctx, o, text, talk)
+	stage, err := newStage(ctx, demoSetup(o, text, talk))
 	if err != nil {
 		return err
 	}
 	defer stage.close()
-	_, _ = fmt.Fprintf(talk, "kafka %s, registry %s, gateways %s: all inside this process\n", stage.kafka.Addrs()[0], stage.kafka.RegistryURL(), stage.url)
+	stage.outage = o.Faults == "outage" || o.Faults == "all"
+	_, _ = fmt.Fprintf(talk, "Kafka %s, registry %s, gateways %s: all inside this process\n", stage.kafka.Addrs()[0], stage.kafka.RegistryURL(), stage.url)
 
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -71,7 +72,7 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 		return err
 	}
 	if !result.proven() {
-		return errors.New("a proof failed")
+		return errors.New("a proof failed; the lines that begin with FALSE say which one")
 	}
 	if !o.Serve {
 		stage.printNext(out, false)
@@ -91,7 +92,7 @@ func readOrders(file string) ([]byte, error) {
 	return os.ReadFile(file) //nolint:gosec // the user names his own file
 }
 
-// play sends the events, with the outage in the middle, and waits for every outcome.
+// play sends the events, with the outage in the middle, and waits for all outcomes.
 func (s *stage) play(ctx context.Context, talk io.Writer) (*report, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, fmt.Errorf("not every event had an outcome within %v", timeLimit))
 	defer cancel()
@@ -127,14 +128,14 @@ func (s *stage) outcomeReader() (*audit.Reader, error) {
 		audit.Topics{Results: s.topics.Results, Journal: s.topics.Journal, DeadLetters: s.topics.Inputs[0].DeadLetters})
 }
 
-// Figures of the demo's play: long enough to watch, short enough to wait for.
+// Times of the demo: long enough to watch, short enough to wait for.
 const (
 	sendInterval = 10 * time.Millisecond // between two events
 	outageStart  = time.Second
 	outageLength = 4 * time.Second
 )
 
-// send produces the events one after the other, as a busy shop would.
+// send produces the events one after another, as a busy shop would.
 func (s *stage) send(ctx context.Context) error {
 	cl, err := kgo.NewClient(s.kafka.ClientOptions()...)
 	if err != nil {
@@ -144,7 +145,7 @@ func (s *stage) send(ctx context.Context) error {
 	tick := time.NewTicker(sendInterval)
 	defer tick.Stop()
 	for i := range s.events {
-		if err := records.SendEvents(ctx, cl, s.codec, inputTopic, s.events[i:i+1]); err != nil {
+		if err := records.SendEvents(ctx, cl, s.codec, s.topics.Inputs[0].Name, s.events[i:i+1]); err != nil {
 			return err
 		}
 		s.sent.Add(1)
@@ -157,16 +158,16 @@ func (s *stage) send(ctx context.Context) error {
 	return nil
 }
 
-// interrupt lets both gateways fail for some seconds.
+// interrupt makes both gateways fail for some seconds.
 func (s *stage) interrupt(ctx context.Context, show *progress) {
 	if !sleep(ctx, outageStart) {
 		return
 	}
-	show.say("Alipay is gone: every connection is cut")
+	show.say("Alipay is down: all connections are cut")
 	s.sim.StartOutage()
 	defer s.sim.StopOutage()
 	if sleep(ctx, outageLength) {
-		show.say("Alipay is back")
+		show.say("Alipay is up again")
 	}
 }
 
@@ -179,7 +180,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// newErrorLog keeps warnings out of the progress.
+// newErrorLog logs only errors, so that warnings do not disturb the progress.
 func newErrorLog(talk io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(talk, &slog.HandlerOptions{Level: slog.LevelError}))
 }
@@ -187,12 +188,12 @@ func newErrorLog(talk io.Writer) *slog.Logger {
 func parseOrders(text []byte, codec *order.Codec) ([]order.Event, error) {
 	events, err := order.ReadEvents("orders", bytes.NewReader(text), codec)
 	if err == nil && len(events) == 0 {
-		err = errors.New("no order events")
+		err = errors.New("the file has no order events; examples/orders.jsonl shows their form")
 	}
 	return events, err
 }
 
-// Options are what the demo plays.
+// Options say what the demo does.
 type Options struct {
 	Orders string
 	Faults string
@@ -200,11 +201,11 @@ type Options struct {
 	Serve  bool
 }
 
-// printNext says where to look next.
+// printNext suggests what to do next.
 func (s *stage) printNext(out io.Writer, serving bool) {
 	if serving {
 		_, _ = fmt.Fprintf(out, `
-Everything stays up until Ctrl-C. In another terminal:
+Everything keeps running until Ctrl-C. In another terminal:
   bridge tail results --brokers %[1]s --registry %[2]s
   bridge tail dead-letters --brokers %[1]s --registry %[2]s
   bridge send examples/orders.jsonl --brokers %[1]s --registry %[2]s
@@ -213,8 +214,8 @@ Everything stays up until Ctrl-C. In another terminal:
 	}
 	_, _ = fmt.Fprint(out, `
 Next:
-  bridge demo --serve           the same, and stay up for bridge tail and bridge send
-  bridge demo --faults all      requests and answers are lost, too
-  README.md, "Run it on a real Kafka"  the same with your own broker
+  bridge demo --serve           the same, and keep running for bridge tail and bridge send
+  bridge demo --faults all      with lost requests and answers as well
+  README.md, "Run it on a real Kafka"  the same with your own brokers
 `)
 }

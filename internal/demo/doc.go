@@ -1,3 +1,3 @@
-// Package demo plays the whole story in one process: Kafka, a schema registry, both Alipay gateways and
-// the bridge. It sends events, takes Alipay away for a while, and proves that every event had one outcome.
+// Package demo runs Kafka, a schema registry, both Alipay gateways and the bridge in one process. It
+// sends events, interrupts Alipay for a while, and proves that each event has one outcome.
 package demo

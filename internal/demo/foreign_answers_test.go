@@ -10,7 +10,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// Answers that are another order's, played again, signed by nobody or by somebody else, to a third
+// Answers that are another order's, played again, not signed or signed with another key, to a third
 // of the calls of all five methods: none is ever a final outcome, and none leads to a second
 // execution (security G3, G4).
 func TestG3G4_AnswersOfOthersAreNeverFinal(t *testing.T) {
@@ -59,7 +59,7 @@ func (j *job) falseOutcomes() []string {
 		switch final := r.Outcome == order.OutcomeApplied || r.Outcome == order.OutcomeAccepted || r.Outcome == order.OutcomeRejected; {
 		case !final:
 		case !r.Verified:
-			bad = append(bad, fmt.Sprintf("%s %s is %s by an answer that nobody signed", r.OrderNo, r.EventType, r.Outcome))
+			bad = append(bad, fmt.Sprintf("%s %s is %s by an answer that was not signed", r.OrderNo, r.EventType, r.Outcome))
 		case r.HKOrderID != "" && r.HKOrderID != kong[string(r.OrderNo)]:
 			bad = append(bad, fmt.Sprintf("%s %s has order id %s, Alipay %s", r.OrderNo, r.EventType, r.HKOrderID, kong[string(r.OrderNo)]))
 		case r.Outcome == order.OutcomeApplied && r.HKOrderID == "" && r.TradeNo != "" && r.KoubeiOrderNo == "":

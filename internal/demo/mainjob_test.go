@@ -2,11 +2,8 @@ package demo
 
 import (
 	"context"
-	"crypto/rsa"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -21,27 +18,17 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"alipay-kafka-bridge/examples"
-	"alipay-kafka-bridge/internal/alipay/gateway"
-	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/app/apptest"
-	"alipay-kafka-bridge/internal/avro"
-	"alipay-kafka-bridge/internal/breaker"
-	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/consume"
-	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/simulator"
-	"alipay-kafka-bridge/internal/simulator/standalone"
 	"alipay-kafka-bridge/internal/simulator/wire"
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
-var (
-	jobApp = sync.OnceValues(func() (standalone.GeneratedApp, error) { return standalone.GenerateApp(classicAppID) })
-	jobHK  = sync.OnceValues(func() (standalone.GeneratedHKApp, error) { return standalone.GenerateHKApp(hkClientID) })
-)
+// jobKeys are made once for all tests.
+var jobKeys = sync.OnceValues(generateKeys)
 
 // job is the whole service inside a synctest bubble: only Kafka's and Alipay's servers are fakes.
 type job struct {
@@ -54,48 +41,21 @@ func newJob(t *testing.T, seed uint64, faults ...simulator.Fault) *job {
 	t.Helper()
 	// A bubble begins with the year 2000, and the examples would lie in its future.
 	time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)))
-	classic, err := jobApp()
-	apptest.NoError(t, err)
-	hk, err := jobHK()
-	apptest.NoError(t, err)
-	network := &kfake.VirtualNetwork{}
-	s := &stage{topics: config.Default().Topics}
-	s.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(s.topics), Network: network})
-	apptest.NoError(t, err)
-	t.Cleanup(s.kafka.Close)
-	registry, err := avro.NewRegistry(s.kafka.RegistryOptions())
-	apptest.NoError(t, err)
-	s.codec = order.NewCodec(registry)
-	s.events, err = parseOrders(examples.Orders, s.codec)
-	apptest.NoError(t, err)
-	trades, orders := standalone.Prerequisites(s.events, classic.App.ID, time.Now())
-	s.sim, err = simulator.New(simulator.Options{
-		Apps: []simulator.App{classic.App}, HKApps: []simulator.HKApp{hk.App}, Seed: seed, Faults: faults, Trades: trades, ItemOrders: orders,
-		Quirks:  wire.AllQuirks(),
-		Latency: simulator.Latency{Fixed: 20 * time.Millisecond, Jitter: 200 * time.Millisecond},
+	j := &job{spans: tracetest.NewInMemoryExporter()}
+	var err error
+	j.stage, err = newStage(t.Context(), setup{
+		orders: examples.Orders, keys: jobKeys, network: &kfake.VirtualNetwork{},
+		simulator: simulator.Options{
+			Seed: seed, Faults: faults, Quirks: wire.AllQuirks(),
+			Latency: simulator.Latency{Fixed: 20 * time.Millisecond, Jitter: 200 * time.Millisecond},
+		},
+		service: app.Options{
+			Log:    newErrorLog(t.Output()),
+			Tracer: telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(j.spans), telemetry.TracingOptions{Service: "bridge"}).Tracer(),
+		},
 	})
 	apptest.NoError(t, err)
-	pipe := simulator.NewPipe()
-	s.server = &http.Server{Handler: s.sim}
-	go func() { _ = s.server.Serve(pipe) }()
-	t.Cleanup(func() { _ = s.server.Close() })
-
-	s.url = "http://sim"
-	j := &job{stage: s, spans: tracetest.NewInMemoryExporter()}
-	p, err := s.parts(registry, classic, hk, t.Output())
-	apptest.NoError(t, err)
-	p.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
-	p.Tracer = telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(j.spans), telemetry.TracingOptions{Service: "bridge"}).Tracer()
-	guard := breaker.Options{}
-	main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{URL: "http://sim", AppID: classic.App.ID, Signer: keys.NewRSASigner(classic.MerchantKey), AlipayKey: &classic.App.SigningKey.PublicKey, DialContext: pipe.DialContext, Tracer: p.Tracer})
-	apptest.NoError(t, err)
-	hkApp, err := gateway.NewHK(gateway.HKOptions{URL: "http://sim", ClientID: hk.App.ClientID, Signer: keys.NewRSASigner(hk.MerchantKey), PlatformKeys: map[string]*rsa.PublicKey{"1": &hk.App.PlatformKey.PublicKey}, DialContext: pipe.DialContext, Tracer: p.Tracer})
-	apptest.NoError(t, err)
-	p.Apps = map[string]app.AlipayParts{"main": {App: main, Calls: guard, Queries: guard}, "hk": {App: hkApp, Calls: guard, Queries: guard}}
-	p.Options.Start = consume.Start{Earliest: true}
-	s.service, err = app.NewService(p)
-	apptest.NoError(t, err)
-	t.Cleanup(s.service.Close)
+	t.Cleanup(j.stage.close)
 	return j
 }
 
@@ -108,7 +68,7 @@ func (j *job) run(t *testing.T) *report {
 	cl, err := kgo.NewClient(j.stage.kafka.ClientOptions()...)
 	apptest.NoError(t, err)
 	defer cl.Close()
-	apptest.NoError(t, records.SendEvents(ctx, cl, j.stage.codec, inputTopic, j.stage.events))
+	apptest.NoError(t, records.SendEvents(ctx, cl, j.stage.codec, j.stage.topics.Inputs[0].Name, j.stage.events))
 	reader, err := j.stage.outcomeReader()
 	apptest.NoError(t, err)
 	defer reader.Close()
@@ -188,7 +148,7 @@ func TestOutageOfAnHour(t *testing.T) {
 	})
 }
 
-// Every handling is a span, every attempt one below it, and none tells a URL's query, a body
+// Every handling is a span, every attempt one below it, and none shows a URL's query, a body
 // or a person's data.
 func TestSpans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -196,7 +156,7 @@ func TestSpans(t *testing.T) {
 		j.run(t)
 		process, attempts := map[string]bool{}, 0
 		for _, s := range j.spans.GetSpans() {
-			if s.Name == "process "+inputTopic {
+			if s.Name == "process "+j.stage.topics.Inputs[0].Name {
 				process[s.SpanContext.SpanID().String()] = true
 			}
 		}

@@ -13,8 +13,8 @@ import (
 	"alipay-kafka-bridge/internal/audit"
 )
 
-// progress shows what happens while the demo runs: one line that changes on a terminal,
-// a plain line a second elsewhere.
+// progress shows what happens while the demo runs: on a terminal one line that changes, otherwise one
+// line per second.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -83,7 +83,7 @@ func (p *progress) stop() {
 	})
 }
 
-// figuresLine shows what happens inside the service.
+// figuresLine shows the state of the service.
 func figuresLine(s app.Stats) string {
 	return fmt.Sprintf("in flight %2d   not settled %3d   breakers: %d closed, %d open, %d half-open",
 		s.InFlight, s.Unsettled, s.Breakers["closed"], s.Breakers["open"], s.Breakers["half-open"])

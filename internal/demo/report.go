@@ -13,7 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// report is the end of the demo: what became of the events, and what is proven of it.
+// report is the result of the demo: what happened to the events, and what is proven.
 type report struct {
 	rows   map[eventKind]map[string]int // events by kind and outcome
 	proofs []audit.Proof
@@ -69,13 +69,13 @@ func executedOnce(j simulator.Journal, events int) audit.Proof {
 	for _, x := range j.Executions {
 		e := effect{x.Method, x.OrderNo, x.RequestNo, x.Content}
 		if x.Method == simulator.TradeCreate {
-			e.content = simulator.Digest{} // whatever it says, an order is one trade
+			e.content = simulator.Digest{} // an order is one trade, with any content
 		}
 		if seen[e]++; seen[e] > 1 {
-			p.Violations = append(p.Violations, fmt.Sprintf("%s of %s took effect %d times", x.Method, x.OrderNo, seen[e]))
+			p.Violations = append(p.Violations, fmt.Sprintf("%s for %s took effect %d times", x.Method, x.OrderNo, seen[e]))
 		}
 	}
-	p.Text = fmt.Sprintf("executions per event: %d requests reached Alipay, %d effects, none twice", len(j.Requests), len(j.Executions))
+	p.Text = fmt.Sprintf("effects per event: %d requests reached Alipay, %d took effect, none twice", len(j.Requests), len(j.Executions))
 	if len(j.Executions) > events {
 		p.Violations = append(p.Violations, "more effects than events")
 	}
@@ -92,13 +92,13 @@ func queriedBeforeRetry(j simulator.Journal) audit.Proof {
 		case r.Method == simulator.TradeQuery:
 			delete(unknown, r.OrderNo)
 		case r.Method == simulator.TradeCreate && unknown[r.OrderNo]:
-			p.Violations = append(p.Violations, fmt.Sprintf("%s was created again without asking", r.OrderNo))
+			p.Violations = append(p.Violations, fmt.Sprintf("%s was created again without a query", r.OrderNo))
 		case r.Method == simulator.TradeCreate && (r.Verdict == "LOST" || r.Verdict == "GONE"):
 			unknown[r.OrderNo] = true
 			lost++
 		}
 	}
-	p.Text = fmt.Sprintf("no create after an unknown outcome without a query before it (%d answers of creates were lost)", lost)
+	p.Text = fmt.Sprintf("after a create with an unknown outcome always comes a query (%d answers to creates were lost)", lost)
 	return p
 }
 

@@ -15,9 +15,11 @@ func TestProofsOfTheJournalCanFail(t *testing.T) {
 		"executed twice":   executedOnce(simulator.Journal{Executions: []simulator.ExecutionEntry{x, x}}, 5),
 		"again, not asked": queriedBeforeRetry(simulator.Journal{Requests: []simulator.RequestEntry{lost, lost}}),
 	} {
-		if len(p.Violations) == 0 {
-			t.Errorf("%s: not found", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if len(p.Violations) == 0 {
+				t.Errorf("%s: not found", name)
+			}
+		})
 	}
 	ok := queriedBeforeRetry(simulator.Journal{Requests: []simulator.RequestEntry{lost, {Method: simulator.TradeQuery, OrderNo: "o"}, lost}})
 	if len(ok.Violations) > 0 {

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
@@ -11,16 +10,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/trace/noop"
+	"github.com/twmb/franz-go/pkg/kfake"
 
-	"alipay-kafka-bridge/internal/alipay/gateway"
-	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/avro"
-	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/consume"
-	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/order"
@@ -30,58 +24,98 @@ import (
 
 // stage is everything that the demo starts.
 type stage struct {
-	kafka   *localkafka.Cluster
-	sim     *simulator.Simulator
-	server  *http.Server
-	url     string
-	service *app.Service
-	codec   *order.Codec
-	topics  config.Topics
-	events  []order.Event
-	sent    atomic.Int64
-	outage  bool
+	kafka    *localkafka.Cluster
+	sim      *simulator.Simulator
+	gateways *http.Server
+	url      string // of the gateways
+	registry *avro.Registry
+	codec    *order.Codec
+	service  *app.Service
+	topics   config.Topics
+	events   []order.Event
+	sent     atomic.Int64
+	outage   bool
 }
 
-const inputTopic = "order-events"
+// setup is what differs between the demo and its tests.
+type setup struct {
+	orders    []byte // order events as JSON lines
+	keys      func() (simulatedKeys, error)
+	simulator simulator.Options // without apps and what they must know
+	service   app.Options
+	tune      func(*config.App)     // changes the settings of each app; nil: the defaults
+	network   *kfake.VirtualNetwork // instead of TCP; nil: TCP
+}
 
-// The demo's apps; examples/orders.jsonl names the accounts.
+// simulatedKeys are the apps of the demo, with the keys of both sides.
+type simulatedKeys struct {
+	classic standalone.GeneratedApp
+	hk      standalone.GeneratedHKApp
+}
+
+// The apps of the demo; examples/orders.jsonl names the accounts.
 const (
 	classicAppID = "2021000000000001"
 	hkClientID   = "hk-client"
 )
 
-func newStage(ctx context.Context, o Options, text []byte, talk io.Writer) (*stage, error) {
+func generateKeys() (k simulatedKeys, err error) {
+	if k.classic, err = standalone.GenerateApp(classicAppID); err != nil {
+		return k, err
+	}
+	k.hk, err = standalone.GenerateHKApp(hkClientID)
+	return k, err
+}
+
+// demoSetup is the demo as the command line asks for it.
+func demoSetup(o Options, orders []byte, talk io.Writer) setup {
+	return setup{
+		orders: orders, keys: generateKeys, service: app.Options{Log: newErrorLog(talk)}, tune: quickApp,
+		simulator: simulator.Options{
+			Seed: o.Seed, Latency: simulator.Latency{Fixed: 30 * time.Millisecond, Jitter: 40 * time.Millisecond}, Faults: lostFaults(o.Faults),
+		},
+	}
+}
+
+// quickApp reacts faster than the defaults, so that an outage is over before the reader leaves.
+func quickApp(a *config.App) {
+	a.InFlight, a.Queries.InFlight, a.Timeout = 64, 64, 2*time.Second
+	a.Breaker.Open, a.Breaker.Ramp = time.Second, 2*time.Second
+	a.Retry.BackOff, a.Retry.BackOffMax = 100*time.Millisecond, 2*time.Second
+}
+
+// newStage starts everything except the service itself, which it only builds.
+func newStage(ctx context.Context, o setup) (*stage, error) {
 	s := &stage{topics: config.Default().Topics}
-	s.outage = o.Faults == "outage" || o.Faults == "all"
+	if err := s.build(ctx, o); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *stage) build(ctx context.Context, o setup) error {
 	var err error
-	if s.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(s.topics)}); err != nil {
-		return nil, err
+	if s.kafka, err = localkafka.Start(localkafka.Options{Topics: localTopics(s.topics), Network: o.network}); err != nil {
+		return err
 	}
-	classic, err := standalone.GenerateApp(classicAppID)
+	if s.registry, err = avro.NewRegistry(s.kafka.RegistryOptions()); err != nil {
+		return err
+	}
+	s.codec = order.NewCodec(s.registry)
+	if s.events, err = parseOrders(o.orders, s.codec); err != nil {
+		return err
+	}
+	made, err := o.keys()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	hk, err := standalone.GenerateHKApp(hkClientID)
-	if err != nil {
-		return nil, err
+	if err := s.startSimulator(ctx, o, made); err != nil {
+		return err
 	}
-	registry, err := avro.NewRegistry(s.kafka.RegistryOptions())
-	if err != nil {
-		return nil, err
-	}
-	s.codec = order.NewCodec(registry)
-	if s.events, err = parseOrders(text, s.codec); err != nil {
-		return nil, err
-	}
-	if err := s.startSimulator(ctx, o, classic, hk); err != nil {
-		return nil, err
-	}
-	p, err := s.parts(registry, classic, hk, talk)
-	if err != nil {
-		return nil, err
-	}
-	s.service, err = app.NewService(p)
-	return s, err
+	o.service.Dial = s.kafka.DialContext()
+	s.service, err = app.New(ctx, s.settings(made, o.tune), o.service)
+	return err
 }
 
 func localTopics(t config.Topics) []localkafka.Topic {
@@ -92,87 +126,82 @@ func localTopics(t config.Topics) []localkafka.Topic {
 	return out
 }
 
-func (s *stage) startSimulator(ctx context.Context, o Options, classic standalone.GeneratedApp, hk standalone.GeneratedHKApp) error {
-	trades, orders := standalone.Prerequisites(s.events, classic.App.ID, time.Now())
+// startSimulator serves both gateways, with TCP on a free port of this machine.
+func (s *stage) startSimulator(ctx context.Context, o setup, made simulatedKeys) error {
+	options := o.simulator
+	options.Apps, options.HKApps = []simulator.App{made.classic.App}, []simulator.HKApp{made.hk.App}
+	options.Trades, options.ItemOrders = Prerequisites(s.events, made.classic.App.ID, time.Now())
 	var err error
-	s.sim, err = simulator.New(simulator.Options{
-		Apps: []simulator.App{classic.App}, HKApps: []simulator.HKApp{hk.App}, Seed: o.Seed,
-		Latency: simulator.Latency{Fixed: 30 * time.Millisecond, Jitter: 40 * time.Millisecond},
-		Faults:  lostFaults(o.Faults), Trades: trades, ItemOrders: orders,
-	})
-	if err != nil {
+	if s.sim, err = simulator.New(options); err != nil {
 		return fmt.Errorf("simulator: %w", err)
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	var l net.Listener
+	if o.network != nil {
+		l, err = o.network.Listen("tcp", "localhost:8090")
+	} else {
+		l, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		return fmt.Errorf("simulator: %w", err)
 	}
 	s.url = "http://" + l.Addr().String()
-	s.server = &http.Server{Handler: s.sim, ReadHeaderTimeout: 5 * time.Second}
+	s.gateways = &http.Server{Handler: s.sim, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
-		if err := s.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			_ = l.Close() // calls fail from here on, and the proofs say so
+		if err := s.gateways.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			_ = l.Close() // calls fail from here on, and the proofs show it
 		}
 	}()
 	return nil
 }
 
+// settings are what a settings file for this stage would say.
+func (s *stage) settings(made simulatedKeys, tune func(*config.App)) config.Config {
+	c := config.Default()
+	c.Kafka.Brokers, c.Kafka.Group, c.Kafka.Slot, c.Kafka.Start = s.kafka.Addrs(), "bridge", "demo", "earliest"
+	c.Registry.URL = s.kafka.RegistryURL()
+
+	main := config.NewApp(config.OpenAPI)
+	main.AppID = made.classic.App.ID
+	main.PrivateKeyFile, main.AlipayPublicKeyFile = secret(made.classic.MerchantPrivate), public(made.classic.AlipayPublic)
+	hk := config.NewApp(config.AlipayHK)
+	hk.ClientID = made.hk.App.ClientID
+	hk.PrivateKeyFile, hk.PlatformKeys = secret(made.hk.MerchantPrivate), map[string]config.File{"1": public(made.hk.PlatformPublic)}
+	c.Apps = map[string]config.App{"main": main, "hk": hk}
+	for name, a := range c.Apps {
+		a.Environment, a.URL, a.Retry.NotFoundPause = config.Simulator, s.url, time.Second
+		if tune != nil {
+			tune(&a)
+		}
+		c.Apps[name] = a
+	}
+	c.Accounts = map[string]config.Account{
+		"shop-trade": config.NewAccount("main", "TRADE"), "shop-credit": config.NewAccount("main", "CREDIT"),
+		"shop-koubei": config.NewAccount("main", "KOUBEI"), "shop-hk": config.NewAccount("hk", "HK"),
+	}
+	for _, in := range []*config.Input{&c.Topics.Inputs[0], &c.Topics.Queries[0]} {
+		in.Accounts, in.DefaultAccount = []string{"shop-trade", "shop-credit", "shop-koubei", "shop-hk"}, "shop-trade"
+	}
+	return c
+}
+
+// secret and public are files that exist only in this process.
+func secret(text string) config.SecretFile {
+	return config.SecretFile{Path: "(made for the demo)", Text: config.NewSecret(text)}
+}
+
+func public(text string) config.File { return config.File{Path: "(made for the demo)", Text: text} }
+
 func (s *stage) close() {
 	if s.service != nil {
 		s.service.Close()
 	}
-	if s.server != nil {
-		_ = s.server.Close() // nothing left to answer
+	if s.gateways != nil {
+		_ = s.gateways.Close() // no answer is under way
 	}
-	s.kafka.Close()
-}
-
-// fastGuard is quicker than the defaults, so that an outage is over before the reader leaves.
-func fastGuard() breaker.Options {
-	return breaker.Options{
-		InFlight: 64, AttemptTimeout: 2 * time.Second, Open: time.Second, Ramp: 2 * time.Second,
-		BackOff: 100 * time.Millisecond, BackOffMax: 2 * time.Second,
+	if s.registry != nil {
+		s.registry.Close()
 	}
-}
-
-func (s *stage) parts(registry *avro.Registry, classic standalone.GeneratedApp, hk standalone.GeneratedHKApp, talk io.Writer) (app.Parts, error) {
-	guard := fastGuard()
-	main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{
-		URL: s.url, AppID: classic.App.ID, Signer: keys.NewRSASigner(classic.MerchantKey), AlipayKey: &classic.App.SigningKey.PublicKey, InFlight: guard.InFlight,
-	})
-	if err != nil {
-		return app.Parts{}, err
+	if s.kafka != nil {
+		s.kafka.Close()
 	}
-	hkApp, err := gateway.NewHK(gateway.HKOptions{
-		URL: s.url, ClientID: hk.App.ClientID, Signer: keys.NewRSASigner(hk.MerchantKey), InFlight: guard.InFlight,
-		PlatformKeys: map[string]*rsa.PublicKey{"1": &hk.App.PlatformKey.PublicKey},
-	})
-	if err != nil {
-		return app.Parts{}, err
-	}
-	accounts := map[order.Account]app.AccountParts{}
-	var names []order.Account
-	for name, ch := range map[order.Account]order.Channel{
-		"shop-trade": order.ChannelTrade, "shop-credit": order.ChannelCredit, "shop-koubei": order.ChannelKoubei, "shop-hk": order.ChannelHK,
-	} {
-		a := app.AccountParts{App: "main", Environment: string(config.Simulator), Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: ch}), NotFoundPause: time.Second}
-		if ch == order.ChannelHK {
-			a.App = "hk"
-		}
-		accounts[name] = a
-		names = append(names, name)
-	}
-	input := handle.TopicAccounts{Accounts: names, Default: "shop-trade"}
-	return app.Parts{
-		Kafka: s.kafka.ClientOptions(), Slot: "demo", Registry: registry, Topics: app.OutputTopics(s.topics),
-		Calls:   app.PipelineParts{Group: "bridge", Inputs: map[string]handle.TopicAccounts{inputTopic: input}},
-		Queries: app.PipelineParts{Group: "bridge-queries", Inputs: map[string]handle.TopicAccounts{"alipay-queries": input}},
-		Apps: map[string]app.AlipayParts{
-			"main": {App: main, Calls: guard, Queries: guard},
-			"hk":   {App: hkApp, Calls: guard, Queries: guard},
-		},
-		Accounts: accounts,
-		Options:  consume.Options{Start: consume.Start{Earliest: true}},
-		Tracer:   noop.Tracer{}, Log: newErrorLog(talk),
-	}, nil
 }

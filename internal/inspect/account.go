@@ -20,10 +20,10 @@ type Account struct {
 }
 
 // withoutRemoteKeys returns what builds an app that logs nothing and uses no remote key.
-func (a Account) withoutRemoteKeys() (context.Context, config.App, app.Instrumentation) {
+func (a Account) withoutRemoteKeys() (context.Context, config.App, app.Options) {
 	local := a.App
 	local.PrivateKeyURI, local.NextPrivateKeyURI = "", ""
-	return context.Background(), local, app.NoInstrumentation()
+	return context.Background(), local, app.Options{}
 }
 
 // OpenAPI returns the options that check answers of the classic gateway.

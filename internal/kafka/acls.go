@@ -20,8 +20,8 @@ const (
 	OpWrite                 = "Write"
 )
 
-// ACL is one thing that the bridge must be allowed to do. Read and Write bring Describe
-// along. IdempotentWrite is not needed: a transactional producer has its transactional id.
+// ACL is one permission that the bridge needs. Read and Write include Describe. IdempotentWrite is not
+// needed: a transactional producer has its transactional id.
 type ACL struct {
 	Resource  string `json:"resource"`
 	Name      string `json:"name"`
@@ -30,7 +30,7 @@ type ACL struct {
 
 func (a ACL) String() string { return fmt.Sprintf("%s on %s %s", a.Operation, a.Resource, a.Name) }
 
-// NeededACLs are all that `run` needs with these settings, and nothing else: another slot has
+// NeededACLs are the permissions that `run` needs with these settings, and no others. Another slot has
 // transactional ids of its own.
 func NeededACLs(c config.Config) []ACL {
 	var out []ACL
@@ -50,19 +50,19 @@ func NeededACLs(c config.Config) []ACL {
 	slices.SortFunc(out, func(a, b ACL) int {
 		return cmp.Or(strings.Compare(a.Operation, b.Operation), strings.Compare(a.Resource, b.Resource), strings.Compare(a.Name, b.Name))
 	})
-	return slices.Compact(out) // inputs may share a topic of dead letters
+	return slices.Compact(out) // inputs may share a topic for dead letters
 }
 
-// TransactionalID is stable per slot.
+// TransactionalID is the transactional id of a slot, the same after a restart.
 func TransactionalID(group, slot string) string { return group + "-" + slot }
 
-// Command is the line that allows it.
+// Command is the command that creates the ACL.
 func (a ACL) Command(c config.Config, principal string) string {
 	return fmt.Sprintf("kafka-acls.sh --bootstrap-server %s --command-config admin.properties --add --allow-principal %s --operation %s --%s %s",
 		c.Kafka.Brokers[0], quoted(Principal(c, principal)), a.Operation, a.Resource, a.Name)
 }
 
-// RemovalCommand is the command that takes an ACL away.
+// RemovalCommand is the command that removes an ACL.
 func RemovalCommand(c config.Config, a kadm.DescribedACL) string {
 	host := ""
 	if a.Host != "*" {
@@ -72,7 +72,7 @@ func RemovalCommand(c config.Config, a kadm.DescribedACL) string {
 		c.Kafka.Brokers[0], quoted(a.Principal), host, operationName(a.Operation), strings.ToLower(a.Pattern.String()), strings.ReplaceAll(strings.ToLower(a.Type.String()), "_", "-"), quoted(a.Name))
 }
 
-// operationName is an operation as kafka-acls.sh takes it: AlterConfigs.
+// operationName is the name of an operation for kafka-acls.sh, such as AlterConfigs.
 func operationName(op kadm.ACLOperation) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(op.String(), "_") {
@@ -81,5 +81,5 @@ func operationName(op kadm.ACLOperation) string {
 	return b.String()
 }
 
-// quoted makes one word for a shell.
+// quoted quotes a text as one word for a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

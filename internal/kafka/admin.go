@@ -16,25 +16,25 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// ErrOtherCluster is final: staging events must not meet production keys (security G10).
-var ErrOtherCluster = errors.New("another cluster than kafka.cluster_id says")
+// ErrOtherCluster is final: events of a test must not meet production keys (security G10).
+var ErrOtherCluster = errors.New("wrong cluster; fix brokers or cluster_id under kafka")
 
-// CheckCluster asks the brokers who they are, if the settings say who they must be.
+// CheckCluster reads the id of the cluster, if the settings say which one it must be.
 func CheckCluster(ctx context.Context, cl *kgo.Client, want string) error {
 	if want == "" {
 		return nil
 	}
 	m, err := kadm.NewClient(cl).BrokerMetadata(ctx)
 	if err != nil {
-		return fmt.Errorf("ask for the cluster's id: %w", err)
+		return fmt.Errorf("read the id of the cluster: %w", err)
 	}
 	if m.Cluster != want {
-		return fmt.Errorf("the brokers belong to cluster %q, the settings name %q: %w", m.Cluster, want, ErrOtherCluster)
+		return fmt.Errorf("the brokers belong to cluster %q, but kafka.cluster_id is %q: %w", m.Cluster, want, ErrOtherCluster)
 	}
 	return nil
 }
 
-// MissingTopics are those of all that the cluster does not have.
+// MissingTopics returns the topics that the cluster does not have.
 func MissingTopics(ctx context.Context, adm *kadm.Client, all []Topic) ([]Topic, error) {
 	have, err := adm.ListTopics(ctx)
 	if err != nil {
@@ -49,7 +49,7 @@ func MissingTopics(ctx context.Context, adm *kadm.Client, all []Topic) ([]Topic,
 	return missing, nil
 }
 
-// CreateTopic creates a topic; one that exists is left as it is.
+// CreateTopic creates a topic. It does not change one that exists.
 func CreateTopic(ctx context.Context, adm *kadm.Client, m Topic, t config.Topics) error {
 	configs := map[string]*string{}
 	for k, v := range m.Configs() {
@@ -69,13 +69,13 @@ func CreateTopic(ctx context.Context, adm *kadm.Client, m Topic, t config.Topics
 	return nil
 }
 
-// AwaitTopics returns when a broker shows new topics and their leaders: it learns of them after
-// the controller has answered, and who looked at once would find them missing.
+// AwaitTopics waits until a broker shows new topics and their leaders. Brokers learn about new topics
+// only after the controller has answered.
 func AwaitTopics(ctx context.Context, cl *kgo.Client, made []Topic) error {
 	if len(made) == 0 {
 		return nil
 	}
-	req := kmsg.NewPtrMetadataRequest() // by hand: kadm may answer from what it asked before
+	req := kmsg.NewPtrMetadataRequest() // without kadm, which may answer from its cache
 	for _, m := range made {
 		asked := kmsg.NewMetadataRequestTopic()
 		asked.Topic = kmsg.StringPtr(m.Name)
@@ -86,7 +86,7 @@ func AwaitTopics(ctx context.Context, cl *kgo.Client, made []Topic) error {
 	for {
 		resp, err := req.RequestWith(ctx, cl)
 		if err != nil {
-			return fmt.Errorf("ask for the new topics: %w", err)
+			return fmt.Errorf("read the new topics: %w", err)
 		}
 		hidden := slices.IndexFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool {
 			return t.ErrorCode != 0 || slices.ContainsFunc(t.Partitions, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader < 0 })
@@ -97,21 +97,22 @@ func AwaitTopics(ctx context.Context, cl *kgo.Client, made []Topic) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("topic %s was created, but the brokers do not show it: %w", *resp.Topics[hidden].Topic, context.Cause(ctx))
+			return fmt.Errorf("topic %s was created, but the brokers do not show it yet: %w", *resp.Topics[hidden].Topic, context.Cause(ctx))
 		}
 	}
 }
 
-// RequireTopic tells a wrong name, or a broker that is down, before waiting for records for ever.
+// RequireTopic returns an error for a wrong name or a broker that is not available, so that no one
+// waits for records for ever.
 func RequireTopic(ctx context.Context, cl *kgo.Client, cfg config.Config, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	topics, err := kadm.NewClient(cl).ListTopics(ctx, name)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
+		return fmt.Errorf("list topics at %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
 	}
 	if t, ok := topics[name]; !ok || t.Err != nil {
-		return fmt.Errorf("no topic %s (bridge topics create makes the bridge's own)", name)
+		return fmt.Errorf("there is no topic %s; bridge topics create creates the topics of the bridge", name)
 	}
 	return nil
 }

@@ -17,9 +17,9 @@ import (
 )
 
 // TestG1_SASLInClear: a secret that can be read goes to this machine alone, whatever address the
-// cluster names; with SCRAM, which sends none, and without SASL anything may be dialed.
+// cluster names; with SCRAM, which sends none, and without SASL anything may be dialled.
 func TestG1_SASLInClear(t *testing.T) {
-	const elsewhere = "192.0.2.1:9092" // nobody's (RFC 5737)
+	const elsewhere = "192.0.2.1:9092" // no one has it (RFC 5737)
 	here, err := net.Listen("tcp", "127.0.0.1:0")
 	apptest.NoError(t, err)
 	defer here.Close()
@@ -36,7 +36,7 @@ func TestG1_SASLInClear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka:\n  brokers: ['127.0.0.1:9092']\n  start: earliest\n  slot: s\n"+tt.sasl).Kafka
-			opts, err := ClientOptions(k, slog.New(slog.DiscardHandler))
+			opts, err := ClientOptions(k, nil, slog.New(slog.DiscardHandler))
 			apptest.NoError(t, err)
 			cl, err := kgo.NewClient(opts...)
 			apptest.NoError(t, err)

@@ -11,24 +11,28 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Limits of what fetching may take (security K6). A few kilobytes can decompress to
-// gigabytes, one fetch holds many batches, and a record of 7 bytes costs 170 in memory: so
-// batches are bounded, and all that are decompressed and not yet forgotten together.
+// Limits of the memory for fetches (security K6). A few kilobytes can decompress to gigabytes, one
+// fetch has many batches, and a record of 7 bytes needs 170 bytes of memory. So there is a limit for
+// each batch, and one for all batches in memory together.
 const (
 	maxBatch             = 32 << 20  // bytes that one batch may decompress to
-	maxBatchCost         = 40 << 20  // memory that one batch may cost, records counted
-	maxFetched           = 48 << 20  // memory that all batches may cost before another is taken on: above what two engines hold, or every fetch would collect garbage
+	maxBatchCost         = 40 << 20  // memory that one batch may need, including its records
+	maxFetched           = 48 << 20  // memory that all batches may need before another one is decompressed: more than two engines hold, or each fetch would run the garbage collector
 	recordCost           = 176       // bytes of a kgo.Record and the pointer to it
 	headerCost           = 64        // bytes of a kgo.RecordHeader and its key
-	maxFetchBytes        = 512 << 10 // of one fetch, as it is on the wire
+	maxFetchBytes        = 512 << 10 // of one fetch, compressed
 	maxPartitionBytes    = 256 << 10
 	MaxResponseBytes     = 16 << 20 // of one answer: Kafka sends at least one batch, however large
 	maxConcurrentFetches = 2        // fetches
 )
 
-// FetchLimits returns the options that bound what a consumer's fetches may take. All clients
-// that get the same options share the bound.
-func FetchLimits() ([]kgo.Opt, error) {
+// FetchLimits returns the options that bound the memory that fetches may take. All clients of this
+// process share the bound.
+func FetchLimits() ([]kgo.Opt, error) { return processLimits() }
+
+var processLimits = sync.OnceValues(newFetchLimits)
+
+func newFetchLimits() ([]kgo.Opt, error) {
 	inner, err := boundedDecompressor(&scratch{})
 	if err != nil {
 		return nil, err
@@ -41,8 +45,8 @@ func FetchLimits() ([]kgo.Opt, error) {
 	}, nil
 }
 
-// boundedDecompressor returns kgo's own decompressor with its bound, which only a client
-// makes. What it returns lies in the scratch.
+// boundedDecompressor returns the decompressor of kgo with its limit, which only a client makes. Its
+// results are in the scratch.
 func boundedDecompressor(s *scratch) (kgo.Decompressor, error) {
 	cl, err := kgo.NewClient(kgo.MaxDecompressBatchBytes(maxBatch), kgo.WithPools(s)) // connects to nothing
 	if err != nil {
@@ -52,8 +56,8 @@ func boundedDecompressor(s *scratch) (kgo.Decompressor, error) {
 	return cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor), nil
 }
 
-// scratch is where batches are decompressed before their size is known: a slice that grew
-// would leave several times its size behind. Pages that nothing was written to take no memory.
+// scratch is the buffer for batches whose size is not known yet: a slice that grows would leave several
+// times its size as garbage. Pages that were never written need no memory.
 type scratch struct{ b []byte }
 
 func (s *scratch) GetDecompressBytes([]byte, kgo.CompressionCodecType) []byte {
@@ -63,7 +67,7 @@ func (s *scratch) GetDecompressBytes([]byte, kgo.CompressionCodecType) []byte {
 	return s.b
 }
 
-// PutDecompressBytes does nothing: there is one slice, and it stays.
+// PutDecompressBytes does nothing: there is only one slice, which stays.
 func (*scratch) PutDecompressBytes([]byte) {}
 
 // budget decompresses while there is memory for it.
@@ -72,7 +76,7 @@ func (*scratch) PutDecompressBytes([]byte) {}
 // [kgo.ErrDecompressTooLarge] and reads no further. A batch that finds no memory because of
 // others is a [budgetError]: kgo hands over what comes before it, and fetches it again.
 type budget struct {
-	held atomic.Int64 // cost of what is decompressed and not yet collected
+	held atomic.Int64 // cost of batches that are decompressed and not yet collected
 
 	scratchLock sync.Mutex // held while the scratch is in use
 	inner       kgo.Decompressor
@@ -81,23 +85,23 @@ type budget struct {
 	waiting map[int][]*batch // decompressed, without records yet, by their number; guarded by mu
 }
 
-// batch is what one batch costs. It is held until its bytes are collected, or its records once
-// kgo has made them: records without key and value do not keep the bytes.
+// batch is the cost of one batch. It is held until the bytes of the batch are collected, or its
+// records, once kgo has made them: records without key and value do not keep the bytes.
 type batch struct {
 	cost    int64
 	records int
 }
 
-// budgetError says that there is no memory for a batch now. The partition goes on by itself.
+// budgetError says that there is no memory for a batch at the moment. The partition goes on by itself.
 type budgetError struct{}
 
-func (budgetError) Error() string { return "no memory for a batch until others are done" }
+func (budgetError) Error() string { return "no memory for another batch until others are handled" }
 
 func (budgetError) Temporary() bool { return true }
 
 func (b *budget) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
 	if b.held.Load() > maxFetched {
-		runtime.GC() // what the consumer has let go counts until it is collected
+		runtime.GC() // memory that the consumer no longer uses is included until it is collected
 	}
 	if b.held.Load() > maxFetched {
 		return nil, budgetError{}
@@ -125,7 +129,7 @@ func (b *budget) decompress(src []byte, codec kgo.CompressionCodecType) ([]byte,
 	return slices.Clone(out), err
 }
 
-// forget gives back a batch whose bytes are collected, unless its records hold it by now.
+// forget releases a batch whose bytes are collected, unless its records hold it now.
 func (b *budget) forget(d *batch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,8 +148,8 @@ func (b *budget) take(n, i int) *batch {
 	return d
 }
 
-// GetRecords makes the records of a batch and moves its cost to them. Two batches of as many
-// records may change their places: the sum is the same.
+// GetRecords makes the records of a batch and moves its cost to them. Two batches with the
+// same number of records may be exchanged: the sum is the same.
 func (b *budget) GetRecords(n int) []kgo.Record {
 	if n == 0 {
 		return nil
@@ -160,12 +164,12 @@ func (b *budget) GetRecords(n int) []kgo.Record {
 	return records
 }
 
-// PutRecords does nothing: records are left to the collector.
+// PutRecords does nothing: the garbage collector collects records.
 func (*budget) PutRecords([]kgo.Record) {}
 
-// measure counts the records of a batch and the memory that they take when kgo reads them:
-// the bytes themselves, and what stands around each record and header. kgo stops at what is
-// not a record, and so does this.
+// measure counts the records of a batch and the memory that they need when kgo reads them: the bytes
+// themselves, and the structures for each record and header. Like kgo, it stops at bytes that are not
+// a record.
 func measure(records []byte) *batch {
 	d := &batch{cost: int64(len(records))}
 	for r := records; len(r) > 0; d.records++ {
@@ -179,7 +183,7 @@ func measure(records []byte) *batch {
 	return d
 }
 
-// headersOf reads how many headers a record has: after a byte of attributes, the differences
+// headersOf reads how many headers a record has. They come after a byte of attributes, the differences
 // of time and offset, key and value (Kafka's record format, version 2).
 func headersOf(record []byte) int64 {
 	if len(record) == 0 {
@@ -194,7 +198,7 @@ func headersOf(record []byte) int64 {
 		r = r[n:]
 		switch {
 		case i == 4:
-			return min(max(v, 0), int64(len(record))) // each takes a byte at least
+			return min(max(v, 0), int64(len(record))) // each has at least one byte
 		case i >= 2 && v > int64(len(r)):
 			return 0
 		case i >= 2 && v > 0:

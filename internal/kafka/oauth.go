@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// tokenLeeway is how long before its end a token is used no more: a broker ends the
-	// session with the token.
+	// tokenLeeway is how long before it expires a token is replaced: a broker ends the session when the
+	// token expires.
 	tokenLeeway = time.Minute
-	// tokenTimeout bounds one question for a token, with both ways of sending the secret that
-	// may have to be tried.
+	// tokenTimeout is the time limit for one request for a token, which may have to try both ways of
+	// sending the secret.
 	tokenTimeout = 10 * time.Second
 )
 
-// tokenOf returns where OAUTHBEARER's tokens come from: the file, read each time, or the token
-// endpoint, which is asked when the last token ends.
+// tokenOf returns a function that returns tokens for OAUTHBEARER: from the file, which is read each
+// time, or from the token endpoint, when the last token expires.
 func tokenOf(s config.SASL, log *slog.Logger) (func(context.Context) (string, error), error) {
 	if !s.TokenFile.IsZero() {
 		file, err := config.NewFileValue("kafka.sasl", log, s.TokenFile.Read)
@@ -38,7 +38,7 @@ func tokenOf(s config.SASL, log *slog.Logger) (func(context.Context) (string, er
 	if err != nil {
 		return nil, fmt.Errorf("kafka.sasl: %w", err)
 	}
-	dial, err := TLSDialer("kafka.sasl", TLSFiles{CA: s.TokenCAFile}, log)
+	dial, err := TLSDialer("kafka.sasl", TLSFiles{CA: s.TokenCAFile}, nil, log)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +48,13 @@ func tokenOf(s config.SASL, log *slog.Logger) (func(context.Context) (string, er
 	}).token, nil
 }
 
-// tokenEndpoint asks for tokens by client credentials (RFC 6749, 4.4), one question at a time.
+// tokenEndpoint requests tokens with client credentials (RFC 6749, 4.4), one request at a time.
 type tokenEndpoint struct {
 	client *http.Client
 	secret *config.FileValue[config.Secret]
 
-	semaphore chan struct{}            // full while somebody uses the fields below
-	config    clientcredentials.Config // kept: it remembers how the endpoint wants the secret
+	semaphore chan struct{}            // full while a goroutine uses the fields below
+	config    clientcredentials.Config // kept, because it remembers how the endpoint expects the secret
 	last      oauth2.Token
 }
 
@@ -67,14 +67,14 @@ func newTokenEndpoint(s config.SASL, secret *config.FileValue[config.Secret], cl
 	return e
 }
 
-// token returns the last token, or a new one when that ends or nobody said how long it lives.
-// It waits no longer than ctx for whoever is asking now.
+// token returns the last token, or a new one if that expires soon or has no known end. Waiting for a
+// request of another goroutine ends with ctx.
 func (e *tokenEndpoint) token(ctx context.Context) (string, error) {
 	select {
 	case e.semaphore <- struct{}{}:
 		defer func() { <-e.semaphore }()
 	case <-ctx.Done():
-		return "", fmt.Errorf("kafka.sasl: wait for a token of %s: %w", e.config.TokenURL, context.Cause(ctx))
+		return "", fmt.Errorf("kafka.sasl: wait for a token from %s: %w", e.config.TokenURL, context.Cause(ctx))
 	}
 	if time.Until(e.last.Expiry) > tokenLeeway {
 		return e.last.AccessToken, nil
@@ -84,22 +84,22 @@ func (e *tokenEndpoint) token(ctx context.Context) (string, error) {
 	e.config.ClientSecret = e.secret.Get().Reveal()
 	t, err := e.config.Token(context.WithValue(ctx, oauth2.HTTPClient, e.client))
 	if err != nil {
-		return "", fmt.Errorf("kafka.sasl: ask %s for a token: %w", e.config.TokenURL, refusalCode(err))
+		return "", fmt.Errorf("kafka.sasl: request a token from %s: %w", e.config.TokenURL, refusalCode(err))
 	}
 	e.last = *t
 	return t.AccessToken, nil
 }
 
-// refusalCode keeps the code of a refusal and nothing of its text, which is foreign and may
+// refusalCode keeps the code of a refusal and nothing of its text, which comes from outside and may
 // repeat what was sent.
 func refusalCode(err error) error {
 	var refused *oauth2.RetrieveError
 	if errors.As(err, &refused) {
-		return fmt.Errorf("it answers %d %.60q", refused.Response.StatusCode, refused.ErrorCode)
+		return fmt.Errorf("it answered with status %d and error %.60q; check client_id, client_secret_file and scope", refused.Response.StatusCode, refused.ErrorCode)
 	}
 	var failed *url.Error
 	if errors.As(err, &failed) {
 		return failed.Err
 	}
-	return errors.New("its answer is no token")
+	return errors.New("its answer is not a token; check token_url")
 }

@@ -24,7 +24,7 @@ func endpointAt(t *testing.T, url string, transport *http.Transport) *tokenEndpo
 	return newTokenEndpoint(config.SASL{ClientID: "me", TokenURL: url}, secret, &http.Client{Transport: transport})
 }
 
-// silentNetwork reaches nobody. net/http goes on dialing without whoever asked.
+// silentNetwork reaches no one. net/http goes on dialling after the caller has gone.
 func silentNetwork(t *testing.T) *http.Transport {
 	quit := make(chan struct{})
 	t.Cleanup(func() { close(quit) })
@@ -66,7 +66,7 @@ func TestTokenEndsWithItsContext(t *testing.T) {
 			t.Errorf("who waits gets %v", err)
 		}
 		stopAsking()
-		if err := <-ended; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "for a token") {
+		if err := <-ended; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "request a token") {
 			t.Errorf("who asks gets %v", err)
 		}
 		if took := time.Since(begin); took != 0 {

@@ -19,8 +19,9 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// ClientOptions are for every client of every command.
-func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
+// ClientOptions are the options of every client of every command. dial opens connections, below
+// TLS; nil: the network.
+func ClientOptions(k config.Kafka, dial DialFunc, log *slog.Logger) ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(k.Brokers...),
 		kgo.ClientID(strings.TrimSuffix("alipay-kafka-bridge-"+k.Slot, "-")),
@@ -28,13 +29,15 @@ func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
 	}
 	switch {
 	case k.TLS.Enabled:
-		dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, k.TLS.ServerName}, log)
+		dialTLS, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, k.TLS.ServerName}, dial, log)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.Dialer(dial))
+		opts = append(opts, kgo.Dialer(dialTLS))
 	case k.SASL.Readable():
 		opts = append(opts, kgo.Dialer(dialLoopback))
+	case dial != nil:
+		opts = append(opts, kgo.Dialer(dial))
 	}
 	if k.SASL.Mechanism != "" {
 		m, err := mechanismOf(k.SASL, log)
@@ -46,9 +49,9 @@ func ClientOptions(k config.Kafka, log *slog.Logger) ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-// NewClient opens a client with these options besides its own, and makes sure that it is the right cluster.
+// NewClient opens a client with more options, and checks that it is the right cluster.
 func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
-	own, err := ClientOptions(k, log)
+	own, err := ClientOptions(k, nil, log)
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +67,10 @@ func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kg
 }
 
 // errRemoteBroker is about a broker that another broker named.
-var errRemoteBroker = errors.New("the broker is not on this machine, and without kafka.tls it would get the secret of kafka.sasl in clear (security G1)")
+var errRemoteBroker = errors.New("the broker is not on this machine, and without TLS the secret of kafka.sasl would be sent in clear; set kafka.tls.enabled to true (security G1)")
 
-// dialLoopback connects to this machine alone. The settings name the first brokers, those say
-// where the others are, and a name is resolved only here: what counts is the address at the
-// moment of connecting.
+// dialLoopback connects only to this machine. The settings name the first brokers, these name the
+// others, and names are resolved here: so the check uses the address of the connection.
 func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout, Control: func(_, resolved string, _ syscall.RawConn) error {
 		if a, err := netip.ParseAddrPort(resolved); err != nil || !a.Addr().IsLoopback() {
@@ -79,7 +81,7 @@ func dialLoopback(ctx context.Context, network, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, network, addr)
 }
 
-// mechanismOf reads the secret anew for each authentication.
+// mechanismOf returns a mechanism that reads the secret again for each authentication.
 func mechanismOf(s config.SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	if s.Mechanism == config.OAuthBearer {
 		token, err := tokenOf(s, log)
@@ -108,5 +110,5 @@ func mechanismOf(s config.SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	case config.Scram512:
 		return scram.Sha512(now), nil
 	}
-	return nil, fmt.Errorf("kafka.sasl: no such mechanism %q", s.Mechanism)
+	return nil, fmt.Errorf("kafka.sasl: there is no mechanism %q", s.Mechanism)
 }

@@ -57,7 +57,7 @@ func (s *secured) settings(t *testing.T, sasl string) config.Kafka {
 
 func (s *secured) client(t *testing.T, k config.Kafka) *kgo.Client {
 	t.Helper()
-	opts, err := ClientOptions(k, slog.New(slog.DiscardHandler))
+	opts, err := ClientOptions(k, nil, slog.New(slog.DiscardHandler))
 	apptest.NoError(t, err)
 	cl, err := kgo.NewClient(append(opts, kgo.RequestRetries(1))...)
 	apptest.NoError(t, err)
@@ -89,7 +89,7 @@ func TestG1_SASLOverTLS(t *testing.T) {
 				t.Fatalf("the new password was not read: %v", err)
 			}
 			apptest.NoError(t, os.Chmod(filepath.Join(s.dir, "password"), 0o644))
-			if _, err := ClientOptions(k, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), "right") {
+			if _, err := ClientOptions(k, nil, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), "right") {
 				t.Errorf("err = %v, want that others may read the file", err)
 			}
 		})
@@ -97,7 +97,7 @@ func TestG1_SASLOverTLS(t *testing.T) {
 }
 
 // TestY3_RotatedTLSFilesAreRead: certificate, key and roots are those that the files hold when a
-// connection is opened; broken ones leave the former in force.
+// connection is opened; broken ones leave the previous in force.
 func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 	s := newSecured(t)
 	apptest.WriteSecret(t, s.dir, "ca.PEM", apptest.NewAuthority(t).PEM)
@@ -111,21 +111,21 @@ func TestY3_RotatedTLSFilesAreRead(t *testing.T) {
 		t.Fatalf("the new roots were not read: %v", err)
 	}
 	var log strings.Builder
-	dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, ""}, slog.New(slog.NewTextHandler(&log, nil)))
+	dial, err := TLSDialer("kafka.tls", TLSFiles{k.TLS.CAFile, k.TLS.CertFile, k.TLS.KeyFile, ""}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	apptest.NoError(t, err)
 	_, other := s.ca.Issue(t, "other", time.Now().Add(time.Hour))
 	apptest.WriteSecret(t, s.dir, "client.key", other)
 	for range 2 {
 		conn, err := dial(t.Context(), "tcp", s.brokers[0])
 		if err != nil {
-			t.Fatalf("the former certificate is not in force: %v", err)
+			t.Fatalf("the previous certificate is not in force: %v", err)
 		}
 		if v := conn.(*tls.Conn).ConnectionState().Version; v < tls.VersionTLS12 {
 			t.Errorf("version %x", v)
 		}
 		_ = conn.Close()
 	}
-	if n := strings.Count(log.String(), "no pair"); n != 1 {
+	if n := strings.Count(log.String(), "do not belong together"); n != 1 {
 		t.Errorf("the fault was logged %d times:\n%s", n, &log)
 	}
 }
@@ -190,7 +190,7 @@ func TestG1_OAuthBearer(t *testing.T) {
 	}
 	byEndpoint := "  sasl: {mechanism: OAUTHBEARER, token_url: '" + endpoint.URL + "', token_ca_file: DIR/ca.PEM, client_id: me, client_secret_file: DIR/secret, scope: kafka}\n"
 	cl := plainText(byEndpoint)
-	if err := ask(t, cl); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), `401 "invalid_client"`) {
+	if err := ask(t, cl); err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), `401 and error "invalid_client"`) {
 		t.Fatalf("err = %v, want the code alone", err)
 	}
 	apptest.WriteSecret(t, s.dir, "secret", "s3cret-2")

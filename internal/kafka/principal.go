@@ -11,8 +11,8 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// Principal is who we are to the brokers' authorizer, unless they map names in a way of
-// their own.
+// Principal is our name for the authorizer of the brokers, unless they have rules of their own for
+// names.
 func Principal(c config.Config, given string) string {
 	k := c.Kafka
 	switch {
@@ -33,24 +33,24 @@ func Principal(c config.Config, given string) string {
 	return "User:ANONYMOUS"
 }
 
-// nameAttribute is one attribute of a certificate's subject, its value as it was encoded.
+// nameAttribute is one attribute of the subject of a certificate, with its value as it was encoded.
 type nameAttribute struct {
 	Type  asn1.ObjectIdentifier
 	Value asn1.RawValue
 }
 
-// relativeNameSET are the attributes that stand together; asn1 wants the name to end so.
+// relativeNameSET is a group of attributes; package asn1 requires a type name that ends with SET.
 type relativeNameSET []nameAttribute
 
-// attributeNames are the attributes that Java writes by name; it writes all others as numbers
+// attributeNames are the attributes that Java writes by name; it writes the others as numbers
 // (X500Principal.getName, RFC 2253).
 var attributeNames = map[string]string{
 	"2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O", "2.5.4.11": "OU",
 	"0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC",
 }
 
-// distinguishedName writes the subject as Kafka does: its own order, the last part first.
-// [pkix.Name] forgets the order, and both it and [pkix.RDNSequence] know other names than Java.
+// distinguishedName writes the subject as Kafka does: in its own order, the last part first.
+// [pkix.Name] does not keep the order, and it and [pkix.RDNSequence] use other names than Java.
 func distinguishedName(cert *x509.Certificate) string {
 	var names []relativeNameSET
 	if _, err := asn1.Unmarshal(cert.RawSubject, &names); err != nil {
@@ -82,7 +82,7 @@ func (a nameAttribute) String() string {
 	return name + "=#" + hex.EncodeToString(a.Value.FullBytes)
 }
 
-// escaped puts a backslash before what RFC 2253 reserves, and before spaces at both ends.
+// escaped puts a backslash in front of characters that RFC 2253 reserves, and of spaces at both ends.
 func escaped(value string) string {
 	inner := strings.Trim(value, " ")
 	left := len(value) - len(strings.TrimLeft(value, " "))

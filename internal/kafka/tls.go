@@ -11,10 +11,13 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// dialTimeout bounds the way to a broker or registry, TLS included; it is kgo's own.
+// dialTimeout bounds a connection to a broker or registry, including TLS. It is kgo's own default.
 const dialTimeout = 10 * time.Second
 
-// TLSFiles are the files that identify a server to us, and us to it.
+// DialFunc opens a connection, as [net.Dialer.DialContext] does.
+type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// TLSFiles are the files that authenticate a server to us, and us to the server.
 type TLSFiles struct {
 	CA         config.File
 	Cert       config.File
@@ -22,7 +25,7 @@ type TLSFiles struct {
 	ServerName string
 }
 
-// read makes a configuration of the files as they are now.
+// read makes a configuration from the current contents of the files.
 func (f TLSFiles) read() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.ServerName}
 	if !f.CA.IsZero() {
@@ -48,20 +51,43 @@ func (f TLSFiles) read() (*tls.Config, error) {
 	}
 	pair, err := tls.X509KeyPair([]byte(cert), []byte(key.Reveal()))
 	if err != nil {
-		return nil, fmt.Errorf("%s and %s are no pair: %w", f.Cert.Path, f.Key.Path, err)
+		return nil, fmt.Errorf("%s and %s do not belong together: %w", f.Cert.Path, f.Key.Path, err)
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil
 }
 
-// TLSDialer returns a dialer that reads the files anew for each connection.
-func TLSDialer(what string, f TLSFiles, log *slog.Logger) (func(ctx context.Context, network, addr string) (net.Conn, error), error) {
+// TLSDialer returns a function that opens TLS connections and reads the files anew for each of them.
+// dial opens the connections below TLS; nil: the network.
+func TLSDialer(what string, f TLSFiles, dial DialFunc, log *slog.Logger) (DialFunc, error) {
 	files, err := config.NewFileValue(what, log, f.read)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: dialTimeout}, Config: files.Get()}
-		return d.DialContext(ctx, network, addr)
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		plain, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		secured := tls.Client(plain, configFor(addr, files.Get()))
+		if err := secured.HandshakeContext(ctx); err != nil {
+			_ = plain.Close() // the handshake's error is the one that matters
+			return nil, err
+		}
+		return secured, nil
 	}, nil
+}
+
+// configFor names the server by its address, unless the settings name it.
+func configFor(addr string, c *tls.Config) *tls.Config {
+	if c.ServerName == "" {
+		c = c.Clone()
+		c.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	return c
 }

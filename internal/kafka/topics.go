@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/schemas"
 )
 
-// Retentions of the topics that the bridge writes (security.md O8), in days.
+// Retention of the topics that the bridge uses (security.md O8), in days.
 const (
 	keepResults      = 30
 	keepSnapshots    = 7
@@ -22,8 +22,8 @@ const (
 // Topic is one topic of the contract.
 type Topic struct {
 	Name   string
-	Role   string // for people, and the short name in tail
-	Schema string // of its values; empty: whatever bytes came
+	Role   string // for people, and the short name for tail
+	Schema string // of its values; empty: any bytes
 	Days   int
 }
 
@@ -50,7 +50,7 @@ func Topics(t config.Topics) []Topic {
 	})
 }
 
-// Configs are what topics create asks of the cluster.
+// Configs is the configuration of a topic that topics create creates.
 func (t Topic) Configs() map[string]string {
 	return map[string]string{
 		"cleanup.policy": "delete",
@@ -58,5 +58,5 @@ func (t Topic) Configs() map[string]string {
 	}
 }
 
-// IsInput says whether others write the topic.
+// IsInput reports whether others write the topic.
 func (t Topic) IsInput() bool { return t.Role == "events" || t.Role == "queries" }

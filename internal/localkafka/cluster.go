@@ -1,5 +1,5 @@
-// Package localkafka is a Kafka cluster and a schema registry inside the process, for the
-// demo and for tests. Nothing of it survives the process.
+// Package localkafka is a Kafka cluster and a schema registry inside the process, for the demo and for
+// tests. All data is lost when the process ends.
 package localkafka
 
 import (
@@ -19,14 +19,13 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 )
 
-// Ports on a virtual network, where none can be taken: those of Kafka and of the registry
-// by convention.
+// Ports on a virtual network, where all ports are free: the usual ones of Kafka and of the registry.
 const (
 	firstBrokerPort = 9092
 	registryPort    = 8081
 )
 
-// Topic is a topic to create, and the schema of its values to register.
+// Topic is a topic to create, with the schema of its values to register.
 type Topic struct {
 	Name       string
 	Partitions int32             // 0: 8
@@ -42,7 +41,7 @@ type Options struct {
 	// Network replaces TCP by memory, so that the cluster also works inside a testing/synctest
 	// bubble. Clients then need [Cluster.DialContext].
 	Network *kfake.VirtualNetwork
-	// Kafka are further options of the brokers, e.g. kfake.MaxVersions.
+	// Kafka are more options of the brokers, such as kfake.MaxVersions.
 	Kafka []kfake.Opt
 }
 
@@ -103,7 +102,7 @@ func (c *Cluster) serveRegistry() error {
 	c.server = &http.Server{Handler: c.registry.Handler(), ReadHeaderTimeout: 5 * time.Second}
 	c.serving.Go(func() {
 		if err := c.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			// A test's cluster: whoever asks the registry now sees that it is gone.
+			// The next request to the registry fails, and the caller reports it.
 			_ = listener.Close()
 		}
 	})
@@ -149,7 +148,7 @@ func (c *Cluster) RegistryOptions() avro.RegistryOptions {
 	return avro.RegistryOptions{URL: c.url, DialContext: c.DialContext()}
 }
 
-// DialContext returns how to reach the cluster; nil means: as any other host.
+// DialContext returns a function that connects to the cluster; nil means the usual network.
 func (c *Cluster) DialContext() func(ctx context.Context, network, addr string) (net.Conn, error) {
 	if c.network == nil {
 		return nil
@@ -166,10 +165,10 @@ func (c *Cluster) ClientOptions() []kgo.Opt {
 	return opts
 }
 
-// Kafka returns the fake brokers, for faults and for looking inside.
+// Kafka returns the fake brokers, for faults and for inspection.
 func (c *Cluster) Kafka() *kfake.Cluster { return c.kafka }
 
-// Registry returns the fake registry, for faults and for schemas that it would refuse.
+// Registry returns the fake registry, for faults and for schemas that this registry would refuse.
 func (c *Cluster) Registry() *srfake.Registry { return c.registry }
 
 // Close stops everything and forgets all records.

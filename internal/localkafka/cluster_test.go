@@ -104,10 +104,12 @@ func TestStartRefuses(t *testing.T) {
 		"a topic twice":           {journalTopic(), journalTopic()},
 		"a schema that is unsafe": {{Name: "a", Schema: `{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}`}},
 	} {
-		if c, err := localkafka.Start(localkafka.Options{Topics: topics}); err == nil {
-			c.Close()
-			t.Errorf("%s was taken", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			if c, err := localkafka.Start(localkafka.Options{Topics: topics}); err == nil {
+				c.Close()
+				t.Errorf("%s was taken", name)
+			}
+		})
 	}
 	network := &kfake.VirtualNetwork{}
 	if _, err := network.Listen("tcp", "localhost:8081"); err != nil {

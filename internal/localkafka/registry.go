@@ -18,21 +18,21 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 )
 
-// maxBody bounds a request to the registry.
+// maxBody is the size limit of a request to the registry.
 const maxBody = 1 << 20
 
-// newRegistry returns a registry that refuses what a real one refuses. srfake by itself takes
-// any text as a schema and calls everything compatible.
+// newRegistry returns a registry that refuses what a real one refuses. srfake itself accepts any text
+// as a schema, and considers all schemas compatible.
 func newRegistry() *srfake.Registry {
 	fake := srfake.NewRegistry(srfake.WithGlobalCompat(sr.CompatFullTransitive))
 	fake.Intercept(gate{fake}.intercept)
 	return fake
 }
 
-// gate stands before the fake registry and judges new schemas.
+// gate checks new schemas in front of the fake registry.
 type gate struct{ fake *srfake.Registry }
 
-// intercept answers what the fake would answer wrongly, and says whether it did.
+// intercept answers requests that the fake would answer wrongly, and reports whether it did.
 func (g gate) intercept(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodPost {
 		return false
@@ -47,8 +47,8 @@ func (g gate) intercept(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// register refuses a schema that cannot be read, or not beside its older versions. It leaves
-// all others, and the body, to the fake.
+// register refuses a schema that is not valid, or not compatible with older versions. It leaves other
+// schemas, and the body, to the fake.
 func (g gate) register(w http.ResponseWriter, r *http.Request, subject string) bool {
 	text, err := readSchema(r)
 	if err != nil {
@@ -76,7 +76,7 @@ func (g gate) check(w http.ResponseWriter, r *http.Request, subject string, vers
 	old := g.versions(subject)
 	if len(version) == 1 {
 		if old = pick(old, version[0]); old == nil {
-			refuse(w, http.StatusNotFound, sr.ErrVersionNotFound.Code, fmt.Errorf("no version %s", version[0]))
+			refuse(w, http.StatusNotFound, sr.ErrVersionNotFound.Code, fmt.Errorf("there is no version %s", version[0]))
 			return true
 		}
 	}
@@ -91,7 +91,7 @@ func (g gate) check(w http.ResponseWriter, r *http.Request, subject string, vers
 	return true
 }
 
-// pick returns the version of that name, nil if there is none.
+// pick returns the version with this name, or nil if there is none.
 func pick(old []string, version string) []string {
 	if version == "latest" && len(old) > 0 {
 		return old[len(old)-1:]
@@ -103,7 +103,7 @@ func pick(old []string, version string) []string {
 	return old[n-1 : n]
 }
 
-// compatible checks a new schema against older ones, by the level's word.
+// compatible compares a new schema with older ones, as the compatibility level requires.
 func compatible(level, text string, old []string) error {
 	for _, before := range old {
 		var err error
@@ -116,13 +116,13 @@ func compatible(level, text string, old []string) error {
 			err = avro.Compatible(text, before)
 		}
 		if err != nil {
-			return fmt.Errorf("not %s: %w", level, err)
+			return fmt.Errorf("the schema is not %s: %w", level, err)
 		}
 	}
 	return nil
 }
 
-// readSchema takes the schema from a request and puts the body back.
+// readSchema reads the schema of a request and restores the body.
 func readSchema(r *http.Request) (string, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	if err != nil {
@@ -140,7 +140,7 @@ func readSchema(r *http.Request) (string, error) {
 	return s.Schema, err
 }
 
-// level returns the compatibility that holds for a subject.
+// level returns the compatibility level of a subject.
 func (g gate) level(subject string) string {
 	var config struct {
 		Level string `json:"compatibilityLevel"`
@@ -151,7 +151,7 @@ func (g gate) level(subject string) string {
 	return config.Level
 }
 
-// versions returns the texts of a subject's schemas, oldest first.
+// versions returns the schemas of a subject, oldest first.
 func (g gate) versions(subject string) []string {
 	var numbers []int
 	if !g.ask("/subjects/"+subject+"/versions", &numbers) {
@@ -170,7 +170,7 @@ func (g gate) versions(subject string) []string {
 	return texts
 }
 
-// ask puts a question to the fake without a network, and says whether it knew the answer.
+// ask sends a request to the fake without a network, and reports whether it had an answer.
 func (g gate) ask(path string, into any) bool {
 	w := httptest.NewRecorder()
 	g.fake.Handler().ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil))
@@ -184,5 +184,5 @@ func refuse(w http.ResponseWriter, status, code int, err error) {
 func respond(w http.ResponseWriter, status int, answer any) {
 	w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // the asker is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(answer) // the client is gone
 }

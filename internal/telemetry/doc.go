@@ -1,3 +1,3 @@
-// Package telemetry is how the bridge is watched: traces that follow an order through
-// record headers, logs that name their trace, and the probes an orchestrator asks.
+// Package telemetry is how the bridge is observed: traces that follow an order through record
+// headers, logs that name their trace, and the probes for an orchestrator.
 package telemetry

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Probes answers /livez and /readyz with one word and no reasons: whoever may ask an
-// orchestrator's questions need not know more.
+// Probes answers /livez and /readyz with one word and without reasons: a client that may ask what
+// an orchestrator asks does not need to know more.
 //
 // Alive means that the process serves. Ready means that it has started and is not stopping;
 // it does not depend on Alipay, on one account or on Kafka, because then all instances would
@@ -22,12 +22,8 @@ type Probes struct {
 	done   chan struct{}
 }
 
-// StartProbes listens on addr.
-func StartProbes(ctx context.Context, addr string) (*Probes, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("probes: %w", err)
-	}
+// StartProbes serves on a listener until Stop, which closes it.
+func StartProbes(l net.Listener) *Probes {
 	p := &Probes{done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, true) })
@@ -39,7 +35,7 @@ func StartProbes(ctx context.Context, addr string) (*Probes, error) {
 			p.ready.Store(false)
 		}
 	}()
-	return p, nil
+	return p
 }
 
 func answer(w http.ResponseWriter, ok bool) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -99,10 +100,11 @@ func TestLogLineNamesItsTrace(t *testing.T) {
 }
 
 func TestProbes(t *testing.T) {
-	p, err := telemetry.StartProbes(t.Context(), "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := telemetry.StartProbes(l)
 	defer func() { _ = p.Stop(t.Context()) }()
 	get := func(path string) (int, string) {
 		resp, err := http.Get("http://" + p.Addr() + path)
@@ -125,12 +127,13 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// TestO1_ProbesShowNothingElse: whoever may reach the probes learns two words.
+// TestO1_ProbesShowNothingElse: a client of the probes learns two words.
 func TestO1_ProbesShowNothingElse(t *testing.T) {
-	p, err := telemetry.StartProbes(t.Context(), "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	p := telemetry.StartProbes(l)
 	defer func() { _ = p.Stop(t.Context()) }()
 	for _, path := range []string{"/", "/debug/pprof/", "/debug/pprof/heap", "/debug/vars", "/status", "/metrics", "/livez/x"} {
 		resp, err := http.Get("http://" + p.Addr() + path)

@@ -23,27 +23,27 @@ import (
 // Scope names the bridge's own spans.
 const Scope = "alipay-kafka-bridge"
 
-// maxTraceState bounds what a stranger may make us carry on.
+// maxTraceState is the size limit of a tracestate that is passed on; it comes from outside.
 const maxTraceState = 512
 
-// queueSize of the batch processor: its default of 2,048 spans drops at a few hundred
-// events per second.
+// queueSize is the queue of the batch processor. Its default of 2,048 spans would drop spans at a few
+// hundred events per second.
 const queueSize = 16_384
 
-// exportTimeout bounds one export of spans; it is the exporter's own default.
+// exportTimeout is the time limit for one export of spans. It is the exporter's own default.
 const exportTimeout = 10 * time.Second
 
-var propagator = propagation.TraceContext{} // no baggage: it would pass a stranger's data on
+var propagator = propagation.TraceContext{} // no baggage: it would pass on data from outside
 
 // TracingOptions configure [StartTracing].
 type TracingOptions struct {
 	Endpoint string // OTLP over HTTP, e.g. http://127.0.0.1:4318; empty: no tracing
 	Service  string
 	Version  string
-	Ratio    float64 // share of traces that begin here and are kept; 0 means all
+	Ratio    float64 // share of the traces beginning here that are kept; 0: all
 }
 
-// Tracing gives tracers and, at the end, sends what is buffered.
+// Tracing returns tracers and, at the end, sends buffered spans.
 type Tracing struct {
 	provider trace.TracerProvider
 	sdk      *sdktrace.TracerProvider // nil: no tracing
@@ -56,10 +56,10 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	}
 	u, err := url.Parse(o.Endpoint)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("OTLP endpoint %q: want http://HOST:PORT or https://HOST:PORT", o.Endpoint)
+		return nil, fmt.Errorf("OTLP endpoint %q is not valid; use http://HOST:PORT or https://HOST:PORT", o.Endpoint)
 	}
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint), otlptracehttp.WithHTTPClient(&http.Client{
-		Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, // the exporter's own asks the environment (security G1)
+		Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, // the exporter's own transport uses proxies of the environment (security G1)
 		Timeout:       exportTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}))
@@ -69,7 +69,7 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	return newTracing(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithMaxQueueSize(queueSize)), o), nil
 }
 
-// TracingTo is tracing whose spans go to a processor of the caller.
+// TracingTo is tracing with a span processor of the caller.
 func TracingTo(p sdktrace.SpanProcessor, o TracingOptions) *Tracing { return newTracing(p, o) }
 
 func newTracing(p sdktrace.SpanProcessor, o TracingOptions) *Tracing {
@@ -85,10 +85,10 @@ func newTracing(p sdktrace.SpanProcessor, o TracingOptions) *Tracing {
 	return &Tracing{provider: sdk, sdk: sdk}
 }
 
-// Tracer is the bridge's own.
+// Tracer returns the tracer of the bridge.
 func (t *Tracing) Tracer() trace.Tracer { return t.provider.Tracer(Scope) }
 
-// Stop sends what is buffered. It comes last, with its own deadline, or the last spans are lost.
+// Stop sends buffered spans. It must be called last and has a time limit of its own.
 func (t *Tracing) Stop(ctx context.Context) error {
 	if t.sdk == nil {
 		return nil
@@ -98,26 +98,26 @@ func (t *Tracing) Stop(ctx context.Context) error {
 	return t.sdk.Shutdown(ctx)
 }
 
-// Extract returns a context that continues the trace of a record's headers.
+// Extract returns a context that continues the trace in the headers of a record.
 func Extract(ctx context.Context, r *kgo.Record) context.Context {
 	return propagator.Extract(ctx, carrier{r})
 }
 
-// Inject writes the context's trace into a record's headers.
+// Inject writes the trace of the context into the headers of a record.
 func Inject(ctx context.Context, r *kgo.Record) { propagator.Inject(ctx, carrier{r}) }
 
-// Traceparent is the context's trace as W3C text; empty without one.
+// Traceparent is the trace of the context in W3C format; empty if there is none.
 func Traceparent(ctx context.Context) string {
 	m := propagation.MapCarrier{}
 	propagator.Inject(ctx, m)
 	return m["traceparent"]
 }
 
-// carrier reads and writes a record's headers.
+// carrier reads and writes the headers of a record.
 type carrier struct{ r *kgo.Record }
 
 func (c carrier) Get(key string) string {
-	// The last one counts, as for Java's readers (Headers.lastHeader).
+	// The last header of a name is used, as by Java (Headers.lastHeader).
 	for _, h := range slices.Backward(c.r.Headers) {
 		if strings.EqualFold(h.Key, key) {
 			if key == "tracestate" && len(h.Value) > maxTraceState {

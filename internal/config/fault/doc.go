@@ -1,3 +1,3 @@
-// Package fault collects what is wrong in a settings file: each fault with its line, its key and
-// what would be right. It also has the checks of single values that all settings share.
+// Package fault collects the mistakes in a settings file, each with its line, its key and what to
+// do. It also has the checks of single values that all settings share.
 package fault

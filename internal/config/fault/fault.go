@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Fault is one thing that is wrong in a settings file.
+// Fault is one mistake in a settings file.
 type Fault struct {
-	Line int    // counted from 1; of the part that should hold it when something is missing
+	Line int    // counted from 1; if something is missing, of the part that should have it
 	Path string // of the key, e.g. apps.main.in_flight or topics.inputs[0].name
-	Msg  string // what is wrong and what would be right; never a secret
+	Msg  string // what is wrong and, after a semicolon, what to do; never a secret
 }
 
 func (f Fault) String() string {
@@ -21,7 +21,7 @@ func (f Fault) String() string {
 	return fmt.Sprintf("line %d: %s: %s", f.Line, f.Path, f.Msg)
 }
 
-// Faults are all that is wrong in a settings file, by line. It is an error, one fault a line.
+// Faults are all mistakes in a settings file, by line. It is an error with one fault per line.
 type Faults []Fault
 
 func (fs Faults) Error() string {
@@ -32,7 +32,7 @@ func (fs Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Findings collects faults with what it takes to place them.
+// Findings collects faults, and what is needed to find their lines.
 type Findings struct {
 	faults Faults
 	lines  map[string]int    // of every key that was read, by path
@@ -46,7 +46,7 @@ func New() *Findings {
 	return &Findings{lines: map[string]int{}, raw: map[string]string{}, bad: map[string]bool{}, broken: map[string]bool{}}
 }
 
-// Add notes a fault. A path has at most one: what follows from a fault would only confuse.
+// Add notes a fault. A path has at most one: the consequences of a fault would only confuse.
 func (fs *Findings) Add(path, format string, args ...any) {
 	fs.AddAt(fs.line(path), path, format, args...)
 }
@@ -60,7 +60,7 @@ func (fs *Findings) AddAt(line int, path, format string, args ...any) {
 	fs.faults = append(fs.faults, Fault{line, path, fmt.Sprintf(format, args...)})
 }
 
-// AddUnreadable notes a fault that leaves everything below the path unread.
+// AddUnreadable notes a fault because of which nothing below the path is read.
 func (fs *Findings) AddUnreadable(path, format string, args ...any) {
 	fs.Add(path, format, args...)
 	fs.broken[path] = true
@@ -78,7 +78,7 @@ func (fs *Findings) unread(path string) bool {
 // Parent cuts the last key or index off a path.
 func Parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
-// Excuse keeps a path from having a fault of its own: another one explains it.
+// Excuse prevents a fault at this path, because another fault explains it.
 func (fs *Findings) Excuse(path string) { fs.bad[path] = true }
 
 // HasFault says whether a path has a fault already.
@@ -87,7 +87,7 @@ func (fs *Findings) HasFault(path string) bool { return fs.bad[path] }
 // SetLine notes the line of a key.
 func (fs *Findings) SetLine(path string, line int) { fs.lines[path] = line }
 
-// SetText notes the text of a scalar as the file has it, for faults.
+// SetText notes the text of a scalar as it is in the file, for messages.
 func (fs *Findings) SetText(path, raw string) { fs.raw[path] = raw }
 
 // AddRepeated notes that a key is given twice; its path may have another fault as well.
@@ -109,13 +109,13 @@ func (fs *Findings) line(path string) int {
 	return 1
 }
 
-// Text returns the text of a scalar as the file has it.
+// Text returns the text of a scalar as it is in the file.
 func (fs *Findings) Text(path string) string { return fs.raw[path] }
 
-// Quoted quotes a value as the file has it: what the environment put there stays out of faults.
+// Quoted quotes a value as it is in the file, so that messages do not show values of the environment.
 func (fs *Findings) Quoted(path string) string { return Quote(fs.raw[path]) }
 
-// Quote shows the beginning of a value, escaped.
+// Quote returns the beginning of a value, escaped.
 func Quote(s string) string {
 	const most = 60 // characters of a value that a fault shows
 	if r := []rune(s); len(r) > most {
@@ -124,7 +124,7 @@ func Quote(s string) string {
 	return fmt.Sprintf("%+q", s)
 }
 
-// Err returns what was found, by line, or nil.
+// Err returns the faults by line, or nil if there are none.
 func (fs *Findings) Err() error {
 	if len(fs.faults) == 0 {
 		return nil
@@ -133,8 +133,8 @@ func (fs *Findings) Err() error {
 	return fs.faults
 }
 
-// nearest returns the known word that was probably meant, or "": at most a third of its
-// letters, and at most three, differ.
+// nearest returns the known word that was probably meant, or "". At most a third of its letters,
+// and at most three, may differ.
 func nearest(word string, known []string) string {
 	best, found := min(3, (len(word)+2)/3)+1, ""
 	for _, k := range known {
@@ -166,15 +166,15 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// OrAll tells all that would be right when nothing is near.
+// OrAll returns the hint, or all known words if there is no hint.
 func OrAll(hint string, known []string) string {
 	if hint == "" && len(known) > 0 {
-		return "; want " + strings.Join(known, ", ")
+		return "; use one of " + strings.Join(known, ", ")
 	}
 	return hint
 }
 
-// DidYouMean makes "; did you mean ...?" of the nearest word, or nothing.
+// DidYouMean returns "; did you mean WORD?" with the nearest word, or nothing.
 func DidYouMean(word string, known []string) string {
 	if k := nearest(word, known); k != "" {
 		return fmt.Sprintf("; did you mean %s?", k)

@@ -9,10 +9,10 @@ import (
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// maxFaults bounds a list of faults.
+// maxFaults is the size limit of a list of faults.
 const maxFaults = 1 << 20
 
-// adminHandler shows what the simulator remembers, plays buyers and lets it misbehave.
+// adminHandler shows the state of the simulator, acts for buyers and adds faults.
 func adminHandler(sim *simulator.Simulator) http.Handler {
 	m := http.NewServeMux()
 	show := func(path string, what func(*http.Request) any) {
@@ -46,13 +46,13 @@ func adminHandler(sim *simulator.Simulator) http.Handler {
 			answerJSON(w, map[string]bool{"done": true})
 		})
 	}
-	return http.NewCrossOriginProtection().Handler(m) // a web page must not make it misbehave
+	return http.NewCrossOriginProtection().Handler(m) // a web page must not control it
 }
 
 func answerTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
 	t, ok := sim.Trade(r.PathValue("number"))
 	if !ok {
-		http.Error(w, "no such trade", http.StatusNotFound)
+		http.Error(w, "there is no such trade", http.StatusNotFound)
 		return
 	}
 	answerJSON(w, t)
@@ -91,7 +91,7 @@ func addFaults(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator)
 func moveClock(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
 	d, err := time.ParseDuration(r.URL.Query().Get("advance"))
 	if err != nil || d < 0 {
-		http.Error(w, "advance is a duration like 4m", http.StatusBadRequest)
+		http.Error(w, "advance must be a duration such as 4m", http.StatusBadRequest)
 		return
 	}
 	sim.Advance(d)
@@ -100,5 +100,5 @@ func moveClock(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator)
 
 func answerJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the reader went away
+	_ = json.NewEncoder(w).Encode(v) // the client is gone
 }

@@ -1,3 +1,3 @@
-// Package standalone runs the simulator as a process of its own: the folder with its keys and settings,
-// the admin port, the state file, and TLS.
+// Package standalone runs the simulator as a process: the folder with its keys and settings, the admin
+// port, the state file, and TLS.
 package standalone

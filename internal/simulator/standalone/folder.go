@@ -16,10 +16,9 @@ import (
 	"text/template"
 
 	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/order"
 )
 
-// Names in the folder that simulate writes.
+// Names of files in the folder that simulate writes.
 const (
 	SimulatorFile = "simulator.yaml"
 	BridgeFile    = "bridge.yaml"
@@ -27,7 +26,7 @@ const (
 	tlsKeyFile    = "keys/tls.key"
 )
 
-// Numbers of the simulated apps, in Alipay's forms.
+// Numbers of the simulated apps, in the formats of Alipay.
 const (
 	SimulatedApp    = "2021000000000001"
 	certifiedApp    = "2021000000000002" // in certificate mode
@@ -40,8 +39,8 @@ type Folder struct {
 	Force    bool // overwrite other files
 	Brokers  []string
 	Registry string
-	TLS      bool   // the gateway speaks https
-	TLSCert  string // of the operator, instead of the one that is made
+	TLS      bool   // the gateway uses https
+	TLSCert  string // of the operator, instead of a new one
 }
 
 // madeFile is one file of the folder.
@@ -51,7 +50,7 @@ type madeFile struct {
 	mode fs.FileMode
 }
 
-// Write fills the folder, or leaves it as it is when it was filled before.
+// Write fills the folder, unless it was filled before.
 func (f Folder) Write(out io.Writer, gateway string) error {
 	bridge, err := f.bridgeSettings(gateway)
 	if err != nil {
@@ -74,32 +73,32 @@ func (f Folder) Write(out io.Writer, gateway string) error {
 	return f.next(out)
 }
 
-// madeBySimulate says whether the folder's simulator.yaml is ours.
+// madeBySimulate reports whether simulator.yaml in the folder is ours.
 func madeBySimulate(dir string) bool {
 	b, err := os.ReadFile(filepath.Join(dir, SimulatorFile)) //nolint:gosec // the operator names his own folder
 	return err == nil && bytes.Contains(b, []byte(config.SimulatorMark))
 }
 
-// compare says when bridge.yaml is not what it would be written as now.
+// compare reports that bridge.yaml differs from what would be written now.
 func (f Folder) compare(out io.Writer, bridge string) error {
 	name := filepath.Join(f.Dir, BridgeFile)
 	there, err := os.ReadFile(name) //nolint:gosec // as above
 	if err != nil {
-		return fmt.Errorf("%w; --force makes the folder anew", err)
+		return fmt.Errorf("%w; use --force to write the folder anew", err)
 	}
-	fmt.Fprintf(out, "using what is in %s\n", f.Dir)
+	fmt.Fprintf(out, "using the files in %s\n", f.Dir)
 	if string(there) != bridge {
-		fmt.Fprintf(out, "%s is not what these flags give, and is kept; --force makes the folder anew\n", name)
+		fmt.Fprintf(out, "%s is kept although it does not match these flags; use --force to write the folder anew\n", name)
 	}
 	return nil
 }
 
-// create writes all files or, when one is there that we may not overwrite, none.
+// create writes all files, or none if a file exists that we may not overwrite.
 func (f Folder) create(out io.Writer, files []madeFile) error {
 	for _, made := range files {
 		name := filepath.Join(f.Dir, made.name)
 		if _, err := os.Lstat(name); err == nil && !f.Force {
-			return fmt.Errorf("%s exists and is not ours: choose another folder, or overwrite with --force", name)
+			return fmt.Errorf("%s exists and was not written by bridge simulate; use another folder, or --force to overwrite it", name)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -117,14 +116,14 @@ func (f Folder) create(out io.Writer, files []madeFile) error {
 	return nil
 }
 
-// next says what to do with the folder.
+// next prints what to do with the folder.
 func (f Folder) next(out io.Writer) error {
 	file := filepath.Join(f.Dir, BridgeFile)
 	_, err := fmt.Fprintf(out, "next, in other terminals:\n  bridge topics create -c %s\n  bridge run -c %s\n", file, file)
 	return err
 }
 
-// replaceFile writes a new file, so that an older one's mode does not stay.
+// replaceFile writes a new file, so that the mode of an older one is not kept.
 func replaceFile(name, text string, mode fs.FileMode) error {
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -132,7 +131,7 @@ func replaceFile(name, text string, mode fs.FileMode) error {
 	return os.WriteFile(name, []byte(text), mode)
 }
 
-// madeKeys makes keys and tokens and the simulator's settings that name them.
+// madeKeys makes keys, tokens, and the settings of the simulator that name them.
 func madeKeys() ([]madeFile, error) {
 	app, err := GenerateApp(SimulatedApp)
 	if err != nil {
@@ -160,11 +159,8 @@ func madeKeys() ([]madeFile, error) {
 	}
 	files = append(files, certificateFile("tls.crt", cert), keyFile("tls.key", tlsKey))
 	values := settingsValues{Mark: config.SimulatorMark, App: SimulatedApp, Certified: certifiedApp, Client: simulatedClient}
-	for i, a := range simulatedAccounts() {
-		if a.channel == order.ChannelHK {
-			continue
-		}
-		m := simulatedMerchant{Name: a.name, Seller: fmt.Sprintf("20880000000000%02d", i+1), Token: rand.Text()}
+	for i, name := range classicAccounts() {
+		m := simulatedMerchant{Name: name, Seller: fmt.Sprintf("20880000000000%02d", i+1), Token: rand.Text()}
 		values.Merchants = append(values.Merchants, m)
 		files = append(files, madeFile{"keys/" + m.Name + ".token", m.Token + "\n", 0o600})
 	}
@@ -193,15 +189,15 @@ func certifiedFiles() ([]madeFile, error) {
 	}, nil
 }
 
-// keyFile marks a key, so that no real app takes it. PEM readers pass over what stands before it.
+// keyFile marks a key, so that no real app accepts it. Readers of PEM ignore text in front of a block.
 func keyFile(name, pem string) madeFile {
 	return madeFile{"keys/" + name, config.SimulatorMark + ", not for real use\n" + pem, 0o600}
 }
 
-// certificateFile has its mark in the subject: the Node SDK reads no text before a certificate.
+// certificateFile has its mark in the subject: the Node SDK accepts no text in front of a certificate.
 func certificateFile(name, pem string) madeFile { return madeFile{"keys/" + name, pem, 0o600} }
 
-// settingsValues fill the templates of both settings files.
+// settingsValues are the values for the templates of both settings files.
 type settingsValues struct {
 	Mark, App, Certified, Client string
 	Merchants                    []simulatedMerchant
@@ -253,7 +249,7 @@ func (f Folder) scheme() string {
 	return "http://"
 }
 
-// caFile is what the bridge trusts; a certificate that the operator brought may have any CA.
+// caFile is the root certificate for the bridge. A certificate of the operator may have any CA.
 func (f Folder) caFile() string {
 	if f.TLS && f.TLSCert == "" {
 		return TLSCertFile
@@ -261,7 +257,7 @@ func (f Folder) caFile() string {
 	return ""
 }
 
-// localAddress is how this machine reaches a listener, also one that listens everywhere.
+// localAddress is the address of a listener for this machine, also if it listens on all addresses.
 func localAddress(address string) string {
 	at, err := netip.ParseAddrPort(address)
 	if err == nil && at.Addr().IsUnspecified() {

@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// writeJournal writes requests and executions as JSON lines, in the order in which they came.
+// writeJournal writes requests and executions as JSON lines, in the order of their arrival.
 func writeJournal(w http.ResponseWriter, j simulator.Journal) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	w.Header().Set("Journal-Dropped", fmt.Sprint(j.Dropped))

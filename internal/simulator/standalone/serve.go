@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// stopSimulator bounds how long running answers may take at the end.
+	// stopSimulator is how long running answers may take at the end.
 	stopSimulator = 5 * time.Second
-	// saveEvery is how much a crash may take from the state file.
+	// saveEvery is the time between two writes of the state file.
 	saveEvery = 5 * time.Second
 )
 
@@ -32,7 +32,7 @@ func Listen(ctx context.Context, address string, talk io.Writer) (net.Listener, 
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	if a, err := netip.ParseAddrPort(l.Addr().String()); err != nil || !a.Addr().IsLoopback() {
-		fmt.Fprintf(talk, "warning: other machines can reach the simulator at %s; its keys are no secret\n", l.Addr())
+		fmt.Fprintf(talk, "warning: other machines can reach the simulator at %s; its keys are not secret\n", l.Addr())
 	}
 	return l, nil
 }
@@ -44,10 +44,10 @@ type Server struct {
 	TLS     bool
 	TLSCert string // files; empty: those of the folder
 	TLSKey  string
-	Dir     string // what names of files are relative to
+	Dir     string // folder of relative file names
 }
 
-// Serve answers until ctx ends, and prints then what came.
+// Serve answers until ctx ends, and then prints how many requests there were.
 func (o Server) Serve(ctx context.Context, sim *simulator.Simulator, gateway net.Listener, out, talk io.Writer) error {
 	scheme := "http"
 	if o.TLS || o.TLSCert != "" {
@@ -80,7 +80,7 @@ func (o Server) Serve(ctx context.Context, sim *simulator.Simulator, gateway net
 	}
 	err := g.Wait()
 	if o.State != "" {
-		err = errors.Join(err, o.save(sim)) // what the last answers did
+		err = errors.Join(err, o.save(sim)) // including the last answers
 	}
 	printTotals(out, sim.Totals())
 	return err
@@ -110,9 +110,9 @@ func printTotals(w io.Writer, t simulator.Tally) {
 func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: log.New(io.Discard, "", 0), // broken connections are our own faults
+		ErrorLog: log.New(io.Discard, "", 0), // the simulator itself breaks connections
 	}
-	served := make(chan error, 1) // closed by nobody; one value
+	served := make(chan error, 1) // one value; not closed
 	go func() { served <- s.Serve(l) }()
 	select {
 	case err := <-served:

@@ -12,7 +12,7 @@ import (
 	"alipay-kafka-bridge/internal/simulator"
 )
 
-// restore reads the state file where there is one.
+// restore reads the state file, if there is one.
 func (o Server) restore(sim *simulator.Simulator) error {
 	if o.State == "" {
 		return nil
@@ -28,7 +28,7 @@ func (o Server) restore(sim *simulator.Simulator) error {
 	return sim.Restore(f)
 }
 
-// keep saves the state now and then.
+// keep saves the state regularly.
 func (o Server) keep(ctx context.Context, sim *simulator.Simulator) error {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
@@ -44,7 +44,7 @@ func (o Server) keep(ctx context.Context, sim *simulator.Simulator) error {
 	}
 }
 
-// save writes the state file, whole or not at all.
+// save writes the state file completely or not at all.
 func (o Server) save(sim *simulator.Simulator) error {
 	var b bytes.Buffer
 	if err := sim.Save(&b); err != nil {

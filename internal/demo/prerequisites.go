@@ -1,7 +1,6 @@
-package standalone
+package demo
 
 import (
-	"slices"
 	"time"
 
 	"alipay-kafka-bridge/internal/order"
@@ -9,8 +8,8 @@ import (
 )
 
 // Prerequisites are what must exist at Alipay before events about it can succeed: the trades of
-// credit orders and the orders of Koubei, which the bridge does not make. Order numbers that
-// begin with R stand for what Alipay does not know.
+// credit orders and the orders of Koubei, which the bridge does not create. Alipay does not know
+// order numbers that begin with R.
 func Prerequisites(events []order.Event, appID string, now time.Time) (trades []simulator.Trade, orders []simulator.ItemOrder) {
 	seen := map[string]bool{}
 	for _, e := range events {
@@ -36,37 +35,4 @@ func Prerequisites(events []order.Event, appID string, now time.Time) (trades []
 		}
 	}
 	return trades, orders
-}
-
-// simulatedAccount is one account of the settings that simulate writes.
-type simulatedAccount struct {
-	name    string
-	channel order.Channel
-}
-
-// creditAccount is the account whose trades must exist before the bridge hears of them.
-const creditAccount = "shop-credit"
-
-// simulatedAccounts are the accounts of bridge.yaml and of examples/orders.jsonl.
-func simulatedAccounts() []simulatedAccount {
-	return []simulatedAccount{
-		{"shop-trade", order.ChannelTrade}, {creditAccount, order.ChannelCredit},
-		{"shop-koubei", order.ChannelKoubei}, {"shop-hk", order.ChannelHK},
-	}
-}
-
-// Preload gives the first app what events take for granted, and returns how many orders that is.
-func Preload(o *simulator.Options, events []order.Event) int {
-	if len(o.Apps) == 0 {
-		return 0
-	}
-	first := o.Apps[0]
-	trades, orders := Prerequisites(events, first.ID, time.Now())
-	if slices.ContainsFunc(first.Merchants, func(m simulator.Merchant) bool { return m.Name == creditAccount }) {
-		for i := range trades {
-			trades[i].Merchant = creditAccount
-		}
-	}
-	o.Trades, o.ItemOrders = append(o.Trades, trades...), append(o.ItemOrders, orders...)
-	return len(trades) + len(orders)
 }

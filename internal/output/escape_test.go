@@ -1,4 +1,4 @@
-package main
+package output_test
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"alipay-kafka-bridge/internal/output"
 )
 
 // attacks are order texts that a terminal would obey or a reader misread.
@@ -33,7 +35,7 @@ var attacks = []struct{ name, text string }{
 func TestO4_OneWriterThatEscapes(t *testing.T) {
 	const golden = "testdata/escaped.golden"
 	var got bytes.Buffer
-	w := safeWriter(&got)
+	w := output.SafeWriter(&got)
 	for _, a := range attacks {
 		if _, err := fmt.Fprintf(w, "%s: %s\n", a.name, a.text); err != nil {
 			t.Fatal(err)
@@ -69,7 +71,7 @@ func TestO4_EscapedJSONIsTheSameJSON(t *testing.T) {
 		if err := json.Unmarshal(text, &want); err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(escape(string(text))), &got); err != nil || got != want {
+		if err := json.Unmarshal([]byte(output.Escape(string(text))), &got); err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", a.name, got, err, want)
 		}
 	}
@@ -80,9 +82,15 @@ func FuzzEscape(f *testing.F) {
 		f.Add(a.text)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		once := escape(s)
-		if twice := escape(once); twice != once {
+		once := output.Escape(s)
+		if twice := output.Escape(once); twice != once {
 			t.Errorf("%q is escaped again to %q", once, twice)
 		}
 	})
+}
+
+func TestO4_OneLineStaysOneLine(t *testing.T) {
+	if got, want := output.Column("a\nb\tc\r\x1b"), `a\u000ab\u0009c\u000d\u001b`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
@@ -43,12 +41,12 @@ func (s *seen) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, s.answer)
 }
 
-// appAt builds the app of the settings and lets it speak to this gateway.
+// appAt builds the app of the settings and lets it use this gateway.
 func appAt(t *testing.T, g http.Handler, app string) *gateway.App {
 	t.Helper()
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
-	built, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], NoInstrumentation())
+	built, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app+"    url: "+server.URL+"\n", "").Apps["main"], Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +112,7 @@ func TestMoreAlipayKeys(t *testing.T) {
 // TestNextPrivateKey: it is Alipay's own key here, which only shows when it is looked at.
 func TestNextPrivateKey(t *testing.T) {
 	app := apptest.KeyApp + "    url: http://127.0.0.1:1\n    next_private_key_file: later.pem\n    more_alipay_keys: [{file: later.pub}]\n"
-	_, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app, "").Apps["main"], NoInstrumentation())
+	_, err := NewAlipayApp(t.Context(), apptest.LoadSettings(t, app, "").Apps["main"], Options{})
 	if err == nil || !strings.Contains(err.Error(), "Alipay key") {
 		t.Errorf("err = %v, want that it is Alipay's", err)
 	}
@@ -128,11 +126,7 @@ func serviceOf(t *testing.T, more string) *Service {
 	if err := os.CopyFS(dir, schemas.FS); err != nil {
 		t.Fatal(err)
 	}
-	p, err := newParts(t.Context(), c, noop.NewTracerProvider().Tracer(""), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := NewService(p)
+	s, err := New(t.Context(), c, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,16 +142,18 @@ func TestPrivacySettings(t *testing.T) {
 		"usual": "", "masked": "privacy: {key_file: mask}\n", "clear": "privacy: {clear: {alipay-snapshots: [buyer_user_id]}}\n",
 		"clear elsewhere": "privacy: {clear: {alipay-results: [buyer_user_id]}}\n",
 	} {
-		s := serviceOf(t, more)
-		value, err := s.codec.EncodeSnapshot(t.Context(), "alipay-snapshots", order.Snapshot{BuyerUserID: buyer, ObservedAt: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := s.codec.DecodeSnapshot(t.Context(), "alipay-snapshots", value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown[name] = got.BuyerUserID
+		t.Run(name, func(t *testing.T) {
+			s := serviceOf(t, more)
+			value, err := s.codec.EncodeSnapshot(t.Context(), "alipay-snapshots", order.Snapshot{BuyerUserID: buyer, ObservedAt: time.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.codec.DecodeSnapshot(t.Context(), "alipay-snapshots", value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown[name] = got.BuyerUserID
+		})
 	}
 	if shown["usual"] != "" || shown["clear elsewhere"] != "" || shown["clear"] != buyer || shown["masked"] == "" || shown["masked"] == buyer {
 		t.Errorf("shown = %q", shown)

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// pipelineKind is one entry in the list of pipelines: which group reads which topics, how much
+// it may call, and what handles the records.
+type pipelineKind struct {
+	name    string
+	group   func(config.Kafka) string
+	topics  func(config.Topics) []string     // none: this pipeline does not run
+	limits  func(config.App) breaker.Options // of its calls
+	handler func(*Service, *pipeline) recordHandler
+}
+
+// pipelineKinds lists all pipelines that a process can run. To add a kind, add an entry.
+func pipelineKinds() []pipelineKind {
+	calls := func(t config.Topics) []config.Input { return t.Inputs }
+	queries := func(t config.Topics) []config.Input { return t.Queries }
+	return []pipelineKind{
+		{
+			name: "calls", group: func(k config.Kafka) string { return k.Group },
+			topics: namesOf(calls), limits: callLimits, handler: orderEvents(calls),
+		},
+		{ // has slots and a rate of its own, so that queries stay below live traffic
+			name: "queries", group: config.Kafka.QueriesGroup,
+			topics: namesOf(queries), limits: queryLimits, handler: orderEvents(queries),
+		},
+	}
+}
+
+// recordHandler handles the records of one pipeline.
+type recordHandler interface {
+	Prepare(ctx context.Context, in consume.Input) (consume.Task, error)
+	Refuse(in consume.Input, reason string, err error) consume.Outcome
+	Journal(skipped []consume.Skipped) ([]*kgo.Record, error)
+
+	// useAccounts puts new accounts in force, and which of them the records of each topic may
+	// name.
+	useAccounts(topics config.Topics, accounts map[order.Account]account)
+}
+
+// pipeline is a running entry of the list: one group with its own windows, lanes and guards.
+type pipeline struct {
+	name    string
+	group   string
+	engine  *consume.Engine
+	handler recordHandler
+	guards  map[string]*breaker.Guard // by app
+}
+
+// minWaiting is how many handlings may wait in addition to those whose calls are in flight,
+// however few those are: a handling that sleeps before its next attempt must not hold up others.
+const minWaiting = 64
+
+func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
+	log := s.o.Log.With("pipeline", kind.name)
+	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}}
+	o := s.engine
+	o.Group, o.Topics, o.Log = pl.group, kind.topics(s.cfg.Topics), log
+	o.Started = map[string]int{}
+	for name, a := range s.cfg.Apps {
+		limits := kind.limits(a)
+		limits.OnState = func(m alipay.Method, from, to string) {
+			// The breaker's lock is held here; slog only writes.
+			log.Warn("a breaker changed its state", "app", name, "method", m, "from", from, "to", to)
+		}
+		pl.guards[name] = breaker.New(limits)
+		o.Started[name] = limits.InFlight + max(2*limits.InFlight, minWaiting)
+	}
+	pl.handler = kind.handler(s, pl)
+	o.Refuse, o.Journal = pl.handler.Refuse, pl.handler.Journal
+	tx, err := produce.NewTransactor(produce.TransactorOptions{
+		Client: o.Client, Group: pl.group, TransactionalID: kafka.TransactionalID(pl.group, s.cfg.Kafka.Slot), Timeout: s.cfg.Kafka.TransactionTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	pl.engine, err = consume.New(pl.handler.Prepare, tx, o)
+	return pl, err
+}
+
+// callLimits are the limits of an app for calls.
+func callLimits(a config.App) breaker.Options {
+	return breaker.Options{
+		InFlight: a.InFlight, Rate: a.Rate, Burst: a.Burst,
+		Consecutive: a.Breaker.Consecutive, Ratio: a.Breaker.Ratio, MinRequests: a.Breaker.MinRequests, Window: a.Breaker.Window,
+		Open: a.Breaker.Open, HalfOpen: a.Breaker.HalfOpen, Ramp: a.Breaker.Ramp,
+		BackOff: a.Retry.BackOff, BackOffMax: a.Retry.BackOffMax,
+		ThrottledBackOff: a.Retry.ThrottledBackOff, ThrottledMax: a.Retry.ThrottledBackOffMax,
+		MinAttempts: a.Retry.MinAttempts, MaxTrying: a.Retry.MaxTrying, AttemptTimeout: a.Timeout,
+	}
+}
+
+// queryLimits are the limits of an app for queries.
+func queryLimits(a config.App) breaker.Options {
+	o := callLimits(a)
+	o.InFlight, o.Rate, o.Burst = a.Queries.InFlight, a.Queries.Rate, a.Queries.Burst
+	return o
+}
+
+// inFlight is how many calls of an app may run at a time, in all pipelines together.
+func inFlight(a config.App) int {
+	n := 0
+	for _, kind := range pipelineKinds() {
+		n += kind.limits(a).InFlight
+	}
+	return n
+}

@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// retryPipeline is how long a failed pipeline waits before it is started again, and how long it
+// must then run to be healthy.
+const retryPipeline = time.Minute
+
+// supervised is a pipeline as its supervisor sees it. run returns nil after an orderly stop.
+type supervised struct {
+	name, group string
+	run         func(context.Context) error
+}
+
+// supervise runs pipelines until ctx ends, and returns nil after an orderly stop of all.
+//
+//   - Another process uses this slot ([produce.ErrSlotTaken]): all pipelines stop in order, and the
+//     error is returned. Two owners of a slot must not go on.
+//   - Any other error of one pipeline: it is logged, the others go on, and the pipeline is started
+//     again every minute.
+//   - All pipelines have failed: their errors are returned, so that a first deployment without a
+//     start position ends at once.
+func supervise(ctx context.Context, log *slog.Logger, pipelines []supervised) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	s := &supervisor{log: log, all: pipelines, stop: stop, failed: map[string]error{}}
+	var running sync.WaitGroup
+	for _, p := range pipelines {
+		running.Go(func() { s.keep(ctx, p) })
+	}
+	running.Wait()
+	return s.final
+}
+
+// supervisor knows which pipelines have failed.
+type supervisor struct {
+	log  *slog.Logger
+	all  []supervised
+	stop context.CancelFunc // of all pipelines
+
+	mu     sync.Mutex
+	failed map[string]error // by pipeline, until it is healthy again; guarded by mu
+	final  error            // why the process ends; guarded by mu until all have stopped
+}
+
+// keep runs a pipeline, again and again if it fails, until ctx ends.
+func (s *supervisor) keep(ctx context.Context, p supervised) {
+	logged := map[string]bool{} // errors since the pipeline was last healthy
+	for {
+		err := s.runOnce(ctx, p, func() { clear(logged) })
+		if err == nil || s.ends(p, err) || ctx.Err() != nil {
+			return
+		}
+		if !logged[err.Error()] {
+			logged[err.Error()] = true
+			s.log.ErrorContext(ctx, "a pipeline failed; the others go on, and it is started again every minute",
+				"pipeline", p.name, "group", p.group, "error", err, "remedy", remedy(err))
+		}
+		if !sleep(ctx, retryPipeline) {
+			return
+		}
+	}
+}
+
+// runOnce runs a pipeline until it ends. A pipeline that failed before is healthy once it has run
+// for a minute.
+func (s *supervisor) runOnce(ctx context.Context, p supervised, healthy func()) error {
+	ended := make(chan error, 1) // one value; not closed
+	go func() { ended <- p.run(ctx) }()
+	timer := time.NewTimer(retryPipeline)
+	defer timer.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-timer.C:
+			if s.recovered(p) {
+				healthy()
+				s.log.WarnContext(ctx, "a pipeline that had failed works again", "pipeline", p.name, "group", p.group)
+			}
+		}
+	}
+}
+
+// ends notes the failure of a pipeline, and reports whether the process ends with it.
+func (s *supervisor) ends(p supervised, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed[p.name] = fmt.Errorf("%s: %w", p.name, err)
+	switch {
+	case s.final != nil: // the process is ending
+	case errors.Is(err, produce.ErrSlotTaken):
+		s.final = s.failed[p.name]
+	case len(s.failed) == len(s.all):
+		for _, p := range s.all {
+			s.final = errors.Join(s.final, s.failed[p.name])
+		}
+	default:
+		return false
+	}
+	s.stop()
+	return true
+}
+
+// recovered notes that a pipeline is healthy, and reports whether it had failed.
+func (s *supervisor) recovered(p supervised) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, had := s.failed[p.name]
+	delete(s.failed, p.name)
+	return had
+}
+
+// remedy says what an operator can do about the error of a pipeline.
+func remedy(err error) string {
+	var start *consume.StartError
+	if errors.As(err, &start) {
+		return "set kafka.start to earliest, latest or a time, and restart"
+	}
+	return "fix what the error names; no restart is needed"
+}
