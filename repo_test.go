@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -141,6 +144,91 @@ func TestFilesAreShort(t *testing.T) {
 				t.Errorf("%s/%s has %d lines, more than 400: move one of its subjects to another file", short(p.ImportPath), f, n)
 			}
 		}
+	}
+}
+
+// Limits of a package. Beyond them it is probably two subjects.
+const (
+	maxPackageLines = 3100 // about 3,000
+	maxPackageNames = 200
+)
+
+// largePackages are above a limit for a reason that docs/adr/0008 gives.
+var largePackages = map[string]bool{"internal/alipay/gateway": true}
+
+func TestPackagesAreOneSubject(t *testing.T) {
+	adr := string(read(t, "docs/adr/0008-a-package-is-one-subject.md"))
+	for _, p := range packages(t) {
+		name := short(p.ImportPath)
+		lines, names := 0, 0
+		for _, f := range p.GoFiles {
+			text := read(t, filepath.Join(p.Dir, f))
+			lines += bytes.Count(text, []byte("\n"))
+			file, err := parser.ParseFile(token.NewFileSet(), f, text, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names += packageNames(file)
+		}
+		large := lines > maxPackageLines || names > maxPackageNames
+		switch {
+		case large && !largePackages[name]:
+			t.Errorf("%s has %d lines and %d package-level names: is there a second subject in it?", name, lines, names)
+		case large && !strings.Contains(adr, "`"+name+"`"):
+			t.Errorf("docs/adr/0008 does not say why %s is large", name)
+		case !large && largePackages[name]:
+			t.Errorf("%s is not large any more: remove it from largePackages", name)
+		}
+	}
+}
+
+// packageNames counts the names that a file declares for its package, methods not included.
+func packageNames(f *ast.File) int {
+	n := 0
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				n++
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					n++
+				case *ast.ValueSpec:
+					n += len(s.Names)
+				}
+			}
+		}
+	}
+	return n
+}
+
+// stilted are words that have crept into texts before. There is always a plainer one.
+var stilted = regexp.MustCompile(`(?i)\b(mend(s|ed|ing)?|nobody|somebody|besides?|tells|told|not to be had|the way there|bring in order)\b`)
+
+// What people read is plain English: comments and texts of the code, documents, schemas, scripts.
+func TestPlainEnglish(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path == "repo_test.go" || strings.Contains(path, "testdata") {
+			return err
+		}
+		if !slices.Contains([]string{".go", ".md", ".avsc", ".sh", ".yaml", ".tmpl"}, filepath.Ext(path)) {
+			return nil
+		}
+		if strings.HasSuffix(path, "_test.go") { // names in test data are free
+			return nil
+		}
+		for i, line := range strings.Split(string(read(t, path)), "\n") {
+			if w := stilted.FindString(line); w != "" {
+				t.Errorf("%s:%d: %q: find a plainer word", path, i+1, w)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

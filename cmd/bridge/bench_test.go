@@ -63,7 +63,7 @@ func BenchmarkServers(b *testing.B) {
 	noError(b, benchServers())
 }
 
-// servers is what the child tells the benchmark, and what it does for it.
+// servers is what the child reports to the benchmark, and what it does for it.
 type servers struct {
 	Brokers  []string
 	Registry string
@@ -230,7 +230,7 @@ func startServers(b *testing.B) *servers {
 }
 
 // startChild runs a benchmark in a child that serves until the end of this one, reads what it
-// says of itself into s, and returns its process id. The child's memory is nobody's concern,
+// says of itself into s, and returns its process id. The child's memory does not matter,
 // but the processors that it collects garbage with are those that are measured.
 func startChild(b *testing.B, name, env string, s any) int {
 	b.Helper()

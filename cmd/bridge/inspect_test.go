@@ -141,7 +141,7 @@ func TestInspectExplainsTheUsualMistakes(t *testing.T) {
 	}
 }
 
-// recoded is an answer in GBK that somebody turned into UTF-8.
+// recoded is an answer in GBK that was converted to UTF-8.
 func recoded(t *testing.T, v vectors) []byte {
 	t.Helper()
 	utf8, err := simplifiedchinese.GBK.NewDecoder().Bytes(v.answers["gbk_query"])

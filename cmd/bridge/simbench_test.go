@@ -33,7 +33,7 @@ func BenchmarkSimulatorChild(b *testing.B) {
 	noError(b, benchSimulator())
 }
 
-// simulatedServer is what the child tells the benchmark.
+// simulatedServer is what the child reports to the benchmark.
 type simulatedServer struct {
 	Gateway, Control string
 	Alipay           string // PEM, verifies the answers

@@ -117,8 +117,8 @@ func (s *story) get(t *testing.T, path string, into any) {
 	}
 }
 
-// told waits until the last of at least n notifications has been answered.
-func (s *story) told(t *testing.T) simulator.Notification {
+// notified waits until the last of at least n notifications has been answered.
+func (s *story) notified(t *testing.T) simulator.Notification {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
 		var list []simulator.Notification
@@ -127,7 +127,7 @@ func (s *story) told(t *testing.T) simulator.Notification {
 			return list[n-1]
 		}
 	}
-	t.Fatal("nobody was notified")
+	t.Fatal("no notification was sent")
 	return simulator.Notification{}
 }
 
@@ -177,7 +177,7 @@ func (s *story) do(t *testing.T, i int, step vectorStep) {
 		s.get(t, "/trades/"+step.OutTradeNo, &trade)
 		s.numbers["$"+step.As] = trade.TradeNo
 	case "expect_notification":
-		if n := s.told(t); string(n.Status) != step.TradeStatus || n.Params["refund_fee"] != step.RefundFee {
+		if n := s.notified(t); string(n.Status) != step.TradeStatus || n.Params["refund_fee"] != step.RefundFee {
 			t.Errorf("step %d: %+v", i, n)
 		}
 	case "expect_no_notification":
@@ -190,7 +190,7 @@ func (s *story) do(t *testing.T, i int, step vectorStep) {
 		s.call(t, "alipay.trade.create", map[string]string{"out_trade_no": "S_1", "total_amount": "88.88", "subject": "s", "buyer_id": "2088102146225135"})
 		admin = "/trades/S_1/pay"
 	case "expect_acknowledged":
-		if n, want := s.told(t), step.Value != nil && *step.Value; n.Done != want {
+		if n, want := s.notified(t), step.Value != nil && *step.Value; n.Done != want {
 			t.Errorf("step %d: acknowledged = %v, want %v", i, n.Done, want)
 		}
 	default:

@@ -14,16 +14,16 @@ import (
 	"alipay-kafka-bridge/internal/breaker"
 )
 
-// faultySigner fails until it is mended.
+// faultySigner fails until it is fixed.
 type faultySigner struct {
-	asked  int
-	mended bool
+	asked int
+	fixed bool
 }
 
 func (s *faultySigner) Public() crypto.PublicKey { return nil }
 
 func (s *faultySigner) Sign(context.Context, []byte) ([]byte, error) {
-	if !s.mended {
+	if !s.fixed {
 		s.asked++
 		return nil, errors.New("no session")
 	}
@@ -46,7 +46,7 @@ func TestFailingSignerIsLeftAlone(t *testing.T) {
 		if remote.asked != 5 {
 			t.Errorf("asked %d times, want 5", remote.asked)
 		}
-		remote.mended = true
+		remote.fixed = true
 		if _, err := s.Sign(t.Context(), nil); err == nil {
 			t.Error("asked while it is open")
 		}

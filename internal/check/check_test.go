@@ -39,7 +39,7 @@ func wantFound(t *testing.T, f Report, want ...string) {
 		left = append(left[:i:i], left[i+1:]...)
 	}
 	if len(left) > 0 {
-		t.Errorf("found besides:\n%s", strings.Join(left, "\n"))
+		t.Errorf("found as well:\n%s", strings.Join(left, "\n"))
 	}
 }
 
@@ -95,7 +95,7 @@ func TestCheckFindsDates(t *testing.T) {
 	wantFound(t, c.Report, `certificate "Test CA" is not valid before`)
 	c = &checker{now: time.Now()}
 	old, _ := ca.Issue(t, "old root", time.Now().Add(-time.Hour))
-	c.roots("x", old+ca.PEM) // a bundle with an old one beside
+	c.roots("x", old+ca.PEM) // a bundle that also has an old one
 	wantFound(t, c.Report)
 }
 
@@ -121,7 +121,7 @@ func TestK9_CheckFindsTheClock(t *testing.T) {
 		{"a little off", plain.URL, 25 * time.Second, nil},
 		{"we are behind", plain.URL, 40 * time.Second, []string{"s behind the clock of the gateway of app main; synchronise"}},
 		{"we are ahead", plain.URL, -time.Hour, []string{"ahead of the clock of the gateway of app main"}},
-		{"nobody there", "http://127.0.0.1:1", 0, []string{"app main: gateway 127.0.0.1:1: "}},
+		{"no gateway there", "http://127.0.0.1:1", 0, []string{"app main: gateway 127.0.0.1:1: "}},
 		{"unknown authority", unknown.URL, 0, []string{"certificate signed by unknown authority"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -93,8 +93,8 @@ func TestC1_NoACL(t *testing.T) {
 		{"production", config.Production, nil, "alipay-results, alipay-snapshots, bridge-journal, order-events.dlq, trade-observations: " + says + "; create", ""},
 		{"elsewhere", config.Simulator, nil, "", "trade-observations: " + says},
 		{"one is guarded", config.Production, []kadm.DescribedACL{topicACL("User:shop", "alipay-results", kadm.ACLPatternLiteral, kadm.OpRead)}, "alipay-snapshots, bridge-journal", ""},
-		{"all are allowed to somebody", config.Production, []kadm.DescribedACL{topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpRead)}, "", ""},
-		{"all are denied to somebody", config.Production, []kadm.DescribedACL{deny}, "", ""},
+		{"all are allowed to one principal", config.Production, []kadm.DescribedACL{topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpRead)}, "", ""},
+		{"all are denied to one principal", config.Production, []kadm.DescribedACL{deny}, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := checkWithACLs(t, tt.environment, tt.acls...)

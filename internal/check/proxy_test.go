@@ -15,7 +15,7 @@ import (
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
-// elsewhere is an address where nobody listens and that proxies are asked for, unlike 127.0.0.1.
+// elsewhere is an address without a listener for which proxies are used, unlike 127.0.0.1.
 const elsewhere = "https://0.0.0.0:1"
 
 // TestG1_ProxiesOfTheEnvironment: registry, token endpoint, gateway and collector are asked
@@ -64,5 +64,5 @@ func askEverybody(t *testing.T) {
 	apptest.NoError(t, err)
 	_, span := tracing.Tracer().Start(ctx, "a span")
 	span.End()
-	_ = tracing.Stop(ctx) // nobody listens there
+	_ = tracing.Stop(ctx) // there is no listener
 }

@@ -193,7 +193,7 @@ func TestEverySetting(t *testing.T) {
 	}
 }
 
-// exclusive are settings beside which others of good.yaml cannot stand.
+// exclusive are settings that exclude others of good.yaml.
 var exclusive = []string{"registry.token_file", "registry.folder", "kafka.sasl.user", "kafka.sasl.password_file", "kafka.sasl.token_file"}
 
 // zeros lists the settings of structures that nothing sets: good.yaml should show them all.

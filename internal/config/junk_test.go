@@ -10,7 +10,7 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// TestY7_JunkIsRefusedAtOnce: whatever 64 KiB in the place of a key look like, nobody spends
+// TestY7_JunkIsRefusedAtOnce: whatever 64 KiB in place of a key look like, no one spends
 // the square of their length on them. They take a millisecond; the bound is a busy machine's.
 func TestY7_JunkIsRefusedAtOnce(t *testing.T) {
 	fill := func(unit string) string { return strings.Repeat(unit, 64<<10/len(unit)) }

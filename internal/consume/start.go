@@ -322,7 +322,7 @@ func (e *Engine) stop(p *partition, why string, attrs ...any) {
 	e.start()
 }
 
-// startOffsets tells kgo where to fetch from: our window decides, a stopped partition is
+// startOffsets gives kgo the offsets to fetch from: our window decides, a stopped partition is
 // paused.
 func (e *Engine) startOffsets(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	e.mu.Lock()

@@ -46,7 +46,7 @@ func TestTokenTimeout(t *testing.T) {
 	})
 }
 
-// TestTokenEndsWithItsContext: neither who asks nor who waits for the answer to somebody else's
+// TestTokenEndsWithItsContext: neither the caller nor one that waits for the answer to another caller's
 // question stays longer than its context.
 func TestTokenEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
