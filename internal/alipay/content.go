@@ -327,7 +327,7 @@ func (r *HKOrderSync) content() ([]byte, error) {
 	})
 }
 
-// instant is a time as a number. The sibling pages' samples are milliseconds. [inferred]
+// instant is a time as a number. The sibling pages' samples are milliseconds [inferred].
 func (r *HKOrderSync) instant(at time.Time) int64 {
 	if r.Seconds {
 		return at.Unix()

@@ -14,7 +14,7 @@ type client interface {
 }
 
 // sealLife is how long a sealed request may wait for its slot. Then it is sealed again: its
-// timestamp is signed. [inferred: gateways allow minutes]
+// timestamp is signed [inferred: gateways allow minutes].
 const sealLife = 10 * time.Second
 
 // pendingRequest is one request on its way to a slot.

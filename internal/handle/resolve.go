@@ -13,7 +13,7 @@ import (
 )
 
 // askAgain is the time between the two answers "no such trade" that are believed together. A create may be
-// under way inside Alipay for some seconds after its connection is gone. [inferred]
+// under way inside Alipay for some seconds after its connection is gone [inferred].
 const askAgain = 3 * time.Second
 
 // resolve finds out what a create did whose answer was lost or cannot be believed: it asks

@@ -159,7 +159,7 @@ func (p *Planner) request(e Event, channel Channel, row Row) (alipay.Request, er
 
 // query asks by the order number, and by the trade number where it is known: an answer must
 // then fit both. A credit order may have been made under another number than the event's, so
-// there only the trade number is used. [inferred]
+// there only the trade number is used [inferred].
 func (p *Planner) query(e Event, channel Channel) (alipay.Request, error) {
 	extra, err := p.queryExtra(e)
 	if err != nil {

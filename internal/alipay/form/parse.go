@@ -10,7 +10,7 @@ import (
 )
 
 // Bounds of a notification, checked before any signature is. [inferred: the longest documented
-// parameters sum up to less than 10 KiB]
+// parameters sum up to less than 10 KiB].
 const (
 	maxNotification = 64 << 10
 	maxParams       = 100

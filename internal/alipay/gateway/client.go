@@ -170,7 +170,7 @@ func (a *App) CheckSigner(ctx context.Context) error { return a.protocol().check
 // UseKeys puts the keys of another app in use, one that was built from the same settings after
 // their files changed: our own keys, Alipay's, certificates and the encryption key. Running calls
 // keep the old ones. What the app has learned stays: which of two own keys Alipay accepts, and
-// the certificates that were downloaded, if the new root bundle leads to them. The other app must not be used after that. After an error nothing has changed. (security, Y3)
+// the certificates that were downloaded, if the new root bundle leads to them. The other app must not be used after that. After an error nothing has changed (security, Y3).
 func (a *App) UseKeys(from *App) error {
 	next := from.protocol()
 	if err := next.inherit(a.protocol()); err != nil {

@@ -20,7 +20,7 @@ import (
 const hkPath = "/api/open/alipay/v1/merchant/order/sync"
 
 // hkSkew is how far the Response-Time of a success may be from our clock, so that an old success
-// cannot be sent again. [inferred: a sibling gateway allows 5 minutes]
+// cannot be sent again [inferred: a sibling gateway allows 5 minutes].
 const hkSkew = 5 * time.Minute
 
 // hk is AlipayHK's merchant gateway: headers carry who, when and the signature; the body is

@@ -12,7 +12,7 @@ import (
 )
 
 // Names of the two algorithms (AlipayHK Synchronize Order, "Signature"). In RSA256 the number
-// is the hash; in ECC224 it is read as the curve, P-224. [inferred]
+// is the hash; in ECC224 it is read as the curve, P-224 [inferred].
 const (
 	algRSA256 = "RSA256"
 	algECC224 = "ECC224"

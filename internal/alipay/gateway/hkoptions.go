@@ -50,7 +50,7 @@ type HKOptions struct {
 }
 
 // ECCOptions say what ECC224 means. The pages name it without explanation; the zero value is
-// what Java's SHA224withECDSA does. [inferred]
+// what Java's SHA224withECDSA does [inferred].
 type ECCOptions struct {
 	SHA256 bool // hash with SHA-256 instead of SHA-224
 	P1363  bool // r and s in 28 bytes each instead of ASN.1 DER

@@ -18,7 +18,7 @@ import (
 )
 
 // Defaults of the options. The pages give no time-outs: 3 s and 15 s are those of the official
-// Java SDK; 8 s is what Alipay+ recommends for payments. [inferred for HK]
+// Java SDK; 8 s is what Alipay+ recommends for payments [inferred for HK].
 const (
 	defaultInFlight       = 256
 	defaultConnectTimeout = 3 * time.Second

@@ -28,9 +28,9 @@ import (
 // Bounds of a connection and of an answer.
 const (
 	// idleTimeout is shorter than the time after which gateways reset idle connections: a
-	// reset after a create was sent is an unknown outcome. [inferred from reported resets]
+	// reset after a create was sent is an unknown outcome [inferred from reported resets].
 	idleTimeout = 30 * time.Second
-	// maxAnswer is far above any documented answer. [inferred]
+	// maxAnswer is far above any documented answer [inferred].
 	maxAnswer       = 1 << 20
 	maxAnswerHeader = 64 << 10
 	// maxRetryAfter bounds how long an untrusted header can make us wait.

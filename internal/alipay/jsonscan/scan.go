@@ -6,7 +6,7 @@ import (
 )
 
 // maxDepth bounds the nesting of a JSON text, so that untrusted bytes cannot exhaust the stack.
-// Alipay's deepest documented answer has five levels. [inferred]
+// Alipay's deepest documented answer has five levels [inferred].
 const maxDepth = 64
 
 // Options say how an object is read. The zero value reads UTF-8.

@@ -7,7 +7,7 @@ import (
 )
 
 // rotationPause is the least time between two changes of the signing key. A change within it
-// means that neither key is known to Alipay, so a person must look. [inferred]
+// means that neither key is known to Alipay, so a person must look [inferred].
 const rotationPause = 10 * time.Minute
 
 // Rotation holds the app's signing keys: the current one and, while a change of keys is being
