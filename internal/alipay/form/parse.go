@@ -9,7 +9,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// Bounds of a notification, checked before any signature is. [inferred: the longest documented
+// Bounds of a notification, checked before any signature is [inferred: the longest documented
 // parameters sum up to less than 10 KiB].
 const (
 	maxNotification = 64 << 10
