@@ -124,6 +124,20 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+// The simulator shares no code with the client, not even through other packages: two equal errors
+// would cancel.
+func TestSimulatorIsIndependent(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./internal/simulator/...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, module+"/internal/alipay") {
+			t.Errorf("the simulator depends on %s", strings.TrimSpace(line))
+		}
+	}
+}
+
 func TestPackagesSayWhatTheyAre(t *testing.T) {
 	for _, p := range packages(t) {
 		name := filepath.Base(p.ImportPath)
