@@ -143,7 +143,7 @@ func (c *Codec) projectionTo(reader *Codec) *projection {
 	p := &projection{}
 	if got := newMatcher(false).match(reader.root, c.root); len(got.problems) > 0 {
 		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
-	} else if p.to = got.to; !c.refers && compact(reader.text) == compact(c.text) {
+	} else if p.to = got.to; !c.refers && compactJSON(reader.text) == compactJSON(c.text) {
 		p.same = true
 		p.to = func(v any, _ *int) (any, error) { return plain(c.root, v), nil } // nothing to project
 	}

@@ -50,7 +50,7 @@ func (f *folder) add(dir fs.FS, name string, id SchemaID) error {
 	if _, err := NewCodec(string(text)); err != nil {
 		return err
 	}
-	short := compact(string(text))
+	short := compactJSON(string(text))
 	if _, taken := f.texts[id]; taken || id <= 0 {
 		return fmt.Errorf("id %d is used twice, or not above zero", id)
 	}
@@ -67,7 +67,7 @@ func (f *folder) schema(_ context.Context, _ string, id SchemaID) (writerSchema,
 }
 
 func (f *folder) idOf(_ context.Context, _, text string) (SchemaID, error) {
-	if id, ok := f.ids[compact(text)]; ok {
+	if id, ok := f.ids[compactJSON(text)]; ok {
 		return id, nil
 	}
 	return 0, errors.New("the schema folder does not have this schema")

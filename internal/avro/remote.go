@@ -108,7 +108,7 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 	// A producer's records outlive the version that it was deleted from.
 	ctx = sr.WithParams(ctx, sr.ShowDeleted)
 	s, err := r.client.SchemaByID(ctx, int(id))
-	if unknown(err) {
+	if isUnknown(err) {
 		return writerSchema{}, &UndecodableError{ReasonUndecodable, errUnknownID}
 	}
 	var long *http.MaxBytesError
@@ -123,7 +123,7 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 	}
 	// Not /subjects: Apicurio does not have it.
 	listed, err := r.client.SchemaVersionsByID(ctx, int(id))
-	if err != nil && !unknown(err) {
+	if err != nil && !isUnknown(err) {
 		return writerSchema{}, registryError(err)
 	}
 	if !slices.ContainsFunc(listed, func(v sr.SubjectVersion) bool { return v.Subject == subject }) {
@@ -157,7 +157,7 @@ func (r *references) collect(ctx context.Context, list []sr.SchemaReference) err
 		}
 		r.seen[key] = true
 		s, err := r.remote.client.SchemaByVersion(ctx, ref.Subject, ref.Version)
-		if unknown(err) {
+		if isUnknown(err) {
 			return &UndecodableError{ReasonUndecodable, fmt.Errorf("%w: it refers to version %d of %.80q", errUnknownID, ref.Version, ref.Subject)}
 		}
 		if err != nil {
@@ -181,8 +181,8 @@ func (r *remote) rate(subject string) *rate.Limiter {
 }
 
 func (r *remote) idOf(ctx context.Context, subject, text string) (SchemaID, error) {
-	found, err := r.client.LookupSchema(ctx, subject, sr.Schema{Schema: compact(text)})
-	if unknown(err) {
+	found, err := r.client.LookupSchema(ctx, subject, sr.Schema{Schema: compactJSON(text)})
+	if isUnknown(err) {
 		return 0, fmt.Errorf("the registry does not list the schema under %s: register it", subject)
 	}
 	if err != nil {
@@ -192,7 +192,7 @@ func (r *remote) idOf(ctx context.Context, subject, text string) (SchemaID, erro
 }
 
 func (r *remote) register(ctx context.Context, subject, text string) (SchemaID, error) {
-	id, err := r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: compact(text)}, -1, -1)
+	id, err := r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: compactJSON(text)}, -1, -1)
 	if err != nil {
 		return 0, registryError(err)
 	}
@@ -207,13 +207,13 @@ func (r *remote) register(ctx context.Context, subject, text string) (SchemaID, 
 func (r *remote) history(ctx context.Context, subject string) (History, error) {
 	h := History{}
 	for _, set := range r.client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
-		if set.Err != nil && !unknown(set.Err) {
+		if set.Err != nil && !isUnknown(set.Err) {
 			return h, registryError(set.Err)
 		}
 		h.Level = set.Level.String()
 	}
 	listed, err := r.client.Schemas(ctx, subject)
-	if err != nil && !unknown(err) {
+	if err != nil && !isUnknown(err) {
 		return h, registryError(err)
 	}
 	for _, s := range listed {
@@ -222,9 +222,9 @@ func (r *remote) history(ctx context.Context, subject string) (History, error) {
 	return h, nil
 }
 
-// unknown reports whether the registry answered that it does not have something. A 404 without
+// isUnknown reports whether the registry answered that it does not have something. A 404 without
 // its error code is not that answer: the URL is wrong, and whole topics would become dead letters.
-func unknown(err error) bool {
+func isUnknown(err error) bool {
 	var answer *sr.ResponseError
 	return errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound &&
 		(answer.ErrorCode == sr.ErrSubjectNotFound.Code ||
@@ -241,8 +241,8 @@ func registryError(err error) error {
 	return fmt.Errorf("registry: %w", err)
 }
 
-// compact removes the white space of a schema text, so that its layout makes no version.
-func compact(text string) string {
+// compactJSON removes the white space of a schema text, so that its layout makes no version.
+func compactJSON(text string) string {
 	var b bytes.Buffer
 	if err := json.Compact(&b, []byte(text)); err != nil {
 		return text

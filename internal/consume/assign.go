@@ -51,7 +51,7 @@ func (e *Engine) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int3
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.RevokeBound)
 	defer cancel()
 	e.mu.Lock()
-	parts := e.drain(e.named(m))
+	parts := e.drain(e.partitionsOf(m))
 	e.mu.Unlock()
 	e.giveUp(ctx, parts, e.o.RevokeBound*3/4)
 	e.o.Log.Info("partitions given up", "group", e.o.Group, "partitions", len(parts))
@@ -65,7 +65,7 @@ func (e *Engine) lost(ctx context.Context, _ *kgo.Client, m map[string][]int32) 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.o.RevokeBound)
 	defer cancel()
 	e.mu.Lock()
-	parts := e.drain(e.named(m))
+	parts := e.drain(e.partitionsOf(m))
 	e.mu.Unlock()
 	e.lockOrCancel(ctx)
 	defer e.unlock()
@@ -89,7 +89,7 @@ func (e *Engine) giveUp(ctx context.Context, parts []*partition, wait time.Durat
 	e.drop(parts)
 }
 
-func (e *Engine) named(m map[string][]int32) map[TopicPartition]*partition {
+func (e *Engine) partitionsOf(m map[string][]int32) map[TopicPartition]*partition {
 	out := map[TopicPartition]*partition{}
 	for topic, parts := range m {
 		for _, n := range parts {

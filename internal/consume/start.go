@@ -196,7 +196,7 @@ func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFac
 	}
 	out := map[TopicPartition]bounds{}
 	for tp, c := range found {
-		b := bounds{low: at(low, tp), high: at(high, tp), begin: at(begin, tp)}
+		b := bounds{low: offsetIn(low, tp), high: offsetIn(high, tp), begin: offsetIn(begin, tp)}
 		if n := known[tp.Topic]; n > 0 && tp.Partition >= n {
 			b.begin = b.low // added later: nothing of it may be lost
 		}
@@ -208,7 +208,7 @@ func (e *Engine) askBounds(ctx context.Context, cl *kgo.Client, facts clusterFac
 	return out, nil
 }
 
-func at(l kadm.ListedOffsets, tp TopicPartition) int64 {
+func offsetIn(l kadm.ListedOffsets, tp TopicPartition) int64 {
 	if o, ok := l.Lookup(tp.Topic, tp.Partition); ok && o.Err == nil {
 		return o.Offset
 	}

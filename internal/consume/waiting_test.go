@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,7 @@ func (r refused) WaitFacts() consume.WaitFacts {
 func TestWaitingRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		tries := 0
+		var tries atomic.Int32
 		began := time.Now()
 		o := earliest
 		o.Started = map[string]int{"app": 2}
@@ -37,8 +38,7 @@ func TestWaitingRecords(t *testing.T) {
 			return 0
 		}, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "held" {
-				tries++
-				return consume.Outcome{}, fmt.Errorf("create: %w", refused{tries})
+				return consume.Outcome{}, fmt.Errorf("create: %w", refused{int(tries.Add(1))})
 			}
 			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
 		}}
@@ -58,7 +58,7 @@ func TestWaitingRecords(t *testing.T) {
 		r.put(3, "held", "0")
 		r.put(3, "held", "1")
 		r.put(3, "held", "2")
-		r.eventually("tried three times", func() bool { return tries == 3 })
+		r.eventually("tried three times", func() bool { return tries.Load() == 3 })
 		time.Sleep(time.Second)
 		r.put(2, "slow", "0")
 		time.Sleep(time.Second)
@@ -71,7 +71,7 @@ func TestWaitingRecords(t *testing.T) {
 
 		got := e.Waiting(100)
 		want := []consume.WaitingRecord{
-			{Topic: "in", Partition: 3, Key: "held", State: consume.WaitHeld, WaitFacts: consume.WaitFacts{Attempts: tries, Class: "MISCONFIGURED", Code: "isv.insufficient-permissions"}, Behind: 2},
+			{Topic: "in", Partition: 3, Key: "held", State: consume.WaitHeld, WaitFacts: consume.WaitFacts{Attempts: int(tries.Load()), Class: "MISCONFIGURED", Code: "isv.insufficient-permissions"}, Behind: 2},
 			{Topic: "in", Partition: 2, Key: "slow", State: consume.WaitRunning},
 			{Topic: "in", Partition: 2, Offset: 1, Key: "slow2", State: consume.WaitRunning},
 			{Topic: "in", Partition: 1, Key: "queued", State: consume.WaitQueued},

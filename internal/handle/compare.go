@@ -11,16 +11,16 @@ import (
 type verdict uint8
 
 const (
-	undecided verdict = iota // too little can be compared
-	ours                     // nothing differs, and the amount and one more fact could be compared
-	another                  // something differs
+	verdictUndecided verdict = iota // too little can be compared
+	verdictOurs                     // nothing differs, and the amount and one more fact could be compared
+	verdictOther                    // something differs
 )
 
 // compare decides whose trade was found. It compares all that a create says and a query shows
 // (docs/DESIGN.md, "A trade is found"). A fact that one side does not have decides nothing.
 func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 	if t.TotalAmount != nil && *t.TotalAmount != c.TotalAmount {
-		return another
+		return verdictOther
 	}
 	facts := 0
 	for _, f := range []struct {
@@ -38,15 +38,15 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 		switch {
 		case f.created == "" || f.shown == "":
 		case !f.equal(f.created, f.shown):
-			return another
+			return verdictOther
 		default:
 			facts++
 		}
 	}
 	if t.TotalAmount == nil || facts == 0 {
-		return undecided
+		return verdictUndecided
 	}
-	return ours
+	return verdictOurs
 }
 
 func same(created, shown string) bool { return created == shown }

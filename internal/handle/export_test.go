@@ -17,5 +17,5 @@ func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, 
 
 // Whose is the verdict over a trade that was found under the number of a create.
 func Whose(c *alipay.TradeCreate, t alipay.Trade) string {
-	return map[verdict]string{ours: "ours", another: "another", undecided: "undecided"}[compare(c, t)]
+	return map[verdict]string{verdictOurs: "ours", verdictOther: "another", verdictUndecided: "undecided"}[compare(c, t)]
 }

@@ -277,7 +277,7 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
 			return h.decided(ctx, e, reply, err)
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, waits(err, reply.Attempts) // no outcome: the lane keeps the record
+			return consume.Outcome{}, withWaitFacts(err, reply.Attempts) // no outcome: the lane keeps the record
 		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
 			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
 		}
@@ -313,14 +313,14 @@ func (h *Handler) decided(ctx context.Context, e *handling, reply alipay.Reply, 
 	h.newest.accepted(e, alipay.ClassOf(err))
 	r := order.ResultOf(e.Handling, reply, err, h.o.Now())
 	var more []*kgo.Record
-	if err == nil && shows(e.Request) {
+	if err == nil && showsTrade(e.Request) {
 		more = h.snapshot(ctx, e, order.AskedByEvent, reply)
 	}
 	return h.publish(ctx, e, r, more...)
 }
 
-// shows reports whether an answer to r shows a trade.
-func shows(r alipay.Request) bool {
+// showsTrade reports whether an answer to r shows a trade.
+func showsTrade(r alipay.Request) bool {
 	return r.Method() == alipay.MethodTradeQuery || r.Method() == alipay.MethodItemOrderQuery
 }
 

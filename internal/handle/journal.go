@@ -13,7 +13,7 @@ import (
 // Journal is for the engine: skipped offsets, one record per partition.
 func (h *Handler) Journal(skips []consume.Skipped) ([]*kgo.Record, error) {
 	var out []*kgo.Record
-	for _, j := range entries(skips, h.o.Group, h.o.Now()) {
+	for _, j := range journalEntries(skips, h.o.Group, h.o.Now()) {
 		r, err := h.o.Encoder.Journal(context.Background(), j)
 		if err != nil {
 			return nil, err
@@ -23,8 +23,8 @@ func (h *Handler) Journal(skips []consume.Skipped) ([]*kgo.Record, error) {
 	return out, nil
 }
 
-// entries joins consecutive offsets of one reason. skips come by partition, ascending.
-func entries(skips []consume.Skipped, group string, at time.Time) []order.JournalEntry {
+// journalEntries joins consecutive offsets of one reason. skips come by partition, ascending.
+func journalEntries(skips []consume.Skipped, group string, at time.Time) []order.JournalEntry {
 	var out []order.JournalEntry
 	for _, s := range skips {
 		last := s.Offset

@@ -24,7 +24,7 @@ type Account struct {
 // NewAccount is an Account whose calls are begun by begin.
 func NewAccount[C caller](a Account, begin func() C) *Account {
 	a.Call = func() caller { return begin() }
-	a.NotFoundPause = cmp.Or(a.NotFoundPause, askAgain)
+	a.NotFoundPause = cmp.Or(a.NotFoundPause, notFoundPause)
 	return &a
 }
 

@@ -1,13 +1,14 @@
 package handle
 
 import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/telemetry"
-	"context"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // refuseEvent ends an event that is refused before its account is known to be allowed.

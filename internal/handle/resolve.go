@@ -12,9 +12,9 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// askAgain is the time between the two answers "no such trade" that are believed together. A create may be
-// under way inside Alipay for some seconds after its connection is gone [inferred].
-const askAgain = 3 * time.Second
+// notFoundPause is the time between the two answers "no such trade" that are believed together. A
+// create may be under way inside Alipay for some seconds after its connection is gone [inferred].
+const notFoundPause = 3 * time.Second
 
 // resolve finds out what a create did whose answer was lost or cannot be believed: it asks
 // for the trade by our own number, as the same account and through the same guard. Found,
@@ -22,7 +22,7 @@ const askAgain = 3 * time.Second
 // and twice: then decided is false, and the same bytes may be sent again.
 // The doubt outlives a handling that ends without an outcome while it asks.
 func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome, decided bool, err error) {
-	if out, decided, err = h.ask(ctx, e, e.doubt); err == nil && !decided {
+	if out, decided, err = h.queryTrade(ctx, e, e.doubt); err == nil && !decided {
 		e.doubt = time.Time{}
 	}
 	return out, decided, err
@@ -31,7 +31,7 @@ func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome
 // expired ends a create whose event's life is over before this owner sent it. A previous owner
 // may have sent it in time, so the trade is asked for.
 func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, error) {
-	out, decided, err := h.ask(ctx, e, h.o.Now().Add(e.account.AttemptTimeout))
+	out, decided, err := h.queryTrade(ctx, e, h.o.Now().Add(e.account.AttemptTimeout))
 	if decided || err != nil {
 		return out, err
 	}
@@ -41,8 +41,8 @@ func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, er
 // askUndecided is how often a found trade is asked for that cannot be compared with the create.
 const askUndecided = 3
 
-// ask queries until the trade is found, or was twice not found after settled.
-func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (consume.Outcome, bool, error) {
+// queryTrade queries until the trade is found, or was twice not found after settled.
+func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time) (consume.Outcome, bool, error) {
 	create := e.Request.(*alipay.TradeCreate) // only creates are not repeatable
 	query := &alipay.TradeQuery{OutTradeNo: create.OutTradeNo}
 	for absent, unclear := 0, 0; ; {
@@ -52,11 +52,11 @@ func (h *Handler) ask(ctx context.Context, e *handling, settled time.Time) (cons
 		case err != nil && !answered(err):
 			return consume.Outcome{}, false, err // the context ended
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, false, waits(err, reply.Attempts)
+			return consume.Outcome{}, false, withWaitFacts(err, reply.Attempts)
 		case class == alipay.Done:
 			trade, _ := reply.Trade() // one that cannot be read shows nothing
 			whose := compare(create, trade)
-			if unclear++; whose == undecided && unclear < askUndecided {
+			if unclear++; whose == verdictUndecided && unclear < askUndecided {
 				break // ask again: an answer may lack what the next one has
 			}
 			out, err := h.found(ctx, e, whose, trade, reply)
@@ -91,22 +91,22 @@ const (
 func (h *Handler) found(ctx context.Context, e *handling, whose verdict, trade alipay.Trade, reply alipay.Reply) (consume.Outcome, error) {
 	outcome, reason := order.OutcomeApplied, ""
 	switch {
-	case whose == another || e.otherContent:
+	case whose == verdictOther || e.otherContent:
 		outcome, reason = order.OutcomeRejected, reasonConflict
 	case trade.Status == alipay.TradeClosed:
 		outcome, reason = order.OutcomeRejected, reasonTradeClosed
-	case whose == undecided:
+	case whose == verdictUndecided:
 		outcome, reason = order.OutcomeExhausted, reasonUndecided
 	}
 	more := h.snapshot(ctx, e, order.AskedByResolve, reply)
 	if outcome == order.OutcomeExhausted {
-		more = append(more, h.deadLetter(ctx, e, reasonUndecided, fmt.Errorf("a trade with this number exists, and nothing shows whose it is: %s", shown(trade))))
+		more = append(more, h.deadLetter(ctx, e, reasonUndecided, fmt.Errorf("a trade with this number exists, and nothing shows whose it is: %s", describeTrade(trade))))
 	}
 	return h.publish(ctx, e, order.Resolved(e.Handling, reply, outcome, reason, h.o.Now()), more...)
 }
 
-// shown describes a trade as a query showed it, without personal data.
-func shown(t alipay.Trade) string {
+// describeTrade describes a trade as a query showed it, without personal data.
+func describeTrade(t alipay.Trade) string {
 	total := "no readable amount"
 	if t.TotalAmount != nil {
 		total = fmt.Sprintf("%d %s in minor units", t.TotalAmount.Minor, t.TotalAmount.Currency)
@@ -135,8 +135,8 @@ type waitError struct {
 func (e *waitError) Unwrap() error                { return e.error }
 func (e *waitError) WaitFacts() consume.WaitFacts { return e.facts }
 
-// waits adds to an error of a call the facts that an operator asks for.
-func waits(err error, attempts int) error {
+// withWaitFacts adds to an error of a call the facts that an operator asks for.
+func withWaitFacts(err error, attempts int) error {
 	facts := consume.WaitFacts{Attempts: attempts, Class: alipay.ClassOf(err).String()}
 	if ae, ok := errors.AsType[*alipay.Error](err); ok {
 		facts.Code = cmp.Or(ae.SubCode, ae.Code)

@@ -201,10 +201,10 @@ func (c Condition) holds(e *Event) bool {
 	case HasKoubeiNo:
 		return e.KoubeiOrderNo != ""
 	case RefundedWhole:
-		return e.Refunded == nil || equal(e.Refunded, e.Total)
+		return e.Refunded == nil || sameAmount(e.Refunded, e.Total)
 	}
 	return false
 }
 
-// equal compares amounts, which only amounts of one currency can be.
-func equal(a, b *alipay.Money) bool { return a != nil && b != nil && *a == *b }
+// sameAmount reports whether both amounts are given and equal, with their currency.
+func sameAmount(a, b *alipay.Money) bool { return a != nil && b != nil && *a == *b }

@@ -34,8 +34,8 @@ type MaskOptions struct {
 // minMaskKey is what HMAC-SHA256 uses in full (RFC 2104, "Keys").
 const minMaskKey = 32
 
-// masks are what a schema's docs say about its fields.
-type masks struct {
+// schemaMasks are what a schema's docs say about its fields.
+type schemaMasks struct {
 	texts   []string          // personal fields, by path
 	wire    map[string]string // personal members of an answer: path to the field that clears it
 	allowed map[string]bool   // members of an answer that documents name and that identify no one
@@ -50,8 +50,8 @@ var (
 var outputMasks = masksOf(schemas.CallResult, schemas.TradeSnapshot)
 
 // masksOf reads the docs of our own schemas.
-func masksOf(texts ...string) masks {
-	m := masks{wire: map[string]string{}, allowed: map[string]bool{}}
+func masksOf(texts ...string) schemaMasks {
+	m := schemaMasks{wire: map[string]string{}, allowed: map[string]bool{}}
 	for _, text := range texts {
 		fields, err := schemas.Fields(text)
 		if err != nil {
@@ -146,8 +146,8 @@ func (m *Masker) maskText(record map[string]any, path string) {
 	}
 }
 
-// dropped replaces a hidden value in a JSON text.
-const dropped = "masked"
+// hiddenText replaces a hidden value in a JSON text.
+const hiddenText = "masked"
 
 // hide returns the mask of a value: "hmac:" and 128 bits in hex digits; nothing without a key.
 func (m *Masker) hide(value string) string {
@@ -186,13 +186,13 @@ func (m *Masker) leaf(cleared clearedFields, path []byte, literal string) (mask 
 		return "", false
 	}
 	if m == nil || len(m.key) == 0 {
-		return dropped, true
+		return hiddenText, true
 	}
 	value := literal
 	if literal[0] == '"' {
 		// The same person has the same mask as a field and as a member.
 		if err := json.Unmarshal([]byte(literal), &value); err != nil {
-			return dropped, true
+			return hiddenText, true
 		}
 	}
 	return m.hide(value), true

@@ -120,8 +120,8 @@ func ResultOf(h Handling, reply alipay.Reply, err error, at time.Time) Result {
 	}
 	r := Ended(h, outcomeOf(alipay.ClassOf(err)), "", "", at)
 	r.CallClass = CallClass(alipay.ClassOf(err).String())
-	r.takeReply(reply)
-	r.takeError(err)
+	r.addReply(reply)
+	r.addError(err)
 	switch r.Outcome {
 	case OutcomeApplied, OutcomeAccepted, OutcomeRejected:
 		r.ResolvedBy = ResolvedByReply
@@ -164,7 +164,7 @@ func Resolved(h Handling, query alipay.Reply, outcome CallOutcome, reason string
 	default:
 		r.CallClass = ClassDone
 	}
-	r.takeReply(query)
+	r.addReply(query)
 	return r
 }
 
@@ -190,11 +190,11 @@ func Ended(h Handling, outcome CallOutcome, reason, message string, at time.Time
 		FinishedAt:    at,
 		Origin:        h.Origin,
 	}
-	r.takeRequest(h.Request)
+	r.addRequest(h.Request)
 	return r
 }
 
-func (r *Result) takeRequest(req alipay.Request) {
+func (r *Result) addRequest(req alipay.Request) {
 	if req == nil {
 		return
 	}
@@ -217,7 +217,7 @@ func statusOf(info string) string {
 	return word
 }
 
-func (r *Result) takeReply(reply alipay.Reply) {
+func (r *Result) addReply(reply alipay.Reply) {
 	if reply.TradeNo != "" {
 		r.TradeNo = reply.TradeNo
 	}
@@ -238,8 +238,8 @@ func (r *Result) takeReply(reply alipay.Reply) {
 	}
 }
 
-// takeError adds what the reply does not say, most of all why there was none.
-func (r *Result) takeError(err error) {
+// addError adds what the reply does not say, most of all why there was none.
+func (r *Result) addError(err error) {
 	var e *alipay.Error
 	if !errors.As(err, &e) || r.Code != "" {
 		return

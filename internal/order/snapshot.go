@@ -119,14 +119,14 @@ func SnapshotOf(h Handling, by AskedBy, reply alipay.Reply, at time.Time) (Snaps
 		if err != nil {
 			return Snapshot{}, fmt.Errorf("snapshot: %w", err)
 		}
-		s.takeTrade(t)
+		s.addTrade(t)
 		return s, nil
 	case alipay.MethodItemOrderQuery:
 		o, err := reply.ItemOrder()
 		if err != nil {
 			return Snapshot{}, fmt.Errorf("snapshot: %w", err)
 		}
-		s.takeItemOrder(o)
+		s.addItemOrder(o)
 		return s, nil
 	}
 	return Snapshot{}, fmt.Errorf("snapshot: %s: %w", reply.Method, errNoSnapshot)
@@ -145,7 +145,7 @@ func (s *Snapshot) keepOther(member string, number alipay.OutTradeNo) {
 	s.More[member] = string(text)
 }
 
-func (s *Snapshot) takeTrade(t alipay.Trade) {
+func (s *Snapshot) addTrade(t alipay.Trade) {
 	if t.TradeNo != "" {
 		s.TradeNo = t.TradeNo
 	}
@@ -172,7 +172,7 @@ func (s *Snapshot) takeTrade(t alipay.Trade) {
 	s.keepOther("out_trade_no", t.OutTradeNo)
 }
 
-func (s *Snapshot) takeItemOrder(o alipay.ItemOrder) {
+func (s *Snapshot) addItemOrder(o alipay.ItemOrder) {
 	if o.TradeNo != "" {
 		s.TradeNo = o.TradeNo
 	}

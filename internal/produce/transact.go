@@ -43,7 +43,7 @@ var (
 	// ErrSlotTaken means that another process uses this transactional id. It is final.
 	ErrSlotTaken = errors.New("another process uses this slot")
 
-	errClosed = errors.New("producer is not open: call Recover first")
+	errNotOpen = errors.New("producer is not open: call Recover first")
 )
 
 // RecordError means that a record itself was refused (too large, not valid, no such
@@ -111,7 +111,7 @@ func (t *Transactor) Recover(ctx context.Context) error {
 	}
 	if err != nil {
 		cl.Close()
-		return t.note(fmt.Errorf("open transactional producer %s: %w", t.o.TransactionalID, err))
+		return t.noteFenced(fmt.Errorf("open transactional producer %s: %w", t.o.TransactionalID, err))
 	}
 	t.client = cl
 	return nil
@@ -142,48 +142,48 @@ func (t *Transactor) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 // record would survive an abort that is never sent and be part of the next transaction.
 func (t *Transactor) Commit(ctx context.Context, b Batch) error {
 	if t.client == nil {
-		return errClosed
+		return errNotOpen
 	}
 	if len(b.Records) == 0 {
 		return errors.New("batch without a record")
 	}
 	t.began = time.Now()
 	if err := t.client.BeginTransaction(); err != nil {
-		return t.broken(fmt.Errorf("begin transaction: %w", err))
+		return t.inDoubt(fmt.Errorf("begin transaction: %w", err))
 	}
 	if err := t.produce(ctx, b.Records); err != nil {
-		return t.broken(err)
+		return t.inDoubt(err)
 	}
 	if err := t.commitOffsets(ctx, b); err != nil {
 		if !errors.Is(err, ErrFenced) {
-			return t.broken(err)
+			return t.inDoubt(err)
 		}
 		if abortErr := t.client.EndTransaction(ctx, kgo.TryAbort); abortErr != nil {
-			return t.broken(fmt.Errorf("abort after %w: %w", err, abortErr))
+			return t.inDoubt(fmt.Errorf("abort after %w: %w", err, abortErr))
 		}
 		return err
 	}
 	if err := t.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		return t.broken(fmt.Errorf("end transaction: %w", err))
+		return t.inDoubt(fmt.Errorf("end transaction: %w", err))
 	}
 	return nil
 }
 
-// broken closes the producer: its transaction is in doubt. An ErrFenced inside is hidden,
+// inDoubt closes the producer: its transaction is in doubt. An ErrFenced inside is hidden,
 // because the caller may rely on its meaning that nothing is open.
-func (t *Transactor) broken(err error) error {
+func (t *Transactor) inDoubt(err error) error {
 	t.Close()
-	err = t.note(err)
+	err = t.noteFenced(err)
 	if errors.Is(err, ErrFenced) && !errors.Is(err, ErrSlotTaken) {
 		return errors.New(err.Error())
 	}
 	return err
 }
 
-// note watches for another producer under our transactional id. Once may be our own previous
+// noteFenced watches for another producer under our transactional id. Once may be our own previous
 // producer; twice within a minute means that two processes take it from each other. After the
 // transaction timeout, the broker itself gives the same answer.
-func (t *Transactor) note(err error) error {
+func (t *Transactor) noteFenced(err error) error {
 	now := time.Now()
 	timedOut := !t.began.IsZero() && now.Sub(t.began) >= t.o.Timeout
 	taken := errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) && !timedOut
@@ -327,7 +327,7 @@ func (t *Transactor) addOffsets(ctx context.Context, id int64, epoch int16) erro
 func (t *Transactor) retry(ctx context.Context, f func() error) error {
 	for {
 		err := f()
-		if err == nil || !passing(err) {
+		if err == nil || !coordinatorBusy(err) {
 			return err
 		}
 		select {
@@ -338,7 +338,7 @@ func (t *Transactor) retry(ctx context.Context, f func() error) error {
 	}
 }
 
-func passing(err error) bool {
+func coordinatorBusy(err error) bool {
 	for _, e := range []error{kerr.ConcurrentTransactions, kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator} {
 		if errors.Is(err, e) {
 			return true
