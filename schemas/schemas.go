@@ -10,8 +10,9 @@ import "embed"
 //go:embed *.avsc ids.json
 var FS embed.FS
 
-// The schemas' texts. The first is read by the bridge; results, snapshots, notifications
-// and status are written for others; the last three are internal.
+// The schemas' texts. The bridge reads the first. It writes results and snapshots for others, and
+// observations and the journal for itself. Notifications, status and control commands are part of
+// the contract; nothing reads or writes them yet.
 var (
 	//go:embed order_event.avsc
 	OrderEvent string

@@ -24,7 +24,7 @@ type Call struct {
 	first    time.Time     // start of the first exchange, for people
 	since    time.Time     // start of the first exchange that counts for the budget
 	last     time.Time     // start of the last one
-	waited   time.Duration // for breaker, rate and slots since then; not part of the budget
+	waited   time.Duration // since then, for breaker, rate and slots, in probes and in pauses before an open breaker; not part of the budget
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
 
 	until time.Time // no attempt of a request that is not repeatable begins later; zero: any time

@@ -17,16 +17,25 @@ func (t Topics) check(fs *fault.Findings, accounts []string) {
 	for i, in := range t.Queries {
 		in.check(fs, fault.Index("topics.queries", i), accounts, taken)
 	}
-	for _, out := range []struct{ path, name string }{
-		{"topics.results", t.Results}, {"topics.snapshots", t.Snapshots},
-		{"topics.observations", t.Observations}, {"topics.journal", t.Journal},
-	} {
-		checkTopic(fs, out.path, out.name)
-		checkTake(fs, out.path, out.name, taken)
+	for _, out := range t.Outputs() {
+		checkTopic(fs, "topics."+out.Role, out.Name)
+		checkTake(fs, "topics."+out.Role, out.Name, taken)
 	}
 	t.checkDeadLetters(fs, taken)
 	fs.Number("topics.partitions", t.Partitions, 1, 1000)
 	fs.Number("topics.replication", t.Replication, 0, 9)
+}
+
+// Output is a topic that the bridge writes for all accounts.
+type Output struct {
+	Role string // its key under topics, and the short name for tail
+	Name string
+}
+
+// Outputs lists the topics that the bridge writes for all accounts. Dead letters go to topics of
+// their inputs.
+func (t Topics) Outputs() []Output {
+	return []Output{{"results", t.Results}, {"snapshots", t.Snapshots}, {"observations", t.Observations}, {"journal", t.Journal}}
 }
 
 func (in Input) check(fs *fault.Findings, path string, accounts []string, taken map[string]string) {

@@ -17,7 +17,7 @@ type Outcome struct {
 
 // HandleFunc blocks until its record has an outcome. An error means that there is none:
 // the context ended, or nothing can be done until a person acts. Then nothing of this
-// record is committed; the lane keeps it and tries again. The error may have a method
+// record is committed; the lane keeps it and tries again, or its next owner handles it. The error may have a method
 // WaitFacts() [WaitFacts], which [Engine.Waiting] reports.
 type HandleFunc func(ctx context.Context) (Outcome, error)
 

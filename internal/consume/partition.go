@@ -247,7 +247,7 @@ func (e *Engine) handle(it *item) {
 		e.lanes.release(it, true)
 		e.settleSoonIfMany()
 	case p.state.ending():
-		e.lanes.release(it, false) // stays unfinished; the next owner has it
+		e.lanes.release(it, false) // the lane stays held until drop; the next owner has the record
 	default:
 		e.hold(it, err)
 	}

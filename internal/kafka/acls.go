@@ -44,8 +44,8 @@ func NeededACLs(c config.Config) []ACL {
 	}
 	pipeline(c.Kafka.Group, c.Topics.Inputs)
 	pipeline(c.Kafka.QueriesGroup(), c.Topics.Queries)
-	for _, name := range []string{c.Topics.Results, c.Topics.Snapshots, c.Topics.Observations, c.Topics.Journal} {
-		out = append(out, ACL{ResourceTopic, name, OpWrite})
+	for _, o := range c.Topics.Outputs() {
+		out = append(out, ACL{ResourceTopic, o.Name, OpWrite})
 	}
 	slices.SortFunc(out, func(a, b ACL) int {
 		return cmp.Or(strings.Compare(a.Operation, b.Operation), strings.Compare(a.Resource, b.Resource), strings.Compare(a.Name, b.Name))

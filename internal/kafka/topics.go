@@ -27,6 +27,17 @@ type Topic struct {
 	Days   int
 }
 
+// outputs says what the bridge writes to the topics of [config.Topics.Outputs], by role.
+var outputs = map[string]struct {
+	schema string
+	days   int
+}{
+	"results":      {schemas.CallResult, keepResults},
+	"snapshots":    {schemas.TradeSnapshot, keepSnapshots},
+	"observations": {schemas.TradeObservation, keepObservations},
+	"journal":      {schemas.JournalEntry, keepJournal},
+}
+
 // Topics lists every topic of the settings.
 func Topics(t config.Topics) []Topic {
 	var out []Topic
@@ -36,12 +47,10 @@ func Topics(t config.Topics) []Topic {
 	for _, in := range t.Queries {
 		out = append(out, Topic{in.Name, "queries", schemas.OrderEvent, keepQueries}, Topic{in.DeadLetters, "dead-queries", "", keepDeadLetters})
 	}
-	out = append(out,
-		Topic{t.Results, "results", schemas.CallResult, keepResults},
-		Topic{t.Snapshots, "snapshots", schemas.TradeSnapshot, keepSnapshots},
-		Topic{t.Observations, "observations", schemas.TradeObservation, keepObservations},
-		Topic{t.Journal, "journal", schemas.JournalEntry, keepJournal},
-	)
+	for _, o := range t.Outputs() {
+		of := outputs[o.Role]
+		out = append(out, Topic{o.Name, o.Role, of.schema, of.days})
+	}
 	seen := map[string]bool{}
 	return slices.DeleteFunc(out, func(t Topic) bool { // inputs may share a dead letter topic
 		again := seen[t.Name]

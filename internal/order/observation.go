@@ -18,7 +18,7 @@ const (
 	ObservedInSweep        ObservationKind = "SWEEP" // a snapshot that the bridge asked for by itself
 )
 
-// Observation is what one result, snapshot or notification says about a trade: all that trade
+// Observation is what one result or snapshot says about a trade: all that trade
 // status needs, and no personal data (schema TradeObservation).
 type Observation struct {
 	Account           Account

@@ -25,8 +25,9 @@ func (e *StepError) Error() string { return e.Err.Error() }
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// step is one check of a rule. A rule is a list of steps: what it applies to is believed if all
-// of them return nil.
+// step is one check of a rule. A rule is a list of steps. What fails one of them is not believed.
+// What passes all of them is read: in full if its signature was verified, otherwise only as far as
+// [alipay.ClassifyUnsigned] and [alipay.ClassifyHK] allow.
 type step[R any] struct {
 	name  string
 	check func(R) error
