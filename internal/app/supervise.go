@@ -16,6 +16,9 @@ import (
 // must then run to be healthy.
 const retryPipeline = time.Minute
 
+// maxLogged bounds the distinct errors of a pipeline that are remembered as logged.
+const maxLogged = 100
+
 // supervised is a pipeline as its supervisor sees it. run returns nil after an orderly stop.
 type supervised struct {
 	name, group string
@@ -62,6 +65,9 @@ func (s *supervisor) keep(ctx context.Context, p supervised) {
 			return
 		}
 		if !logged[err.Error()] {
+			if len(logged) >= maxLogged {
+				clear(logged)
+			}
 			logged[err.Error()] = true
 			s.log.ErrorContext(ctx, "a pipeline failed; the others go on, and it is started again every minute",
 				"pipeline", p.name, "group", p.group, "error", err, "remedy", remedy(err))
