@@ -21,8 +21,7 @@ type Call struct {
 
 	attempts int           // exchanges in all, for people
 	spent    int           // of the budget: without probes
-	first    time.Time     // start of the first exchange, for people
-	since    time.Time     // start of the first exchange that counts for the budget
+	first    time.Time     // start of the first exchange
 	last     time.Time     // start of the last one
 	waited   time.Duration // since then, for breaker, rate and slots, in probes and in pauses before an open breaker; not part of the budget
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
@@ -67,10 +66,9 @@ func mayRepeat(class alipay.Class, r alipay.Request) bool {
 }
 
 // Exhausted reports whether at least MinAttempts were made and MaxTrying has passed since the
-// first, not counting waits at breaker and limiter. Time in which a person had to act does not
-// count: after an answer of class Misconfigured the budget begins again.
+// first, not counting waits at breaker and limiter.
 func (c *Call) Exhausted() bool {
-	return c.spent >= c.guard.o.MinAttempts && time.Since(c.since)-c.waited >= c.guard.o.MaxTrying
+	return c.spent >= c.guard.o.MinAttempts && time.Since(c.first)-c.waited >= c.guard.o.MaxTrying
 }
 
 // attempt waits for its turn and makes one exchange. If none was made, the error is the
@@ -79,7 +77,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	asked := time.Now()
 	pending := pendingRequest{client: c.client, request: r}
 	p, err := g.enter(ctx, func() { pending.seal(ctx) })
-	if !c.since.IsZero() {
+	if c.attempts > 0 {
 		c.waited += time.Since(asked) - pending.spent
 	}
 	if err != nil {
@@ -96,9 +94,6 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	if c.first.IsZero() {
 		c.first = start
 	}
-	if c.since.IsZero() {
-		c.since = start
-	}
 	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
 	defer cancel()
 	rep, err = pending.exchange(actx, p)
@@ -106,9 +101,6 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 		c.waited += time.Since(start)
 	} else {
 		c.spent++
-	}
-	if alipay.ClassOf(err) == alipay.Misconfigured {
-		c.spent, c.waited, c.since = 0, 0, time.Time{}
 	}
 	return rep, true, err
 }

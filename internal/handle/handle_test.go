@@ -592,27 +592,3 @@ func TestOversizedOriginal(t *testing.T) {
 		}
 	})
 }
-
-// Time in which a person had to act is no trying: a key that was wrong for longer than the budget,
-// and then one throttled attempt, do not exhaust the event.
-func TestWaitingForAPersonIsNoTrying(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(t, simulator.Refuse(simulator.TradeCreate, "ACQ.ACCESS_FORBIDDEN").Times(3))
-		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
-		must(t, err)
-		for range 3 {
-			if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Minute) // as the lane does
-		}
-		d.sim.AddFault(simulator.Throttled(simulator.TradeCreate)) // once
-		out, err := task.Handle(t.Context())
-		must(t, err)
-		res, err := d.codec.DecodeResult(t.Context(), "results", out.Records[0].Value)
-		must(t, err)
-		if res.Outcome != order.OutcomeApplied {
-			t.Errorf("%s after one throttled attempt, want another attempt", res.Outcome)
-		}
-	})
-}
