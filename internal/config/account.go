@@ -24,7 +24,7 @@ type Account struct {
 	// charged, by field; other values are refused (security K2). See PayeeFields.
 	Payees     map[string][]string `yaml:"payees,omitempty"`
 	Extra      []string            `yaml:"extra,omitempty"`       // members that extra_json of an event may have
-	ExtraMoney bool                `yaml:"extra_money,omitempty"` // accepts members of extra_json that pay, settle or agree to be charged
+	ExtraMoney bool                `yaml:"extra_money,omitempty"` // accepts members of extra_json that pay or settle money, or agree to a charge
 
 	// Rows that come before the rows of the default mapping; the first row that matches an event
 	// decides.

@@ -218,8 +218,8 @@ type Retry struct {
 	// How long an event must have been tried before it is given up; waiting for an open breaker is not
 	// included.
 	MaxTrying time.Duration `yaml:"max_trying"`
-	// Pause between two queries after a lost create: only two answers that there is no such trade are
-	// believed.
+	// Pause between two queries after a lost create. The bridge believes that there is no such trade
+	// only when two answers say so.
 	NotFoundPause time.Duration `yaml:"not_found_pause"`
 }
 

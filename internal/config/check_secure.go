@@ -53,7 +53,7 @@ func (k Kafka) allLoopback() bool {
 
 func (t TLS) check(fs *fault.Findings) {
 	if !t.Enabled && !t.IsZero() && !fs.HasFault("kafka.tls.enabled") {
-		fs.Add("kafka.tls.enabled", "is not true, so that the other settings of kafka.tls have no effect; set it to true, or remove them")
+		fs.Add("kafka.tls.enabled", "is not true, so the other settings of kafka.tls have no effect; set it to true, or remove them")
 	}
 	checkPair(fs, "kafka.tls.cert_file", t.CertFile, "kafka.tls.key_file", t.KeyFile)
 	checkCertificates(fs, "kafka.tls.ca_file", t.CAFile)

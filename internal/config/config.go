@@ -24,8 +24,8 @@ type Config struct {
 	Accounts map[string]Account `yaml:"accounts"` // merchants, by the name that events use in the field account
 	// Hosts of gateways, other than those of Alipay, to which a production app may send requests.
 	TrustedHosts []string `yaml:"trusted_hosts,omitempty"`
-	// How results and snapshots hide personal data; by default, it is left out of all outputs
-	// (security O7).
+	// How results and snapshots hide personal data; by default, they leave it out (security
+	// O7).
 	Privacy   Privacy   `yaml:"privacy,omitempty"`
 	Delivery  Delivery  `yaml:"delivery"`  // limits and intervals of reading and publishing
 	Telemetry Telemetry `yaml:"telemetry"` // where traces and logs go
@@ -130,7 +130,7 @@ type Delivery struct {
 	MaxBytes    Bytes         `yaml:"max_bytes"`    // how many bytes of records each pipeline may hold in memory
 	MaxRecord   Bytes         `yaml:"max_record"`   // a record larger than this is refused
 	RevokeBound time.Duration `yaml:"revoke_bound"` // time limit to finish the work on partitions that a rebalance takes away
-	Grace       time.Duration `yaml:"grace"`        // how long running calls may take at an orderly stop
+	Grace       time.Duration `yaml:"grace"`        // how long running calls may take to finish when the bridge stops
 
 	SkippedResults bool `yaml:"skipped_results,omitempty"` // also publishes a result SKIPPED for each event that leads to no call
 }

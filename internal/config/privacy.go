@@ -44,7 +44,7 @@ func (p Privacy) check(fs *fault.Findings, t Topics) {
 		}
 		for i, field := range p.Clear[topic] {
 			if !slices.Contains(MaskedFields(), field) {
-				fs.Add(fault.Index(path, i), "is %s; use of %s%s", fs.Quoted(fault.Index(path, i)), strings.Join(MaskedFields(), ", "), fault.DidYouMean(field, MaskedFields()))
+				fs.Add(fault.Index(path, i), "is %s; use one of %s%s", fs.Quoted(fault.Index(path, i)), strings.Join(MaskedFields(), ", "), fault.DidYouMean(field, MaskedFields()))
 			}
 		}
 		fs.Unique(path, p.Clear[topic])

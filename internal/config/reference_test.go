@@ -31,9 +31,9 @@ const referenceHead = `# Settings
 
 The bridge has one settings file, in YAML. It refuses keys that are not listed here and keys that are given twice, and it reports all faults at once, each with its line.
 
-- ` + "`bridge simulate --out DIR --no-serve`" + ` writes a complete file to begin with; ` + "`bridge check`" + ` says what is wrong with a file; ` + "`bridge check --print`" + ` prints all settings with their defaults.
+- ` + "`bridge simulate --out DIR --no-serve`" + ` writes a complete file to start from; ` + "`bridge check`" + ` says what is wrong with a file; ` + "`bridge check --print`" + ` prints all settings with their defaults.
 - ` + "`${NAME}`" + ` in a value is replaced by that environment variable.
-- Names of files are relative to the folder of the settings file. Only its owner may be able to read a secret file.
+- Names of files are relative to the folder of the settings file. A secret file must be readable by its owner only.
 - A duration is written like 100ms, 15s, 2m or 1h; a size like 16MiB, or as a number of bytes; a time like 2026-01-31T08:00:00+08:00.
 - In the headings, NAME is a name that you choose, and brackets mean that the list may have several entries.
 
