@@ -15,13 +15,13 @@ func demoCommand() *cobra.Command {
 		Short: "Show Kafka, registry, Alipay and the bridge in one process",
 		Long: `Demo needs no file and no network. Inside this process it starts Kafka, a schema
 registry and a simulator of both Alipay gateways. It sends order events of all
-four channels, interrupts Alipay for some seconds, and then proves from the
+four channels, interrupts Alipay for a few seconds, and then proves from the
 topics and from the simulator that each event has exactly one outcome. It exits
 with 1 if a proof fails.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !demo.KnownFaults(o.Faults) {
-				return usageError{fmt.Errorf("--faults %s: want none, outage, lost or all", o.Faults)}
+				return usageError{fmt.Errorf("--faults %s: use none, outage, lost or all", o.Faults)}
 			}
 			return demo.Run(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},

@@ -26,7 +26,7 @@ func inspectCommand() *cobra.Command {
 		Long: `Inspect reads a captured message and explains step by step how the bridge judges
 it and why. It uses the same code as the bridge does, and sends nothing. A file
 has either the body alone or a whole HTTP message with its headers; - means
-standard input. Only inspect request shows values of fields.
+standard input. Of these commands, only request shows the values of fields.
 
 It exits with 3 if the message is not believed.`,
 		Args: cobra.NoArgs,
@@ -120,7 +120,7 @@ func parseVersioned[T any](c *cobra.Command, flags []string, parse func([]byte) 
 	for _, f := range flags {
 		version, name, ok := strings.Cut(f, "=")
 		if !ok || version == "" || name == "" {
-			return nil, usageError{fmt.Errorf("%s: want VERSION=FILE", f)}
+			return nil, usageError{fmt.Errorf("%s: use VERSION=FILE", f)}
 		}
 		k, err := parseFile(c, name, parse)
 		if err != nil {
@@ -136,7 +136,7 @@ type accountFlags struct{ file, name string }
 
 func (f *accountFlags) flags(c *cobra.Command) {
 	c.Flags().StringVarP(&f.file, "config", "c", "bridge.yaml", "settings `file`, for --account")
-	c.Flags().StringVar(&f.name, "account", "", "`name` of the account in the settings file whose keys, charset and mapping are used")
+	c.Flags().StringVar(&f.name, "account", "", "`name` of an account in the settings file; its keys, charset and mapping are used")
 }
 
 // load reads the settings. It refuses flags that would say the same.

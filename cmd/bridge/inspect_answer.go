@@ -77,7 +77,7 @@ func (k *classicKeys) ofFlags(c *cobra.Command) (o gateway.OpenAPIOptions, faile
 		o.Signer = inspect.PublicOnly(own)
 	}
 	if k.alipayCert == "" && o.AlipayKey == nil {
-		return o, nil, usageError{errors.New("either --alipay-key, or --app-cert, --alipay-cert and --root-cert are required")}
+		return o, nil, usageError{errors.New("a key of Alipay is missing; use --alipay-key, or --app-cert, --alipay-cert and --root-cert together")}
 	}
 	if k.alipayCert != "" {
 		failed, err = k.certificates(c, &o)
@@ -247,7 +247,7 @@ or given with --path and --client-id.`,
 	f.StringArrayVar(&k.platform, "platform-key", nil, "public key of the platform, as `VERSION=FILE`")
 	f.StringArrayVar(&k.platformEC, "platform-ec-key", nil, "ECC224 key of the platform, as `VERSION=FILE`")
 	f.BoolVar(&k.sha256, "ecc-sha256", false, "ECC224 signatures use SHA-256")
-	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s instead of DER")
+	f.BoolVar(&k.p1363, "ecc-p1363", false, "ECC224 signatures are r and s (P1363) instead of DER")
 	f.StringArrayVar(&k.decrypt, "decrypt-key", nil, "our private key for decryption, as `VERSION=FILE`")
 	f.StringVar(&k.ownKey, "own-key", "", "`file` with our own key, private or public, to detect that it was configured as the platform's")
 	formatFlag(c, &k.format, "text or json")

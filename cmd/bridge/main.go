@@ -124,8 +124,8 @@ type target struct {
 
 func (t *target) flags(c *cobra.Command) {
 	c.Flags().StringVarP(&t.file, "config", "c", "", "settings `file` that names brokers, registry and topics")
-	c.Flags().StringSliceVar(&t.brokers, "brokers", []string{localBroker}, "`addresses` of Kafka brokers, without a settings file")
-	c.Flags().StringVar(&t.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
+	c.Flags().StringSliceVar(&t.brokers, "brokers", []string{localBroker}, "`addresses` of Kafka brokers, if there is no settings file")
+	c.Flags().StringVar(&t.registry, "registry", localRegistry, "schema registry `URL`, if there is no settings file")
 }
 
 // load returns settings. Only Kafka, Registry and Topics are meant to be used.

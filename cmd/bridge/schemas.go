@@ -46,7 +46,7 @@ type schemasOptions struct {
 
 func (o *schemasOptions) sharedFlags(c *cobra.Command) {
 	c.Flags().StringVarP(&o.file, "config", "c", "", "settings `file` with registry and topics")
-	c.Flags().StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, without a settings file")
+	c.Flags().StringVar(&o.registry, "registry", localRegistry, "schema registry `URL`, if there is no settings file")
 }
 
 // listed is one schema of the contract and where it is used.
@@ -165,7 +165,7 @@ and exits with 3 if there are any.`,
 func (o *schemasOptions) check(ctx context.Context, args []string) (check.SchemaReport, error) {
 	if o.folder != "" {
 		if len(args) > 0 {
-			return check.SchemaReport{}, usageError{errors.New("--folder accepts no topics: it finds records by name")}
+			return check.SchemaReport{}, usageError{errors.New("topics cannot be used together with --folder, which finds records by name; remove one of them")}
 		}
 		return check.SchemaFolder(o.folder)
 	}

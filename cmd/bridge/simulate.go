@@ -39,25 +39,24 @@ func simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate (--out DIR | -c FILE)",
 		Short: "Simulate both gateways of Alipay on this machine",
-		Long: `Simulate answers strictly as the documents of Alipay say, and records all
-requests and their effects. It is for trials and tests; its answers are worth no
-money.
+		Long: `Simulate answers strictly as Alipay's documents say, and records all requests
+and their effects. It is for trials and tests: no money moves.
 
 With --out it first writes new keys, simulator.yaml, and a bridge.yaml that
-matches. If it wrote the folder before, it uses it again. The settings say what
-simulated buyers do and which notifications are sent. With bench_mode: true in
-simulator.yaml, it has no quirks and signs each answer once: send all requests,
-POST /reset, and measure the same requests again.
+matches. If an earlier run wrote the folder, simulate uses its files again. The
+settings say what simulated buyers do and which notifications are sent. With
+bench_mode: true in simulator.yaml, it has no quirks and signs each answer once:
+send all requests, POST /reset, and measure the same requests again.
 
 Requests to the admin port:
   GET  /journal                      all requests and their effects
-  GET  /totals                       how many there were
-  GET  /tally?order=NUMBER           the same for one order
+  GET  /totals                       numbers of requests and effects
+  GET  /tally?order=NUMBER           the same numbers for one order
   GET  /trades, /trades/NUMBER, /hk-orders, /notifications, /clock
   POST /trades/NUMBER/pay            also close, finish, refund?amount=YUAN
   POST /clock?advance=4m             moves the clock
   POST /notifications/ID/send        sends a notification again
-  POST /notifications/hold           keeps notifications back
+  POST /notifications/hold           holds notifications back
   POST /notifications/release        sends them, the newest first
   POST /faults                       adds a list of faults, as in simulator.yaml
   DELETE /faults                     removes all faults
@@ -77,7 +76,7 @@ Requests to the admin port:
 	f := c.Flags()
 	f.StringVarP(&o.file, "config", "c", "", "settings `file` of the simulator")
 	f.StringVar(&o.folder.Dir, "out", "", "`folder` for keys, simulator.yaml and bridge.yaml")
-	f.BoolVar(&o.folder.Force, "force", false, "write all files anew, and overwrite files that simulate did not write")
+	f.BoolVar(&o.folder.Force, "force", false, "write all files again, and overwrite files that simulate did not write")
 	f.BoolVar(&o.noServe, "no-serve", false, "write the folder and exit")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8090", "`address` of the gateways")
 	f.StringVar(&o.server.Admin, "admin", "127.0.0.1:8091", "`address` of the admin port; empty: no port")
@@ -86,7 +85,7 @@ Requests to the admin port:
 	f.StringVar(&o.orders, "orders", "", "`file` with order events as JSON lines. The credit trades and Koubei orders that they are about exist from the start, except for order numbers that begin with R (default with --out: examples/orders.jsonl)")
 	f.Uint64Var(&o.seed, "seed", 0, "seed for everything random except keys")
 	f.DurationVar(&o.latency, "latency", 50*time.Millisecond, "time until an answer, half of it before the effect")
-	f.DurationVar(&o.jitter, "jitter", 0, "random time that is added to latency, at most this")
+	f.DurationVar(&o.jitter, "jitter", 0, "longest random time that is added to latency")
 	f.StringVar(&o.quirks, "quirks", "", "quirks of answers: default, all, none, or `names` separated by commas, with a minus before those to leave out: "+quirkNames())
 	f.StringVar(&o.faults, "faults", "", "`file` with a list of faults, as in simulator.yaml, which is added to the faults there")
 	f.StringVar(&o.server.State, "state", "", "`file` that keeps trades, orders, notifications and the clock across restarts")

@@ -45,7 +45,7 @@ letters have reason and error before the record.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.from != "earliest" && o.from != "latest" {
-				return usageError{fmt.Errorf("--from %s: want earliest or latest", o.from)}
+				return usageError{fmt.Errorf("--from %s: use earliest or latest", o.from)}
 			}
 			return tail(c.Context(), c.OutOrStdout(), o, args[0])
 		},

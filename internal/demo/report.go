@@ -98,7 +98,7 @@ func queriedBeforeRetry(j simulator.Journal) audit.Proof {
 			lost++
 		}
 	}
-	p.Text = fmt.Sprintf("after a create with an unknown outcome always comes a query (%d answers to creates were lost)", lost)
+	p.Text = fmt.Sprintf("a query follows each create with an unknown outcome (%d answers to creates were lost)", lost)
 	return p
 }
 
