@@ -107,7 +107,7 @@ func ClassOf(err error) Class {
 }
 
 // ErrLate says that a request was not sent, because its event's life ended while it waited.
-var ErrLate = errors.New("not sent: the event's life has ended")
+var ErrLate = errors.New("not sent: the event has expired")
 
 // IsTradeNotFound reports whether a query was answered that no such trade exists under this
 // account (alipay.trade.query, error codes). The class alone does not say that.

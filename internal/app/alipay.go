@@ -93,7 +93,7 @@ func (o Options) certificates(a config.App) (*certs.Store, error) {
 	c, err = certs.New(certs.Options{
 		App: []byte(a.AppCertFile.Text), Alipay: []byte(a.AlipayCertFile.Text), Root: []byte(a.AlipayRootCertFile.Text),
 		Accepted: func([]byte) {
-			o.Log.Warn("Alipay signs with a new certificate; it was downloaded and is trusted, install it as alipay_cert_file",
+			o.Log.Warn("Alipay signs with a new certificate; it was downloaded and is trusted; install it as alipay_cert_file",
 				"app_id", a.AppID, "certificates", formatEnds(c.Ends()))
 		},
 	})
@@ -117,7 +117,7 @@ func (o Options) openSigner(ctx context.Context, a config.App, f config.SecretFi
 			return nil, fmt.Errorf("the key in Vault: %w", err)
 		}
 		return breaker.NewSigner(s, func(from, to string) { // the breaker's lock is held here; slog only writes
-			o.Log.Warn("the breaker of a signer changed its state", "app_id", a.AppID+a.ClientID, "from", from, "to", to)
+			o.Log.Warn("the breaker of a signer changed state", "app_id", a.AppID+a.ClientID, "from", from, "to", to)
 		}), nil
 	case f.IsZero():
 		return nil, nil

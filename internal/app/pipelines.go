@@ -74,7 +74,7 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 		limits := kind.limits(a)
 		limits.OnState = func(m alipay.Method, from, to string) {
 			// The breaker's lock is held here; slog only writes.
-			log.Warn("a breaker changed its state", "app", name, "method", m, "from", from, "to", to)
+			log.Warn("a breaker changed state", "app", name, "method", m, "from", from, "to", to)
 		}
 		pl.guards[name] = breaker.New(limits)
 		o.Started[name] = limits.InFlight + max(2*limits.InFlight, minWaiting)

@@ -106,7 +106,7 @@ func (r *reloader) useAccounts(next config.Config, reason string, changed, waiti
 	r.now = next
 	r.log.Warn("accounts were reloaded", "reason", reason, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
 	if len(waiting) > 0 {
-		r.log.Warn("these settings need a restart and were ignored", "settings", settingPaths(waiting))
+		r.log.Warn("changes of these settings wait for a restart", "settings", settingPaths(waiting))
 	}
 }
 
@@ -161,7 +161,7 @@ func (r *reloader) restartFor(name string, a config.App) {
 	now.CAFile = a.CAFile
 	r.now.Apps = maps.Clone(r.now.Apps)
 	r.now.Apps[name] = now
-	r.log.Warn("this file needs a restart", "app", name, "setting", "apps."+name+".ca_file")
+	r.log.Warn("the new file is not used yet; it needs a restart", "app", name, "setting", "apps."+name+".ca_file")
 }
 
 // useKeys puts the keys of an app's files in use, all or none. A failure is logged once, and the

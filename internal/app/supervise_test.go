@@ -64,7 +64,7 @@ func TestWhichFailuresEndTheProcess(t *testing.T) {
 		wantRecovered int
 	}{
 		{"an orderly stop", nil, nil, time.Hour, nil, time.Hour, [2]int{1, 1}, 0, 0},
-		{"the slot is taken", []ending{{time.Second, taken}}, nil, time.Hour, []string{"calls: settle: another process uses this slot"}, time.Second, [2]int{1, 1}, 0, 0},
+		{"the slot is taken", []ending{{time.Second, taken}}, nil, time.Hour, []string{"calls: settle: another process uses this slot; give each process a slot of its own"}, time.Second, [2]int{1, 1}, 0, 0},
 		{"the slot is taken while the other waits for another start", []ending{{10 * time.Second, taken}}, []ending{{0, other}}, time.Hour, []string{"calls: settle"}, 10 * time.Second, [2]int{1, 1}, 1, 0},
 		{"the same error each minute is logged once", nil, slices.Repeat([]ending{{time.Second, errNoStart}}, 5), time.Hour, nil, time.Hour, [2]int{1, 6}, 1, 1},
 		{"another error is logged, too", nil, []ending{{0, errNoStart}, {0, other}, {0, errNoStart}}, time.Hour, nil, time.Hour, [2]int{1, 4}, 2, 1},

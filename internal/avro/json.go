@@ -245,7 +245,7 @@ func scalarFromJSON(n *node, v any, path string) (any, error) {
 		case n.kind == kindLong && n.logical == timestampMillis:
 			t, err := time.Parse(time.RFC3339Nano, given)
 			if err != nil {
-				return nil, fmt.Errorf("%s: want a time like 2026-11-01T08:30:00Z", path)
+				return nil, fmt.Errorf("%s: use a time such as 2026-11-01T08:30:00Z", path)
 			}
 			return t.UTC(), nil
 		case n.kind == kindBytes || n.kind == kindFixed:
@@ -263,7 +263,7 @@ func numberFromJSON(n *node, given json.Number, path string) (any, error) {
 	case kindInt, kindLong:
 		v, err := given.Int64()
 		if err != nil || n.kind == kindInt && int64(int32(v)) != v {
-			return nil, fmt.Errorf("%s: want a whole number that fits %s", path, n.kind)
+			return nil, fmt.Errorf("%s: use a whole number that fits %s", path, n.kind)
 		}
 		return plainLong(n, v), nil
 	case kindFloat, kindDouble:
@@ -304,7 +304,7 @@ func jsonMismatch(n *node, v any, path string) error {
 		what = "an object"
 	}
 	if n.kind == kindEnum {
-		return fmt.Errorf("%s: want one of %v", path, n.symbols)
+		return fmt.Errorf("%s: use one of %v", path, n.symbols)
 	}
 	return fmt.Errorf("%s: %s does not fit %s", path, what, n.typeName())
 }

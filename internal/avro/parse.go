@@ -167,7 +167,7 @@ func (p *parser) object(raw json.RawMessage, namespace string, depth int) (*node
 
 func (p *parser) ofItems(k kind, items json.RawMessage, namespace string, depth int) (*node, error) {
 	if len(items) == 0 {
-		return nil, fmt.Errorf("schema: %s of nothing", k)
+		return nil, fmt.Errorf("schema: %s without a type for its entries", k)
 	}
 	of, err := p.parse(items, namespace, depth+1)
 	if err != nil {
@@ -182,7 +182,7 @@ func (p *parser) array(o object, namespace string, depth int) (*node, error) {
 		return nil, err
 	}
 	if !n.items.hasBytes {
-		return nil, errors.New("schema: an array's items have no bytes, so any number of them costs nothing")
+		return nil, errors.New("schema: the items of an array have no bytes, so nothing limits how many a record has")
 	}
 	return n, nil
 }

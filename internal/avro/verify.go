@@ -112,7 +112,7 @@ func (w *walker) number(k kind) (int64, error) {
 func (w *walker) index(size int) (int64, error) {
 	i, err := w.number(kindLong)
 	if err == nil && (i < 0 || i >= int64(size)) {
-		err = fmt.Errorf("choice %d of %d", i, size)
+		err = fmt.Errorf("choice %d, but the schema has choices 0 to %d", i, size-1)
 	}
 	return i, err
 }

@@ -54,9 +54,9 @@ func (c *checker) checkDates(what string, cert *x509.Certificate) {
 func (c *checker) ends(what string, end time.Time) {
 	switch {
 	case end.Before(c.now):
-		c.add(partCertificates, fmt.Sprintf("%s expired on %s", what, day(end)), "install a new one in the file")
+		c.add(partCertificates, fmt.Sprintf("%s expired on %s", what, day(end)), "put a new one into the file")
 	case end.Before(c.now.Add(warnBefore)):
-		c.add(partCertificates, fmt.Sprintf("%s expires on %s", what, day(end)), "install a new one in the file before that day")
+		c.add(partCertificates, fmt.Sprintf("%s expires on %s", what, day(end)), "put a new one into the file before that day")
 	}
 }
 

@@ -54,7 +54,7 @@ func (c *checker) reportTopicsWithoutACL(topics kadm.TopicDetails, described kad
 		}
 	}
 	open = slices.DeleteFunc(open, func(name string) bool { return !mayUse(topics[name], kafka.OpWrite) })
-	switch what := strings.Join(open, ", ") + ": not protected by an ACL, so that everyone may write if allow.everyone.if.no.acl.found is true"; {
+	switch what := strings.Join(open, ", ") + ": not protected by an ACL, so everyone may write if allow.everyone.if.no.acl.found is true"; {
 	case len(open) == 0:
 	case c.production():
 		c.add(partACLs, what, "create the ACLs that bridge check --acls prints")

@@ -81,7 +81,7 @@ everyone is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*' 
 // TestC1_NoACL: an authorizer without any ACL for an output may let everyone write it. One that
 // denies or allows guards it, whomever it is about.
 func TestC1_NoACL(t *testing.T) {
-	const says = "not protected by an ACL, so that everyone may write if allow.everyone.if.no.acl.found is true"
+	const says = "not protected by an ACL, so everyone may write if allow.everyone.if.no.acl.found is true"
 	deny := topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpWrite)
 	deny.Permission = kmsg.ACLPermissionTypeDeny
 	for _, tt := range []struct {

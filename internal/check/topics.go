@@ -97,7 +97,7 @@ func (c *checker) production() bool {
 func (c *checker) layout(t kafka.Topic, d kadm.TopicDetail) {
 	if n, want := len(d.Partitions), c.cfg.Topics.Partitions; n < want {
 		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, but topics.partitions is %d", t.Name, n, want),
-			"fix topics.partitions, or add partitions while no event of the topic is waiting, because orders move to other partitions")
+			"fix topics.partitions; or add partitions, but only while no event of the topic is waiting, because orders move to other partitions")
 	}
 	if n, want := d.Partitions.NumReplicas(), c.wantedReplicas(); n < want {
 		c.add(partTopics, fmt.Sprintf("topic %s has %d replicas instead of %d", t.Name, n, want), "add replicas with kafka-reassign-partitions.sh, or set topics.replication")

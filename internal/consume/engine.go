@@ -80,7 +80,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		if !errors.Is(err, errRejoin) {
 			return err
 		}
-		e.o.Log.WarnContext(ctx, "group membership lost, joining again", "group", e.o.Group)
+		e.o.Log.WarnContext(ctx, "group membership lost; joining again", "group", e.o.Group)
 	}
 }
 
@@ -94,7 +94,7 @@ func (e *Engine) recoverUntil(ctx context.Context) (final error) {
 		}
 		return err
 	}, func(err error) {
-		e.o.Log.WarnContext(ctx, "producer not ready, trying again", "group", e.o.Group, "error", err)
+		e.o.Log.WarnContext(ctx, "producer not ready; trying again", "group", e.o.Group, "error", err)
 	})
 	return final
 }

@@ -54,7 +54,7 @@ const (
 func (e *Engine) restore(p *partition) {
 	restored := e.claimHooks(p) && retry(p.ctx, e.o.RetryPrepare, func() error { return e.o.Assigned(p.ctx, p.TopicPartition) },
 		func(err error) {
-			e.o.Log.WarnContext(p.ctx, "partition cannot be restored now and is not read", "topic", p.Topic, "partition", p.Partition, "error", err)
+			e.o.Log.WarnContext(p.ctx, "partition cannot be restored now; it is not read yet", "topic", p.Topic, "partition", p.Partition, "error", err)
 		})
 	e.mu.Lock()
 	p.ended()

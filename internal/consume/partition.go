@@ -193,7 +193,7 @@ func (e *Engine) prepareUntil(p *partition, in Input) (task Task, ok bool) {
 		task, err = e.tryPrepare(p.ctx, in)
 		return err
 	}, func(err error) {
-		e.o.Log.WarnContext(p.ctx, "record cannot be read now, its partition waits",
+		e.o.Log.WarnContext(p.ctx, "record cannot be read now; its partition waits",
 			"topic", p.Topic, "partition", p.Partition, "offset", in.Offset, "error", err)
 	})
 	return task, ok
@@ -210,7 +210,7 @@ func (e *Engine) tryPrepare(ctx context.Context, in Input) (task Task, err error
 }
 
 func (e *Engine) panicked(ctx context.Context, in Input, v any) Outcome {
-	e.o.Log.ErrorContext(ctx, "handling panicked, the record becomes a dead letter",
+	e.o.Log.ErrorContext(ctx, "handling panicked; the record becomes a dead letter",
 		"topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "stack", string(debug.Stack()))
 	return e.o.Refuse(in, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
 }

@@ -118,7 +118,7 @@ func (e *Engine) settleFailed(ctx context.Context, err error) {
 		return
 	}
 	e.settler.warned = true
-	e.o.Log.WarnContext(ctx, "settle failed, outcomes are kept", "group", e.o.Group, "error", err)
+	e.o.Log.WarnContext(ctx, "settle failed; the outcomes are kept and tried again", "group", e.o.Group, "error", err)
 }
 
 func (e *Engine) currentSession() *session {

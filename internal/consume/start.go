@@ -35,7 +35,7 @@ func ParseStart(s string) (Start, error) {
 	}
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return Start{}, fmt.Errorf("start %q: want earliest, latest or a time such as 2026-01-31T08:00:00+08:00", s)
+		return Start{}, fmt.Errorf("start %q: use earliest, latest or a time such as 2026-01-31T08:00:00+08:00", s)
 	}
 	return Start{At: at}, nil
 }
@@ -57,7 +57,7 @@ func ParseAcceptedPosition(s string) (AcceptedPosition, error) {
 			return a, nil
 		}
 	}
-	return a, fmt.Errorf("position %q: want topic/partition@offset", s)
+	return a, fmt.Errorf("position %q: use topic/partition@offset", s)
 }
 
 // StartError means that partitions have no committed offset and no start was given.
@@ -132,7 +132,7 @@ func committedOf(resp *kmsg.OffsetFetchResponse, names map[[16]byte]string) map[
 func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	facts, err := e.askFacts(ctx, cl)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "metadata not available, joining the group again", "error", err)
+		e.o.Log.WarnContext(ctx, "metadata not available; joining the group again", "error", err)
 		return err
 	}
 	names := map[[16]byte]string{}
@@ -142,7 +142,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	found := committedOf(resp, names)
 	bounds, err := e.askBounds(ctx, cl, facts, found)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "start and end offsets not available, joining the group again", "error", err)
+		e.o.Log.WarnContext(ctx, "start and end offsets not available; joining the group again", "error", err)
 		return err
 	}
 	e.mu.Lock()
@@ -273,7 +273,7 @@ func (e *Engine) open(p *partition, c committed, b bounds) {
 		pos, startDue, p.rewoundBelow = position{next: c.offset}, true, b.high
 		e.o.Log.Warn("position accepted by the operator", "topic", p.Topic, "partition", p.Partition, "offset", c.offset)
 	default:
-		e.stop(p, "the committed position was not written by this bridge for this place; check it, then run with --accept-position",
+		e.stop(p, "this bridge did not write the committed position for this partition; check it, then run with --accept-position",
 			"offset", c.offset, "accept", fmt.Sprintf("%s@%d", p.TopicPartition, c.offset))
 		return
 	}
@@ -314,7 +314,7 @@ func (e *Engine) accepted(tp TopicPartition, offset int64) bool {
 // stop leaves a partition alone until an operator has decided; the others go on. What was
 // not settled of it is dropped: the next start calls it again. Called under mu.
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
-	e.o.Log.Error("partition stopped, an operator has to decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
+	e.o.Log.Error("partition stopped; an operator must decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
 	p.become(stateStopped)
 	p.backlog, p.done = nil, nil
 	e.lanes.drop(p)
@@ -356,11 +356,11 @@ func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 	switch {
 	case p == nil || p.state == stateStopped || p.state == stateGone:
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
-		e.stop(p, "its position does not exist in the log", "error", err)
+		e.stop(p, "its position does not exist in the topic any more; find out who deleted records or the topic, then restart", "error", err)
 		return
 	case errors.As(err, &bomb):
 		e.stop(p, "a compressed batch is larger than the bridge accepts", "error", err)
 		return
 	}
-	e.o.Log.WarnContext(ctx, "fetch failed, trying again", "topic", tp.Topic, "partition", tp.Partition, "error", err)
+	e.o.Log.WarnContext(ctx, "fetch failed; trying again", "topic", tp.Topic, "partition", tp.Partition, "error", err)
 }

@@ -21,7 +21,7 @@ const (
 
 const reasonKeyFlood = "key_flood"
 
-var errFlood = errors.New("more events of one order than 200 in 10 minutes")
+var errFlood = errors.New("more than 200 events of one order in 10 minutes")
 
 // floods counts the events of each order in each input partition, as they are read. It
 // forgets orders that it has not seen for a long time.

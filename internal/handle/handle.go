@@ -216,7 +216,7 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome,
 		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonChannelNotSupported, Field: "channel", Msg: "does not belong to the gateway of this account"})
 	}
 	if e.Event.OccurredAt.After(h.o.Now().Add(maxAhead)) {
-		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonFutureTime, Field: "occurred_at", Msg: "lies more than 5 minutes ahead"})
+		return h.unplanned(ctx, e, &order.InvalidError{Reason: reasonFutureTime, Field: "occurred_at", Msg: "is more than 5 minutes in the future"})
 	}
 	if why := h.newest.superseded(e); why != "" {
 		return h.ended(ctx, e, order.OutcomeSuperseded, why)
@@ -334,7 +334,7 @@ func (h *Handler) snapshot(ctx context.Context, e *handling, by order.AskedBy, r
 			return out
 		}
 	}
-	h.o.Log.WarnContext(ctx, "the trade in an answer cannot be read, no snapshot", "account", e.Account, "order_no", e.Event.OrderNo, "error", err)
+	h.o.Log.WarnContext(ctx, "the trade in an answer cannot be read; no snapshot is published", "account", e.Account, "order_no", e.Event.OrderNo, "error", err)
 	return nil
 }
 

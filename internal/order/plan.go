@@ -314,7 +314,7 @@ func (p *Planner) extra(field, text string) (alipay.Members, error) {
 		}
 	}
 	if !p.defaults.ExtraMoney && m.NamesHold(moneyWords) {
-		return m, &InvalidError{ReasonPayee, field, "pays, settles or agrees, which the account does not allow"}
+		return m, &InvalidError{ReasonPayee, field, "pays, settles or agrees to a charge, which the account does not allow"}
 	}
 	return m, nil
 }

@@ -41,7 +41,7 @@ var (
 	ErrFenced = errors.New("the group has moved on to another generation")
 
 	// ErrSlotTaken means that another process uses this transactional id. It is final.
-	ErrSlotTaken = errors.New("another process uses this slot")
+	ErrSlotTaken = errors.New("another process uses this slot; give each process a slot of its own")
 
 	errNotOpen = errors.New("producer is not open: call Recover first")
 )

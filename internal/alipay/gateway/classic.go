@@ -74,7 +74,7 @@ func newClassicReader(o OpenAPIOptions) (*classic, error) {
 		return nil, fmt.Errorf("alipay: the charset is not one of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
 	}
 	if g.signType.Hash() == 0 || g.signType == alipay.SignRSA && !o.AllowWeak {
-		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
+		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs allow_weak")
 	}
 	return g, nil
 }
@@ -90,7 +90,7 @@ func (g *classic) accept(s keys.Signer) (keys.Signer, error) {
 	case keys.PublicOf(s) != nil && !rsaKey:
 		return nil, errors.New("alipay: the classic gateway supports RSA keys only")
 	case rsaKey && !g.weak && pub.N.BitLen() < strongKeyBits:
-		return nil, fmt.Errorf("alipay: our own key has %d bits, fewer than %d; AllowWeak permits it", pub.N.BitLen(), strongKeyBits)
+		return nil, fmt.Errorf("alipay: our own key has %d bits, fewer than %d; use a longer key, or set allow_weak", pub.N.BitLen(), strongKeyBits)
 	case rsaKey && g.trust.certs != nil && !pub.Equal(g.trust.certs.AppKey()):
 		return nil, errors.New("alipay: the private key is not that of the application certificate")
 	}
@@ -116,7 +116,7 @@ func (g *classic) seal(ctx context.Context, m alipay.Merchant, r call, content [
 	at := g.now()
 	coded, err := g.charset.Encode(content)
 	if err != nil {
-		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid, nothing was sent", Err: err}
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid; nothing was sent", Err: err}
 	}
 	query := g.public(m, r, at)
 	body := []form.Param{{Name: "biz_content", Value: string(coded)}}
@@ -202,7 +202,7 @@ func (g *classic) downloadChain(ctx context.Context, sn string) ([]byte, error) 
 	r := &certDownload{sn: sn}
 	s, err := g.seal(ctx, alipay.Merchant{}, r, r.content())
 	if err != nil {
-		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed, nothing was sent", Err: err}
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed; nothing was sent", Err: err}
 	}
 	a, err := g.send(ctx, r, s)
 	if err != nil {

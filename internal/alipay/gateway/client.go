@@ -142,7 +142,7 @@ func prepare(w protocol, m alipay.Merchant, r alipay.Request) ([]byte, error) {
 			return content, nil
 		}
 	}
-	return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid, nothing was sent", Err: err}
+	return nil, &alipay.Error{Method: r.Method(), Class: alipay.Rejected, Message: "the request is not valid; nothing was sent", Err: err}
 }
 
 // errTimeout is the cause of an attempt's own deadline.
@@ -158,7 +158,7 @@ func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*sealedReq
 	defer cancel()
 	s, err := by.seal(ctx, by.merchant, r, content)
 	if e := (*alipay.Error)(nil); err != nil && !errors.As(err, &e) {
-		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed, nothing was sent", Err: err}
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed; nothing was sent", Err: err}
 	}
 	return s, err
 }

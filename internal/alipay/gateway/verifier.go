@@ -68,7 +68,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 		signType: cmp.Or(o.SignType, alipay.SignRSA2), trust: t,
 	}
 	if v.signType.Hash() == 0 || v.signType == alipay.SignRSA && !o.AllowWeak {
-		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs AllowWeak")
+		return nil, errors.New("alipay: the sign type is not RSA2; RSA (SHA-1) needs allow_weak")
 	}
 	return v, nil
 }

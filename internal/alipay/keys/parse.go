@@ -33,7 +33,7 @@ func ParsePrivate(text []byte) (*rsa.PrivateKey, error) {
 	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		r, ok := k.(*rsa.PrivateKey)
 		if !ok {
-			return nil, fmt.Errorf("a private key, but not of RSA: %w", ErrUnusable)
+			return nil, fmt.Errorf("a private key, but not an RSA key: %w", ErrUnusable)
 		}
 		return bigEnough(r, r.N.BitLen())
 	}
@@ -41,7 +41,7 @@ func ParsePrivate(text []byte) (*rsa.PrivateKey, error) {
 		return bigEnough(k, k.N.BitLen())
 	}
 	if parsePublicDER(der) != nil {
-		return nil, fmt.Errorf("this is a public key, a private key is needed: %w", ErrUnusable)
+		return nil, fmt.Errorf("this is a public key; a private key is needed: %w", ErrUnusable)
 	}
 	return nil, fmt.Errorf("neither PKCS#8 nor PKCS#1: %w", ErrUnusable)
 }
@@ -57,10 +57,10 @@ func ParsePublic(text []byte) (*rsa.PublicKey, error) {
 		return bigEnough(k, k.N.BitLen())
 	}
 	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return nil, fmt.Errorf("this is a private key, a public key is needed: %w", ErrUnusable)
+		return nil, fmt.Errorf("this is a private key; a public key is needed: %w", ErrUnusable)
 	}
 	if _, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return nil, fmt.Errorf("this is a private key, a public key is needed: %w", ErrUnusable)
+		return nil, fmt.Errorf("this is a private key; a public key is needed: %w", ErrUnusable)
 	}
 	return nil, fmt.Errorf("neither SubjectPublicKeyInfo nor PKCS#1: %w", ErrUnusable)
 }
@@ -130,7 +130,7 @@ func ParseECPrivate(text []byte) (*ecdsa.PrivateKey, error) {
 		return k, nil
 	}
 	if _, err := x509.ParsePKIXPublicKey(der); err == nil {
-		return nil, fmt.Errorf("this is a public key, a private key is needed: %w", ErrUnusable)
+		return nil, fmt.Errorf("this is a public key; a private key is needed: %w", ErrUnusable)
 	}
 	return nil, fmt.Errorf("neither PKCS#8 nor SEC 1 on P-224: %w", ErrUnusable)
 }
@@ -148,7 +148,7 @@ func ParseECPublic(text []byte) (*ecdsa.PublicKey, error) {
 		return nil, fmt.Errorf("a public key, but not on P-224: %w", ErrUnusable)
 	}
 	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return nil, fmt.Errorf("this is a private key, a public key is needed: %w", ErrUnusable)
+		return nil, fmt.Errorf("this is a private key; a public key is needed: %w", ErrUnusable)
 	}
 	return nil, fmt.Errorf("not SubjectPublicKeyInfo on P-224: %w", ErrUnusable)
 }
