@@ -197,44 +197,6 @@ func (t *Transactor) noteFenced(err error) error {
 	return err
 }
 
-func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
-	failed := make(chan error, len(records)) // kgo calls the promises; read after Flush
-	for _, r := range records {
-		c := *r // kgo writes partition and offset into it, and a batch may be tried again
-		t.client.Produce(ctx, &c, func(kept *kgo.Record, err error) {
-			if err != nil {
-				failed <- produceError(r, kept, err)
-			}
-		})
-	}
-	if err := t.client.Flush(ctx); err != nil {
-		return fmt.Errorf("flush: %w", err)
-	}
-	var first error
-	for range len(failed) {
-		err := <-failed
-		var re *RecordError
-		if first == nil || errors.As(err, &re) {
-			first = err
-		}
-	}
-	return first
-}
-
-// produceError returns a [RecordError] where the record itself was refused. asked is the record
-// as the caller gave it, r as kgo left it.
-func produceError(asked, r *kgo.Record, err error) error {
-	if r.Partition == noPartition {
-		return &RecordError{Topic: asked.Topic, Err: fmt.Errorf("the topic has no partition %d", asked.Partition)}
-	}
-	for _, own := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat} {
-		if errors.Is(err, own) {
-			return &RecordError{Topic: asked.Topic, Err: err}
-		}
-	}
-	return fmt.Errorf("produce to %s: %w", asked.Topic, err)
-}
-
 // commitOffsets sends TxnOffsetCommit by hand: kgo itself would commit everything that its
 // own group polled.
 func (t *Transactor) commitOffsets(ctx context.Context, b Batch) error {
@@ -330,11 +292,19 @@ func (t *Transactor) retry(ctx context.Context, f func() error) error {
 		if err == nil || !coordinatorBusy(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx) {
 			return err
-		case <-time.After(20 * time.Millisecond):
 		}
+	}
+}
+
+// pause waits for a moment, and reports whether ctx is still alive.
+func pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(20 * time.Millisecond):
+		return true
 	}
 }
 

@@ -328,6 +328,23 @@ func TestUnknownOutcomeThenRecover(t *testing.T) {
 	}
 }
 
+// The first transaction of a producer is committed, however soon its records are acknowledged
+// after their topic became known.
+func TestFirstCommitsAreVisible(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		tx := r.transactor()
+		const n = 500
+		for i := range n {
+			must(t, tx.Recover(t.Context()))
+			must(t, tx.Commit(t.Context(), r.batch(int64(i+1), fmt.Sprint(i))))
+		}
+		if got := len(r.visible("out")); got != n {
+			t.Errorf("%d records are visible, want %d", got, n)
+		}
+	})
+}
+
 // The answer of EndTxn is lost although the broker committed: Recover does not undo it.
 func TestLostAnswerOfACommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
