@@ -13,12 +13,13 @@ import (
 func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
 	failed := make(chan error, len(records)) // kgo calls the promises; read after Flush
 	sent := make([]*kgo.Record, len(records))
+	used := t.used // promises may come after a failed flush
 	for i, r := range records {
 		c := *r // kgo writes partition and offset into it, and a batch may be tried again
 		sent[i] = &c
 		t.client.Produce(ctx, &c, func(kept *kgo.Record, err error) {
 			if err != nil {
-				failed <- produceError(r, kept, err)
+				failed <- produceError(r, kept, used, err)
 			}
 		})
 	}
@@ -62,9 +63,12 @@ func firstFailure(failed <-chan error) error {
 }
 
 // produceError returns a [RecordError] where the record itself was refused. asked is the record
-// as the caller gave it, r as kgo left it.
-func produceError(asked, r *kgo.Record, err error) error {
-	if r.Partition == noPartition {
+// as the caller gave it, r as kgo left it. used: what the producer knows of topics may be old.
+func produceError(asked, r *kgo.Record, used bool, err error) error {
+	switch {
+	case r.Partition == noPartition && used: // it may have been added since; a new producer asks
+		return fmt.Errorf("produce to %s: no partition %d is known", asked.Topic, asked.Partition)
+	case r.Partition == noPartition:
 		return &RecordError{Topic: asked.Topic, Err: fmt.Errorf("the topic has no partition %d", asked.Partition)}
 	}
 	for _, own := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat} {

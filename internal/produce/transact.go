@@ -76,6 +76,7 @@ type TransactorOptions struct {
 type Transactor struct {
 	o           TransactorOptions
 	client      *kgo.Client // nil: Recover is due
+	used        bool        // client has begun a transaction: what it knows of topics may be old
 	oldProtocol bool        // the cluster uses transaction.version < 2
 	began       time.Time   // of the transaction under way
 	fenced      time.Time   // when another process last took our transactional id
@@ -113,7 +114,7 @@ func (t *Transactor) Recover(ctx context.Context) error {
 		cl.Close()
 		return t.noteFenced(fmt.Errorf("open transactional producer %s: %w", t.o.TransactionalID, err))
 	}
-	t.client = cl
+	t.client, t.used = cl, false
 	return nil
 }
 
@@ -151,7 +152,9 @@ func (t *Transactor) Commit(ctx context.Context, b Batch) error {
 	if err := t.client.BeginTransaction(); err != nil {
 		return t.inDoubt(fmt.Errorf("begin transaction: %w", err))
 	}
-	if err := t.produce(ctx, b.Records); err != nil {
+	err := t.produce(ctx, b.Records)
+	t.used = true
+	if err != nil {
 		return t.inDoubt(err)
 	}
 	if err := t.commitOffsets(ctx, b); err != nil {

@@ -522,6 +522,35 @@ func TestPartitions(t *testing.T) {
 	})
 }
 
+// A partition is added while a producer is open, which does not know it yet: its records are not
+// refused, but sent by the next producer.
+func TestAddedPartitionIsNotRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		tx := r.transactor("status")
+		to := func(p int32) produce.Batch {
+			b := r.batch(1)
+			b.Records = []*kgo.Record{{Topic: "status", Partition: p, Value: fmt.Append(nil, "to ", p)}}
+			return b
+		}
+		must(t, tx.Commit(t.Context(), to(0)))
+		cl := r.client()
+		defer cl.Close()
+		_, err := kadm.NewClient(cl).CreatePartitions(t.Context(), 1, "status")
+		must(t, err)
+		var refused *produce.RecordError
+		if err := tx.Commit(t.Context(), to(3)); err == nil || errors.As(err, &refused) {
+			t.Errorf("Commit by a producer that does not know the partition = %v", err)
+		}
+		must(t, tx.Recover(t.Context()))
+		must(t, tx.Commit(t.Context(), to(3)))
+		must(t, tx.Recover(t.Context()))
+		if err := tx.Commit(t.Context(), to(4)); !errors.As(err, &refused) {
+			t.Errorf("Commit to a partition that does not exist = %v", err)
+		}
+	})
+}
+
 // A restart aborts what the previous process left open, at once.
 func TestRestartAbortsLeftovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
