@@ -2,6 +2,7 @@ package handle
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -33,7 +34,7 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 		{c.SellerID, moreText(t, "seller_id"), same},
 		{c.Subject, t.Subject, same},
 		{c.StoreID, t.StoreID, same},
-		{c.PassbackParams, t.PassbackParams, same},
+		{c.PassbackParams, t.PassbackParams, sameCoded},
 	} {
 		switch {
 		case f.created == "" || f.shown == "":
@@ -50,6 +51,12 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 }
 
 func same(created, shown string) bool { return created == shown }
+
+// sameCoded compares a text with one that may be URL-coded, as it was when it was sent.
+func sameCoded(created, shown string) bool {
+	plain, err := url.QueryUnescape(shown)
+	return created == shown || err == nil && created == plain
+}
 
 // sameMasked compares a login name with one of which Alipay shows a part, such as 138****1234 or
 // abc***@example.com: the first and last shown characters must be those of the name.

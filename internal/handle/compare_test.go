@@ -16,7 +16,7 @@ func TestWhoseTradeWasFound(t *testing.T) {
 	cny := func(minor int64) *alipay.Money { return &alipay.Money{Minor: minor, Currency: "CNY"} }
 	create := &alipay.TradeCreate{
 		OutTradeNo: "o1", TotalAmount: *cny(8888), Subject: "tea", BuyerID: "2088102146225135", BuyerOpenID: "open-1", BuyerLogonID: "15900005620",
-		SellerID: "2088000000000009", StoreID: "S1", PassbackParams: "p=1",
+		SellerID: "2088000000000009", StoreID: "S1", PassbackParams: "p=1&q=a b",
 	}
 	for _, tt := range []struct {
 		name  string
@@ -29,6 +29,9 @@ func TestWhoseTradeWasFound(t *testing.T) {
 		{"amount and subject", alipay.Trade{TotalAmount: cny(8888), Subject: "tea"}, "ours"},
 		{"amount and seller", alipay.Trade{TotalAmount: cny(8888), More: map[string]string{"seller_id": `"2088000000000009"`}}, "ours"},
 		{"amount and store", alipay.Trade{TotalAmount: cny(8888), StoreID: "S1"}, "ours"},
+		{"amount and parameters", alipay.Trade{TotalAmount: cny(8888), PassbackParams: "p=1&q=a b"}, "ours"},
+		{"amount and parameters as they were sent", alipay.Trade{TotalAmount: cny(8888), PassbackParams: "p%3D1%26q%3Da+b"}, "ours"},
+		{"parameters with a broken code", alipay.Trade{TotalAmount: cny(8888), Subject: "tea", PassbackParams: "p=1%"}, "another"},
 		{"amount alone", alipay.Trade{TotalAmount: cny(8888)}, "undecided"},
 		{"a seller that cannot be read", alipay.Trade{TotalAmount: cny(8888), More: map[string]string{"seller_id": `7`}}, "undecided"},
 		{"no amount", alipay.Trade{BuyerUserID: "2088102146225135", Subject: "tea"}, "undecided"},
