@@ -91,6 +91,8 @@ func TestATradeIsFound(t *testing.T) {
 			func(e *order.Event) { e.BuyerUserID, e.BuyerLogonID = "", "mallory@example.com" }, order.OutcomeRejected, "conflict", false},
 		{"a buyer that cannot be compared", func(t *testing.T, d *desk) { must(t, d.sim.Pay("o1")) },
 			func(e *order.Event) { e.BuyerUserID, e.BuyerOpenID = "", "open-id-of-someone" }, order.OutcomeExhausted, "undecided", true},
+		{"closed, and a buyer that cannot be compared", func(t *testing.T, d *desk) { must(t, d.sim.Do("o1", simulator.Step{Do: "close"})) },
+			func(e *order.Event) { e.BuyerUserID, e.BuyerOpenID = "", "open-id-of-someone" }, order.OutcomeExhausted, "undecided", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -93,10 +93,10 @@ func (h *Handler) found(ctx context.Context, e *handling, whose verdict, trade a
 	switch {
 	case whose == verdictOther || e.otherContent:
 		outcome, reason = order.OutcomeRejected, reasonConflict
-	case trade.Status == alipay.TradeClosed:
-		outcome, reason = order.OutcomeRejected, reasonTradeClosed
 	case whose == verdictUndecided:
 		outcome, reason = order.OutcomeExhausted, reasonUndecided
+	case trade.Status == alipay.TradeClosed:
+		outcome, reason = order.OutcomeRejected, reasonTradeClosed
 	}
 	more := h.snapshot(ctx, e, order.AskedByResolve, reply)
 	if outcome == order.OutcomeExhausted {
