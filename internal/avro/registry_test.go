@@ -339,6 +339,37 @@ func TestReferences(t *testing.T) {
 	})
 }
 
+// Schemas that a schema refers to are refused when they are too large, one by one or together:
+// waiting would stop the partition, and reading on would take 50 MiB for each look-up.
+func TestK7_LargeReferences(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		size      int // of each
+		wantAsked int64
+	}{
+		{"one above the limit of an answer", 2 << 20, 2},
+		{"many that are too large together", 200 << 10, 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {
+				answer := func(text string, next int) string {
+					return fmt.Sprintf(`{"schema":%s,"references":[{"name":"any","subject":"s%d","version":1}]}`, mustJSON(text), next)
+				}
+				s.set("2", answer(small, 0))
+				for i := range 40 {
+					s.set(fmt.Sprintf("/subjects/s%d/versions/1", i), answer(`{"doc":"`+strings.Repeat("x", tt.size)+`"}`, i+1))
+				}
+				if _, _, err := r.Open(t.Context(), "events", smallValue(2)); reason(err) != avro.ReasonSchemaRefused {
+					t.Errorf("got %v, want schema_refused", err)
+				}
+				if n := s.asked.Load(); n != tt.wantAsked {
+					t.Errorf("%d schemas were asked for, want %d", n, tt.wantAsked)
+				}
+			})
+		})
+	}
+}
+
 // A version that was deleted in the registry is still asked for: its records are still there.
 func TestDeletedVersionsAreRead(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *registryServer, r *avro.Registry) {

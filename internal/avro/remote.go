@@ -111,12 +111,8 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 	if isUnknown(err) {
 		return writerSchema{}, &UndecodableError{ReasonUndecodable, errUnknownID}
 	}
-	var long *http.MaxBytesError
-	if errors.As(err, &long) { // or a producer with a large schema would stop its partition
-		return writerSchema{}, &UndecodableError{ReasonSchemaRefused, fmt.Errorf("the registry's answer has more than %d bytes", maxAnswer)}
-	}
 	if err != nil {
-		return writerSchema{}, registryError(err)
+		return writerSchema{}, schemaError(err)
 	}
 	if s.Type != sr.TypeAvro {
 		return writerSchema{}, undecodable("it is of type %s; the bridge reads Avro only", s.Type)
@@ -129,7 +125,7 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 	if !slices.ContainsFunc(listed, func(v sr.SubjectVersion) bool { return v.Subject == subject }) {
 		return writerSchema{}, &UndecodableError{ReasonUndecodable, fmt.Errorf("%w under %s", errNotListed, subject)}
 	}
-	refs := references{remote: r, seen: map[string]bool{}}
+	refs := references{remote: r, seen: map[string]bool{}, size: len(s.Schema)}
 	if err := refs.collect(ctx, s.References); err != nil {
 		return writerSchema{}, err
 	}
@@ -144,6 +140,7 @@ type references struct {
 	remote *remote
 	seen   map[string]bool
 	texts  []string
+	size   int // of all texts, that of the referring schema included
 }
 
 func (r *references) collect(ctx context.Context, list []sr.SchemaReference) error {
@@ -161,7 +158,10 @@ func (r *references) collect(ctx context.Context, list []sr.SchemaReference) err
 			return &UndecodableError{ReasonUndecodable, fmt.Errorf("%w: it refers to version %d of %.80q", errUnknownID, ref.Version, ref.Subject)}
 		}
 		if err != nil {
-			return registryError(err)
+			return schemaError(err)
+		}
+		if r.size += len(s.Schema.Schema); r.size > maxSchemaText {
+			return &UndecodableError{ReasonSchemaRefused, fmt.Errorf("it has, with the schemas that it refers to, more than %d bytes of text", maxSchemaText)}
 		}
 		if err := r.collect(ctx, s.References); err != nil {
 			return err
@@ -230,6 +230,16 @@ func isUnknown(err error) bool {
 		(answer.ErrorCode == sr.ErrSubjectNotFound.Code ||
 			answer.ErrorCode == sr.ErrVersionNotFound.Code ||
 			answer.ErrorCode == sr.ErrSchemaNotFound.Code)
+}
+
+// schemaError is [registryError] for a request for a schema. One that is too large is refused, or
+// its producer would stop its partition.
+func schemaError(err error) error {
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return &UndecodableError{ReasonSchemaRefused, fmt.Errorf("the registry's answer has more than %d bytes", maxAnswer)}
+	}
+	return registryError(err)
 }
 
 // registryError keeps the code of an answer and little of its text, which anyone may have written.
