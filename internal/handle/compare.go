@@ -30,7 +30,7 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 	}{
 		{c.BuyerID, t.BuyerUserID, same},
 		{c.BuyerOpenID, t.BuyerOpenID, same},
-		{c.BuyerLogonID, t.BuyerLogonID, sameMasked},
+		{c.BuyerLogonID, shownName(t.BuyerLogonID), sameMasked},
 		{c.SellerID, moreText(t, "seller_id"), same},
 		{c.Subject, t.Subject, same},
 		{c.StoreID, t.StoreID, same},
@@ -56,6 +56,14 @@ func same(created, shown string) bool { return created == shown }
 func sameCoded(created, shown string) bool {
 	plain, err := url.QueryUnescape(shown)
 	return created == shown || err == nil && created == plain
+}
+
+// shownName is a login name as a query shows it; empty when all of it is masked.
+func shownName(name string) string {
+	if strings.Trim(name, "*") == "" {
+		return ""
+	}
+	return name
 }
 
 // sameMasked compares a login name with one of which Alipay shows a part, such as 138****1234 or

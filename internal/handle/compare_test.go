@@ -64,6 +64,7 @@ func TestMaskedLoginNames(t *testing.T) {
 		{"bob@example.com", "ali***@example.com", "another"},
 		{"al", "ali***@example.com", "another"},
 		{"alice@example.com", "alice@example.com", "ours"},
+		{"alice@example.com", "***", "undecided"},
 	} {
 		t.Run(tt.name+" as "+tt.shown, func(t *testing.T) {
 			create := &alipay.TradeCreate{TotalAmount: alipay.Money{Minor: 1, Currency: "CNY"}, BuyerLogonID: tt.name}
