@@ -30,7 +30,7 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 	}{
 		{c.BuyerID, t.BuyerUserID, same},
 		{c.BuyerOpenID, t.BuyerOpenID, same},
-		{c.BuyerLogonID, shownName(t.BuyerLogonID), sameMasked},
+		{withoutCountry(c.BuyerLogonID), shownName(c.BuyerLogonID, t.BuyerLogonID), sameMasked},
 		{c.SellerID, moreText(t, "seller_id"), same},
 		{c.Subject, t.Subject, same},
 		{c.StoreID, t.StoreID, same},
@@ -58,10 +58,19 @@ func sameCoded(created, shown string) bool {
 	return created == shown || err == nil && created == plain
 }
 
-// shownName is a login name as a query shows it; empty when all of it is masked.
-func shownName(name string) string {
-	if strings.Trim(name, "*") == "" {
+// shownName is a login name as a query shows it; empty when it cannot be compared: all of it is
+// masked, or one of the two is an e-mail address and the other a phone number. A buyer has both.
+func shownName(created, shown string) string {
+	if strings.Trim(shown, "*") == "" || strings.Contains(created, "@") != strings.Contains(shown, "@") {
 		return ""
+	}
+	return withoutCountry(shown)
+}
+
+// withoutCountry cuts the country code off a phone number such as +86-15900005620.
+func withoutCountry(name string) string {
+	if i := strings.IndexByte(name, '-'); i > 0 && name[0] == '+' {
+		return name[i+1:]
 	}
 	return name
 }
