@@ -9,7 +9,8 @@ import (
 //
 // For one partition they never overlap: Assigned returns before the first Settled, Dropped comes
 // after the last Settled, and Assigned of a later assignment waits for it. They must not call
-// back into the engine. Engine.mu is never held while one runs.
+// back into the engine. Engine.mu is never held while one runs. Settled and Dropped must return
+// soon: until then no revoke and no orderly stop can end. A hook must not panic: nothing recovers it.
 type Hooks struct {
 	// Assigned is called before the first record of an assignment is read. The partition is not
 	// read until it returns nil; the others go on. Its first error is logged, and it is called
