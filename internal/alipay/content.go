@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,6 +133,19 @@ func (o *object) more(m Members) {
 	}
 }
 
+// free checks a JSON text that is sent as a value of its own. A name in it that has a typed field
+// is refused like one among the further members: some receivers spread such texts.
+func (o *object) free(name, text string, except ...string) {
+	m, err := ParseMembers(text)
+	if err != nil {
+		return // the check of the field says so
+	}
+	typed := slices.DeleteFunc(slices.Clone(o.typed), func(t string) bool { return slices.Contains(except, t) })
+	if clash := m.clash(typed); clash != "" && o.err == nil {
+		o.err = &FieldError{Field: o.path + name, Reason: "typed", Text: "holds " + clash + ", which has a field of its own"}
+	}
+}
+
 const hexDigits = "0123456789abcdef"
 
 // appendString writes a JSON string. It escapes only what RFC 8259, section 7, requires.
@@ -198,6 +212,7 @@ func (r *TradeCreate) content() ([]byte, error) {
 		o.strs("query_options", r.QueryOptions)
 		o.str("enable_pay_channels", strings.Join(r.EnablePayChannels, ","))
 		o.str("disable_pay_channels", strings.Join(r.DisablePayChannels, ","))
+		o.free("business_params", r.BusinessParams)
 		o.more(r.Extra)
 	})
 }
@@ -252,6 +267,8 @@ func (p *ExtendParams) write(o *object) {
 	o.str("credit_ext_info", p.CreditExtInfo)
 	o.str("tc_installment_order_id", p.TcInstallmentOrderID)
 	o.str("trade_component_order_id", p.TradeComponentOrderID)
+	o.free("industry_reflux_info", p.IndustryRefluxInfo)
+	o.free("credit_ext_info", p.CreditExtInfo)
 	o.more(p.Extra)
 }
 
@@ -295,6 +312,7 @@ func (r *OrderInfoSync) content() ([]byte, error) {
 		o.str("biz_type", r.BizType)
 		o.str("order_biz_info", r.OrderBizInfo)
 		o.str("orig_request_no", string(r.OrigRequestNo))
+		o.free("order_biz_info", r.OrderBizInfo, "order_biz_info") // the page's sample wraps it in itself
 		o.more(r.Extra)
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
@@ -26,8 +25,10 @@ const (
 // Alipay added and has no field here yet. The zero Members has none.
 type Members struct {
 	list     jsonscan.Object
-	deep     [][]byte // every name at every depth, folded
+	deep     [][]byte // every name at every depth, folded; also those of JSON texts in its texts
 	initials uint32   // of deep: one bit a letter
+	inner    []string // values of JSON texts in its texts
+	loose    []string // texts in its texts that only look like JSON
 }
 
 // ParseMembers reads a JSON object text. It returns an error wrapping [ErrMembers] when the
@@ -50,14 +51,17 @@ func ParseMembers(text string) (Members, error) {
 		if !validName(name) {
 			return fmt.Errorf("a name is not [A-Za-z][A-Za-z0-9_]{0,63}: %w", ErrMembers)
 		}
-		name = jsonscan.FoldBytes(name)
-		m.deep = append(m.deep, name)
-		m.initials |= 1 << (name[0] - 'a')
+		m.addName(jsonscan.FoldBytes(name))
 		return nil
 	}
 	list, err := scan.ParseObject([]byte(text))
 	if err != nil {
 		return Members{}, errors.Join(err, ErrMembers)
+	}
+	if mayNest(text) {
+		if err := m.addNested(text, 0); err != nil {
+			return Members{}, err
+		}
 	}
 	for i := range list {
 		if !spaced(list[i].Raw) {
@@ -93,22 +97,14 @@ func (m Members) Get(name string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// Mentions reports whether a string value at any depth is word, ignoring case and surrounding
-// white space.
-func (m Members) Mentions(word string) bool {
-	for i := range m.list {
-		d := json.NewDecoder(bytes.NewReader(m.list[i].Raw))
-		for {
-			t, err := d.Token()
-			if err != nil {
-				break
-			}
-			if s, ok := t.(string); ok && strings.EqualFold(strings.TrimSpace(s), word) {
-				return true
-			}
-		}
+func (m *Members) addName(folded []byte) {
+	if len(folded) == 0 {
+		return
 	}
-	return false
+	m.deep = append(m.deep, folded)
+	if c := folded[0]; c >= 'a' && c <= 'z' {
+		m.initials |= 1 << (c - 'a')
+	}
 }
 
 // text returns the members as one JSON object text, "{}" if there are none.

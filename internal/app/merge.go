@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -12,12 +13,11 @@ import (
 	"alipay-kafka-bridge/internal/config"
 )
 
-// merge returns the settings in force with what a reload may change (security Y6): the tokens,
-// defaults and mapping of accounts. Permissions (who is paid, which members of extra_json are
-// passed on, which accounts a topic may name) are only ever taken away. Giving one needs a
-// restart, so that an edit of a mounted file alone moves no money. A reload does not move an
-// account to another app, or a topic to another default account, either: without a token, the
-// app is who is paid.
+// merge returns the settings in force with what a reload may change (security Y6). A reload
+// only ever takes permissions away: who is paid, which members of JSON texts are passed on, which
+// accounts a topic may name, which events become calls. Whatever can move money to another
+// receiver, or make a call that was not made before, waits for a restart, so that an edit of
+// a mounted file alone moves no money. order.Policies lists the settings.
 func merge(now, read config.Config) config.Config {
 	next := now
 	next.Accounts = map[string]config.Account{}
@@ -36,8 +36,12 @@ func mergeAccount(old, read config.Account, now, readConfig config.Config) confi
 	if read.App != old.App || edited.Environment != app.Environment || edited.Kind != app.Kind {
 		return old // written for another app
 	}
-	a := read
-	a.NotifyURL, a.SellerID = old.NotifyURL, old.SellerID
+	a := old
+	a.ExpiresAs, a.BusinessParamsAs = read.ExpiresAs, read.BusinessParamsAs
+	a.Defaults.TimeoutExpress = read.Defaults.TimeoutExpress
+	if onlySkipsMore(old.Mapping, read.Mapping) {
+		a.Mapping = read.Mapping
+	}
 	a.AllowViolated = old.AllowViolated && read.AllowViolated
 	a.ExtraMoney = old.ExtraMoney && read.ExtraMoney
 	a.Extra = intersect(old.Extra, read.Extra)
@@ -51,6 +55,19 @@ func mergeAccount(old, read config.Account, now, readConfig config.Config) confi
 		}
 	}
 	return a
+}
+
+// onlySkipsMore reports whether read has all rows of old in the same order, and otherwise only rows that skip:
+// fewer events become calls.
+func onlySkipsMore(old, read []config.Row) bool {
+	for _, row := range read {
+		if len(old) > 0 && reflect.DeepEqual(row, old[0]) {
+			old = old[1:]
+		} else if row.Skip == "" {
+			return false
+		}
+	}
+	return len(old) == 0
 }
 
 // narrowInputs takes accounts away from topics. The topics themselves stay.

@@ -21,14 +21,14 @@ const rereadEvery = 30 * time.Second
 // reloader keeps a running service up to date. It rereads the files of keys and tokens by itself,
 // and the accounts of the settings file on request. What it cannot use changes nothing.
 type reloader struct {
-	path     string
-	slot     string // from the command line; empty: the one of the settings
-	env      func(string) (string, bool)
-	apps     *config.Source // as at the start: other changes of an app need a restart
-	accounts *config.Source // of the last reload
-	now      config.Config  // in force
-	service  *Service
-	log      *slog.Logger
+	path    string
+	slot    string // from the command line; empty: the one of the settings
+	env     func(string) (string, bool)
+	files   *config.Source // which files to read, as at the start: other files need a restart
+	latest  *config.Source // the settings that were read last
+	now     config.Config  // in force
+	service *Service
+	log     *slog.Logger
 
 	failed map[string]string // why the new files of an app are not in use, by app
 	faulty map[string]string // what is wrong with a file, by setting
@@ -38,7 +38,7 @@ type reloader struct {
 // newReloader returns a reloader for a service that was built from these settings.
 func newReloader(l Settings, s *Service) *reloader {
 	return &reloader{
-		path: l.path, slot: l.slot, env: os.LookupEnv, apps: l.source, accounts: l.source, now: l.Config, service: s, log: s.o.Log,
+		path: l.path, slot: l.slot, env: os.LookupEnv, files: l.source, latest: l.source, now: l.Config, service: s, log: s.o.Log,
 		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
 	}
 }
@@ -82,7 +82,7 @@ func (r *reloader) rereadSettings() {
 			waiting = append(waiting, c)
 		}
 	}
-	r.accounts = src
+	r.latest = src
 	r.useAccounts(next, "the settings file was read again", config.Changes(r.now, next), waiting)
 }
 
@@ -104,7 +104,7 @@ func (r *reloader) useAccounts(next config.Config, reason string, changed, waiti
 		return
 	}
 	r.now = next
-	r.log.Warn("accounts were reloaded", "reason", reason, "changed", settingPaths(changed), "settings_sha256", r.accounts.Digest())
+	r.log.Warn("accounts were reloaded", "reason", reason, "changed", settingPaths(changed), "settings_sha256", r.latest.Digest())
 	if len(waiting) > 0 {
 		r.log.Warn("changes of these settings wait for a restart", "settings", settingPaths(waiting))
 	}
@@ -112,15 +112,10 @@ func (r *reloader) useAccounts(next config.Config, reason string, changed, waiti
 
 // rereadFiles reads keys, certificates and tokens again and puts in use what changed.
 func (r *reloader) rereadFiles(ctx context.Context) {
-	apps, err := r.apps.Reread()
-	faults := faultsOf(err, "apps.")
-	accounts := apps
-	if r.accounts != r.apps {
-		accounts, err = r.accounts.Reread()
-	}
-	faults = append(faults, faultsOf(err, "accounts.")...)
+	read, err := r.files.Reread()
+	faults := append(faultsOf(err, "apps."), faultsOf(err, "accounts.")...)
 	r.logFaults(faults)
-	for name, a := range apps.Apps {
+	for name, a := range read.Apps {
 		r.restartFor(name, a)
 		if changed := config.Changes(oneApp(name, r.now.Apps[name]), oneApp(name, a)); len(changed) > 0 {
 			r.useKeys(ctx, name, a, changed)
@@ -131,21 +126,12 @@ func (r *reloader) rereadFiles(ctx context.Context) {
 	next := r.now
 	next.Accounts = maps.Clone(r.now.Accounts)
 	for name, a := range next.Accounts {
-		read := accounts.Accounts[name]
-		a.AppAuthTokenFile, a.AgentTokenFile = rereadFile(a.AppAuthTokenFile, read.AppAuthTokenFile), rereadFile(a.AgentTokenFile, read.AgentTokenFile)
+		a.AppAuthTokenFile, a.AgentTokenFile = read.Accounts[name].AppAuthTokenFile, read.Accounts[name].AgentTokenFile
 		next.Accounts[name] = a
 	}
 	if changed := config.Changes(r.now, next); len(changed) > 0 {
 		r.useAccounts(next, "tokens were replaced", changed, nil)
 	}
-}
-
-// rereadFile returns a file as it was read again, if the setting still names the same file.
-func rereadFile(have, read config.SecretFile) config.SecretFile {
-	if have.Path == read.Path {
-		return read
-	}
-	return have
 }
 
 func oneApp(name string, a config.App) config.Config {

@@ -213,8 +213,18 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 	start := head + "accounts:" + permissive
 	for _, tt := range []struct{ name, edit, changed, waiting string }{
 		{"nothing", "|", "[]", ""},
-		{"defaults and mapping", "channel: TRADE|channel: CREDIT, defaults: {store_id: S1}, mapping: [{events: [CREATED], skip: no}], expires_as: timeout_express",
-			"[accounts.shop.channel accounts.shop.defaults.store_id accounts.shop.expires_as accounts.shop.mapping]", ""},
+		{"how long can be paid", "channel: TRADE|channel: TRADE, defaults: {timeout_express: 5m}, expires_as: timeout_express, business_params_as: object",
+			"[accounts.shop.business_params_as accounts.shop.defaults.timeout_express accounts.shop.expires_as]", ""},
+		{"fewer calls", "channel: TRADE|channel: TRADE, mapping: [{events: [CREATED], skip: no}]", "[accounts.shop.mapping]", ""},
+		{"a call more", "channel: TRADE|channel: TRADE, mapping: [{channel: CREDIT, events: [OVERDUE], call: alipay.trade.create}]", "[]", "[accounts.shop.mapping]"},
+		{"a skip and a call more", "channel: TRADE|channel: TRADE, mapping: [{events: [PAID], skip: no}, {channel: CREDIT, events: [OVERDUE], call: alipay.trade.create}]", "[]", "[accounts.shop.mapping]"},
+		{"another channel", "channel: TRADE|channel: CREDIT", "[]", "[accounts.shop.channel]"},
+		{"a store, whose account is paid first", "channel: TRADE|channel: TRADE, defaults: {store_id: S1}", "[]", "[accounts.shop.defaults.store_id]"},
+		{"another product", "channel: TRADE|channel: TRADE, defaults: {product_code: JSAPI_PAY}", "[]", "[accounts.shop.defaults.product_code]"},
+		{"another token file", "app_auth_token_file: token|app_auth_token_file: token2", "[]", "[accounts.shop.app_auth_token_file]"},
+		{"no token", "app_auth_token_file: token, |", "[]", "[accounts.shop.app_auth_token_file]"},
+		{"an agent's token", "kong: {app: hk}|kong: {app: hk, agent_token_file: token2}", "[]", "[accounts.kong.agent_token_file]"},
+		{"stores that may be paid", "seller_id: ['1', '2']|seller_id: ['1', '2'], store_id: [S1], alipay_store_id: ['1']", "[]", "[accounts.shop.payees.alipay_store_id accounts.shop.payees.store_id]"},
 		{"fewer payees", "['1', '2'], org_pid: ['3']|['2']", "[accounts.shop.payees.org_pid accounts.shop.payees.seller_id]", ""},
 		{"more payees", "['1', '2'], org_pid: ['3']|['1', '9'], merchant_id: ['4']", "[accounts.shop.payees.org_pid accounts.shop.payees.seller_id]", "[accounts.shop.payees.merchant_id accounts.shop.payees.seller_id]"},
 		{"permissions withdrawn", "allow_violated: true, extra: [a, b], extra_money: true|extra: [a, c]", "[accounts.shop.allow_violated accounts.shop.extra accounts.shop.extra_money]", "[accounts.shop.extra]"},
@@ -234,6 +244,7 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newReloading(t, start)
+				r.write("token2", "token-of-another-merchant")
 				edited := strings.NewReplacer(strings.Split(tt.edit, "|")...).Replace(start)
 				if edited == start && tt.name != "nothing" {
 					t.Fatalf("%s: changes nothing", tt.name)

@@ -24,7 +24,7 @@ type Account struct {
 	// charged, by field; other values are refused (security K2). See PayeeFields.
 	Payees     map[string][]string `yaml:"payees,omitempty"`
 	Extra      []string            `yaml:"extra,omitempty"`       // members that extra_json of an event may have
-	ExtraMoney bool                `yaml:"extra_money,omitempty"` // accepts members of extra_json that pay or settle money, or agree to a charge
+	ExtraMoney bool                `yaml:"extra_money,omitempty"` // accepts members of extra_json and of other JSON texts that pay or settle money, or agree to a charge
 
 	// Rows that come before the rows of the default mapping; the first row that matches an event
 	// decides.
@@ -100,7 +100,7 @@ func Conditions() []string {
 // PayeeFields returns the fields of OrderEvent under which Account.Payees may list values.
 func PayeeFields() []string {
 	return []string{
-		"seller_id", "sub_merchant_id", "extend_params.sys_service_provider_id", "settlements.trans_in",
+		"seller_id", "store_id", "alipay_store_id", "sub_merchant_id", "extend_params.sys_service_provider_id", "settlements.trans_in",
 		"settlements.settle_entity_id", "org_pid", "merchant_id",
 	}
 }

@@ -106,9 +106,6 @@ func (a Account) checkPolicy(fs *fault.Findings, path string) {
 		}
 	}
 	fs.Unique(path+".extra", a.Extra)
-	if a.ExtraMoney && len(a.Extra) == 0 {
-		fs.Add(path+".extra_money", "has no effect without extra; list the members there")
-	}
 }
 
 func (r Row) check(fs *fault.Findings, path string, channels []string) {

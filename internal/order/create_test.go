@@ -100,7 +100,7 @@ func TestLifeOfATrade(t *testing.T) {
 }
 
 func TestAccountsDefaults(t *testing.T) {
-	d := order.Defaults{ProductCode: "JSAPI_PAY", StoreID: "NJ_001"}
+	d := order.Defaults{ProductCode: "JSAPI_PAY", StoreID: "NJ_001", Payees: order.Payees{"store_id": {"NJ_002"}}}
 	e := event(order.ChannelTrade, order.TypeCreated)
 	got := mustPlan(t, d, e).(*alipay.TradeCreate)
 	e.ProductCode, e.StoreID = "FACE_TO_FACE_PAYMENT", "NJ_002"
@@ -173,7 +173,7 @@ func richEvents() []order.Event {
 func generous() order.Defaults {
 	return order.Defaults{ExtraNames: []string{"listed"}, Payees: order.Payees{
 		"seller_id": {"2088102146225136"}, "sub_merchant_id": {"sub"}, "org_pid": {"2088"}, "merchant_id": {"M"},
-		"extend_params.sys_service_provider_id": {"text2"}, "settlements.trans_in": {"A0001"}, "settlements.settle_entity_id": {"ent"},
+		"store_id": {"NJ_001"}, "alipay_store_id": {"astore"}, "extend_params.sys_service_provider_id": {"text2"}, "settlements.trans_in": {"A0001"}, "settlements.settle_entity_id": {"ent"},
 	}}
 }
 

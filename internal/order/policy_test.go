@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ func TestK2_PayeesAreRefusedUnlessListed(t *testing.T) {
 		also    []string           // other fields that must be allowed
 	}{
 		"seller_id":       {order.ChannelTrade, order.TypeCreated, func(e *order.Event) { e.SellerID = "V" }, nil},
+		"store_id":        {order.ChannelTrade, order.TypeCreated, func(e *order.Event) { e.StoreID = "V" }, nil},
+		"alipay_store_id": {order.ChannelTrade, order.TypeCreated, func(e *order.Event) { e.AlipayStoreID = "V" }, nil},
 		"sub_merchant_id": {order.ChannelTrade, order.TypeCreated, func(e *order.Event) { e.SubMerchantID = "V" }, nil},
 		"extend_params.sys_service_provider_id": {order.ChannelTrade, order.TypeCreated,
 			func(e *order.Event) { e.ExtendParams = &order.ExtendParams{SysServiceProviderID: "V"} }, nil},
@@ -50,28 +53,141 @@ func TestK2_PayeesAreRefusedUnlessListed(t *testing.T) {
 	}
 }
 
-// notPayees look like receivers and are none.
-var notPayees = []string{
-	"settlements.settle_entity_type", "settlements.trans_in_type", "sub_merchant_type", "settle_period_time", "settlements",
-	"extend_params.specified_seller_name", // what the buyer reads
-	"extend_params.hb_fq_seller_percent",  // a share of a fee, not a receiver
-}
-
-// A new field that says who is paid must get a row in the policy, or a reason here.
+// A new field that says who is paid must get a row in the table of policies.
 func TestK2_EveryPayeeFieldHasAPolicy(t *testing.T) {
 	var schema struct{ Fields []schemaField }
 	if err := json.Unmarshal([]byte(schemas.OrderEvent), &schema); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range schemaPaths("", schema.Fields) {
-		suspicious := slices.ContainsFunc([]string{"seller", "merchant_id", "sub_merchant", "trans_in", "settle", "pid", "provider", "royalty_in", "agreement", "payee"},
-			func(word string) bool { return strings.Contains(path, word) })
-		top, _, nested := strings.Cut(path, ".")
-		if nested && top == "settlements" {
-			suspicious = !slices.Contains([]string{"settlements.amount", "settlements.actual_amount", "settlements.summary_dimension", "settlements.extra_json"}, path)
+	rules := map[string]bool{}
+	for _, p := range order.Policies() {
+		if rules[p.Field] {
+			t.Errorf("%s has two policies", p.Field)
 		}
-		if suspicious && !slices.Contains(order.PayeeFields(), path) && !slices.Contains(notPayees, path) {
-			t.Errorf("%s names a receiver and has no policy", path)
+		rules[p.Field] = true
+		if p.Source == "" || p.Reason == "" {
+			t.Errorf("%s: a policy without source or reason", p.Field)
+		}
+	}
+	paths := schemaPaths("", schema.Fields)
+	for _, path := range paths {
+		suspicious := slices.ContainsFunc([]string{"seller", "merchant_id", "sub_merchant", "trans_in", "settle", "pid", "provider", "royalty", "agreement", "payee", "store", "_json", "_info"},
+			func(word string) bool { return strings.Contains(path, word) })
+		if suspicious && !rules[path] {
+			t.Errorf("%s can move money, or looks so, and has no policy", path)
+		}
+	}
+	for _, p := range order.Policies() {
+		if p.Rule != order.Setting && !slices.Contains(paths, p.Field) {
+			t.Errorf("%s has a policy and is no field", p.Field)
+		}
+	}
+}
+
+// A store that the account itself has by default is no choice of the event's.
+func TestK2_TheAccountsOwnStoreIsAllowed(t *testing.T) {
+	e := event(order.ChannelTrade, order.TypeCreated)
+	for store, want := range map[string]string{"": createCall, "NJ_001": createCall, "ATTACKER_STORE": "payee_not_allowed store_id"} {
+		e.StoreID = store
+		if got := verdict(planner(order.Defaults{StoreID: "NJ_001"}).Plan(e)); got != want {
+			t.Errorf("store %q: got %q, want %q", store, got, want)
+		}
+	}
+}
+
+// deeper returns ways to hide a member in a JSON text: by depth, and by texts in texts.
+func deeper(member string) map[string]string {
+	quoted := func(s string) string { b, _ := json.Marshal(s); return string(b) }
+	text := "{" + member + "}"
+	return map[string]string{
+		"at the top":             text,
+		"deeper":                 `{"a":[{"b":` + text + `}]}`,
+		"in a text":              `{"a":` + quoted(text) + `}`,
+		"in a list of texts":     `{"a":[1,` + quoted("["+text+"]") + `]}`,
+		"in a text in a text":    `{"a":` + quoted(`{"b":`+quoted(text)+`}`) + `}`,
+		"in a quoted text":       `{"a":` + quoted(quoted(text)) + `}`,
+		"after blanks":           `{"a":` + quoted(" \n\t"+text) + `}`,
+		"after a mark":           `{"a":` + quoted("\ufeff"+text) + `}`,
+		"escaped for URLs":       `{"a":` + quoted(url.PathEscape(text)) + `}`,
+		"with single quotes":     `{"a":` + quoted(strings.ReplaceAll(text, `"`, `'`)) + `}`,
+		"without quotes":         `{"a":` + quoted(strings.ReplaceAll(text, `"`, ``)) + `}`,
+		"escaped for HTML":       `{"a":` + quoted(strings.ReplaceAll(text, `"`, `&quot;`)) + `}`,
+		"with a comma too many":  `{"a":` + quoted("{"+member+",}") + `}`,
+		"with an escaped letter": `{"a":"` + strings.NewReplacer(`"`, `\\u0022`).Replace(text) + `"}`,
+	}
+}
+
+// Free JSON is searched to the bottom for names that pay, and for typed names.
+func TestK2_FreeTextsAreSearchedToTheBottom(t *testing.T) {
+	fields := map[string]func(text string) order.Event{
+		"business_params": func(text string) order.Event {
+			e := event(order.ChannelTrade, order.TypeCreated)
+			e.BusinessParamsJSON = text
+			return e
+		},
+		"extend_params.industry_reflux_info": func(text string) order.Event {
+			e := event(order.ChannelTrade, order.TypeCreated)
+			e.ExtendParams = &order.ExtendParams{IndustryRefluxInfo: text}
+			return e
+		},
+		"extend_params.credit_ext_info": func(text string) order.Event {
+			e := event(order.ChannelTrade, order.TypeCreated)
+			e.ExtendParams = &order.ExtendParams{CreditExtInfo: text}
+			return e
+		},
+		"extra_json": func(text string) order.Event {
+			e := event(order.ChannelTrade, order.TypeCreated)
+			e.ExtraJSON = `{"memo":` + text + `}`
+			return e
+		},
+		"order_biz_info": func(text string) order.Event {
+			e := event(order.ChannelCredit, order.TypeOverdue)
+			e.BizType, e.OrderBizInfoJSON = "CREDIT_AUTH", text
+			return e
+		},
+		"ext_info": func(text string) order.Event {
+			e := event(order.ChannelHK, order.TypePaid)
+			e.ExtInfoJSON = text
+			return e
+		},
+	}
+	typed := map[string]string{
+		"business_params": "total_amount", "extra_json": "total_amount", "order_biz_info": "trade_no",
+		"extend_params.industry_reflux_info": "hb_fq_num", "extend_params.credit_ext_info": "card_type",
+	}
+	p := planner(order.Defaults{ExtraNames: []string{"memo"}})
+	for field, with := range fields {
+		for where, text := range deeper(`"colour":"red"`) {
+			if r, err := p.Plan(with(text)); err != nil {
+				t.Errorf("%s, a harmless member %s: %s", field, where, verdict(r, err))
+			}
+		}
+		for _, name := range []string{"royalty_info", "sellerId", "STORE_ID", "agreementSignParams", "settle_info"} {
+			for where, text := range deeper(`"` + name + `":"1"`) {
+				if got, want := verdict(p.Plan(with(text))), "payee_not_allowed "+field; got != want {
+					t.Errorf("%s, %s %s: got %q, want %q", field, name, where, got, want)
+				}
+			}
+		}
+		if typed[field] == "" {
+			continue
+		}
+		for where, text := range deeper(`"` + typed[field] + `":"1"`) {
+			if got := verdict(p.Plan(with(text))); !strings.HasPrefix(got, "invalid ") {
+				t.Errorf("%s, %s %s: got %q, want it refused", field, typed[field], where, got)
+			}
+		}
+	}
+}
+
+// A shopper's words are no JSON: they refuse nothing.
+func TestK2_WordsOfAShopperAreNoMembers(t *testing.T) {
+	for _, memo := range []string{"seller: please wrap", "[gift] seller wraps", "{hello}", "royalty = 5 %", `"nice seller"`, "100% agreement", "%7", "&quot;", `{"note":"seller: please wrap"}`, "VIOLATED"} {
+		text, _ := json.Marshal(map[string]string{"buyer_memo": memo})
+		e := event(order.ChannelTrade, order.TypeCreated)
+		e.BusinessParamsJSON = string(text)
+		if r, err := planner(order.Defaults{}).Plan(e); err != nil {
+			t.Errorf("%s: %s", text, verdict(r, err))
 		}
 	}
 }
@@ -186,6 +302,26 @@ func TestK3_ViolatedNeedsASwitch(t *testing.T) {
 	}
 	if r, err := planner(order.Defaults{AllowViolated: true}).Plan(e); err != nil {
 		t.Errorf("with the switch: %q", verdict(r, err))
+	}
+	for where, text := range deeper(`"status":"VIOLATED"`) {
+		e.OrderBizInfoJSON = text
+		if got, want := verdict(planner(order.Defaults{}).Plan(e)), "invalid order_biz_info"; got != want {
+			t.Errorf("%s: got %q, want %q", where, got, want)
+		}
+		e.OrderBizInfoJSON, e.ExtraJSON = `{"status":"COMPLETE"}`, `{"memo":`+text+`}`
+		if got, want := verdict(planner(order.Defaults{ExtraNames: []string{"memo"}}).Plan(e)), "invalid order_biz_info"; got != want {
+			t.Errorf("extra_json, %s: got %q, want %q", where, got, want)
+		}
+		e.ExtraJSON = ""
+	}
+	// As the API page's sample has it: wrapped in its own name.
+	e.OrderBizInfoJSON = `{"order_biz_info":"{\"status\":\"VIOLATED\"}"}`
+	if got, want := verdict(planner(order.Defaults{}).Plan(e)), "invalid order_biz_info"; got != want {
+		t.Errorf("wrapped: got %q, want %q", got, want)
+	}
+	e.OrderBizInfoJSON = `{"order_biz_info":"{\"status\":\"COMPLETE\"}"}`
+	if r, err := planner(order.Defaults{}).Plan(e); err != nil {
+		t.Errorf("wrapped, COMPLETE: %q", verdict(r, err))
 	}
 }
 
