@@ -39,7 +39,7 @@ func TestReloadOfARunningBridge(t *testing.T) {
 
 	apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.NewReplacer("[shop, aes,", "[aes,", "default_account: shop", "default_account: aes", "log_level: info", "log_level: debug").Replace(settings))
 	bridge.signal(syscall.SIGHUP)
-	bridge.until(`settings="[telemetry.log_level topics.inputs[0].default_account]"`)
+	bridge.until(`settings="[accounts.shop.mapping telemetry.log_level topics.inputs[0].default_account]"`)
 	send("refused")
 	w.await("order-events.dlq", "dead-reason=account_not_allowed")
 	if said := bridge.end(); strings.Count(said, "bridge starts") != 1 || strings.Contains(said, canaryToken) {

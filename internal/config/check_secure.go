@@ -22,21 +22,28 @@ func (c *Config) checkCluster(fs *fault.Findings) {
 		}
 		return
 	}
-	for _, a := range c.Apps {
-		if a.Environment == Production {
-			fs.Add("kafka.cluster_id", "is missing, and a production app needs it; set it to what kafka-cluster.sh cluster-id prints")
-			return
-		}
+	if c.Kafka.production {
+		fs.Add("kafka.cluster_id", "is missing, and a production app needs it; set it to what kafka-cluster.sh cluster-id prints")
 	}
 }
 
 func (k Kafka) checkSecurity(fs *fault.Findings) {
 	k.TLS.check(fs)
 	k.SASL.check(fs)
-	if k.SASL.Readable() && !k.TLS.Enabled && !k.allLoopback() && !fs.HasFault("kafka.tls.enabled") {
+	if k.TLS.Enabled || k.allLoopback() || fs.HasFault("kafka.tls.enabled") {
+		return
+	}
+	switch {
+	case k.SASL.Readable():
 		fs.Add("kafka.sasl.mechanism", "%s sends its secret in clear; set kafka.tls.enabled to true (security G1)", k.SASL.Mechanism)
+	case k.production:
+		fs.Add("kafka.tls.enabled", "is not true, so whoever is on the network could change orders; set it to true (security G1)")
 	}
 }
+
+// LoopbackOnly reports whether brokers must be on this machine: without TLS, anyone on the network could
+// read a secret, or change orders of a production app.
+func (k Kafka) LoopbackOnly() bool { return !k.TLS.Enabled && (k.SASL.Readable() || k.production) }
 
 // Readable reports whether the mechanism sends its secret in clear, so that it needs TLS (RFC 4616,
 // RFC 7628).

@@ -60,6 +60,8 @@ type Kafka struct {
 	RebalanceTimeout   time.Duration `yaml:"rebalance_timeout"`   // the longest time that a rebalance waits for its members
 	TransactionTimeout time.Duration `yaml:"transaction_timeout"` // time after which the broker aborts a transaction that a dead process left open
 	Headers            []string      `yaml:"headers,omitempty"`   // names of headers that outputs copy from the input record
+
+	production bool // an app of the settings has environment production
 }
 
 func (k *Kafka) defaults() {
@@ -193,11 +195,11 @@ func load(path string, env func(string) (string, bool), reads func(string) bool)
 		return Config{}, fmt.Errorf("read settings: %w", err)
 	}
 	src := &Source{path: path, text: text, env: env}
-	return src.decode(reads, func(_, name string, secret bool) (string, error) { return readFile(name, secret) })
+	return src.load(reads, func(_, name string, secret bool) (string, error) { return readFile(name, secret) })
 }
 
 // config decodes the text of a settings file and checks it.
-func (d *decoder) config(text []byte) (Config, error) {
+func (d *decoder) config(text []byte) Config {
 	var c Config
 	setDefaults(reflect.ValueOf(&c).Elem())
 	if top := d.document(text); top != nil {
@@ -205,7 +207,7 @@ func (d *decoder) config(text []byte) (Config, error) {
 		c.complete(d)
 		c.check(d.Findings)
 	}
-	return c, d.Err()
+	return c
 }
 
 // complete fills in what depends on other settings.
@@ -219,6 +221,7 @@ func (c *Config) complete(d *decoder) {
 	completeInputs(c.Topics.Inputs, "order-events")
 	completeInputs(c.Topics.Queries, "alipay-queries")
 	for name, a := range c.Apps {
+		c.Kafka.production = c.Kafka.production || a.Environment == Production
 		a.complete(d.Findings, "apps."+name)
 		c.Apps[name] = a
 	}

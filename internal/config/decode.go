@@ -27,6 +27,8 @@ type decoder struct {
 	env   func(string) (string, bool)
 	reads func(path string) bool // whether the file that this setting names is read
 	read  reader
+
+	files map[string]string // the files that were read, by setting
 }
 
 // defaulter is a structure with defaults; they are set before the file is read.
@@ -299,11 +301,28 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 	if !d.reads(path) {
 		return found, ""
 	}
+	d.files[path] = found
 	text, err := d.read(path, found, secret)
 	if err != nil {
 		d.Add(path, "%s", strings.ReplaceAll(err.Error(), "FILE", d.shown(path, secret && errors.Is(err, errNoFile))))
 	}
 	return found, text
+}
+
+// writableText says that every user can change a file.
+const writableText = "%s can be changed by every user (mode %04o of it or of its folder); run chmod o-w"
+
+// checkWriters refuses files that every user of the machine can change: who changes a key of Alipay's,
+// a root certificate or a setting can forge that something was paid.
+func (d *decoder) checkWriters(settings string) {
+	if mode, writable := writableByAll(settings); writable {
+		d.Add("", writableText, "the settings file", mode)
+	}
+	for path, name := range d.files {
+		if mode, writable := writableByAll(name); writable && !d.HasFault(path) {
+			d.Add(path, writableText, d.shown(path, false), mode)
+		}
+	}
 }
 
 // shown is the name of a file as messages show it: without values of the environment, and not at

@@ -52,7 +52,7 @@ func readFile(name string, secret bool) (string, error) {
 	if err != nil {
 		return "", fileError(err)
 	}
-	text := strings.TrimSpace(string(b))
+	text := strings.TrimSpace(withoutMark(string(b)))
 	switch {
 	case len(b) > maxText:
 		return "", errors.New("FILE is larger than 64 KiB, unlike any key, token or certificate; use the right file")
@@ -74,6 +74,22 @@ func private(info fs.FileInfo) bool {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	return ok && owner.Uid == 0 && mode&^0o640 == 0
+}
+
+// withoutMark removes the byte order mark that some editors write in front of UTF-8.
+func withoutMark(text string) string { return strings.TrimPrefix(text, "\ufeff") }
+
+// writableByAll reports whether every user may change a file, or put another in its place, and the
+// mode that allows it. In a folder with the sticky bit only owners may replace files.
+func writableByAll(name string) (fs.FileMode, bool) {
+	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o002 != 0 {
+		return info.Mode().Perm(), true
+	}
+	info, err := os.Stat(filepath.Dir(name))
+	if err != nil {
+		return 0, false
+	}
+	return info.Mode().Perm(), info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0
 }
 
 var errNoFile = errors.New("there is no such file: FILE; correct the name, or create the file")

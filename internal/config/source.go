@@ -30,7 +30,7 @@ func Open(path string, env func(string) (string, bool)) (*Source, Config, error)
 	}
 	s := &Source{path: path, text: text, env: env, held: map[string]string{}}
 	everything := func(string) bool { return true }
-	s.last, err = s.decode(everything, func(setting, name string, secret bool) (string, error) {
+	s.last, err = s.load(everything, func(setting, name string, secret bool) (string, error) {
 		text, err := readFile(name, secret)
 		s.held[setting] = text
 		return text, err
@@ -41,9 +41,25 @@ func Open(path string, env func(string) (string, bool)) (*Source, Config, error)
 // reader reads the file that a setting names.
 type reader func(setting, name string, secret bool) (string, error)
 
+// load decodes the settings and refuses files that every user can change, if an app is in production.
+func (s *Source) load(reads func(string) bool, read reader) (Config, error) {
+	return s.config(s.decoder(reads, read), (*decoder).checkWriters)
+}
+
 func (s *Source) decode(reads func(string) bool, read reader) (Config, error) {
-	d := &decoder{Findings: fault.New(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read}
-	c, err := d.config(s.text)
+	return s.config(s.decoder(reads, read), func(*decoder, string) {})
+}
+
+func (s *Source) decoder(reads func(string) bool, read reader) *decoder {
+	return &decoder{Findings: fault.New(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read, files: map[string]string{}}
+}
+
+func (s *Source) config(d *decoder, checkFiles func(d *decoder, settings string)) (Config, error) {
+	c := d.config(s.text)
+	if c.Kafka.production {
+		checkFiles(d, s.path)
+	}
+	err := d.Err()
 	if err != nil {
 		return Config{}, fmt.Errorf("settings %s:\n%w", s.path, err)
 	}
@@ -57,6 +73,9 @@ func (s *Source) Reread() (Config, error) {
 	now := map[string]string{}
 	c, err := s.decode(ofApps, func(setting, name string, secret bool) (string, error) {
 		text, err := readFile(name, secret)
+		if mode, writable := writableByAll(name); err == nil && writable && s.last.Kafka.production {
+			err = fmt.Errorf(writableText, "FILE", mode)
+		}
 		now[setting] = text
 		return text, err
 	})

@@ -34,7 +34,7 @@ func ClientOptions(k config.Kafka, dial DialFunc, log *slog.Logger) ([]kgo.Opt, 
 			return nil, err
 		}
 		opts = append(opts, kgo.Dialer(dialTLS))
-	case k.SASL.Readable():
+	case k.LoopbackOnly():
 		opts = append(opts, kgo.Dialer(dialLoopback))
 	case dial != nil:
 		opts = append(opts, kgo.Dialer(dial))
@@ -67,7 +67,7 @@ func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kg
 }
 
 // errRemoteBroker is about a broker that another broker named.
-var errRemoteBroker = errors.New("the broker is not on this machine, and without TLS the secret of kafka.sasl would be sent in clear; set kafka.tls.enabled to true (security G1)")
+var errRemoteBroker = errors.New("the broker is not on this machine, and without TLS secrets and orders of a production app would be sent in clear; set kafka.tls.enabled to true (security G1)")
 
 // dialLoopback connects only to this machine. The settings name the first brokers, these name the
 // others, and names are resolved here: so the check uses the address of the connection.
