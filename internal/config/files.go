@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 )
@@ -18,8 +19,11 @@ const (
 	maxBlocks = 16
 )
 
-// pemBegin starts a block of PEM.
-const pemBegin = "-----BEGIN "
+// Starts of the first and last line of a block of PEM.
+const (
+	pemBegin = "-----BEGIN "
+	pemEnd   = "-----END "
+)
 
 // resolve makes a file's name relative to the settings file's folder.
 func resolve(dir, name string) string {
@@ -52,12 +56,14 @@ func readFile(name string, secret bool) (string, error) {
 	if err != nil {
 		return "", fileError(err)
 	}
-	text := strings.TrimSpace(withoutMark(string(b)))
+	text := tidyPEM(strings.TrimSpace(strings.ReplaceAll(string(b), "\ufeff", "")))
 	switch {
 	case len(b) > maxText:
 		return "", errors.New("FILE is larger than 64 KiB, unlike any key, token or certificate; use the right file")
 	case text == "":
 		return "", errors.New("FILE is empty; write the key, token or certificate into it")
+	case strings.Count(text, pemBegin) != strings.Count(text, pemEnd):
+		return "", fmt.Errorf("FILE has %d BEGIN lines and %d END lines of PEM; copy it again", strings.Count(text, pemBegin), strings.Count(text, pemEnd))
 	case strings.Count(text, pemBegin) > maxBlocks:
 		return "", fmt.Errorf("FILE has more than %d PEM blocks; keep those that are used", maxBlocks)
 	}
@@ -76,8 +82,21 @@ func private(info fs.FileInfo) bool {
 	return ok && owner.Uid == 0 && mode&^0o640 == 0
 }
 
-// withoutMark removes the byte order mark that some editors write in front of UTF-8.
-func withoutMark(text string) string { return strings.TrimPrefix(text, "\ufeff") }
+// glued is the end of a PEM block without the line feed before the next one: two files were joined.
+var glued = regexp.MustCompile(`-----[ \t]*-----BEGIN `)
+
+// tidyPEM returns PEM as encoding/pem reads it: readers of it leave out, in silence, blocks that
+// are indented or follow another one on the same line.
+func tidyPEM(text string) string {
+	if !strings.Contains(text, pemBegin) {
+		return text
+	}
+	lines := strings.Split(glued.ReplaceAllString(text, "-----\n"+pemBegin), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
 
 // writableByAll reports whether every user may change a file, or put another in its place, and the
 // mode that allows it. In a folder with the sticky bit only owners may replace files.

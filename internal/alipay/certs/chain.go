@@ -5,8 +5,8 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -42,28 +42,57 @@ func parseBundle(text []byte) ([]certificate, error) {
 	if n := strings.Count(string(text), "-----BEGIN "); n == 0 || n > maxBundleBlocks {
 		return nil, unusablef("%d PEM blocks, not 1 to %d", n, maxBundleBlocks)
 	}
+	blocks, err := certificateBlocks(string(text))
+	if err != nil {
+		return nil, err
+	}
 	var list []certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return nil, unusablef("a block is a %.32q", block.Type)
-		}
+	for _, der := range blocks {
 		c := certificate{}
-		var err error
-		if c.head, err = parseCertHead(block.Bytes); err != nil {
+		if c.head, err = parseCertHead(der); err != nil {
 			return nil, err
 		}
 		if c.sn, err = c.head.sn(); err != nil {
 			return nil, err
 		}
-		if p, err := x509.ParseCertificate(block.Bytes); err == nil {
+		if p, err := x509.ParseCertificate(der); err == nil {
 			c.parsed = p
 		}
 		list = append(list, c)
 	}
-	if len(list) == 0 {
-		return nil, unusablef("there is no certificate in the text")
-	}
 	return list, nil
+}
+
+// certificateBlocks returns the contents of all PEM blocks of a text. Unlike encoding/pem it drops
+// none in silence: blocks may follow one another without a line feed (files that were joined),
+// be indented, or have a byte order mark in front; a block that is cut is an error.
+func certificateBlocks(text string) ([][]byte, error) {
+	const begin, end = "-----BEGIN ", "-----END "
+	var blocks [][]byte
+	before, rest, more := strings.Cut(text, begin)
+	for n := 1; more; n++ {
+		if strings.Contains(before, end) {
+			return nil, unusablef("an END line without BEGIN before certificate %d; copy the file again", n)
+		}
+		label, body, _ := strings.Cut(rest, "-----")
+		if label != "CERTIFICATE" {
+			return nil, unusablef("block %d is a %.32q, not a CERTIFICATE", n, label)
+		}
+		body, rest, more = strings.Cut(body, end+label+"-----")
+		if !more || strings.Contains(body, begin) {
+			return nil, unusablef("certificate %d has no END line; copy the file again", n)
+		}
+		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(body), ""))
+		if err != nil {
+			return nil, unusablef("certificate %d is not Base64; copy the file again", n)
+		}
+		blocks = append(blocks, der)
+		before, rest, more = strings.Cut(rest, begin)
+	}
+	if strings.Contains(before, end) {
+		return nil, unusablef("an END line without BEGIN after the last certificate; copy the file again")
+	}
+	return blocks, nil
 }
 
 // rootBundle is what a chain must end in.

@@ -94,7 +94,7 @@ func keyDER(text []byte) ([]byte, error) {
 	if n := bytes.Count(text, []byte(begin)); n > maxKeyBlocks {
 		return nil, fmt.Errorf("%d PEM blocks, more than %d: %w", n, maxKeyBlocks, ErrUnusable)
 	}
-	body := string(text)
+	body := strings.ReplaceAll(string(text), "\ufeff", "") // byte order marks of editors
 	if _, rest, ok := strings.Cut(body, begin); ok {
 		label, rest, _ := strings.Cut(rest, end)
 		body, _, _ = strings.Cut(rest, end)

@@ -38,6 +38,9 @@ func TestKeyLoader(t *testing.T) {
 	for name, k := range v.Keys {
 		t.Run(name, func(t *testing.T) {
 			for _, text := range []string{k.PKCS1PEM, k.PKCS1Base64, k.PKCS8PEM, k.PKCS8Base64} {
+				if _, err := keys.ParsePrivate(append([]byte("\ufeff"), alipaytest.Armour(text)...)); err != nil {
+					t.Fatalf("with a byte order mark: %v", err)
+				}
 				p, err := keys.ParsePrivate(alipaytest.Armour(text))
 				if err != nil || p.N.BitLen() != k.Bits {
 					t.Fatalf("%v", err)
