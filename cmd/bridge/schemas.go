@@ -102,7 +102,7 @@ func (o *schemasOptions) topics(args []string) ([]kafka.Topic, func() (*avro.Reg
 		return nil, nil, err
 	}
 	open := func() (*avro.Registry, error) {
-		return app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
+		return app.OpenTopics(cfg, 0, app.Options{Log: slog.Default()})
 	}
 	known := slices.DeleteFunc(kafka.Topics(cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
 	if len(args) == 0 {

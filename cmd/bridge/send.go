@@ -32,7 +32,7 @@ reads standard input. It checks all lines before it sends the first one.`,
 			if topic == "" {
 				topic = cfg.Topics.Inputs[0].Name
 			}
-			registry, err := app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
+			registry, err := app.OpenTopics(cfg, 0, app.Options{Log: slog.Default()})
 			if err != nil {
 				return err
 			}

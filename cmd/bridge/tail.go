@@ -69,7 +69,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 			break
 		}
 	}
-	registry, err := app.OpenRegistry(cfg.Registry, 4<<20, app.Options{Log: slog.Default()})
+	registry, err := app.OpenTopics(cfg, 4<<20, app.Options{Log: slog.Default()})
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 }
 
 func registerSchemas(ctx context.Context, cfg config.Config, all []kafka.Topic) error {
-	registry, err := app.OpenRegistry(cfg.Registry, 0, app.Options{Log: slog.Default()})
+	registry, err := app.OpenTopics(cfg, 0, app.Options{Log: slog.Default()})
 	if err != nil {
 		return err
 	}

@@ -6,13 +6,29 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 
 	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/avro/writers"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 )
+
+// OpenTopics opens the schema registry with the rules of the input topics: which schemas of producers
+// are accepted.
+func OpenTopics(c config.Config, maxRecord int, o Options) (*avro.Registry, error) {
+	registry, err := OpenRegistry(c.Registry, maxRecord, o)
+	if err != nil {
+		return nil, err
+	}
+	rules := map[string]writers.Rules{}
+	for _, in := range slices.Concat(c.Topics.Inputs, c.Topics.Queries) {
+		rules[in.Name] = writers.Rules{Subject: in.Subject, Records: in.Records, IgnoreCase: in.IgnoreCase}
+	}
+	return registry.WithRules(rules), nil
+}
 
 // OpenRegistry opens the schema registry, or the folder that replaces it.
 func OpenRegistry(r config.Registry, maxRecord int, o Options) (*avro.Registry, error) {

@@ -55,7 +55,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (*Service, error) {
 
 func (s *Service) build(ctx context.Context) error {
 	var err error
-	if s.registry, err = OpenRegistry(s.cfg.Registry, int(s.cfg.Delivery.MaxRecord), s.o); err != nil {
+	if s.registry, err = OpenTopics(s.cfg, int(s.cfg.Delivery.MaxRecord), s.o); err != nil {
 		return err
 	}
 	masker, err := order.NewMasker(order.MaskOptions{Key: []byte(s.cfg.Privacy.KeyFile.Text.Reveal()), Clear: s.cfg.Privacy.Clear})

@@ -17,6 +17,7 @@ import (
 type Codec struct {
 	root    *node
 	text    string
+	anyCase bool // field names may have another letter case than the reader's
 	refers  bool // text alone is not the whole schema
 	size    int  // of all texts
 	bin     *goavro.Codec
@@ -141,7 +142,9 @@ func (c *Codec) projectionTo(reader *Codec) *projection {
 		return p.(*projection)
 	}
 	p := &projection{}
-	if got := newMatcher(false).match(reader.root, c.root); len(got.problems) > 0 {
+	m := newMatcher(false)
+	m.ignoreCase = c.anyCase
+	if got := m.match(reader.root, c.root); len(got.problems) > 0 {
 		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
 	} else if p.to = got.to; !c.refers && compactJSON(reader.text) == compactJSON(c.text) {
 		p.same = true

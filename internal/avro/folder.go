@@ -59,7 +59,7 @@ func (f *folder) add(dir fs.FS, name string, id SchemaID) error {
 	return nil
 }
 
-func (f *folder) schema(_ context.Context, _ string, id SchemaID) (writerSchema, error) {
+func (f *folder) schema(_ context.Context, _ string, id SchemaID, _ func(string) string) (writerSchema, error) {
 	if text, ok := f.texts[id]; ok {
 		return writerSchema{text: text}, nil
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"alipay-kafka-bridge/internal/avro/writers"
 )
 
 // The reasons of an [UndecodableError], as results and dead letters carry them (DESIGN.md,
@@ -46,11 +48,11 @@ func AppendFrame(b []byte, id SchemaID) []byte {
 // Unframe splits a value into the writer's schema id and the record's bytes.
 func Unframe(value []byte) (SchemaID, []byte, error) {
 	if len(value) < frameSize || value[0] != 0 {
-		return 0, nil, &UndecodableError{ReasonUndecodable, errFrame}
+		return 0, nil, &UndecodableError{ReasonUndecodable, fmt.Errorf("%w%s", errFrame, writers.Describe(value))}
 	}
 	id := SchemaID(binary.BigEndian.Uint32(value[1:frameSize]))
 	if id <= 0 {
-		return 0, nil, undecodable("schema id %d is out of range", id)
+		return 0, nil, undecodable("schema id %d is out of range%s", id, writers.Describe(value))
 	}
 	return id, value[frameSize:], nil
 }

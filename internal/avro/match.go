@@ -3,6 +3,7 @@ package avro
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Problem is one reason why a reader cannot read a writer's records.
@@ -65,8 +66,10 @@ const maxProblems = 100
 //   - an instant is read in its writer's unit;
 //   - text is read as a symbol of an enum: ksqlDB, Connect and others write no enums.
 type matcher struct {
-	strict bool
-	done   map[pair]match
+	strict     bool
+	ignoreCase bool // names of fields may have other letter case
+	eachBranch bool // a branch that cannot be read is a problem, though only records that use it have it; null is none
+	done       map[pair]match
 }
 
 type pair struct{ reader, writer *node }
@@ -153,18 +156,19 @@ func prefixProblems(name string, problems []Problem) []Problem {
 func (m *matcher) fromUnion(r, w *node) match {
 	branches := make(map[string]step, len(w.branches))
 	var problems []Problem
-	readable := 0
+	readable, reported := 0, false
 	for _, b := range w.branches {
 		got := m.match(r, b)
 		if len(got.problems) > 0 {
 			problems = append(problems, got.problems...)
+			reported = reported || m.eachBranch && b.kind != kindNull
 			got.to = refuse(got.problems[0])
 		} else {
 			readable++
 		}
 		branches[b.branchName()] = got.to
 	}
-	if len(problems) > 0 && (m.strict || readable == 0) {
+	if len(problems) > 0 && (m.strict || reported || readable == 0) {
 		return match{problems: problems}
 	}
 	return match{to: unwrap(branches)}
@@ -236,6 +240,11 @@ func (m *matcher) field(r, w *node, f field) (fieldStep, []Problem) {
 		s.byDefault, s.nullIsAbsent = v, !m.strict && !takesNull(f.typ)
 	}
 	written := w.fieldFor(r, f)
+	if like := w.fieldsLike(r, f); written == nil && m.ignoreCase && len(like) > 0 {
+		if written = like[0]; len(like) > 1 {
+			return s, []Problem{{Why: fmt.Sprintf("written as %.80q and as %.80q, which differ in letter case only", like[0].name, like[1].name)}}
+		}
+	}
 	if written == nil && !f.hasDefault {
 		return s, []Problem{{Why: "not written, and the reader has no default"}}
 	}
@@ -265,6 +274,16 @@ func (n *node) fieldFor(reader *node, f field) *field {
 		}
 	}
 	return nil
+}
+
+// fieldsLike returns the writer's fields whose names differ from the reader's in letter case only.
+func (n *node) fieldsLike(reader *node, f field) (found []*field) {
+	for i := range n.fields {
+		if name := n.fields[i].name; strings.EqualFold(name, f.name) && !reader.hasField(name) {
+			found = append(found, &n.fields[i])
+		}
+	}
+	return found
 }
 
 func (n *node) hasField(name string) bool {

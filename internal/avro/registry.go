@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"alipay-kafka-bridge/internal/avro/writers"
 )
 
 const (
@@ -27,9 +29,10 @@ const (
 
 // source is where schemas come from: a registry or a folder.
 type source interface {
-	// schema returns the schema of an id that is listed under the subject. An [UndecodableError]
+	// schema returns the schema of an id that is listed under subjectOf(its text); subject is the one by which look-ups
+	// are counted. An [UndecodableError]
 	// says that it is not listed, any other error that the source could not be asked.
-	schema(ctx context.Context, subject string, id SchemaID) (writerSchema, error)
+	schema(ctx context.Context, subject string, id SchemaID, subjectOf func(schema string) string) (writerSchema, error)
 	// idOf returns the id under which this text is listed under the subject.
 	idOf(ctx context.Context, subject, text string) (SchemaID, error)
 	// register lists the text under the subject and returns its id.
@@ -65,6 +68,7 @@ var (
 type Registry struct {
 	from      source
 	maxRecord int
+	rules     map[string]writers.Rules // by topic
 	flights   singleflight.Group
 	codecs    codecCache
 	late      lateIDs
@@ -131,10 +135,13 @@ func (r *Registry) Texts(ctx context.Context, topic string, reader *Codec, value
 // reader's name.
 func (r *Registry) writerOf(ctx context.Context, topic string, reader *Codec, value []byte) (*Codec, []byte, error) {
 	c, b, err := r.unframe(ctx, topic, value)
-	if err == nil && c.Name() != reader.Name() {
-		err = undecodable("a record of type %.80q, want %s", c.Name(), reader.Name())
+	if err != nil {
+		return nil, nil, err
 	}
-	return c, b, err
+	if err := r.rules[topic].Check(reader.root.name, c.root.name); err != nil {
+		return nil, nil, &UndecodableError{ReasonUndecodable, err}
+	}
+	return c, b, nil
 }
 
 // unframe returns a value's bytes and the codec of their writer.
@@ -183,12 +190,19 @@ type History struct {
 }
 
 // History returns all versions of a topic's schema, oldest first.
-func (r *Registry) History(ctx context.Context, topic string) (History, error) {
-	h, err := r.from.history(ctx, subject(topic))
+func (r *Registry) History(ctx context.Context, topic string) (all History, err error) {
+	subjects, err := r.rules[topic].Subjects(topic)
 	if err != nil {
-		return History{}, fmt.Errorf("versions of topic %s: %w", topic, err)
+		return History{}, err
 	}
-	return h, nil
+	for _, subject := range subjects {
+		h, err := r.from.history(ctx, subject)
+		if err != nil {
+			return History{}, fmt.Errorf("versions of topic %s: %w", topic, err)
+		}
+		all.Level, all.Versions = h.Level, append(all.Versions, h.Versions...)
+	}
+	return all, nil
 }
 
 func (r *Registry) idOf(ctx context.Context, topic string, c *Codec) (SchemaID, error) {
@@ -228,7 +242,7 @@ func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Code
 }
 
 func (r *Registry) fetchWriter(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
-	s, err := r.from.schema(ctx, subject(topic), id)
+	s, err := r.from.schema(ctx, subject(topic), id, func(schema string) string { return r.rules[topic].SubjectOf(topic, schema) })
 	if (errors.Is(err, errUnknownID) || errors.Is(err, errNotListed)) && r.late.mayCome(codecKey{topic, id}, time.Now()) {
 		return nil, fmt.Errorf("schema %d of topic %s: not known yet, asking again for up to %s", id, topic, lateFor)
 	}
@@ -239,6 +253,7 @@ func (r *Registry) fetchWriter(ctx context.Context, topic string, id SchemaID) (
 	if err != nil {
 		return nil, fmt.Errorf("schema %d of topic %s: %w", id, topic, err)
 	}
+	c.anyCase = r.rules[topic].IgnoreCase
 	return c, nil
 }
 

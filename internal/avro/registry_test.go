@@ -1,6 +1,7 @@
 package avro_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ type registryServer struct {
 	asked   atomic.Int64
 	mu      sync.Mutex
 	schemas map[string]string // id to answer; guarded by mu
+	subject string            // under which all are listed; guarded by mu
 	broken  bool              // guarded by mu: every answer is 503
 	deleted map[string]bool   // by id: known only to those who ask for deleted versions, too; guarded by mu
 }
@@ -47,6 +49,12 @@ func (s *registryServer) set(id, answer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.schemas[id] = answer
+}
+
+func (s *registryServer) listUnder(subject string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subject = subject
 }
 
 func (s *registryServer) breakDown(broken bool) {
@@ -70,7 +78,7 @@ func (s *registryServer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
 	case versions:
-		fmt.Fprint(w, `[{"subject":"events-value","version":1}]`)
+		fmt.Fprintf(w, `[{"subject":%q,"version":1}]`, cmp.Or(s.subject, "events-value"))
 	default:
 		fmt.Fprint(w, answer)
 	}

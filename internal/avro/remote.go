@@ -101,7 +101,7 @@ type remote struct {
 
 func (r *remote) close() { r.transport.CloseIdleConnections() }
 
-func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (writerSchema, error) {
+func (r *remote) schema(ctx context.Context, subject string, id SchemaID, subjectOf func(string) string) (writerSchema, error) {
 	if err := r.rate(subject).Wait(ctx); err != nil {
 		return writerSchema{}, fmt.Errorf("registry: too many look-ups for %s: %w", subject, err)
 	}
@@ -122,6 +122,7 @@ func (r *remote) schema(ctx context.Context, subject string, id SchemaID) (write
 	if err != nil && !isUnknown(err) {
 		return writerSchema{}, registryError(err)
 	}
+	subject = subjectOf(s.Schema)
 	if !slices.ContainsFunc(listed, func(v sr.SubjectVersion) bool { return v.Subject == subject }) {
 		return writerSchema{}, &UndecodableError{ReasonUndecodable, fmt.Errorf("%w under %s", errNotListed, subject)}
 	}

@@ -56,7 +56,7 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 	if _, err := kafka.ClientOptions(c.cfg.Kafka, nil, discardLog()); err != nil {
 		c.add(partKeys, err.Error(), "fix the files named under kafka")
 	}
-	if registry, err := app.OpenRegistry(c.cfg.Registry, 0, app.Options{}); err != nil {
+	if registry, err := app.OpenTopics(c.cfg, 0, app.Options{}); err != nil {
 		c.add(partKeys, err.Error(), "fix the files named under registry")
 	} else {
 		registry.Close()

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/avro/writers"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/schemas"
 )
@@ -60,6 +61,7 @@ type schemaNote struct {
 type SchemaReport struct {
 	Findings   []SchemaFinding `json:"findings"`
 	NotWritten []schemaNote    `json:"not_written,omitempty"`
+	Notes      []string        `json:"notes,omitempty"` // what does not stop the bridge from reading an input
 }
 
 // Count is how many findings there are.
@@ -71,6 +73,7 @@ func (f SchemaReport) Text() string {
 	for _, n := range f.NotWritten {
 		notes = append(notes, fmt.Sprintf("%s: %s is not written; these stay empty: %s", n.Where, n.Field, strings.Join(n.Calls, ", ")))
 	}
+	notes = append(notes, f.Notes...)
 	for _, found := range f.Findings {
 		findings = append(findings, found.String())
 	}
@@ -83,9 +86,16 @@ func (f *SchemaReport) judge(where string, ours schemas.Schema, theirs string, b
 	if err != nil {
 		return err
 	}
-	input := ours.Name == "OrderEvent"
+	if isInput(ours) {
+		problems, err := avro.Unreadable(writers.Rules{}, ours.Text, theirs)
+		if err != nil {
+			return err
+		}
+		f.judgeInput(where, fields, problems, theirs)
+		return nil
+	}
 	directions := []struct{ what, reader, writer string }{{othersRead, theirs, ours.Text}}
-	if input || bothWays {
+	if bothWays {
 		directions = append(directions, struct{ what, reader, writer string }{bridgeReads, ours.Text, theirs})
 	}
 	for _, d := range directions {
@@ -94,18 +104,36 @@ func (f *SchemaReport) judge(where string, ours schemas.Schema, theirs string, b
 			return err
 		}
 		for _, p := range problems {
-			found := SchemaFinding{Where: where, Record: ours.Name, Field: p.Field, What: d.what, Why: p.Why}
-			if input && d.what == bridgeReads {
-				found.Calls = callsOf(fields, p.Field)
-			}
-			f.Findings = append(f.Findings, found)
+			f.Findings = append(f.Findings, SchemaFinding{Where: where, Record: ours.Name, Field: p.Field, What: d.what, Why: p.Why})
 		}
-	}
-	if input {
-		f.notWritten(where, fields, theirs)
 	}
 	return nil
 }
+
+// isInput reports whether others write the records and the bridge reads them.
+func isInput(s schemas.Schema) bool { return s.Name == "OrderEvent" }
+
+// judgeInput reports why the bridge cannot read a producer's records: problems are those of run.
+// Whether others can read the bridge's schema is only noted, since the bridge does not write there.
+func (f *SchemaReport) judgeInput(where string, fields map[string]schemas.Field, problems []avro.Problem, theirs string) {
+	for _, p := range problems {
+		f.Findings = append(f.Findings, SchemaFinding{Where: where, Record: "OrderEvent", Field: p.Field, What: bridgeReads, Why: p.Why, Calls: callsOf(fields, p.Field)})
+	}
+	others, err := avro.Problems(theirs, schemas.OrderEvent)
+	for i, p := range others {
+		if i == maxNotes {
+			f.Notes = append(f.Notes, fmt.Sprintf("%s: %s: %d more", where, othersRead, len(others)-i))
+			break
+		}
+		f.Notes = append(f.Notes, SchemaFinding{Where: where, Field: p.Field, What: othersRead, Why: p.Why}.String())
+	}
+	if err == nil {
+		f.notWritten(where, fields, theirs)
+	}
+}
+
+// maxNotes is how many notes of one kind are printed for a schema.
+const maxNotes = 5
 
 // callsOf names the calls that lose the value of a field: its own calls, or those of the field that
 // contains it. A field that is not sent itself decides about all calls.
@@ -203,12 +231,27 @@ func SchemaRegistry(ctx context.Context, registry *avro.Registry, topics []kafka
 			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "no schema is registered", Why: "run bridge schemas register"})
 			continue
 		}
-		if h.Level != fullTransitive {
+		if h.Level != fullTransitive && isInput(SchemaOf(t.Schema)) {
+			f.Notes = append(f.Notes, fmt.Sprintf("%s: compatibility is %s, so a producer may drop fields; %s is safer", t.Name, cmp.Or(h.Level, "not set"), fullTransitive))
+		} else if h.Level != fullTransitive {
 			f.Findings = append(f.Findings, SchemaFinding{Where: t.Name, What: "compatibility is " + cmp.Or(h.Level, "not set"),
 				Why: "bridge schemas register sets it to " + fullTransitive})
 		}
 		for _, v := range h.Versions {
-			f.judgeVersion(fmt.Sprintf("%s version %d", t.Name, v.Number), SchemaOf(t.Schema), v)
+			where, ours := fmt.Sprintf("%s version %d", t.Name, v.Number), SchemaOf(t.Schema)
+			if !isInput(ours) {
+				f.judgeVersion(where, ours, v)
+				continue
+			}
+			problems, err := registry.Unreadable(ctx, t.Name, ours.Text, v.ID)
+			if err != nil {
+				return f, err
+			}
+			fields, err := schemas.Fields(ours.Text)
+			if err != nil {
+				return f, err
+			}
+			f.judgeInput(where, fields, problems, v.Schema)
 		}
 	}
 	return f, nil

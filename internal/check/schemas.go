@@ -10,7 +10,7 @@ import (
 
 // schemas compares all versions in the registry with our schemas.
 func (c *checker) schemas(ctx context.Context) {
-	registry, err := app.OpenRegistry(c.cfg.Registry, 0, app.Options{})
+	registry, err := app.OpenTopics(c.cfg, 0, app.Options{})
 	if err != nil {
 		return // reported already
 	}

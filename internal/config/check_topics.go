@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 
 	"alipay-kafka-bridge/internal/config/fault"
@@ -53,9 +54,33 @@ func (in Input) check(fs *fault.Findings, path string, accounts []string, taken 
 		}
 	}
 	fs.Unique(path+".accounts", in.Accounts)
+	in.checkWriters(fs, path)
 	if in.DefaultAccount != "" && !slices.Contains(in.Accounts, in.DefaultAccount) {
 		fs.Add(path+".default_account", "is %s, which is not one of the accounts of this topic; use one of them", fs.Quoted(path+".default_account"))
 	}
+}
+
+// Forms of subjects and of the names of Avro records.
+var (
+	subjectForm = regexp.MustCompile(`^[!-~]{1,255}$`)
+	recordForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+)
+
+// checkWriters checks what is said of the producers' schemas.
+func (in Input) checkWriters(fs *fault.Findings, path string) {
+	if in.Subject != "" && !subjectForm.MatchString(in.Subject) {
+		fs.Add(path+".subject", "is %s; use topic, record, topic-record or the name of a subject", fs.Quoted(path+".subject"))
+	}
+	for i, name := range in.Records {
+		p := fault.Index(path+".records", i)
+		switch {
+		case !recordForm.MatchString(name):
+			fs.Add(p, "is %s; use the name of an Avro record, with or without namespace", fs.Quoted(p))
+		case name == "any" && len(in.Records) > 1:
+			fs.Add(p, "is any, which accepts every record; use it alone")
+		}
+	}
+	fs.Unique(path+".records", in.Records)
 }
 
 func checkTopic(fs *fault.Findings, path, name string) {

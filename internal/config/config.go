@@ -123,6 +123,14 @@ type Input struct {
 	Accounts       []string `yaml:"accounts"`                  // accounts that events of this topic may name; there is no wildcard
 	DefaultAccount string   `yaml:"default_account,omitempty"` // account of events that name none; it must be one of accounts
 	DeadLetters    string   `yaml:"dead_letters"`              // topic for records that a person must look at [the name with .dlq at its end]
+	// Where producers register their schemas: topic (TopicNameStrategy: the name with -value at its end),
+	// record (RecordNameStrategy: the record's full name), topic-record (TopicRecordNameStrategy), or
+	// the name of a subject.
+	Subject string `yaml:"subject,omitempty"`
+	// Names of the producers' records, with or without namespace; or any, alone: every record whose fields fit.
+	// Empty: OrderEvent, in any namespace.
+	Records    []string `yaml:"records,omitempty"`
+	IgnoreCase bool     `yaml:"ignore_case,omitempty"` // accepts fields in other letter case, such as ORDER_NO, as ksqlDB writes them
 }
 
 // Delivery sets the limits and intervals of the engine.

@@ -208,6 +208,9 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome,
 		}
 		return h.callUntil(ctx, e)
 	}
+	if err := order.CheckTimes(e.Event, h.o.Now()); err != nil {
+		return h.unplanned(ctx, e, err)
+	}
 	e.Request, err = e.account.Planner.Plan(e.Event)
 	if err != nil {
 		return h.unplanned(ctx, e, err)

@@ -78,7 +78,7 @@ func TestLifeOfATrade(t *testing.T) {
 		{"an instant as a span, rounded down", "", at(90*time.Minute + 59*time.Second),
 			order.Defaults{ExpiresAsTimeout: true}, `"timeout_express":"90m"`},
 		{"a span of less than a minute", "", at(59 * time.Second), order.Defaults{ExpiresAsTimeout: true}, "invalid timeout_express"},
-		{"an end before the beginning", "", at(-time.Hour), order.Defaults{ExpiresAsTimeout: true}, "invalid timeout_express"},
+		{"an end before the beginning", "", at(-time.Hour), order.Defaults{ExpiresAsTimeout: true}, "invalid expires_at"},
 		{"a span of more than 15 days", "", at(15*24*time.Hour + time.Minute), order.Defaults{ExpiresAsTimeout: true}, "invalid timeout_express"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,6 +10,9 @@ func (p *Planner) create(e Event) (alipay.Request, error) {
 	if e.Total == nil {
 		return nil, invalid("total", "is missing")
 	}
+	if e.ExpiresAt != nil && e.ExpiresAt.Before(e.OccurredAt) {
+		return nil, invalid("expires_at", "is before occurred_at; are both in milliseconds (logical type timestamp-millis)?")
+	}
 	r := &alipay.TradeCreate{
 		OutTradeNo:           e.OrderNo,
 		SellerID:             e.SellerID,
