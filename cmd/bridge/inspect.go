@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/inspect"
@@ -27,6 +28,16 @@ func inspectCommand() *cobra.Command {
 it and why. It uses the same code as the bridge does, and sends nothing. A file
 has either the body alone or a whole HTTP message with its headers; - means
 standard input. Of these commands, only request shows the values of fields.
+
+Capture the raw bytes, before any framework decodes them:
+  a notification: the body of the POST, as your web server reads it from the
+    socket (php://input, request.get_data(), r.Body), not its parameters, its
+    log line or its JSON;
+  an answer: curl --raw -i, or the body that your HTTP client returns, before
+    it is parsed.
+Write them to the file as they are, without a line feed at the end. If the
+signature is not good, inspect tries what tools usually do to a capture, and
+names the damage only if the signature proves it.
 
 It exits with 3 if the message is not believed.`,
 		Args: cobra.NoArgs,
@@ -66,7 +77,7 @@ func printExplanation(p output.Printer, e gateway.Explanation) error {
 
 // verifiedError is the error of an inspection of something that is not believed.
 func verifiedError(e gateway.Explanation) error {
-	if e.Verified {
+	if e.Verified && e.Class != alipay.Untrusted {
 		return nil
 	}
 	return notVerified{}

@@ -167,10 +167,13 @@ func (k *responseFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	e, err := o.Explain(alipay.Method(k.method), status, captured.Body, signed)
-	if err != nil {
+	if _, err := o.Explain(alipay.Method(k.method), status, captured.Body, signed); err != nil {
 		return err
 	}
+	e := inspect.Explain(inspect.ReadingsOfAnswer(captured), inspect.RepairsOfAnswer, func(body []byte) gateway.Explanation {
+		e, _ := o.Explain(alipay.Method(k.method), status, body, signed) // the options were accepted above
+		return e
+	})
 	return printExplanation(output.New(c.OutOrStdout(), k.format), inspect.PrependFailures(failed, e))
 }
 
@@ -206,7 +209,10 @@ it is not proven to come from Alipay.`,
 			if err != nil {
 				return err
 			}
-			return printExplanation(output.New(c.OutOrStdout(), format), inspect.PrependFailures(failed, verifier.Explain(captured.Body, inspect.PublicHalf(o.Signer))))
+			e := inspect.Explain(inspect.ReadingsOfNotification(captured), inspect.RepairsOfNotification, func(body []byte) gateway.Explanation {
+				return verifier.Explain(body, inspect.PublicHalf(o.Signer))
+			})
+			return printExplanation(output.New(c.OutOrStdout(), format), inspect.PrependFailures(failed, e))
 		},
 	}
 	flags.flags(c)
@@ -267,10 +273,13 @@ func (k *hkFlags) run(c *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	e, err := o.Explain(path, status, captured.Header, captured.Body)
-	if err != nil {
+	if _, err := o.Explain(path, status, captured.Header, captured.Body); err != nil {
 		return err
 	}
+	e := inspect.Explain(inspect.ReadingsOfAnswer(captured), inspect.RepairsOfAnswer, func(body []byte) gateway.Explanation {
+		e, _ := o.Explain(path, status, captured.Header, body) // the options were accepted above
+		return e
+	})
 	return printExplanation(output.New(c.OutOrStdout(), k.format), e)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -70,7 +71,7 @@ func (k *requestFlags) show(c *cobra.Command, p output.Printer, ev order.Event) 
 		return p.Object(r)
 	}
 	for _, l := range [][2]string{
-		{"method", string(r.Method)}, {"skipped", r.Skipped}, {"content", string(r.Content)}, {"to_sign", r.ToSign},
+		{"method", string(r.Method)}, {"skipped", r.Skipped}, {"content", string(r.Content)}, {"to_sign", r.ToSign}, {"to_sign_gbk_base64", base64.StdEncoding.EncodeToString(r.ToSignGBK)},
 		{"signed_request_sha256", r.SHA256}, {"signature", r.Signature},
 	} {
 		if l[1] == "" {

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"unicode/utf8"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
@@ -21,6 +22,7 @@ type Planned struct {
 	Skipped   string          `json:"skipped,omitempty"` // the reason why nothing is called
 	Content   json.RawMessage `json:"content,omitempty"`
 	ToSign    string          `json:"to_sign,omitempty"`
+	ToSignGBK []byte          `json:"to_sign_gbk_base64,omitempty"` // the bytes that are signed, where they are GBK; to_sign shows them as text
 	SHA256    string          `json:"signed_request_sha256,omitempty"`
 	Signature string          `json:"signature,omitempty"`
 }
@@ -125,6 +127,12 @@ func (p Plan) sign(ctx context.Context, r alipay.Request, planned *Planned) erro
 		return err
 	}
 	planned.Content, planned.ToSign, planned.SHA256 = preview.Content, string(preview.ToSign), preview.SHA256
+	if !utf8.Valid(preview.ToSign) { // JSON and terminals are in UTF-8
+		planned.ToSign, planned.ToSignGBK = string(alipay.CharsetGBK.Decode(preview.ToSign)), preview.ToSign
+	}
+	if !utf8.Valid(preview.Content) {
+		planned.Content = alipay.CharsetGBK.Decode(preview.Content)
+	}
 	if p.showSignature {
 		planned.Signature = preview.Sign
 	}
