@@ -203,7 +203,7 @@ func TestSimulateServes(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if got := out.String(); !strings.Contains(got, "requests 0, executions 0, queries 2") {
+	if got := out.String(); !strings.Contains(got, "2 calls = 2 queries + 0 requests for an effect (0 took effect + 0 did not: repeats, refusals, faults)") {
 		t.Errorf("at the end it said %q", got)
 	}
 }

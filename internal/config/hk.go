@@ -24,7 +24,9 @@ type ECC struct {
 
 // Encrypt says how bodies are encrypted (AlipayHK Synchronize Order, "Encrypt").
 type Encrypt struct {
-	Enabled bool `yaml:"enabled,omitempty"` // encrypts requests, and requires encrypted answers
+	// Encrypts requests and asks for encrypted answers. A signed answer in plain is read as well; one that is
+	// encrypted but not signed is not.
+	Enabled bool `yaml:"enabled,omitempty"`
 	// Files with AlipayHK's public keys to encrypt with, by version [the app's platform_keys]
 	PlatformKeys map[string]File       `yaml:"platform_keys,omitempty"`
 	KeyVersion   string                `yaml:"key_version,omitempty"` // version of the platform key to encrypt with [the newest]

@@ -170,7 +170,7 @@ func decrypt(f *classicRequest) *wire.Reply {
 	case t == "":
 		return nil
 	case t != "AES":
-		return wire.Refusal("isv.decryption-error-not-valid-encrypt-type", "encrypt_type must be AES")
+		return wire.Refusal("isv.invalid-encrypt-type", "encrypt_type must be AES")
 	case f.app.AESKey == nil:
 		return wire.Refusal("isv.decryption-error-not-valid-encrypt-key", "the app has no AES key")
 	}

@@ -83,7 +83,7 @@ func TestNotificationBytes(t *testing.T) {
 	r := &receiver{answer: "success"}
 	b := newHarness(t, simulator.Options{Client: r.client()})
 	content := order("o_1")
-	content["subject"], content["body"] = "\u6d4b\u8bd5 + % &", ""
+	content["subject"], content["body"] = "\u6d4b\u8bd5 + % ;", ""
 	b.call("alipay.trade.create", content, notified)
 	if err := b.sim.Pay("o_1"); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestNotificationBytes(t *testing.T) {
 	got := r.got[0]
 	for name, want := range map[string]string{
 		"app_id": appID, "out_trade_no": "o_1", "trade_status": "TRADE_SUCCESS", "total_amount": "88.88", "notify_type": "trade_status_sync",
-		"seller_id": generated().app.App.SellerID, "sign_type": "RSA2", "charset": "utf-8", "subject": "\u6d4b\u8bd5 + % &", "gmt_payment": "2026-01-01 18:00:00",
+		"seller_id": generated().app.App.SellerID, "sign_type": "RSA2", "charset": "utf-8", "subject": "\u6d4b\u8bd5 + % ;", "gmt_payment": "2026-01-01 18:00:00",
 	} {
 		if got.Get(name) != want {
 			t.Errorf("%s = %q, want %q", name, got.Get(name), want)

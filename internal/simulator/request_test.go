@@ -32,6 +32,8 @@ func TestPublicParameters(t *testing.T) {
 		{"odd timestamp", map[string]string{"timestamp": "2026-01-01T00:00:00"}, "", formType, "40002 isv.invalid-timestamp"},
 		{"no method", map[string]string{"method": absent}, "", formType, "40001 isv.missing-method"},
 		{"encrypt_type without encryption", map[string]string{"encrypt_type": "AES"}, "", formType, "40003 isv.decryption-error-unknown"},
+		{"another encrypt_type", map[string]string{"encrypt_type": "SM4"}, "", formType, "40002 isv.invalid-encrypt-type"},
+		{"encrypt_type in small letters", map[string]string{"encrypt_type": "aes"}, "", formType, "40002 isv.invalid-encrypt-type"},
 		{"notify_url without host", map[string]string{"notify_url": "/n"}, "", formType, "40002 isv.invalid-parameter"},
 		{"long notify_url", map[string]string{"notify_url": "https://m.example/" + strings.Repeat("n", 256)}, "", formType, "40002 isv.invalid-parameter"},
 		{"RSA without a key", map[string]string{"sign_type": "RSA"}, "", formType, "40003 isv.missing-signature-config"},

@@ -17,6 +17,9 @@ import (
 // userID is a user id: 16 digits that begin with 2088 (alipay.trade.create, "buyer_id").
 var userID = regexp.MustCompile(`^2088[0-9]{12}$`)
 
+// noSigns is a subject without the signs that Alipay reserves (official model of 2026, "subject").
+var noSigns = regexp.MustCompile(`^[^/=&]*$`)
+
 // createRules is the table of alipay.trade.create, with the fields that the SDK models of 2026 add.
 var createRules = []rule{
 	{name: "out_trade_no", max: 64, required: true, pattern: regexp.MustCompile(`^[A-Za-z0-9_]+$`)},
@@ -24,7 +27,7 @@ var createRules = []rule{
 	{name: "total_amount", form: isYuan, required: true},
 	{name: "discountable_amount", form: isYuan},
 	{name: "undiscountable_amount", form: isYuan},
-	{name: "subject", max: 256, required: true},
+	{name: "subject", max: 256, required: true, pattern: noSigns},
 	{name: "body", max: 128},
 	{name: "buyer_id", max: 28, pattern: userID},
 	{name: "buyer_open_id", max: 128},

@@ -2,7 +2,10 @@ package standalone
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
@@ -13,7 +16,8 @@ import (
 const maxFaults = 1 << 20
 
 // adminHandler shows the state of the simulator, acts for buyers and adds faults.
-func adminHandler(sim *simulator.Simulator) http.Handler {
+// name is the host of its address, which requests may name.
+func adminHandler(sim *simulator.Simulator, name string) http.Handler {
 	m := http.NewServeMux()
 	show := func(path string, what func(*http.Request) any) {
 		m.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { answerJSON(w, what(r)) })
@@ -46,7 +50,39 @@ func adminHandler(sim *simulator.Simulator) http.Handler {
 			answerJSON(w, map[string]bool{"done": true})
 		})
 	}
-	return http.NewCrossOriginProtection().Handler(m) // a web page must not control it
+	return onlyThisHost(name, http.NewCrossOriginProtection().Handler(m)) // a web page must not control it
+}
+
+// onlyThisHost refuses requests whose Host is neither this machine nor name, and those that come from a page of
+// another origin. A page whose name was bound to 127.0.0.1 meanwhile (DNS rebinding) has
+// the same origin as far as its browser knows; only its Host gives it away.
+func onlyThisHost(name string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := hostOf(r.Host)
+		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		ip := net.ParseIP(host)
+		known := host == "localhost" || name != "" && host == name || ip != nil && (ip.IsLoopback() || local != nil && hostOf(local.String()) == ip.String())
+		if !known {
+			http.Error(w, "the Host of this request is not the simulator's; use localhost or its address", http.StatusMisdirectedRequest)
+			return
+		}
+		if origin := r.Header.Get("Origin"); origin != "" {
+			if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
+				http.Error(w, "a page of another origin must not use the simulator", http.StatusForbidden)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hostOf returns an address without its port.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	return strings.ToLower(strings.Trim(host, "[]"))
 }
 
 func answerTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {

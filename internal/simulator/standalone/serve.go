@@ -76,7 +76,7 @@ func (o Server) Serve(ctx context.Context, sim *simulator.Simulator, gateway net
 	}
 	if admin != nil {
 		fmt.Fprintf(talk, "admin at http://%s\n", admin.Addr())
-		g.Go(func() error { return serveHTTP(ctx, admin, adminHandler(sim)) })
+		g.Go(func() error { return serveHTTP(ctx, admin, adminHandler(sim, hostOf(o.Admin))) })
 	}
 	err := g.Wait()
 	if o.State != "" {
@@ -103,7 +103,8 @@ func (o Server) secure(l net.Listener) (net.Listener, error) {
 }
 
 func printTotals(w io.Writer, t simulator.Tally) {
-	fmt.Fprintf(w, "requests %d, executions %d, queries %d\n", t.Requests, t.Executions, t.Queries)
+	fmt.Fprintf(w, "%d calls = %d queries + %d requests for an effect (%d took effect + %d did not: repeats, refusals, faults)\n",
+		t.Requests+t.Queries, t.Queries, t.Requests, t.Executions, t.Requests-t.Executions)
 }
 
 // serveHTTP serves until ctx ends; running answers get a moment more.
