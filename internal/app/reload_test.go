@@ -385,3 +385,28 @@ func TestANewCAFileNeedsARestart(t *testing.T) {
 		}
 	})
 }
+
+// A reload may make fewer calls of events, never more: rows that skip are added, none is lost or moved.
+func TestY6_OnlySkipsMore(t *testing.T) {
+	create, skip, other := config.Row{Call: config.CallCreate, Channel: "CREDIT"}, config.Row{Skip: "no"}, config.Row{Skip: "never"}
+	for name, tt := range map[string]struct {
+		old, read []config.Row
+		want      bool
+	}{
+		"none":              {nil, nil, true},
+		"a skip more":       {nil, []config.Row{skip}, true},
+		"a skip in front":   {[]config.Row{create}, []config.Row{skip, create}, true},
+		"a skip less":       {[]config.Row{skip}, nil, false},
+		"another skip":      {[]config.Row{skip}, []config.Row{other}, false},
+		"a call less":       {[]config.Row{create}, nil, false},
+		"a call more":       {[]config.Row{skip}, []config.Row{skip, create}, false},
+		"in another order":  {[]config.Row{skip, create}, []config.Row{create, skip}, false},
+		"a skip at the end": {[]config.Row{create}, []config.Row{create, skip}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := onlySkipsMore(tt.old, tt.read); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
