@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 )
@@ -82,16 +81,13 @@ func private(info fs.FileInfo) bool {
 	return ok && owner.Uid == 0 && mode&^0o640 == 0
 }
 
-// glued is the end of a PEM block without the line feed before the next one: two files were joined.
-var glued = regexp.MustCompile(`-----[ \t]*-----BEGIN `)
-
 // tidyPEM returns PEM as encoding/pem reads it: readers of it leave out, in silence, blocks that
 // are indented or follow another one on the same line.
 func tidyPEM(text string) string {
 	if !strings.Contains(text, pemBegin) {
 		return text
 	}
-	lines := strings.Split(glued.ReplaceAllString(text, "-----\n"+pemBegin), "\n")
+	lines := strings.Split(strings.ReplaceAll(text, "-----"+pemBegin, "-----\n"+pemBegin), "\n") // files that were joined
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
