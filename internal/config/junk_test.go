@@ -31,11 +31,15 @@ func TestY7_JunkIsRefusedAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := settings(t, dir, strings.Replace(file(t, "minimal.yaml"), "environment: simulator\n    url: http://127.0.0.1:8090", "environment: sandbox\n    url: https://openapi-sandbox.dl.alipaydev.com/gateway.do", 1))
-			start := time.Now()
-			_, _ = config.Load(path, environment(dir)) // what is no key, the client says
-			if took := time.Since(start); took > 200*time.Millisecond {
-				t.Errorf("%s: %v", name, took)
+			took := time.Hour
+			for range 5 { // a busy machine is not busy for ever
+				start := time.Now()
+				_, _ = config.Load(path, environment(dir)) // what is no key, the client says
+				if took = min(took, time.Since(start)); took < 200*time.Millisecond {
+					return
+				}
 			}
+			t.Errorf("%s: %v", name, took)
 		})
 	}
 }
