@@ -84,7 +84,7 @@ func TestOpenAPISettingsReachTheWire(t *testing.T) {
 
 // TestMoreAlipayKeys: a further key is believed until its end.
 func TestMoreAlipayKeys(t *testing.T) {
-	node := `{"code":"10000","msg":"Success","trade_no":"1","out_trade_no":"o"}`
+	node := `{"code":"10000","msg":"Success","trade_no":"1","out_trade_no":"o","trade_status":"TRADE_SUCCESS","total_amount":"1.00"}`
 	digest := sha256.Sum256([]byte(node))
 	sign, err := rsa.SignPKCS1v15(rand.Reader, apptest.LaterKey(), crypto.SHA256, digest[:])
 	if err != nil {

@@ -59,6 +59,9 @@ type responseCase struct {
 	JavaCut    string `json:"official_java_cut"`
 }
 
+// lacksTradeNo are rows about the cut whose answer lacks the trade number: its signature is good, and it is no success.
+var lacksTradeNo = map[string]bool{"whitespace": true, "root_name_inside_string": true}
+
 // request builds the request that the answer answers, as far as it can be sent.
 func (c responseCase) request(t *testing.T) (r alipay.Request, bound bool) {
 	var node struct {
@@ -182,6 +185,7 @@ func (c responseCase) checkVerified(t *testing.T, rep alipay.Reply, class alipay
 	case !alipaytest.SameJSON(t, rep.Body, c.Expect.Node):
 		t.Errorf("body = %s, want %s", rep.Body, c.Expect.Node)
 	}
+	bound = bound && !lacksTradeNo[c.ID]
 	if rep.Code == "10000" && bound && class != alipay.Done {
 		t.Errorf("class = %v, want Done", class)
 	}

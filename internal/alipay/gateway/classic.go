@@ -32,6 +32,7 @@ type classic struct {
 	trust    *trust             // Alipay's
 	content  *encryption.AESKey // nil: contents are sent in plain
 	weak     bool               // SHA-1 and short keys are permitted
+	seen     *seenAnswers       // signatures of earlier answers
 	now      func() time.Time
 
 	// send makes an HTTP exchange: certificate mode downloads a certificate that it does not
@@ -68,7 +69,7 @@ func newClassicReader(o OpenAPIOptions) (*classic, error) {
 	}
 	g := &classic{
 		appID: o.AppID, signType: cmp.Or(o.SignType, alipay.SignRSA2), charset: cmp.Or(o.Charset, alipay.CharsetUTF8),
-		keys: keys.NewRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak,
+		keys: keys.NewRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak, seen: newSeenAnswers(),
 	}
 	if !g.charset.Known() {
 		return nil, fmt.Errorf("alipay: the charset is not one of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
@@ -180,7 +181,7 @@ func (g *classic) inherit(old protocol) error {
 	if g.trust.certs != nil {
 		g.trust.certs.Inherit(o.trust.certs)
 	}
-	g.keys, g.send = o.keys.Renewed(g.keys), o.send
+	g.keys, g.send, g.seen = o.keys.Renewed(g.keys), o.send, o.seen
 	return nil
 }
 

@@ -140,13 +140,17 @@ func ofMethod(t testing.TB, m alipay.Method) alipay.Request {
 	return nil
 }
 
-// numbers are the members that tie an answer to the request of its method.
+// numbers are the members that every success of a method has, with the numbers of its request.
 func numbers(m alipay.Method) string {
 	switch m {
-	case alipay.MethodTradeCreate, alipay.MethodTradeQuery:
+	case alipay.MethodTradeCreate:
 		return `"out_trade_no":"ORD_1","trade_no":"2015042321001004720200028594"`
+	case alipay.MethodTradeQuery:
+		return `"out_trade_no":"ORD_1","trade_no":"2015042321001004720200028594","trade_status":"TRADE_SUCCESS","total_amount":"88.88"`
 	case alipay.MethodOrderInfoSync:
 		return `"out_trade_no":"ORD_1","trade_no":"2018061021001004680073956707","buyer_user_id":"2088101117955611"`
 	}
-	return `"order_no":"20170427000000001000000001","out_order_no":"ORD_1"`
+	return `"order_no":"20170427000000001000000001","out_order_no":"ORD_1","partner_id":"20180000000001","status":"CLOSE",
+		"buyer_id":"2088102164040745","biz_product":"ONLINE_TRADE_PAY","gmt_create":"2016-09-29 00:00:00","gmt_modified":"2016-09-29 00:00:00",
+		"total_amount":25,"real_pay_amount":20,"deliver_seller_real_amount":5,"item_order_vo":[{"item_order_no":"1","sku_id":"2","quantity":2,"price":10}]`
 }

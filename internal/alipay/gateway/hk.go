@@ -43,6 +43,7 @@ type hk struct {
 	dashed     bool          // form of requestId
 	classes    map[string]alipay.Class
 	orders     *seenOrders
+	seen       *seenHK
 	now        func() time.Time
 
 	tryAll         bool // an unknown key version means any key
@@ -146,7 +147,7 @@ func newHKReader(o HKOptions) (*hk, error) {
 		clientID: o.ClientID, keyVersion: cmp.Or(o.KeyVersion, "1"), ecc: o.ECC, path: cmp.Or(o.SigningPath, hkPath),
 		tryAll: o.TryAllKeys, refuseUnsigned: o.RefuseUnsigned, classes: o.Classes, now: orNow(o.Now),
 		layout: cmp.Or(o.TimeLayout, HKTimePage), zone: cmp.Or(o.TimeZone, time.FixedZone("+08:00", 8*60*60)), skew: cmp.Or(o.Skew, hkSkew), seconds: o.Seconds, dashed: o.DashedIDs,
-		orders: newSeenOrders(),
+		orders: newSeenOrders(), seen: newSeenHK(),
 	}
 	var err error
 	if h.keys, err = newHKKeys(o); err != nil {
@@ -178,6 +179,6 @@ func (h *hk) inherit(old protocol) error {
 	if !ok || o.clientID != h.clientID || *o.url != *h.url {
 		return errOtherApp
 	}
-	h.orders = o.orders
+	h.orders, h.seen = o.orders, o.seen
 	return nil
 }

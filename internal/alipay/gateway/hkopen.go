@@ -39,8 +39,10 @@ var hkRule = []step[*hkReading]{
 	{"result", (*hkReading).signedIfSuccess, nil},
 	{"status", (*hkReading).statusFitsSuccess, nil},
 	{"order", (*hkReading).successNamesOrder, nil},
-	{"time", (*hkReading).successIsFresh, nil},
-	{"order", (*hkReading).successBelongs, nil},
+	{"time", (*hkReading).clockIsRight, nil},
+	{"time", (*hkReading).isFresh, nil},
+	{"order", (*hkReading).belongs, nil},
+	{"repeat", (*hkReading).isNew, nil},
 }
 
 // hkSignatureRule is what makes its signature one of AlipayHK's.
@@ -91,7 +93,7 @@ var (
 	errHKAlgorithm      = errors.New("the algorithm of the signature is not supported")
 	errHKVersion        = errors.New("the key version is not configured")
 	errHKSignature      = errors.New("the signature does not match")
-	errHKSkew           = errors.New("Response-Time of the success is too far from the call")
+	errHKSkew           = errors.New("Response-Time is too far from the call")
 	errHKOrder          = errors.New("orderId belongs to another order")
 	errHKUnsigned       = errors.New("not signed")
 )
@@ -234,10 +236,18 @@ func (rd *hkReading) classify() error {
 	}
 	rd.orderID = rd.members.Text("orderId")
 	rd.verdict = alipay.ClassifyHK(res.status, res.code, rep.Verified)
-	if c, ok := rd.gateway.classes[res.code]; ok && (res.status == "F" || res.status == "U") && rd.verdict.Class != alipay.Untrusted {
-		rd.verdict.Class = c
-	}
+	rd.applySetting(rd.gateway.classes[res.code])
 	return nil
+}
+
+// applySetting replaces the class of a failure by the one that the settings give its code; they never make an unsigned
+// answer final.
+func (rd *hkReading) applySetting(c alipay.Class) {
+	failed := rd.reply.ResultStatus == "F" || rd.reply.ResultStatus == "U"
+	if c == alipay.Done || !failed || rd.verdict.Class == alipay.Untrusted || c == alipay.Rejected && !rd.reply.Verified {
+		return
+	}
+	rd.verdict.Class = c
 }
 
 func (rd *hkReading) classFacts(err error) string {
@@ -271,23 +281,6 @@ func (rd *hkReading) successNamesOrder() error {
 	return nil
 }
 
-// successIsFresh refuses a success that was recorded and sent again.
-func (rd *hkReading) successIsFresh() error {
-	if rd.success() && !rd.gateway.withinSkew(rd.answer.header.Get("Response-Time"), rd.request.at) {
-		return errHKSkew
-	}
-	return nil
-}
-
-// successBelongs refuses a success whose orderId was another order's before.
-func (rd *hkReading) successBelongs() error {
-	sync, ok := rd.call.(*alipay.HKOrderSync)
-	if rd.success() && ok && !rd.gateway.orders.belongs(rd.orderID, sync.MerchantBizNo) {
-		return errHKOrder
-	}
-	return nil
-}
-
 // outcome is what an answer means that passed every step.
 func (rd *hkReading) outcome() error {
 	if rd.success() || rd.verdict.Class == alipay.Accepted {
@@ -303,7 +296,7 @@ func (rd *hkReading) outcome() error {
 }
 
 // refusal is the error of an answer that is not a success.
-func (rd *hkReading) refusal(c alipay.Class, message string) error {
+func (rd *hkReading) refusal(c alipay.Class, message string) *alipay.Error {
 	return &alipay.Error{
 		Method: rd.reply.Method, Class: c, Code: rd.reply.Code, Message: message, HTTPStatus: rd.answer.status,
 		RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert,

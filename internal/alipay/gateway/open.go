@@ -49,6 +49,8 @@ var classicRule = []step[*classicReading]{
 	{"code", (*classicReading).classify, (*classicReading).classFacts},
 	{"code", (*classicReading).signedIfSuccess, nil},
 	{"request", (*classicReading).answersRequest, nil},
+	{"members", (*classicReading).answersMethod, nil},
+	{"repeat", (*classicReading).isNew, nil},
 }
 
 // classicSignature is what makes its signature one of Alipay's.
@@ -297,16 +299,6 @@ func (rd *classicReading) signedIfSuccess() error {
 	return e
 }
 
-// answersRequest refuses a signed answer to another request. What is not signed proves nothing
-// anyway.
-func (rd *classicReading) answersRequest() error {
-	rd.ids = readIdentities(rd.members)
-	if !rd.reply.Verified {
-		return nil
-	}
-	return rd.ids.belong(rd.call, rd.success())
-}
-
 func (rd *classicReading) success() bool {
 	return rd.verdict.Class == alipay.Done || rd.verdict.Class == alipay.Accepted
 }
@@ -338,57 +330,4 @@ func (rd *classicReading) refusal() *alipay.Error {
 		Method: rd.reply.Method, Class: rd.verdict.Class, Code: rd.reply.Code, SubCode: rd.reply.SubCode, Message: rd.reply.Message,
 		HTTPStatus: rd.answer.status, RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert,
 	}
-}
-
-// identities are the numbers in an answer that tie it to its request.
-type identities struct {
-	out    alipay.OutTradeNo
-	trade  alipay.TradeNo
-	koubei alipay.KoubeiOrderNo
-}
-
-func readIdentities(f jsonscan.Object) identities {
-	ids := identities{
-		out:    alipay.OutTradeNo(f.Text("out_trade_no")),
-		trade:  alipay.TradeNo(f.Text("trade_no")),
-		koubei: alipay.KoubeiOrderNo(f.Text("order_no")),
-	}
-	if ids.out == "" {
-		ids.out = alipay.OutTradeNo(f.Text("out_order_no"))
-	}
-	return ids
-}
-
-var errOtherAnswer = errors.New("the answer is that of another request")
-
-// belong checks that a signed answer is the answer to r. The signature covers no nonce: a
-// replaying or confused proxy can hand us another order's genuine answer. Numbers that are
-// present on both sides must be equal, and a success must have such a number.
-func (ids identities) belong(r call, success bool) error {
-	bound, equal := false, true
-	compare := func(asked, got string) {
-		if asked != "" && got != "" {
-			bound, equal = true, equal && asked == got
-		}
-	}
-	switch r := r.(type) {
-	case *alipay.TradeCreate:
-		compare(string(r.OutTradeNo), string(ids.out))
-	case *alipay.TradeQuery:
-		compare(string(r.OutTradeNo), string(ids.out))
-		compare(string(r.TradeNo), string(ids.trade))
-	case *alipay.OrderInfoSync:
-		compare(string(r.TradeNo), string(ids.trade))
-	case *alipay.ItemOrderQuery:
-		compare(string(r.OrderNo), string(ids.koubei))
-	default: // an answer that was captured without its request
-		return nil
-	}
-	if !equal {
-		return errOtherAnswer
-	}
-	if success && !bound {
-		return fmt.Errorf("a success without the number that was asked for: %w", errOtherAnswer)
-	}
-	return nil
 }
