@@ -2,12 +2,14 @@ package alipay
 
 import "strings"
 
-// Classification is what one code means for the bridge.
+// Classification is what one code means for the bridge. Class says what becomes of the call, Healthy what the answer
+// says of Alipay: two questions, with an answer each.
 type Classification struct {
-	Class Class
-	Scope Scope
-	Proof Proof
-	Alert bool
+	Class   Class
+	Healthy bool // a signed answer with this code comes from an Alipay that works; with some classes it always does, see [HealthOf]
+	Scope   Scope
+	Proof   Proof
+	Alert   bool
 }
 
 // The classifications of the tables below. The comment after each is Alipay's own
@@ -15,10 +17,12 @@ type Classification struct {
 var (
 	done       = Classification{Class: Done}
 	accepted   = Classification{Class: Accepted}
-	rejected   = Classification{Class: Rejected}  // change the order, or the buyer must act
-	transient  = Classification{Class: Transient} // try again later
-	throttled  = Classification{Class: Throttled} // slow down
-	askFirst   = Classification{Class: Ambiguous} // query at once, then decide
+	rejected   = Classification{Class: Rejected}                 // change the order, or the buyer must act
+	transient  = Classification{Class: Transient}                // try again later
+	tryAgain   = Classification{Class: Transient, Healthy: true} // the same, for a reason that is the order's own
+	throttled  = Classification{Class: Throttled}                // slow down
+	askFirst   = Classification{Class: Ambiguous}                // query at once, then decide
+	maybeOurs  = Classification{Class: Ambiguous, Healthy: true} // the number has a trade, perhaps our own earlier one
 	fixApp     = Classification{Class: Misconfigured, Scope: ScopeApp}
 	fixAccount = Classification{Class: Misconfigured, Scope: ScopeAccount}
 	fixMethod  = Classification{Class: Misconfigured, Scope: ScopeMethod}
@@ -32,10 +36,11 @@ var (
 	// Alipay suspects an attack where a value holds names of its own keys: this event is refused,
 	// never the app, unless orders of any content get it.
 	suspected = Classification{Class: Rejected, Scope: ScopeApp, Proof: ProofCanary}
-	// A business refusal that is in no table is final for this order, but a person should look.
+	// A business refusal that is in no table is final for this order, but a person should look. On a create it may hide
+	// a trade: it is final only once a query has found none.
 	unknownRefusal = Classification{Class: Rejected, Alert: true}
 	unknownGateway = Classification{Class: Misconfigured, Scope: ScopeApp, Proof: ProofCanary, Alert: true}
-	unknownCreate  = Classification{Class: Ambiguous, Alert: true}
+	unknownCreate  = Classification{Class: Ambiguous, Healthy: true, Alert: true}
 )
 
 // codeTable classifies by sub_code. Each block names its source: "page" is the API page's table
@@ -50,7 +55,8 @@ var methodCodes = map[Method]codeTable{
 	MethodItemOrderQuery: itemOrderCodes,
 }
 
-// createCodes: alipay.trade.create, error codes. A payment is never assumed undone: codes
+// createCodes: alipay.trade.create, error codes. Who can fix it decides: the order's sender, or the merchant and his
+// contract, settlement or second merchants (Misconfigured). A payment is never assumed undone: codes
 // that may be about our own earlier attempt are Ambiguous.
 var createCodes = codeTable{
 	// page
@@ -60,9 +66,9 @@ var createCodes = codeTable{
 	"ACQ.EXIST_FORBIDDEN_WORD":            rejected,
 	"ACQ.PARTNER_ERROR":                   fixApp, // "app_id is wrong"
 	"ACQ.TOTAL_FEE_EXCEED":                rejected,
-	"ACQ.CONTEXT_INCONSISTENT":            askFirst, // same number, other content: perhaps our own trade
-	"ACQ.TRADE_HAS_SUCCESS":               askFirst, // perhaps our own trade, paid
-	"ACQ.TRADE_HAS_CLOSE":                 askFirst, // perhaps our own trade, closed
+	"ACQ.CONTEXT_INCONSISTENT":            maybeOurs, // same number, other content
+	"ACQ.TRADE_HAS_SUCCESS":               maybeOurs, // paid
+	"ACQ.TRADE_HAS_CLOSE":                 maybeOurs, // closed
 	"ACQ.BUYER_SELLER_EQUAL":              rejected,
 	"ACQ.TRADE_BUYER_NOT_MATCH":           rejected,
 	"ACQ.BUYER_ENABLE_STATUS_FORBID":      rejected,
@@ -71,42 +77,45 @@ var createCodes = codeTable{
 	"ACQ.SUB_MERCHANT_CREATE_FAIL":        rejected,
 	"ACQ.SUB_MERCHANT_TYPE_INVALID":       rejected,
 
+	// seen in answers of a sibling method, listed nowhere
+	"ACQ.DUP_OUT_ORDER": maybeOurs,
+
 	// 2026: the order or the buyer
-	"ACQ.BEYOND_PER_RECEIPT_SINGLE_RESTRICTION":           rejected,
-	"ACQ.BUYER_NOT_EXIST":                                 rejected,
-	"ACQ.CUSTOMER_VALIDATE_ERROR":                         rejected,
-	"ACQ.ILLEGAL_ARGUMENT":                                rejected,
-	"ACQ.INVALID_RECEIVE_ACCOUNT":                         rejected,
-	"ACQ.INVALID_STORE_ID":                                rejected,
-	"ACQ.MERCHANT_PERM_RECEIPT_SINGLE_LIMIT":              rejected,
-	"ACQ.NOT_SUPPORT_PAYMENT_INST":                        rejected,
-	"ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR":                rejected,
-	"ACQ.OPEN_ID_NOT_TINY_APP":                            rejected,
-	"ACQ.PAYER_UNMATCHED":                                 rejected,
-	"ACQ.PLATFORM_BUSINESS_ACQUIRE_MODE_MUST_MERCHANT_ID": rejected,
-	"ACQ.RISK_MERCHANT_IP_NOT_EXIST":                      rejected,
-	"ACQ.SECONDARY_MERCHANT_CARD_ALIAS_NO_INVALID":        rejected,
-	"ACQ.SECONDARY_MERCHANT_ID_BLANK":                     rejected,
-	"ACQ.SECONDARY_MERCHANT_ID_INVALID":                   rejected,
-	"ACQ.SELLER_NOT_EXIST":                                rejected,
-	"ACQ.STORE_INFO_INVALID":                              rejected,
-	"ACQ.SUB_GOODS_SIZE_MAX_COUNT":                        rejected,
-	"ACQ.TRADE_SETTLE_ERROR":                              rejected,
-	"ACQ.USER_LOGONID_DUP":                                rejected,
+	"ACQ.BEYOND_PER_RECEIPT_SINGLE_RESTRICTION": rejected,
+	"ACQ.BUYER_NOT_EXIST":                       rejected,
+	"ACQ.CUSTOMER_VALIDATE_ERROR":               rejected,
+	"ACQ.ILLEGAL_ARGUMENT":                      rejected,
+	"ACQ.INVALID_RECEIVE_ACCOUNT":               rejected,
+	"ACQ.INVALID_STORE_ID":                      rejected,
+	"ACQ.MERCHANT_PERM_RECEIPT_SINGLE_LIMIT":    rejected,
+	"ACQ.NOT_SUPPORT_PAYMENT_INST":              rejected,
+	"ACQ.NOW_TIME_AFTER_EXPIRE_TIME_ERROR":      rejected,
+	"ACQ.OPEN_ID_NOT_TINY_APP":                  rejected,
+	"ACQ.PAYER_UNMATCHED":                       rejected,
+	"ACQ.RISK_MERCHANT_IP_NOT_EXIST":            rejected,
+	"ACQ.SECONDARY_MERCHANT_ID_BLANK":           rejected,
+	"ACQ.SELLER_NOT_EXIST":                      rejected,
+	"ACQ.SUB_GOODS_SIZE_MAX_COUNT":              rejected,
+	"ACQ.USER_LOGONID_DUP":                      rejected,
 
 	// 2026: the merchant's contract or account
-	"ACQ.BIZ_PRODUCT_NOT_ALLOWED":                   maybeMethod,
-	"ACQ.DEFAULT_SETTLE_RULE_NOT_EXIST":             maybeAccount,
-	"ACQ.ERROR_SELLER_CERTIFY_LEVEL_LIMIT":          maybeAccount,
-	"ACQ.MERCHANT_PERM_RECEIPT_DAY_LIMIT":           maybeAccount,
-	"ACQ.MERCHANT_PERM_RECEIPT_SUSPEND_LIMIT":       maybeAccount,
-	"ACQ.MERCHANT_STATUS_NOT_NORMAL":                maybeAccount,
-	"ACQ.PRODUCT_NOT_SUPPORT_IN_TINY_APP":           maybeMethod,
-	"ACQ.SECONDARY_MERCHANT_ALIPAY_ACCOUNT_INVALID": maybeAccount,
-	"ACQ.SECONDARY_MERCHANT_ISV_PUNISH_INDIRECT":    maybeAccount,
-	"ACQ.SECONDARY_MERCHANT_NOT_MATCH":              maybeAccount,
-	"ACQ.SECONDARY_MERCHANT_STATUS_ERROR":           maybeAccount,
-	"ACQ.UNBOUND_APPLICATION":                       maybeMethod,
+	"ACQ.BIZ_PRODUCT_NOT_ALLOWED":                         maybeMethod,
+	"ACQ.DEFAULT_SETTLE_RULE_NOT_EXIST":                   maybeAccount,
+	"ACQ.ERROR_SELLER_CERTIFY_LEVEL_LIMIT":                maybeAccount,
+	"ACQ.MERCHANT_PERM_RECEIPT_DAY_LIMIT":                 maybeAccount,
+	"ACQ.MERCHANT_PERM_RECEIPT_SUSPEND_LIMIT":             maybeAccount,
+	"ACQ.MERCHANT_STATUS_NOT_NORMAL":                      maybeAccount,
+	"ACQ.PRODUCT_NOT_SUPPORT_IN_TINY_APP":                 maybeMethod,
+	"ACQ.SECONDARY_MERCHANT_ALIPAY_ACCOUNT_INVALID":       maybeAccount,
+	"ACQ.SECONDARY_MERCHANT_ISV_PUNISH_INDIRECT":          maybeAccount,
+	"ACQ.SECONDARY_MERCHANT_NOT_MATCH":                    maybeAccount,
+	"ACQ.SECONDARY_MERCHANT_STATUS_ERROR":                 maybeAccount,
+	"ACQ.UNBOUND_APPLICATION":                             maybeMethod,
+	"ACQ.PLATFORM_BUSINESS_ACQUIRE_MODE_MUST_MERCHANT_ID": maybeAccount, // the contract wants a second merchant
+	"ACQ.SECONDARY_MERCHANT_CARD_ALIAS_NO_INVALID":        maybeAccount, // the second merchant's settlement card
+	"ACQ.SECONDARY_MERCHANT_ID_INVALID":                   maybeAccount,
+	"ACQ.STORE_INFO_INVALID":                              maybeAccount,
+	"ACQ.TRADE_SETTLE_ERROR":                              maybeAccount,
 }
 
 // queryCodes: alipay.trade.query, error codes.
@@ -114,7 +123,7 @@ var queryCodes = codeTable{
 	"ACQ.SYSTEM_ERROR":             transient, // page: "send the request again"
 	"ACQ.INVALID_PARAMETER":        rejected,  // page
 	"ACQ.TRADE_NOT_EXIST":          rejected,  // page: no such trade under this account
-	"ACQ.ENTERPRISE_PAY_BIZ_ERROR": transient, // 2026
+	"ACQ.ENTERPRISE_PAY_BIZ_ERROR": tryAgain,  // 2026
 }
 
 // syncCodes: alipay.trade.orderinfo.sync, error codes.
@@ -210,18 +219,18 @@ var gatewayCodes = codeTable{
 // Classify returns what a signed gateway answer means: by its sub_code, and by its code where the sub_code is
 // not known; never by its texts (public error codes). The spelling "unknow" is genuine.
 func Classify(m Method, code, subCode string) Classification {
-	switch code {
-	case "10000":
+	switch {
+	case code == "10000":
 		return done
-	case "10003": // accepted, the payment is in progress
+	case code == "10003": // accepted, the payment is in progress
 		return accepted
-	case "20000": // aop.unknow-error, isp.unknow-error
+	case code == "20000" || isSystemError(subCode): // aop.unknow-error, isp.unknow-error
 		if m == MethodTradeCreate {
 			return askFirst
 		}
 		return transient
-	case "40004":
-		if v, ok := methodCodes[m][subCode]; ok {
+	case code == "40004":
+		if v, ok := businessCode(m, subCode); ok {
 			return v
 		}
 	}
@@ -230,6 +239,9 @@ func Classify(m Method, code, subCode string) Classification {
 	}
 	switch code {
 	case "40004":
+		if m == MethodTradeCreate {
+			return unknownCreate
+		}
 		return unknownRefusal
 	case "40005":
 		return throttled
@@ -246,11 +258,36 @@ func Classify(m Method, code, subCode string) Classification {
 	return unknownGateway
 }
 
+// baseOf cuts the prefixes off a sub_code, of which the pages and real answers have several for one code: ACQ., isv.,
+// isp., aop., aop.ACQ., koubei.
+func baseOf(subCode string) string { return subCode[strings.LastIndexByte(subCode, '.')+1:] }
+
+// isSystemError reports whether a sub_code says that Alipay failed: whether the call took effect is not known. The pages
+// write SYSTEM_ERROR with ACQ. and without, real answers with other prefixes, and the gateway writes unknow-error.
+func isSystemError(subCode string) bool {
+	switch strings.ReplaceAll(strings.ToUpper(baseOf(subCode)), "-", "_") {
+	case "SYSTEM_ERROR", "UNKNOW_ERROR", "UNKNOWN_ERROR":
+		return true
+	}
+	return false
+}
+
+// businessCode finds the refusal of a method in its table, with whichever prefix.
+func businessCode(m Method, subCode string) (Classification, bool) {
+	for _, name := range []string{subCode, "ACQ." + baseOf(subCode), baseOf(subCode)} {
+		if v, ok := methodCodes[m][name]; ok {
+			return v, true
+		}
+	}
+	return Classification{}, false
+}
+
 // ClassifyUnsigned is [Classify] for an answer that carries no signature, as some errors genuinely do.
 // Nothing in it is final: a refusal is Ambiguous, a success is not believed, and what would
-// stop an app needs the canary query first.
+// stop an app needs the canary query first. It does not show either that Alipay works.
 func ClassifyUnsigned(m Method, code, subCode string) Classification {
 	v := Classify(m, code, subCode)
+	v.Healthy = false
 	switch {
 	case v.Class == Done || v.Class == Accepted:
 		return Classification{Class: Untrusted}
@@ -276,6 +313,7 @@ var hkCodes = codeTable{
 	"INVALID_API":               fixApp,
 	"METHOD_NOT_SUPPORTED":      fixApp,
 	"MEDIA_TYPE_NOT_ACCEPTABLE": fixApp,
+	"TIMESTAMP_INVALID":         fixApp, // our clock
 }
 
 // hkUnsigned are the failures that HK cannot sign, because it did not recognise us: the only
@@ -302,6 +340,8 @@ func ClassifyHK(status, code string, verified bool) Classification {
 		return transient
 	case status != "F":
 		return Classification{Class: Ambiguous, Alert: true}
+	case isSystemError(code): // a repeat is harmless
+		return transient
 	case !known || v.Class != Misconfigured:
 		return rejected
 	}

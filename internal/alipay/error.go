@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Class is the consequence of an answer. It alone decides about retry, breaker, output,
-// log level and metric label.
+// Class is the consequence of an answer. It alone decides about retry, output, log level and
+// metric label.
 type Class uint8
 
 const (
@@ -70,6 +70,7 @@ type Error struct {
 	RetryAfter time.Duration // zero unless the answer asked for a pause
 	Scope      Scope         // what the answer would stop, with Misconfigured
 	Proof      Proof         // what it takes to stop it
+	Healthy    bool          // the answer is signed and shows that Alipay works, whatever became of the call
 	Alert      bool          // a person should look, though nothing stops: an unknown code
 	Err        error         // the cause, without URL or parameters
 }
@@ -106,6 +107,45 @@ func ClassOf(err error) Class {
 	return Ambiguous
 }
 
+// Health is what the outcome of a call says of Alipay: the question of a breaker.
+type Health uint8
+
+const (
+	Neutral Health = iota // nothing, or nothing was sent
+	Healthy
+	Failing
+)
+
+// HealthOf returns what the outcome of a call says of Alipay. A refusal is a healthy answer; wrong keys and answers that
+// are not Alipay's say nothing.
+func HealthOf(err error) Health {
+	var e *Error
+	switch {
+	case errors.Is(err, ErrLate), IsInvalid(err):
+		return Neutral
+	case !errors.As(err, &e):
+		if err == nil {
+			return Healthy
+		}
+		return Failing
+	case e.Healthy:
+		return Healthy
+	}
+	switch e.Class {
+	case Done, Accepted, Rejected:
+		return Healthy
+	case Misconfigured, Untrusted:
+		return Neutral
+	}
+	return Failing
+}
+
+// IsInvalid reports whether a call was not made because its request is wrong.
+func IsInvalid(err error) bool {
+	var field *FieldError
+	return errors.As(err, &field)
+}
+
 // ErrLate says that a request was not sent, because its event's life ended while it waited.
 var ErrLate = errors.New("not sent: the event has expired")
 
@@ -113,14 +153,21 @@ var ErrLate = errors.New("not sent: the event has expired")
 // account (alipay.trade.query, error codes). The class alone does not say that.
 func IsTradeNotFound(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Class == Rejected && e.SubCode == "ACQ.TRADE_NOT_EXIST"
+	return errors.As(err, &e) && e.Class == Rejected && baseOf(e.SubCode) == "TRADE_NOT_EXIST"
 }
 
-// IsOtherContent reports whether Alipay refused a create because its number was used with other
+// IsUnknownRefusal reports whether Alipay refused a create, signed, with a code that no table has. There may be a trade
+// all the same.
+func IsUnknownRefusal(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Class == Ambiguous && e.Code == "40004" && e.Healthy && e.Alert
+}
+
+// IsOtherContent reports whether Alipay refused a create, signed, because its number was used with other
 // content (alipay.trade.create, "Business error codes", ACQ.CONTEXT_INCONSISTENT).
 func IsOtherContent(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.SubCode == "ACQ.CONTEXT_INCONSISTENT"
+	return errors.As(err, &e) && e.Healthy && baseOf(e.SubCode) == "CONTEXT_INCONSISTENT"
 }
 
 // FieldError says why a request cannot be sent. It names the field as Alipay does and never

@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +27,8 @@ type gate struct {
 	turn    chan struct{} // one slot: held by the waiter that asks
 
 	inFlight atomic.Int64
-	mu       sync.Mutex
-	closedAt time.Time // when it last closed after a failure; zero: never
+	mu       sync.Mutex // also held to add to inFlight
+	closedAt time.Time  // when it last closed after a failure; zero: never
 }
 
 // pass is the right to make one attempt. done must always be called, with the attempt's error.
@@ -49,8 +50,8 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 			return g.streak.trips(o.Consecutive) ||
 				int(c.Requests) >= o.MinRequests && float64(c.TotalFailures) >= o.Ratio*float64(c.Requests)
 		},
-		IsSuccessful: func(err error) bool { return healthy(alipay.ClassOf(err)) },
-		IsExcluded:   excluded,
+		IsSuccessful: func(err error) bool { return alipay.HealthOf(err) == alipay.Healthy },
+		IsExcluded:   func(err error) bool { return alipay.HealthOf(err) == alipay.Neutral },
 		OnStateChange: func(_ string, from, to gobreaker.State) { // runs under the breaker's lock
 			if to == gobreaker.StateClosed {
 				g.mu.Lock()
@@ -62,14 +63,6 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 	})
 	return g
 }
-
-// healthy: a proper refusal is a healthy answer.
-func healthy(c alipay.Class) bool {
-	return c == alipay.Done || c == alipay.Accepted || c == alipay.Rejected
-}
-
-// neutral: the class says nothing about Alipay's health.
-func neutral(c alipay.Class) bool { return c == alipay.Misconfigured || c == alipay.Untrusted }
 
 // enter waits until an attempt may be made. It calls seal when only the slot is missing. The
 // error is the context's.
@@ -110,12 +103,16 @@ func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
 		return pass{}, false, err
 	}
 	probe := g.breaker.State() == gobreaker.StateHalfOpen
-	report, err := g.breaker.Allow()
-	if err != nil {
+	if !g.begin() {
 		g.limits.give()
 		return pass{}, false, nil
 	}
-	g.inFlight.Add(1)
+	report, err := g.breaker.Allow()
+	if err != nil {
+		g.inFlight.Add(-1)
+		g.limits.give()
+		return pass{}, false, nil
+	}
 	leave := sync.OnceFunc(func() {
 		g.inFlight.Add(-1)
 		g.limits.give()
@@ -129,12 +126,26 @@ func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
 // ramped reports whether the ramp after the breaker closed permits one more attempt.
 func (g *gate) ramped() bool {
 	g.mu.Lock()
-	closedAt := g.closedAt
-	g.mu.Unlock()
-	since := time.Since(closedAt)
-	if closedAt.IsZero() || since >= g.o.Ramp {
-		return true
+	defer g.mu.Unlock()
+	return g.inFlight.Load() < g.room()
+}
+
+// begin counts an attempt if the ramp permits it. Many that found room while they signed cannot pass together.
+func (g *gate) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inFlight.Load() >= g.room() {
+		return false
 	}
-	room := max(int64(g.o.HalfOpen), int64(float64(g.o.InFlight)*float64(since)/float64(g.o.Ramp)))
-	return g.inFlight.Load() < room
+	g.inFlight.Add(1)
+	return true
+}
+
+// room is how many attempts the ramp permits at a time. The caller holds mu.
+func (g *gate) room() int64 {
+	since := time.Since(g.closedAt)
+	if g.closedAt.IsZero() || since >= g.o.Ramp {
+		return math.MaxInt64
+	}
+	return max(int64(g.o.HalfOpen), int64(float64(g.o.InFlight)*float64(since)/float64(g.o.Ramp)))
 }

@@ -23,7 +23,10 @@ type Call struct {
 	spent    int           // of the budget: without probes
 	first    time.Time     // start of the first exchange
 	last     time.Time     // start of the last one
-	waited   time.Duration // since then, for breaker, rate and slots, in probes and in pauses before an open breaker; not part of the budget
+	waited   time.Duration // since then: for breaker, rate, slots and persons, in probes and in pauses before an open breaker; not part of the budget
+	person   time.Time     // when it began to wait for a person; zero: it does not
+	persons  int           // how often it began to, after another outcome
+	class    alipay.Class  // of the last attempt
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
 
 	until time.Time // no attempt of a request that is not repeatable begins later; zero: any time
@@ -41,6 +44,7 @@ func (c *Call) Until(t time.Time) { c.until = t }
 // repeatable request. Of one that is not repeatable they come back after the first attempt.
 func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 	g := c.guard.gate(r.Method())
+	c.resume()
 	for {
 		rep, made, err := c.attempt(ctx, g, r)
 		rep.Attempts, rep.FirstAttemptAt, rep.LastAttemptAt = c.attempts, c.first, c.last
@@ -52,6 +56,40 @@ func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 			return rep, err
 		}
 	}
+}
+
+// resume ends a wait for a person.
+func (c *Call) resume() {
+	if !c.person.IsZero() {
+		c.waited += time.Since(c.person)
+		c.person = time.Time{}
+	}
+}
+
+// waitsForPersons is how often the wait for a person is excluded from a budget, each time however long and in however many
+// attempts. An event whose outcomes alternate between work for a person and others must end all the same.
+const waitsForPersons = 2
+
+// count counts an attempt for the budget. A probe costs nothing, and neither does an attempt after which a person must
+// act: it is no try of the trouble that exhausts an event.
+func (c *Call) count(err error, probe bool, took time.Duration) {
+	before := c.class
+	c.class = alipay.ClassOf(err)
+	if c.class == alipay.Misconfigured {
+		if c.attempts == 1 || before != alipay.Misconfigured {
+			c.persons++
+		}
+		if c.persons <= waitsForPersons {
+			c.person = time.Now()
+			c.waited += took
+			return
+		}
+	}
+	if probe {
+		c.waited += took
+		return
+	}
+	c.spent++
 }
 
 // mayRepeat reports whether the same request may be sent again without a query.
@@ -66,13 +104,13 @@ func mayRepeat(class alipay.Class, r alipay.Request) bool {
 }
 
 // Exhausted reports whether at least MinAttempts were made and MaxTrying has passed since the
-// first, not counting waits at breaker and limiter.
+// first, not counting waits at breaker and limiter, and those for a person.
 func (c *Call) Exhausted() bool {
 	return c.spent >= c.guard.o.MinAttempts && time.Since(c.first)-c.waited >= c.guard.o.MaxTrying
 }
 
 // attempt waits for its turn and makes one exchange. If none was made, the error is the
-// context's, or ErrLate.
+// context's, ErrLate, or that of a request that cannot be written.
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
 	pending := pendingRequest{client: c.client, request: r}
@@ -89,19 +127,18 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 		p.done(alipay.ErrLate)
 		return alipay.Reply{}, false, alipay.ErrLate
 	}
+	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
+	defer cancel()
+	rep, err = pending.exchange(actx, p)
+	if alipay.IsInvalid(err) { // nothing was sent
+		return rep, false, err
+	}
 	c.attempts++
 	c.last = start
 	if c.first.IsZero() {
 		c.first = start
 	}
-	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
-	defer cancel()
-	rep, err = pending.exchange(actx, p)
-	if p.probe {
-		c.waited += time.Since(start)
-	} else {
-		c.spent++
-	}
+	c.count(err, p.probe, time.Since(start))
 	return rep, true, err
 }
 

@@ -1,7 +1,6 @@
 package breaker
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -30,11 +29,10 @@ type streak struct {
 // watch records the outcome of an attempt before the breaker does.
 func (s *streak) watch(r alipay.Request, done func(error)) func(error) {
 	return func(err error) {
-		switch {
-		case excluded(err):
-		case healthy(alipay.ClassOf(err)):
+		switch alipay.HealthOf(err) {
+		case alipay.Healthy:
 			s.end()
-		default:
+		case alipay.Failing:
 			s.failed(orderOf(r))
 		}
 		done(err)
@@ -64,11 +62,6 @@ func (s *streak) trips(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n >= n && (len(s.orders) >= min(differentOrders, n) || time.Since(s.since) >= longStreak)
-}
-
-// excluded: the outcome says nothing about Alipay's health, or nothing was sent.
-func excluded(err error) bool {
-	return errors.Is(err, alipay.ErrLate) || neutral(alipay.ClassOf(err))
 }
 
 // orderOf is the number by which a request names its order.

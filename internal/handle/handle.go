@@ -68,6 +68,7 @@ type Handler struct {
 	permissions atomic.Pointer[permissions]
 	newest      newestEvents
 	floods      floods
+	alerts      alerts
 }
 
 // NewHandler returns a handler; it starts nothing.
@@ -84,6 +85,7 @@ func NewHandler(o HandlerOptions) *Handler {
 	h := &Handler{o: o}
 	h.newest.byLane = recent.NewMap[string, acceptedEvent](newestLimit)
 	h.floods.orders = recent.NewMap[floodKey, *floodCount](floodOrders)
+	h.alerts.byCode = recent.NewMap[string, alertCount](alertCodes)
 	h.SetPermissions(o.Inputs, o.Accounts)
 	return h
 }
@@ -101,6 +103,7 @@ type handling struct {
 	// otherContent: Alipay said that the trade under our number has other content than the create.
 	otherContent bool
 	doubt        time.Time // until when a lost create may be under way; zero: none is
+	refused      *refusal  // the create was refused with a code that no table has; nil: it was not
 }
 
 // Prepare finds a record's lane. It is a [PrepareFunc].
@@ -272,11 +275,14 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 		// A single refusal proves that nothing took effect: new settings may then give another request.
 		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || e.attempts > before+1
 		e.otherContent = e.otherContent || alipay.IsOtherContent(err)
+		h.alert(ctx, e, err)
 		switch class := alipay.ClassOf(err); {
 		case errors.Is(err, alipay.ErrLate):
 			return h.expired(ctx, e)
 		case err != nil && !answered(err):
 			return consume.Outcome{}, err // the context ended
+		case alipay.IsInvalid(err):
+			return h.unplanned(ctx, e, invalidRequest(err)) // nothing was sent
 		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
 			return h.decided(ctx, e, reply, err)
 		case class == alipay.Misconfigured:
@@ -285,6 +291,9 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
 		}
 		e.doubt = reply.LastAttemptAt.Add(e.account.AttemptTimeout)
+		if alipay.IsUnknownRefusal(err) {
+			e.refused = &refusal{reply, err}
+		}
 		out, decided, resolveErr := h.resolve(ctx, e)
 		if decided || resolveErr != nil {
 			return out, resolveErr
@@ -293,6 +302,13 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 			return h.exhausted(ctx, e, reply, err)
 		}
 	}
+}
+
+// invalidRequest is the error of a request that its gateway's client refused to write: a character that the charset
+// lacks, above all.
+func invalidRequest(err error) error {
+	field, _ := errors.AsType[*alipay.FieldError](err)
+	return &order.InvalidError{Reason: order.ReasonInvalid, Field: field.Field, Msg: field.Text}
 }
 
 // do makes one call and counts its exchanges.

@@ -21,17 +21,47 @@ const notFoundPause = 3 * time.Second
 // it compares. Not found is believed only once the lost attempt cannot be under way any more,
 // and twice: then decided is false, and the same bytes may be sent again.
 // The doubt outlives a handling that ends without an outcome while it asks.
+//
+// A create that was refused with a code that no table has is asked for once, when its attempt is over, and is never sent
+// again.
 func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome, decided bool, err error) {
-	if out, decided, err = h.queryTrade(ctx, e, e.doubt); err == nil && !decided {
-		e.doubt = time.Time{}
+	absences := absentTwice
+	if e.refused != nil {
+		absences = 1
+		if !wait(ctx, e.doubt.Sub(h.o.Now())) {
+			return consume.Outcome{}, false, context.Cause(ctx)
+		}
 	}
-	return out, decided, err
+	out, decided, err = h.queryTrade(ctx, e, e.doubt, absences)
+	if err != nil || decided {
+		return out, decided, err
+	}
+	if e.refused != nil {
+		out, err = h.decided(ctx, e, e.refused.reply, e.refused.final())
+		return out, true, err
+	}
+	e.doubt = time.Time{}
+	return consume.Outcome{}, false, nil
+}
+
+// refusal is a signed refusal of a create whose code no table has.
+type refusal struct {
+	reply alipay.Reply
+	err   error
+}
+
+// final is the refusal, now that there is no trade.
+func (r *refusal) final() error {
+	known, _ := errors.AsType[*alipay.Error](r.err)
+	final := *known
+	final.Class = alipay.Rejected
+	return &final
 }
 
 // expired ends a create whose event's life is over before this owner sent it. A previous owner
 // may have sent it in time, so the trade is asked for.
 func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, error) {
-	out, decided, err := h.queryTrade(ctx, e, h.o.Now().Add(e.account.AttemptTimeout))
+	out, decided, err := h.queryTrade(ctx, e, h.o.Now().Add(e.account.AttemptTimeout), absentTwice)
 	if decided || err != nil {
 		return out, err
 	}
@@ -41,8 +71,11 @@ func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, er
 // askUndecided is how often a found trade is asked for that cannot be compared with the create.
 const askUndecided = 3
 
-// queryTrade queries until the trade is found, or was twice not found after settled.
-func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time) (consume.Outcome, bool, error) {
+// absentTwice is how often a trade must not be found, some seconds apart, before its create may be sent again.
+const absentTwice = 2
+
+// queryTrade queries until the trade is found, or was so many times not found after settled.
+func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time, absences int) (consume.Outcome, bool, error) {
 	create := e.Request.(*alipay.TradeCreate) // only creates are not repeatable
 	query := &alipay.TradeQuery{OutTradeNo: create.OutTradeNo}
 	for absent, unclear := 0, 0; ; {
@@ -69,7 +102,7 @@ func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time
 			out, err := h.exhausted(ctx, e, alipay.Reply{}, &alipay.Error{Method: create.Method(), Class: alipay.Ambiguous, Message: "the outcome is unknown, and the query for it failed too", Err: err})
 			return out, true, err
 		}
-		if absent == 2 {
+		if absent == absences {
 			return consume.Outcome{}, false, nil
 		}
 		if !wait(ctx, max(e.account.NotFoundPause, settled.Sub(h.o.Now()))) {

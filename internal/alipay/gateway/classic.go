@@ -250,8 +250,8 @@ func (g *classic) refused(s *sealedRequest, e *alipay.Error, subMsg string, veri
 		return
 	}
 	again, switched := g.keys.Refused(s.generation, g.now())
-	if again {
-		e.Class, e.Scope, e.Proof = alipay.Transient, alipay.ScopeNone, alipay.ProofNone
+	if again { // a refusal of our old key: Alipay works
+		e.Class, e.Scope, e.Proof, e.Healthy = alipay.Transient, alipay.ScopeNone, alipay.ProofNone, true
 	}
 	if switched {
 		e.Alert, e.Message = true, "the signature was refused: switched to the next signing key"

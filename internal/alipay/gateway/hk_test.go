@@ -275,8 +275,8 @@ func TestHKReactions(t *testing.T) {
 			if got != want {
 				t.Errorf("class = %v, want %v (%v)", got, want, err)
 			}
-			if breakerFailure(got) != c.Expect.Breaker {
-				t.Errorf("breaker counts %v, vector %v", breakerFailure(got), c.Expect.Breaker)
+			if breakerFailure(err) != c.Expect.Breaker {
+				t.Errorf("breaker counts %v, vector %v", breakerFailure(err), c.Expect.Breaker)
 			}
 			if rep.Verified && c.Signature != "valid" {
 				t.Error("verified")

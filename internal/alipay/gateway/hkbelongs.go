@@ -53,7 +53,9 @@ func (rd *hkReading) isNew() error {
 	case sameMoment && rd.reply.ResultStatus == "F":
 		return nil
 	case sameMoment:
-		return rd.refusal(alipay.Ambiguous, "the same answer came for another event in the same moment")
+		e := rd.refusal(alipay.Ambiguous, "the same answer came for another event in the same moment")
+		e.Healthy = true
+		return e
 	}
 	return errReplayed
 }
@@ -72,7 +74,7 @@ const clockLimit = time.Minute
 // clockIsRight finds a refusal for which our own clock is to blame: HK refuses a Request-Time that is off by
 // minutes as PARAM_ILLEGAL, for every order alike.
 func (rd *hkReading) clockIsRight() error {
-	if !rd.reply.Verified || rd.reply.ResultStatus != "F" || rd.reply.Code != "PARAM_ILLEGAL" {
+	if !rd.reply.Verified || rd.reply.ResultStatus != "F" || rd.reply.Code != "PARAM_ILLEGAL" && rd.reply.Code != "TIMESTAMP_INVALID" {
 		return nil
 	}
 	at, err := parseHKTime(rd.answer.header.Get("Response-Time"))

@@ -299,7 +299,7 @@ func (rd *hkReading) outcome() error {
 func (rd *hkReading) refusal(c alipay.Class, message string) *alipay.Error {
 	return &alipay.Error{
 		Method: rd.reply.Method, Class: c, Code: rd.reply.Code, Message: message, HTTPStatus: rd.answer.status,
-		RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert,
+		RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert, Healthy: rd.verdict.Healthy,
 	}
 }
 

@@ -328,6 +328,6 @@ func (rd *classicReading) outcome() error {
 func (rd *classicReading) refusal() *alipay.Error {
 	return &alipay.Error{
 		Method: rd.reply.Method, Class: rd.verdict.Class, Code: rd.reply.Code, SubCode: rd.reply.SubCode, Message: rd.reply.Message,
-		HTTPStatus: rd.answer.status, RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert,
+		HTTPStatus: rd.answer.status, RetryAfter: rd.answer.retryAfter, Scope: rd.verdict.Scope, Proof: rd.verdict.Proof, Alert: rd.verdict.Alert, Healthy: rd.verdict.Healthy,
 	}
 }
