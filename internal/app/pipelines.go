@@ -76,6 +76,13 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 			// The breaker's lock is held here; slog only writes.
 			log.Warn("a breaker changed state", "app", name, "method", m, "from", from, "to", to)
 		}
+		limits.OnTrust = func(trusted bool, why error) {
+			if trusted {
+				log.Warn("answers of an app are believed again; its events go on", "app", name)
+				return
+			}
+			log.Error("no answer of an app is provably Alipay's; its events wait, and one at a time probes: compare the keys or certificates of the app with those that Alipay shows, and look for a proxy", "app", name, "error", why)
+		}
 		pl.guards[name] = breaker.New(limits)
 		o.Started[name] = limits.InFlight + max(2*limits.InFlight, minWaiting)
 	}

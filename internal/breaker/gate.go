@@ -16,12 +16,13 @@ import (
 // to half open only when it is asked.
 const probePoll = 50 * time.Millisecond
 
-// gate is one method's breaker with a queue in front of it. While the breaker is closed every
-// attempt passes. Otherwise one waiter at a time asks: a half-open breaker gets its probes and
+// gate is one method's breaker with a queue in front of it. While the breaker is closed and the app's answers can be
+// believed, every attempt passes. Otherwise one waiter at a time asks: a half-open breaker gets its probes and
 // no stampede, and after it closes the number of concurrent attempts ramps up.
 type gate struct {
 	o       Options
 	limits  *limits
+	trust   *trust
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
 	streak  streak
 	turn    chan struct{} // one slot: held by the waiter that asks
@@ -33,13 +34,13 @@ type gate struct {
 
 // pass is the right to make one attempt. done must always be called, with the attempt's error.
 type pass struct {
-	probe bool   // of a half-open breaker: costs no budget
+	probe bool   // of a half-open breaker, or of an app that is not trusted: costs no budget
 	leave func() // gives the slot back, once; done does it otherwise
 	done  func(error)
 }
 
-func newGate(o Options, l *limits, method alipay.Method) *gate {
-	g := &gate{o: o, limits: l, turn: make(chan struct{}, 1)}
+func newGate(o Options, l *limits, t *trust, method alipay.Method) *gate {
+	g := &gate{o: o, limits: l, trust: t, turn: make(chan struct{}, 1)}
 	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         string(method),
 		MaxRequests:  uint32(o.HalfOpen),
@@ -67,7 +68,7 @@ func newGate(o Options, l *limits, method alipay.Method) *gate {
 // enter waits until an attempt may be made. It calls seal when only the slot is missing. The
 // error is the context's.
 func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
-	if g.breaker.State() == gobreaker.StateClosed && g.ramped() {
+	if g.closed() && g.ramped() {
 		if p, ok, err := g.try(ctx, seal); ok || err != nil {
 			return p, err
 		}
@@ -81,7 +82,7 @@ func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
 	tick := time.NewTicker(probePoll)
 	defer tick.Stop()
 	for {
-		if g.breaker.State() != gobreaker.StateOpen && g.ramped() {
+		if g.breaker.State() != gobreaker.StateOpen && g.trust.due() && g.ramped() {
 			if p, ok, err := g.try(ctx, seal); ok || err != nil {
 				return p, err
 			}
@@ -102,14 +103,7 @@ func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
 		}
 		return pass{}, false, err
 	}
-	probe := g.breaker.State() == gobreaker.StateHalfOpen
 	if !g.begin() {
-		g.limits.give()
-		return pass{}, false, nil
-	}
-	report, err := g.breaker.Allow()
-	if err != nil {
-		g.inFlight.Add(-1)
 		g.limits.give()
 		return pass{}, false, nil
 	}
@@ -117,11 +111,29 @@ func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
 		g.inFlight.Add(-1)
 		g.limits.give()
 	})
-	return pass{probe: probe, leave: leave, done: func(err error) {
+	halfOpen := g.breaker.State() == gobreaker.StateHalfOpen
+	report, err := g.breaker.Allow()
+	if err != nil {
+		leave()
+		return pass{}, false, nil
+	}
+	probe, ok := g.trust.admit()
+	if !ok {
+		leave()
+		report(alipay.ErrLate) // nothing is sent
+		return pass{}, false, nil
+	}
+	return pass{probe: probe || halfOpen, leave: leave, done: func(err error) {
 		leave()
 		report(err)
+		if probe {
+			g.trust.release()
+		}
 	}}, true, nil
 }
+
+// closed reports whether attempts may pass as they come.
+func (g *gate) closed() bool { return g.breaker.State() == gobreaker.StateClosed && g.trust.holds() }
 
 // ramped reports whether the ramp after the breaker closed permits one more attempt.
 func (g *gate) ramped() bool {

@@ -32,6 +32,10 @@ type Options struct {
 	// OnState is called on every change of a breaker. It must not block or call the guard:
 	// the breaker's lock is held.
 	OnState func(method alipay.Method, from, to string)
+
+	// OnTrust is called when the answers of the app can no longer be believed, with the last reason, and when one can
+	// be again. It must not block or call the guard.
+	OnTrust func(trusted bool, why error)
 }
 
 func (o *Options) defaults() {
@@ -53,6 +57,9 @@ func (o *Options) defaults() {
 	if o.OnState == nil {
 		o.OnState = func(alipay.Method, string, string) {}
 	}
+	if o.OnTrust == nil {
+		o.OnTrust = func(bool, error) {}
+	}
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -66,6 +73,7 @@ func setDefault[T comparable](v *T, d T) {
 type Guard struct {
 	o      Options
 	limits *limits
+	trust  *trust
 
 	mu    sync.Mutex // guards gates
 	gates map[alipay.Method]*gate
@@ -74,7 +82,7 @@ type Guard struct {
 // New returns a guard; it starts nothing.
 func New(o Options) *Guard {
 	o.defaults()
-	return &Guard{o: o, limits: newLimits(o), gates: map[alipay.Method]*gate{}}
+	return &Guard{o: o, limits: newLimits(o), trust: &trust{pause: o.Open, changed: o.OnTrust}, gates: map[alipay.Method]*gate{}}
 }
 
 // Call begins the calls of one event, with one account's client.
@@ -87,22 +95,23 @@ func (g *Guard) gate(m alipay.Method) *gate {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.gates[m] == nil {
-		g.gates[m] = newGate(g.o, g.limits, m)
+		g.gates[m] = newGate(g.o, g.limits, g.trust, m)
 	}
 	return g.gates[m]
 }
 
 // Stats are figures for people, read at one moment.
 type Stats struct {
-	InFlight int64
-	Breakers map[alipay.Method]string // closed, half-open or open
+	InFlight  int64
+	Breakers  map[alipay.Method]string // closed, half-open or open
+	Untrusted bool                     // the app waits: no answer is provably Alipay's
 }
 
 // Stats may be called at any time.
 func (g *Guard) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := Stats{Breakers: map[alipay.Method]string{}}
+	s := Stats{Breakers: map[alipay.Method]string{}, Untrusted: !g.trust.holds()}
 	for m, gate := range g.gates {
 		s.InFlight += gate.inFlight.Load()
 		s.Breakers[m] = gate.breaker.State().String()

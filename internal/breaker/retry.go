@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/sony/gobreaker/v2"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
@@ -130,6 +129,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
 	defer cancel()
 	rep, err = pending.exchange(actx, p)
+	g.trust.saw(r, rep, err)
 	if alipay.IsInvalid(err) { // nothing was sent
 		return rep, false, err
 	}
@@ -157,7 +157,7 @@ func (c *Call) waitBackOff(ctx context.Context, g *gate, class alipay.Class, err
 	defer t.Stop()
 	select {
 	case <-t.C:
-		if g.breaker.State() != gobreaker.StateClosed {
+		if !g.closed() {
 			c.waited += d
 		}
 		return nil

@@ -1,0 +1,146 @@
+package breaker_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
+)
+
+// trustLog collects the calls of OnTrust.
+type trustLog struct {
+	mu   sync.Mutex
+	seen []bool
+}
+
+func (l *trustLog) add(trusted bool, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen = append(l.seen, trusted)
+	if trusted != (why == nil) {
+		panic("a reason is given for the loss alone")
+	}
+}
+
+func (l *trustLog) is(want ...bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprint(l.seen) == fmt.Sprint(want)
+}
+
+// orderQuery asks for one of many orders.
+func orderQuery(i int) *alipay.TradeQuery {
+	return &alipay.TradeQuery{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i))}
+}
+
+// After answers of three different orders that are not provably Alipay's the app waits, and one attempt at a time probes. No
+// order is given up meanwhile, however long it lasts; when an answer can be believed, all go on.
+func TestUntrustedAnswersStopTheApp(t *testing.T) {
+	for _, orders := range []int{3, 4, 300} {
+		t.Run(fmt.Sprint(orders, " orders"), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				right := time.Now().Add(3 * time.Hour)
+				s := &server{latency: 20 * time.Millisecond, answer: func(int) error {
+					if time.Now().Before(right) {
+						return fail(alipay.Untrusted)
+					}
+					return nil
+				}}
+				log := &trustLog{}
+				g := breaker.New(breaker.Options{OnTrust: log.add})
+				var wg sync.WaitGroup
+				for i := range orders {
+					wg.Go(func() {
+						if _, err := g.Call(s).Do(t.Context(), orderQuery(i)); err != nil {
+							t.Errorf("order %d was given up: %v", i, err)
+						}
+					})
+				}
+				time.Sleep(time.Minute)
+				if !log.is(false) || !g.Stats().Untrusted {
+					t.Errorf("changes after a minute: %v, stats %+v", log.seen, g.Stats())
+				}
+				wg.Wait()
+				if took := time.Since(right); !log.is(false, true) || took > time.Minute || g.Stats().Untrusted {
+					t.Errorf("changes %v; all were through %v after the answers were right", log.seen, took)
+				}
+				if n, most := s.count(), 300+orders+3*3600/10+10; n > most {
+					t.Errorf("%d calls, want at most %d: a probe each ten seconds", n, most)
+				}
+			})
+		})
+	}
+}
+
+// The answers of one order alone, or of few between believed ones, stop nobody else: that order is given up in the end.
+func TestUntrustedAnswersOfFewOrders(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		bad := &server{answer: func(int) error { return fail(alipay.Untrusted) }}
+		good := &server{}
+		log := &trustLog{}
+		g := breaker.New(breaker.Options{OnTrust: log.add})
+		start := time.Now()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if _, err := g.Call(bad).Do(t.Context(), orderQuery(1)); alipay.ClassOf(err) != alipay.Untrusted {
+				t.Errorf("%v", err)
+			}
+		}()
+		for range 100 {
+			if _, err := g.Call(good).Do(t.Context(), orderQuery(2)); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		<-done
+		if d := time.Since(start); d > 20*time.Minute || !log.is() {
+			t.Errorf("given up after %v, changes %v", d, log.seen)
+		}
+		for i := range 20 { // each is followed by an answer that is believed
+			ctx := t.Context()
+			_, _ = g.Call(bad).Do(ctx, &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("x", i))})
+			_, _ = g.Call(good).Do(ctx, orderQuery(2))
+		}
+		if !log.is() {
+			t.Errorf("changes %v", log.seen)
+		}
+	})
+}
+
+// What shows nothing of the signatures neither begins nor ends the wait.
+func TestOnlyAnswersShowTrust(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		class := alipay.Untrusted
+		s := &server{answer: func(int) error { return fail(class) }}
+		log := &trustLog{}
+		g := breaker.New(breaker.Options{OnTrust: log.add, Consecutive: 1 << 30, MinRequests: 1 << 30})
+		send := func(no string) { _, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(no)}) }
+		for range 5 {
+			send("the same")
+		}
+		send("second")
+		class = alipay.Misconfigured
+		send("a wrong key of ours")
+		class = alipay.Ambiguous
+		send("lost")
+		if !log.is() {
+			t.Errorf("changes %v after two orders", log.seen)
+		}
+		class = alipay.Untrusted
+		send("third")
+		class = alipay.Ambiguous
+		send("lost again")
+		if !log.is(false) {
+			t.Errorf("changes %v: a lost answer does not show that one can be believed", log.seen)
+		}
+		class = alipay.Rejected
+		send("refused")
+		if !log.is(false, true) {
+			t.Errorf("changes %v", log.seen)
+		}
+	})
+}
