@@ -71,7 +71,7 @@ type Error struct {
 	Scope      Scope         // what the answer would stop, with Misconfigured
 	Proof      Proof         // what it takes to stop it
 	Healthy    bool          // the answer is signed and shows that Alipay works, whatever became of the call
-	Alert      bool          // a person should look, though nothing stops: an unknown code
+	Alert      bool          // a person should look, though nothing stops: an unknown code, or the change to the next key
 	Err        error         // the cause, without URL or parameters
 }
 

@@ -39,7 +39,7 @@ func OpenAPIOptions(ctx context.Context, a config.App, o Options) (gateway.OpenA
 	g := gateway.OpenAPIOptions{
 		URL: a.URL, AppID: a.AppID, Charset: alipay.Charset(a.Charset), SignType: alipay.SignType(a.SignType), AllowWeak: a.AllowWeak,
 		InFlight: inFlight(a), ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
-		HTTP2: a.HTTP2, DialContext: o.Dial, Tracer: o.Tracer,
+		HTTP2: a.HTTP2, DialContext: o.Dial, Tracer: o.Tracer, Log: o.Log.With("app_id", a.AppID),
 	}
 	var err error
 	if g.RootCAs, err = a.CAFile.CertPool(); err != nil {

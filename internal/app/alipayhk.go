@@ -22,7 +22,7 @@ func HKOptions(ctx context.Context, a config.App, o Options) (gateway.HKOptions,
 		Algorithm: a.Algorithm, SigningPath: a.SigningPath, TimeLayout: hkLayouts[a.TimeLayout], Skew: a.Skew,
 		Seconds: a.OrderTimes == "seconds", DashedIDs: a.RequestIDs == "uuid", TryAllKeys: a.TryAllKeys, RefuseUnsigned: a.RefuseUnsigned, Classes: hkClasses(a.Classes),
 		InFlight: inFlight(a), ConnectTimeout: a.ConnectTimeout, Timeout: a.Timeout, IdleTimeout: a.IdleTimeout,
-		HTTP2: a.HTTP2, DialContext: o.Dial, Tracer: o.Tracer,
+		HTTP2: a.HTTP2, DialContext: o.Dial, Tracer: o.Tracer, Log: o.Log.With("app_id", a.ClientID),
 	}
 	if a.AnyTime {
 		g.Skew = -1 // not checked

@@ -172,7 +172,7 @@ func (r *reloader) useKeys(ctx context.Context, name string, a config.App, chang
 	delete(r.failed, name)
 	r.now.Apps = maps.Clone(r.now.Apps)
 	r.now.Apps[name] = a
-	log.Warn("keys were replaced", "trusted_keys", trustFingerprints(a))
+	log.Warn("keys were replaced", "trusted_keys", trustFingerprints(a), "own_keys", r.service.apps[name].OwnKeys())
 }
 
 // logFaults logs each fault of a file once, and when it is fixed.

@@ -142,7 +142,7 @@ func TestY3_RotatedFilesAreInUseWithinHalfAMinute(t *testing.T) {
 		r.write("own.pem", apptest.PrivatePEM(apptest.LaterKey()))
 		r.write("hk.pem", apptest.PrivatePEM(apptest.LaterKey()))
 		r.later()
-		if said := r.log.Take(); strings.Count(said, "keys were replaced") != 2 {
+		if said := r.log.Take(); strings.Count(said, "keys were replaced") != 2 || strings.Count(said, keys.Fingerprint(&apptest.LaterKey().PublicKey)) != 2 {
 			t.Errorf("said %s", said)
 		}
 		step("our files have it too", "REJECTED DONE")

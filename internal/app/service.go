@@ -159,7 +159,7 @@ func (s *Service) checkSigners(ctx context.Context) error {
 		if err := a.CheckSigner(ctx); err != nil {
 			return fmt.Errorf("app %s: %w", name, err)
 		}
-		s.o.Log.InfoContext(ctx, "app is ready to sign", "app", name, "trusted_keys", trustFingerprints(s.cfg.Apps[name]))
+		s.o.Log.InfoContext(ctx, "app is ready to sign", "app", name, "trusted_keys", trustFingerprints(s.cfg.Apps[name]), "own_keys", a.OwnKeys())
 	}
 	return nil
 }

@@ -118,7 +118,9 @@ func TestOnlyAnswersShowTrust(t *testing.T) {
 		s := &server{answer: func(int) error { return fail(class) }}
 		log := &trustLog{}
 		g := breaker.New(breaker.Options{OnTrust: log.add, Consecutive: 1 << 30, MinRequests: 1 << 30})
-		send := func(no string) { _, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(no)}) }
+		send := func(no string) {
+			_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(no)})
+		}
 		for range 5 {
 			send("the same")
 		}

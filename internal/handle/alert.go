@@ -43,7 +43,7 @@ func (a *alerts) due(code string, now time.Time) (since int, line bool) {
 // alert asks for a person where an answer has a code that no table has.
 func (h *Handler) alert(ctx context.Context, e *handling, err error) {
 	answer, ok := errors.AsType[*alipay.Error](err)
-	if !ok || !answer.Alert {
+	if !ok || !answer.Alert || answer.Class == alipay.Transient { // the change to the next key has a line of its own
 		return
 	}
 	since, line := h.alerts.due(string(answer.Method)+" "+answer.Code+" "+answer.SubCode, h.o.Now())

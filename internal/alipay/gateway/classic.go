@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,8 +32,9 @@ type classic struct {
 	keys     *keys.Rotation     // ours
 	trust    *trust             // Alipay's
 	content  *encryption.AESKey // nil: contents are sent in plain
-	weak     bool               // SHA-1 and short keys are permitted
-	seen     *seenAnswers       // signatures of earlier answers
+	log      *slog.Logger
+	weak     bool         // SHA-1 and short keys are permitted
+	seen     *seenAnswers // signatures of earlier answers
 	now      func() time.Time
 
 	// send makes an HTTP exchange: certificate mode downloads a certificate that it does not
@@ -69,7 +71,7 @@ func newClassicReader(o OpenAPIOptions) (*classic, error) {
 	}
 	g := &classic{
 		appID: o.AppID, signType: cmp.Or(o.SignType, alipay.SignRSA2), charset: cmp.Or(o.Charset, alipay.CharsetUTF8),
-		keys: keys.NewRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak, seen: newSeenAnswers(),
+		keys: keys.NewRotation(nil, nil), trust: t, content: o.AES, now: t.now, weak: o.AllowWeak, seen: newSeenAnswers(), log: orDiscard(o.Log),
 	}
 	if !g.charset.Known() {
 		return nil, fmt.Errorf("alipay: the charset is not one of %s, %s, %s", alipay.CharsetUTF8, alipay.CharsetGBK, alipay.CharsetGB2312)
@@ -254,6 +256,8 @@ func (g *classic) refused(s *sealedRequest, e *alipay.Error, subMsg string, veri
 		e.Class, e.Scope, e.Proof, e.Healthy = alipay.Transient, alipay.ScopeNone, alipay.ProofNone, true
 	}
 	if switched {
+		g.log.Warn("Alipay refused the signature of our key; the next private key is in use from now on: put it in place of the present one in the settings",
+			"own_keys", g.keys.Fingerprints())
 		e.Alert, e.Message = true, "the signature was refused: switched to the next signing key"
 	}
 }

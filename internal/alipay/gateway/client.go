@@ -34,6 +34,7 @@ type App struct {
 	http    *http.Client
 	timeout time.Duration
 	tracer  trace.Tracer
+	clock   clockWatch
 	host    string // for spans
 	port    int
 }
@@ -45,7 +46,7 @@ func newApp(w protocol, u *url.URL, t transport) *App {
 	if t.tracer == nil {
 		t.tracer = noop.NewTracerProvider().Tracer("")
 	}
-	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer}
+	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer, clock: clockWatch{log: orDiscard(t.log), now: orNow(t.now)}}
 	a.inUse.Store(&w)
 	a.host, a.port = hostPort(u)
 	return a
@@ -114,6 +115,7 @@ func (c *Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 			if err == nil {
 				spanStatus(span, ans.status)
 				rep, err = by.open(ctx, r, s, ans)
+				c.app.clock.saw(s.at, ans, rep)
 			}
 			endSpan(span, rep, err)
 			return rep, err
@@ -197,6 +199,17 @@ func (a *App) Ends() map[string]time.Time {
 		}
 	}
 	return ends
+}
+
+// OwnKeys returns the fingerprints of the public halves of the app's own keys: the one in use first, then the next one.
+func (a *App) OwnKeys() []string {
+	switch p := a.protocol().(type) {
+	case *classic:
+		return p.keys.Fingerprints()
+	case *hk:
+		return []string{keys.Fingerprint(keys.PublicOf(p.signer))}
+	}
+	return nil
 }
 
 var errOtherApp = errors.New("alipay: another app, gateway or mode: only keys can be replaced; restart the bridge for the rest")

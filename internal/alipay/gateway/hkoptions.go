@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -45,6 +46,7 @@ type HKOptions struct {
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
+	Log            *slog.Logger     // of changes that an operator must know; nil drops them
 	HTTP2          bool             // offers HTTP/2 as well as HTTP/1.1
 	IdleTimeout    time.Duration    // of a connection; 0 is 30 s
 }
@@ -93,6 +95,6 @@ func NewHK(o HKOptions) (*App, error) {
 	h.url, h.path = u, cmp.Or(o.SigningPath, u.RequestURI())
 	return newApp(h, u, transport{
 		inFlight: o.InFlight, connect: o.ConnectTimeout, timeout: o.Timeout, fallback: defaultHKTimeout,
-		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer, http2: o.HTTP2, idle: o.IdleTimeout,
+		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer, http2: o.HTTP2, idle: o.IdleTimeout, log: o.Log, now: o.Now,
 	}), nil
 }

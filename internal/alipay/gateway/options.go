@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net"
 	"net/url"
 	"time"
@@ -51,6 +52,7 @@ type OpenAPIOptions struct {
 	RootCAs        *x509.CertPool   // nil is the system's
 	Now            func() time.Time // nil is time.Now
 	Tracer         trace.Tracer     // nil records nothing
+	Log            *slog.Logger     // of changes that an operator must know; nil drops them
 	HTTP2          bool             // offers HTTP/2 as well as HTTP/1.1
 	IdleTimeout    time.Duration    // of a connection; 0 is 30 s, below the time after which gateways reset
 }
@@ -71,7 +73,7 @@ func NewOpenAPI(o OpenAPIOptions) (*App, error) {
 	g.url = u
 	a := newApp(g, u, transport{
 		inFlight: o.InFlight, connect: o.ConnectTimeout, timeout: o.Timeout, fallback: defaultTimeout,
-		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer, http2: o.HTTP2, idle: o.IdleTimeout,
+		dial: o.DialContext, roots: o.RootCAs, tracer: o.Tracer, http2: o.HTTP2, idle: o.IdleTimeout, log: o.Log, now: o.Now,
 	})
 	g.send = a.exchange
 	return a, nil
@@ -94,4 +96,11 @@ func orNow(now func() time.Time) func() time.Time {
 		return time.Now
 	}
 	return now
+}
+
+func orDiscard(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -47,6 +48,8 @@ type transport struct {
 	roots    *x509.CertPool
 	tracer   trace.Tracer
 	http2    bool
+	log      *slog.Logger
+	now      func() time.Time
 	idle     time.Duration
 }
 

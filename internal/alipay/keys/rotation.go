@@ -33,6 +33,17 @@ func (r *Rotation) Signer() (Signer, int) {
 	return r.current, r.generation
 }
 
+// Fingerprints are those of the signer in use and of the next one, if there is one.
+func (r *Rotation) Fingerprints() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := []string{Fingerprint(PublicOf(r.current))}
+	if r.next != nil {
+		out = append(out, Fingerprint(PublicOf(r.next)))
+	}
+	return out
+}
+
 // Renewed returns a rotation with the signers of another one, which were read from changed files,
 // and what is known about their keys. A next key that Alipay has switched to stays in use: the
 // files often follow later. A key that Alipay never accepted is replaced by what the files say.

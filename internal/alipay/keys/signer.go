@@ -9,6 +9,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,6 +82,16 @@ func PublicOf(s Signer) crypto.PublicKey {
 		return p.Public()
 	}
 	return nil
+}
+
+// Fingerprint names a public key: "sha256:" and the digest of its SubjectPublicKeyInfo.
+func Fingerprint(pub crypto.PublicKey) string {
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return "unknown"
+	}
+	sum := sha256.Sum256(der)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // Verifying returns a signer that verifies each signature before it returns it. Keys of the
