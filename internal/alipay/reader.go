@@ -2,6 +2,7 @@ package alipay
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -38,9 +39,19 @@ func (f *fields) take(name string) []byte {
 	return raw
 }
 
+// Bounds of what is kept of an answer. No documented answer comes near them, and one of a megabyte must not become many.
+const (
+	maxElements = 1000     // of a list
+	maxFurther  = 1000     // members of an object that no field reads
+	maxUnread   = 64 << 10 // bytes of a member that cannot be read
+)
+
 func (f *fields) unread(name string, raw []byte) {
 	if f.unparsed == nil {
 		f.unparsed = map[string]string{}
+	}
+	if len(raw) > maxUnread {
+		raw = fmt.Appendf(nil, `"left out: %d bytes"`, len(raw))
 	}
 	f.unparsed[f.path+name] = string(raw)
 }
@@ -142,7 +153,7 @@ func (f *fields) list(name string, read func(in *fields)) {
 		return
 	}
 	elements, ok := elementsOf(raw)
-	if !ok {
+	if !ok || len(elements) > maxElements {
 		f.unread(name, raw)
 		return
 	}
@@ -163,6 +174,10 @@ func (f *fields) list(name string, read func(in *fields)) {
 
 // rest moves every member that was not asked for to more.
 func (f *fields) rest() {
+	if len(f.byName) > maxFurther {
+		f.unread("*", fmt.Appendf(nil, `"left out: %d further members"`, len(f.byName)))
+		clear(f.byName)
+	}
 	for name, raw := range f.byName {
 		if f.more == nil {
 			f.more = make(map[string]string, len(f.byName))
@@ -173,7 +188,9 @@ func (f *fields) rest() {
 }
 
 func (f *fields) adopt(in *fields) {
-	if len(in.more) > 0 {
+	if len(f.more)+len(in.more) > maxFurther {
+		f.unread("*", []byte(`"left out: the further members of some elements"`))
+	} else if len(in.more) > 0 {
 		if f.more == nil {
 			f.more = map[string]string{}
 		}

@@ -3,6 +3,7 @@ package alipay_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"strings"
@@ -206,4 +207,32 @@ func FuzzTrade(f *testing.F) {
 			t.Errorf("%q: %v, %v", node, errTrade, err)
 		}
 	})
+}
+
+// TestHostileAnswersStaySmall: an answer of a megabyte that unfolds is not kept whole; what is left out is said.
+func TestHostileAnswersStaySmall(t *testing.T) {
+	repeat := func(element string) string {
+		return strings.TrimSuffix(strings.Repeat(element+",", 900_000/(len(element)+1)), ",")
+	}
+	var members strings.Builder
+	for i := range 80_000 {
+		fmt.Fprintf(&members, `"a%d":1,`, i)
+	}
+	for _, tt := range []struct{ name, fill, unparsed, said string }{
+		{"many bills", `"fund_bill_list":[` + repeat(`{"a":1}`) + `],`, "fund_bill_list", `"left out: `},
+		{"empty bills", `"fund_bill_list":{"bill":[` + repeat(`{}`) + `]},`, "fund_bill_list", `"left out: `},
+		{"bills of many members", `"fund_bill_list":[` + strings.Repeat(`{`+strings.TrimSuffix(members.String()[:7000], ",")+`},`, 100) + `{}],`, "*", `"left out: the further`},
+		{"many members", members.String(), "*", `"left out: 80000 further members"`},
+		{"a long amount", `"receipt_amount":"` + strings.Repeat("9", 900_000) + `",`, "receipt_amount", `"left out: 900002 bytes"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := trade(t, `{"code":"10000",`+tt.fill+`"out_trade_no":"1","trade_no":"2","trade_status":"TRADE_SUCCESS","total_amount":1}`)
+			if len(got.FundBills) > 1000 || len(got.More) > 1000 || !strings.HasPrefix(got.Unparsed[tt.unparsed], tt.said) || len(got.Unparsed[tt.unparsed]) > 64<<10 {
+				t.Errorf("%d bills, %d further members, unparsed %.100s", len(got.FundBills), len(got.More), got.Unparsed[tt.unparsed])
+			}
+			if got.TotalAmount == nil || got.TotalAmount.Minor != 100 || got.OutTradeNo != "1" {
+				t.Errorf("the rest is not read: %+v", got.TotalAmount)
+			}
+		})
+	}
 }

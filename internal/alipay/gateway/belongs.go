@@ -9,11 +9,16 @@ import (
 	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
+var errBareSuccess = errors.New("a success in error_response, which holds errors")
+
 // answersMethod refuses a signed answer of another method, whose node was renamed: the name of the node is not
 // signed. A success must have what its page requires.
 func (rd *classicReading) answersMethod() error {
 	if !rd.reply.Verified {
 		return nil
+	}
+	if rd.parts.bare && rd.success() {
+		return errBareSuccess
 	}
 	return alipay.CheckAnswer(rd.call.Method(), rd.members, rd.success())
 }

@@ -14,6 +14,7 @@ import (
 // answerParts is an answer of the classic gateway cut into its parts, by the exact bytes.
 type answerParts struct {
 	node    []byte         // the value of the node: what is signed
+	bare    bool           // the node is error_response, which names no method
 	sign    string         // empty: the answer is not signed
 	certSN  string         // of the certificate whose key signed; not signed itself
 	charset alipay.Charset // in which the bytes are
@@ -65,7 +66,7 @@ func pickParts(list jsonscan.Object, m alipay.Method, c alipay.Charset) (answerP
 	for _, e := range list {
 		switch e.Name {
 		case node, "error_response":
-			parts.node = e.Raw
+			parts.node, parts.bare = e.Raw, e.Name != node
 			nodes++
 		case "sign":
 			parts.sign, err = signText(e.Raw)

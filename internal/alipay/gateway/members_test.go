@@ -215,3 +215,19 @@ func TestMemberErrorsHoldNoValue(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSuccessUnderAnotherNode: error_response names no method and holds errors, so a signed success in it is not believed.
+func TestSuccessUnderAnotherNode(t *testing.T) {
+	for _, r := range alipaytest.Classic() {
+		for node, want := range map[string]alipay.Class{
+			nodeOf(t, successOf(t, r.Method())):                         alipay.Untrusted,
+			`{"code":"40004","sub_code":"ACQ.INVALID_PARAMETER"}`:       alipay.Rejected,
+			`{"code":"40002","sub_code":"isv.invalid-app-id","msg":""}`: alipay.Misconfigured,
+		} {
+			body := strings.Replace(signedAnswer(t, r.Method(), node), nodeName(r.Method()), "error_response", 1)
+			if _, err := call(t, answering(200, body), r); alipay.ClassOf(err) != want {
+				t.Errorf("%s: %v, want %v", r.Method(), err, want)
+			}
+		}
+	}
+}
