@@ -26,6 +26,9 @@ type Task struct {
 	Key    string // the lane: one handling in flight per key
 	Pool   string // handlings are started at most Options.Started at a time per pool (an app)
 	Handle HandleFunc
+	// Refuse is Options.Refuse for this record, once it is handled: it knows how many calls were made. It is kept until the
+	// outcome is settled, so it holds little. nil: Options.Refuse.
+	Refuse func(reason string, err error) Outcome
 }
 
 // Input is a record as the engine hands it over.

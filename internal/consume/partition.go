@@ -202,17 +202,25 @@ func (e *Engine) prepareUntil(p *partition, in Input) (task Task, ok bool) {
 func (e *Engine) tryPrepare(ctx context.Context, in Input) (task Task, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out := e.panicked(ctx, in, v)
+			out := e.panicked(ctx, &item{in: in}, v)
 			task, err = Task{Key: "panic/" + string(in.Key), Handle: func(context.Context) (Outcome, error) { return out, nil }}, nil
 		}
 	}()
 	return e.prepare(ctx, in)
 }
 
-func (e *Engine) panicked(ctx context.Context, in Input, v any) Outcome {
+func (e *Engine) panicked(ctx context.Context, it *item, v any) Outcome {
 	e.o.Log.ErrorContext(ctx, "handling panicked; the record becomes a dead letter",
-		"topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "stack", string(debug.Stack()))
-	return e.o.Refuse(in, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
+		"topic", it.in.Topic, "partition", it.in.Partition, "offset", it.in.Offset, "stack", string(debug.Stack()))
+	return e.refuse(it, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
+}
+
+// refuse turns a record without an outcome that can be published into one that has one.
+func (e *Engine) refuse(it *item, reason string, err error) Outcome {
+	if it.task.Refuse != nil {
+		return it.task.Refuse(reason, err)
+	}
+	return e.o.Refuse(it.in, reason, err)
 }
 
 // start begins every handling that may run now. Called under mu.
@@ -231,7 +239,7 @@ func (e *Engine) start() {
 func (e *Engine) handle(it *item) {
 	out, err := e.tryHandle(it)
 	if err == nil {
-		out = e.publishable(it.in, out)
+		out = e.publishable(it, out)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -294,17 +302,17 @@ func (e *Engine) settleSoonIfMany() {
 func (e *Engine) tryHandle(it *item) (out Outcome, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out, err = e.panicked(it.part.ctx, it.in, v), nil
+			out, err = e.panicked(it.part.ctx, it, v), nil
 		}
 	}()
 	return it.task.Handle(it.part.ctx)
 }
 
 // publishable replaces an outcome that has a record too large for any topic.
-func (e *Engine) publishable(in Input, out Outcome) Outcome {
+func (e *Engine) publishable(it *item, out Outcome) Outcome {
 	for _, r := range out.Records {
 		if n := size(r); n > e.o.MaxRecord {
-			return e.o.Refuse(in, "too_large", fmt.Errorf("record of %d bytes for %s, more than %d", n, r.Topic, e.o.MaxRecord))
+			return e.refuse(it, "too_large", fmt.Errorf("record of %d bytes for %s, more than %d", n, r.Topic, e.o.MaxRecord))
 		}
 	}
 	return out

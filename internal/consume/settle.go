@@ -292,7 +292,7 @@ func (e *Engine) bisect(taken []outcome, refused *produce.RecordError) {
 	case len(taken) == 1 && taken[0].refused:
 		e.stopAt(taken[0].it, refused)
 	case len(taken) == 1:
-		e.replace(taken[0].it, e.o.Refuse(taken[0].it.in, "unpublishable", refused))
+		e.replace(taken[0].it, e.refuse(taken[0].it, "unpublishable", refused))
 	}
 }
 

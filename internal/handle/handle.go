@@ -94,16 +94,22 @@ func NewHandler(o HandlerOptions) *Handler {
 // tries again, the budget goes on, and a create in doubt is asked for before it is sent.
 type handling struct {
 	order.Handling
-	in       consume.Input
-	account  *Account
-	call     caller
-	attempts int       // exchanges with Alipay so far, queries included
-	first    time.Time // when the first of them began
-	kept     bool      // an attempt may have taken effect: the request stays, byte by byte
+	in      consume.Input
+	account *Account
+	call    caller
+	*tally
+	kept bool // an attempt may have taken effect: the request stays, byte by byte
 	// otherContent: Alipay said that the trade under our number has other content than the create.
 	otherContent bool
 	doubt        time.Time // until when a lost create may be under way; zero: none is
 	refused      *refusal  // the create was refused with a code that no table has; nil: it was not
+}
+
+// tally is what is known of one event's calls. It outlives the handling, until the outcome is settled.
+type tally struct {
+	attempts int           // exchanges with Alipay so far, queries included
+	first    time.Time     // when the first of them began
+	result   *order.Result // what they decided, without texts that may be long; nil: nothing yet
 }
 
 // Prepare finds a record's lane. It is a [PrepareFunc].
@@ -135,13 +141,15 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 		}
 		task.Pool = account.App
 	}
+	made := &tally{}
 	var e *handling // made when it is begun: thousands wait in lanes
 	task.Handle = func(ctx context.Context) (consume.Outcome, error) {
 		if e == nil {
-			e = &handling{in: in}
+			e = &handling{in: in, tally: made}
 		}
 		return h.begin(ctx, e, name)
 	}
+	task.Refuse = func(reason string, err error) consume.Outcome { return h.refuseAfter(in, made, reason, err) }
 	return task, nil
 }
 
@@ -365,6 +373,15 @@ func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutc
 	return h.publish(ctx, e, order.Ended(e.Handling, outcome, reason, "", h.o.Now()))
 }
 
+// decide keeps a result, for the case that its records cannot be published.
+func (t *tally) decide(r order.Result) {
+	if t.attempts == 0 {
+		return
+	}
+	r.ReplyJSON = ""
+	t.result = &r
+}
+
 // publish encodes a result; more are the records that go with it.
 func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more ...*kgo.Record) (consume.Outcome, error) {
 	r.Attempts = max(r.Attempts, e.attempts) // the last answer may not include all of them
@@ -376,6 +393,7 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	if r.Outcome == order.OutcomeExhausted || r.Outcome == order.OutcomeInvalid {
 		span.SetStatus(codes.Error, string(r.Outcome))
 	}
+	e.decide(r)
 	out, err := h.o.Encoder.Result(ctx, records.Input(e.in), e.Handling, r)
 	if err != nil {
 		return consume.Outcome{}, err

@@ -1,6 +1,7 @@
 package handle
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -29,22 +30,40 @@ func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, er
 // refuse ends a record that never became an event to handle: a result INVALID, so that
 // readers do not wait for ever, and a dead letter.
 func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
-	ctx := telemetry.Extract(context.Background(), in.Record)
-	e := &handling{Handling: hd, in: in}
+	return h.refuseHandling(&handling{Handling: hd, in: in, tally: &tally{}}, reason, err)
+}
+
+// refuseHandling ends a record that cannot be published as it is. What its calls decided stays true: only a record for
+// which no call was made is INVALID, and one whose calls decided nothing is EXHAUSTED.
+func (h *Handler) refuseHandling(e *handling, reason string, err error) (consume.Outcome, error) {
+	ctx := telemetry.Extract(context.Background(), e.in.Record)
 	letter := h.deadLetter(ctx, e, reason, err)
-	out, encodeErr := h.publish(ctx, e, order.Ended(hd, order.OutcomeInvalid, reason, "", h.o.Now()), letter)
-	return out, encodeErr
+	r := order.Ended(e.Handling, order.OutcomeInvalid, reason, "", h.o.Now())
+	switch {
+	case e.result != nil:
+		r = *e.result
+		r.Reason = cmp.Or(r.Reason, reason)
+	case e.attempts > 0:
+		r.Outcome = order.OutcomeExhausted
+	}
+	return h.publish(ctx, e, r, letter)
 }
 
 // Refuse is for the engine: a record whose handling panicked or whose outcome no topic accepts.
 func (h *Handler) Refuse(in consume.Input, reason string, err error) consume.Outcome {
+	return h.refuseAfter(in, &tally{}, reason, err)
+}
+
+// refuseAfter is Refuse for a record for which calls were made.
+func (h *Handler) refuseAfter(in consume.Input, made *tally, reason string, err error) consume.Outcome {
 	hd := h.origin(in)
 	if ev, ok := h.decodeAgain(in); ok {
 		hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
 	}
-	out, encodeErr := h.refuse(in, hd, reason, err)
+	e := &handling{Handling: hd, in: in, tally: made}
+	out, encodeErr := h.refuseHandling(e, reason, err)
 	if encodeErr != nil {
-		letter := h.deadLetter(context.Background(), &handling{Handling: hd, in: in}, reason, err)
+		letter := h.deadLetter(context.Background(), e, reason, err)
 		out = consume.Outcome{Records: []*kgo.Record{letter}}
 	}
 	return out
