@@ -15,15 +15,16 @@ import (
 type orderHandler struct {
 	*handle.Handler
 
-	service *Service
-	guards  map[string]*breaker.Guard // by app
-	inputs  func(config.Topics) []config.Input
+	service     *Service
+	guards      map[string]*breaker.Guard // by app
+	inputs      func(config.Topics) []config.Input
+	queriesOnly bool
 }
 
 // orderEvents makes the handler of a pipeline whose inputs are order events.
-func orderEvents(inputs func(config.Topics) []config.Input) func(*Service, *pipeline) recordHandler {
+func orderEvents(inputs func(config.Topics) []config.Input, queriesOnly bool) func(*Service, *pipeline) recordHandler {
 	return func(s *Service, pl *pipeline) recordHandler {
-		h := &orderHandler{service: s, guards: pl.guards, inputs: inputs}
+		h := &orderHandler{service: s, guards: pl.guards, inputs: inputs, queriesOnly: queriesOnly}
 		h.Handler = handle.NewHandler(handle.HandlerOptions{
 			Group: pl.group, Codec: s.codec, Encoder: s.encoder, SkippedResults: s.cfg.Delivery.SkippedResults,
 			Tracer: s.o.Tracer, Log: s.o.Log.With("pipeline", pl.name),
@@ -41,14 +42,14 @@ func (h *orderHandler) useAccounts(topics config.Topics, accounts map[order.Acco
 			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, Supports: client.Supports, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
 		}, func() *breaker.Call { return guard.Call(client) })
 	}
-	h.SetPermissions(permissionsOf(h.inputs(topics)), out)
+	h.SetPermissions(permissionsOf(h.inputs(topics), h.queriesOnly), out)
 }
 
 // permissionsOf says, by topic, which accounts its events may name.
-func permissionsOf(inputs []config.Input) map[string]handle.TopicAccounts {
+func permissionsOf(inputs []config.Input, queriesOnly bool) map[string]handle.TopicAccounts {
 	out := map[string]handle.TopicAccounts{}
 	for _, in := range inputs {
-		o := handle.TopicAccounts{Default: order.Account(in.DefaultAccount)}
+		o := handle.TopicAccounts{Default: order.Account(in.DefaultAccount), QueriesOnly: queriesOnly}
 		for _, a := range in.Accounts {
 			o.Accounts = append(o.Accounts, order.Account(a))
 		}

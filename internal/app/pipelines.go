@@ -31,11 +31,11 @@ func pipelineKinds() []pipelineKind {
 	return []pipelineKind{
 		{
 			name: "calls", group: func(k config.Kafka) string { return k.Group },
-			topics: namesOf(calls), limits: callLimits, handler: orderEvents(calls),
+			topics: namesOf(calls), limits: callLimits, handler: orderEvents(calls, false),
 		},
 		{ // has slots and a rate of its own, so that queries stay below live traffic
 			name: "queries", group: config.Kafka.QueriesGroup,
-			topics: namesOf(queries), limits: queryLimits, handler: orderEvents(queries),
+			topics: namesOf(queries), limits: queryLimits, handler: orderEvents(queries, true),
 		},
 	}
 }
@@ -77,8 +77,12 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 			log.Warn("a breaker changed state", "app", name, "method", m, "from", from, "to", to)
 		}
 		limits.OnTrust = func(trusted bool, why error) {
-			if trusted {
+			switch {
+			case trusted && why == nil:
 				log.Warn("answers of an app are believed again; its events go on", "app", name)
+				return
+			case trusted:
+				log.Warn("answers of an app fail in other ways now; its events go on with the usual budgets", "app", name, "error", why)
 				return
 			}
 			log.Error("no answer of an app is provably Alipay's; its events wait, and one at a time probes: compare the keys or certificates of the app with those that Alipay shows, and look for a proxy", "app", name, "error", why)

@@ -33,8 +33,8 @@ type Options struct {
 	// the breaker's lock is held.
 	OnState func(method alipay.Method, from, to string)
 
-	// OnTrust is called when the answers of the app can no longer be believed, with the last reason, and when one can
-	// be again. It must not block or call the guard.
+	// OnTrust is called when the answers of the app can no longer be believed, with the last reason; and when one can be
+	// again, or with a reason when they fail in other ways. It must not block or call the guard.
 	OnTrust func(trusted bool, why error)
 }
 

@@ -67,7 +67,7 @@ func (c *Call) resume() {
 
 // waitsForPersons is how often the wait for a person is excluded from a budget, each time however long and in however many
 // attempts. An event whose outcomes alternate between work for a person and others must end all the same.
-const waitsForPersons = 2
+const waitsForPersons = 1
 
 // count counts an attempt for the budget. A probe costs nothing, and neither does an attempt after which a person must
 // act: it is no try of the trouble that exhausts an event.

@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -13,10 +14,11 @@ import (
 // ours, and one attempt at a time probes. Nothing of that spends a budget: no order is at fault.
 type trust struct {
 	pause   time.Duration                 // between two probes
-	changed func(trusted bool, why error) // must not call the guard
+	changed func(trusted bool, why error) // Options.OnTrust
 
 	mu      sync.Mutex // guards the rest
 	orders  []string   // different ones with an answer that was not believed, since one that was; at most differentOrders
+	others  int        // answers of another kind in a row
 	lost    bool
 	probing bool
 	next    time.Time // of the next probe
@@ -56,12 +58,14 @@ func (t *trust) release() {
 	t.probing, t.next = false, time.Now().Add(t.pause)
 }
 
-// saw takes the outcome of an attempt into account. What was lost or never signed shows nothing.
+// saw takes the outcome of an attempt into account. A lost answer shows nothing. An answer of another kind, such as an
+// error page, shows that not all answers fail in this way; three in a row are a trouble for the breaker and the budgets.
 func (t *trust) saw(r alipay.Request, rep alipay.Reply, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case alipay.ClassOf(err) == alipay.Untrusted:
+		t.others = 0
 		order := orderOf(r)
 		if !slices.Contains(t.orders, order) && len(t.orders) < differentOrders {
 			t.orders = append(t.orders, order)
@@ -76,5 +80,17 @@ func (t *trust) saw(r alipay.Request, rep alipay.Reply, err error) {
 			t.lost = false
 			t.changed(true, nil)
 		}
+	case answered(err):
+		t.orders = t.orders[:0]
+		if t.others++; t.lost && t.others >= differentOrders {
+			t.lost = false
+			t.changed(true, err)
+		}
 	}
+}
+
+// answered reports whether an answer came that is not Alipay's business answer.
+func answered(err error) bool {
+	e, ok := errors.AsType[*alipay.Error](err)
+	return ok && e.HTTPStatus != 0
 }

@@ -20,8 +20,8 @@ func (l *trustLog) add(trusted bool, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen = append(l.seen, trusted)
-	if trusted != (why == nil) {
-		panic("a reason is given for the loss alone")
+	if !trusted && why == nil {
+		panic("a loss has a reason")
 	}
 }
 
@@ -107,6 +107,53 @@ func TestUntrustedAnswersOfFewOrders(t *testing.T) {
 		}
 		if !log.is() {
 			t.Errorf("changes %v", log.seen)
+		}
+	})
+}
+
+// Answers that fail in one way and then in another are not those of a rotated key: budgets and breaker deal with them.
+func TestMixedAnswersAreNotUntrusted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := &server{answer: func(n int) error {
+			if n%3 == 0 {
+				return &alipay.Error{Class: alipay.Ambiguous, HTTPStatus: 200}
+			}
+			return fail(alipay.Untrusted)
+		}}
+		log := &trustLog{}
+		g := breaker.New(breaker.Options{OnTrust: log.add, Consecutive: 1 << 30, MinRequests: 1 << 30})
+		for i := range 60 {
+			_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint(i))})
+		}
+		if !log.is() {
+			t.Errorf("changes %v", log.seen)
+		}
+	})
+}
+
+// A gateway whose answers begin to fail in other ways is one for the breaker and the budgets: no order waits for ever.
+func TestOtherFailuresEndTheWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		began := time.Now()
+		s := &server{answer: func(int) error {
+			if time.Since(began) < time.Hour {
+				return fail(alipay.Untrusted)
+			}
+			return &alipay.Error{Class: alipay.Ambiguous, HTTPStatus: 200}
+		}}
+		log := &trustLog{}
+		g := breaker.New(breaker.Options{OnTrust: log.add, Consecutive: 1 << 30, MinRequests: 1 << 30})
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				if _, err := g.Call(s).Do(t.Context(), orderQuery(i)); alipay.ClassOf(err) != alipay.Ambiguous {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(began); !log.is(false, true) || took < time.Hour+14*time.Minute || took > time.Hour+20*time.Minute {
+			t.Errorf("changes %v, given up after %v", log.seen, took)
 		}
 	})
 }

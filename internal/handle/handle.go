@@ -105,13 +105,6 @@ type handling struct {
 	refused      *refusal  // the create was refused with a code that no table has; nil: it was not
 }
 
-// tally is what is known of one event's calls. It outlives the handling, until the outcome is settled.
-type tally struct {
-	attempts int           // exchanges with Alipay so far, queries included
-	first    time.Time     // when the first of them began
-	result   *order.Result // what they decided, without texts that may be long; nil: nothing yet
-}
-
 // Prepare finds a record's lane. It is a [PrepareFunc].
 func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
 	if in.Value == nil {
@@ -170,9 +163,13 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (c
 	if ev, err := ev.Bounded(); err != nil {
 		return h.refuseEvent(e.in, ev, order.ReasonInvalid, err)
 	}
-	account, reason := h.permissions.Load().account(e.in.Topic, name)
+	t := h.permissions.Load()
+	account, reason := t.account(e.in.Topic, name)
 	if reason != "" {
 		return h.refuseEvent(e.in, ev, reason, fmt.Errorf("account %q", name))
+	}
+	if !t.takes(e.in.Topic, ev.Type) {
+		return h.refuseEvent(e.in, ev, order.ReasonInvalid, fmt.Errorf("event_type is %s, and this topic takes QUERY_REQUESTED only: send the event to an input topic of calls", ev.Type))
 	}
 	if e.call == nil {
 		e.call = account.Call()
@@ -312,13 +309,6 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 	}
 }
 
-// invalidRequest is the error of a request that its gateway's client refused to write: a character that the charset
-// lacks, above all.
-func invalidRequest(err error) error {
-	field, _ := errors.AsType[*alipay.FieldError](err)
-	return &order.InvalidError{Reason: order.ReasonInvalid, Field: field.Field, Msg: field.Text}
-}
-
 // do makes one call and counts its exchanges.
 func (h *Handler) do(ctx context.Context, e *handling, r alipay.Request) (alipay.Reply, error) {
 	reply, err := e.call.Do(ctx, r)
@@ -371,15 +361,6 @@ func (h *Handler) exhausted(ctx context.Context, e *handling, reply alipay.Reply
 
 func (h *Handler) ended(ctx context.Context, e *handling, outcome order.CallOutcome, reason string) (consume.Outcome, error) {
 	return h.publish(ctx, e, order.Ended(e.Handling, outcome, reason, "", h.o.Now()))
-}
-
-// decide keeps a result, for the case that its records cannot be published.
-func (t *tally) decide(r order.Result) {
-	if t.attempts == 0 {
-		return
-	}
-	r.ReplyJSON = ""
-	t.result = &r
 }
 
 // publish encodes a result; more are the records that go with it.

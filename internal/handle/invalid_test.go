@@ -45,6 +45,32 @@ func TestACharacterThatTheCharsetLacks(t *testing.T) {
 	})
 }
 
+// A topic of queries takes queries alone: its pipeline keeps no order with the calls for the same order number.
+func TestATopicOfQueriesTakesQueriesOnly(t *testing.T) {
+	for typ, want := range map[order.EventType]string{
+		order.TypeQueryRequested: "", order.TypeCreated: "invalid", order.TypeCancelled: "invalid", order.TypeShipped: "invalid", order.TypeUnknown: "unknown_type",
+	} {
+		t.Run(string(typ), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t)
+				d.send(created("o1"))
+				d.options.Inputs = map[string]handle.TopicAccounts{"in": {Accounts: []order.Account{"shop"}, Default: "shop", QueriesOnly: true}}
+				d.handler = handle.NewHandler(d.options)
+				before := len(d.sim.Journal().Requests)
+				ev := created("o1")
+				ev.ID, ev.Type = "e2", typ
+				got := d.send(ev)
+				if got.Reason != want || got.dead["dead-reason"] != want || (want == "") != (got.Outcome == order.OutcomeApplied) {
+					t.Errorf("%s %q, dead letter %v", got.Outcome, got.Reason, got.dead)
+				}
+				if n := len(d.sim.Journal().Requests) - before; (n > 0) != (want == "") {
+					t.Errorf("%d requests", n)
+				}
+			})
+		})
+	}
+}
+
 // shownTrade loses the create and then shows a trade.
 type shownTrade struct {
 	body  string

@@ -33,6 +33,9 @@ func NewAccount[C caller](a Account, begin func() C) *Account {
 type TopicAccounts struct {
 	Accounts []order.Account
 	Default  order.Account // of events that name none
+	// QueriesOnly refuses every event but QUERY_REQUESTED: a topic of queries is read by a pipeline of its own, so a call
+	// that changes an order would overtake the order's other events.
+	QueriesOnly bool
 }
 
 // permissions are the accounts that may be called for, and the topics whose records may name them.
@@ -52,6 +55,11 @@ func (h *Handler) SetPermissions(inputs map[string]TopicAccounts, accounts map[o
 // nameOf returns the account of an event: the one that it names, else its topic's.
 func (t *permissions) nameOf(topic string, named order.Account) order.Account {
 	return cmp.Or(named, t.inputs[topic].Default)
+}
+
+// takes reports whether a topic may have events of a type. One that is not known has a reason of its own.
+func (t *permissions) takes(topic string, typ order.EventType) bool {
+	return typ == order.TypeQueryRequested || typ == order.TypeUnknown || !t.inputs[topic].QueriesOnly
 }
 
 // account returns the account that an event of this topic may name, or why not.

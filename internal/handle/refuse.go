@@ -3,9 +3,11 @@ package handle
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
@@ -83,4 +85,11 @@ func (h *Handler) decodeAgain(in consume.Input) (ev order.Event, ok bool) {
 	}
 	ev, _ = ev.Bounded()
 	return ev, true
+}
+
+// invalidRequest is the error of a request that its gateway's client refused to write: a character that the charset
+// lacks, above all.
+func invalidRequest(err error) error {
+	field, _ := errors.AsType[*alipay.FieldError](err)
+	return &order.InvalidError{Reason: order.ReasonInvalid, Field: field.Field, Msg: field.Text}
 }
