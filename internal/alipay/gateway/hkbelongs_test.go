@@ -129,6 +129,21 @@ func TestHKOurClockIsToBlame(t *testing.T) {
 	}
 }
 
+// TestHKSuccessNamesItsOrder: a success has an orderId, which is a text. A repeat is harmless, so it is simply made again.
+func TestHKSuccessNamesItsOrder(t *testing.T) {
+	for orderID, want := range map[string]alipay.Class{
+		`"2024052219074"`: alipay.Done, `""`: alipay.Ambiguous, `null`: alipay.Ambiguous, `2024052219074`: alipay.Ambiguous, `"a b"`: alipay.Ambiguous, `{}`: alipay.Ambiguous,
+	} {
+		t.Run(orderID, func(t *testing.T) {
+			body := `{"result":{"resultCode":"SUCCESS","resultStatus":"S"},"status":"of the merchant","orderId":` + orderID + `}`
+			_, err := hkApp(t, hkSigned(t, 200, body, "valid", hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+			if got := alipay.ClassOf(err); got != want {
+				t.Errorf("%v, want %v", err, want)
+			}
+		})
+	}
+}
+
 // TestHKClassesOfSettings: a setting never makes an answer final that is not signed.
 func TestHKClassesOfSettings(t *testing.T) {
 	for _, tt := range []struct {

@@ -274,8 +274,9 @@ func (rd *hkReading) statusFitsSuccess() error {
 	return nil
 }
 
+// successNamesOrder refuses a success without what the page requires.
 func (rd *hkReading) successNamesOrder() error {
-	if rd.success() && rd.orderID == "" {
+	if rd.success() && alipay.CheckAnswer(rd.call.Method(), rd.members, true) != nil {
 		return rd.refusal(alipay.Ambiguous, "a success without orderId")
 	}
 	return nil
