@@ -166,4 +166,7 @@ func TestHealth(t *testing.T) {
 			t.Errorf("unsigned %s: %+v", sub, c)
 		}
 	}
+	if c := alipay.ClassifyUnsigned(alipay.MethodTradeCreate, "59999", ""); c.Healthy {
+		t.Errorf("an unsigned answer with an unknown code: %+v", c)
+	}
 }

@@ -31,3 +31,22 @@ func TestIsTradeNotFound(t *testing.T) {
 		})
 	}
 }
+
+// TestOnlySignedRefusalsProve: an unsigned refusal of a create proves neither other content nor that there may be no trade.
+func TestOnlySignedRefusalsProve(t *testing.T) {
+	for _, sub := range []string{"ACQ.CONTEXT_INCONSISTENT", "ACQ.SOMETHING_NEW"} {
+		for _, signed := range []bool{true, false} {
+			c := alipay.Classify(alipay.MethodTradeCreate, "40004", sub)
+			if !signed {
+				c = alipay.ClassifyUnsigned(alipay.MethodTradeCreate, "40004", sub)
+			}
+			err := &alipay.Error{Class: c.Class, Code: "40004", SubCode: sub, Healthy: c.Healthy, Alert: c.Alert}
+			if got, want := alipay.IsOtherContent(err), signed && sub == "ACQ.CONTEXT_INCONSISTENT"; got != want {
+				t.Errorf("IsOtherContent of %s, signed %v: %v", sub, signed, got)
+			}
+			if got, want := alipay.IsUnknownRefusal(err), signed && sub == "ACQ.SOMETHING_NEW"; got != want {
+				t.Errorf("IsUnknownRefusal of %s, signed %v: %v", sub, signed, got)
+			}
+		}
+	}
+}

@@ -17,7 +17,7 @@ func TestWaitingForAPersonIsNoTrying(t *testing.T) {
 			if time.Now().Before(fixed) {
 				return fail(alipay.Misconfigured)
 			}
-			if throttled++; throttled <= 4 {
+			if throttled++; throttled <= 8 {
 				return fail(alipay.Throttled)
 			}
 			return nil
@@ -32,8 +32,8 @@ func TestWaitingForAPersonIsNoTrying(t *testing.T) {
 		if c.Exhausted() {
 			t.Error("exhausted before the first try of its own")
 		}
-		if rep, err := c.Do(t.Context(), create); err != nil || rep.Attempts != 305 {
-			t.Errorf("%v after %d attempts, want success after 305: 300 while a person had to act", err, rep.Attempts)
+		if rep, err := c.Do(t.Context(), create); err != nil || rep.Attempts != 309 {
+			t.Errorf("%v after %d attempts, want success after 309: 300 while a person had to act", err, rep.Attempts)
 		}
 	})
 }
