@@ -25,6 +25,7 @@ var dials = map[string]string{
 	"internal/kafka/options.go":            "kafka.brokers, --brokers",
 	"internal/kafka/tls.go":                "kafka.brokers and registry.url",
 	"internal/produce/transact.go":         "kafka.brokers",
+	"internal/reread/reread.go":            "kafka.brokers",
 	"internal/simulator/notify.go":         "only in the simulator: notify_url, as Alipay does",
 	"internal/telemetry/trace.go":          "telemetry.otlp_endpoint",
 }

@@ -44,6 +44,7 @@ func pipelineKinds() []pipelineKind {
 type recordHandler interface {
 	Prepare(ctx context.Context, in consume.Input) (consume.Task, error)
 	Refuse(in consume.Input, reason string, err error) consume.Outcome
+	RefuseBare(in consume.Input, reason string, err error) consume.Outcome
 	Journal(skipped []consume.Skipped) ([]*kgo.Record, error)
 
 	// useAccounts puts new accounts in force, and which of them the records of each topic may
@@ -91,7 +92,7 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 		o.Started[name] = limits.InFlight + max(2*limits.InFlight, minWaiting)
 	}
 	pl.handler = kind.handler(s, pl)
-	o.Refuse, o.Journal = pl.handler.Refuse, pl.handler.Journal
+	o.Refuse, o.RefuseBare, o.Journal = pl.handler.Refuse, pl.handler.RefuseBare, pl.handler.Journal
 	tx, err := produce.NewTransactor(produce.TransactorOptions{
 		Client: o.Client, Group: pl.group, TransactionalID: kafka.TransactionalID(pl.group, s.cfg.Kafka.Slot), Timeout: s.cfg.Kafka.TransactionTimeout,
 	})

@@ -12,6 +12,7 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
@@ -99,7 +100,7 @@ func engineOptions(c config.Config, o Options) (consume.Options, error) {
 	if err != nil {
 		return consume.Options{}, err
 	}
-	start, err := consume.ParseStart(c.Kafka.Start)
+	start, err := offsets.ParseStart(c.Kafka.Start)
 	return consume.Options{
 		Client: append(client, limits...), Start: start, AcceptPosition: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
 		SettleEvery: c.Delivery.SettleEvery, SettleCount: c.Delivery.SettleCount, MaxBytes: int(c.Delivery.MaxBytes),

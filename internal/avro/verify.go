@@ -37,7 +37,7 @@ func verify(n *node, b []byte, names []string) ([][]byte, error) {
 		if err := w.walk(f.typ); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
-		if i := slices.Index(names, f.name); i >= 0 && f.typ.kind == kindString {
+		if i := slices.Index(names, f.name); i >= 0 && (f.typ.kind == kindString || f.typ.kind == kindEnum) {
 			texts[i] = w.last
 		}
 	}
@@ -68,7 +68,10 @@ func (w *walker) walk(n *node) error {
 	case kindBytes, kindString:
 		return w.text(n.kind)
 	case kindEnum:
-		_, err := w.index(len(n.symbols))
+		i, err := w.index(len(n.symbols))
+		if err == nil {
+			w.last = []byte(n.symbols[i])
+		}
 		return err
 	case kindUnion:
 		i, err := w.index(len(n.branches))

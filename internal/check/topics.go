@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"alipay-kafka-bridge/internal/config"
-	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/kafka"
 )
 
@@ -163,7 +163,7 @@ func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.Broke
 	for _, b := range list {
 		have, err := valuesOf(adm.DescribeBrokerConfigs(ctx, b.NodeID))
 		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
-			c.note("offset.metadata.max.bytes was not checked: this principal may not DescribeConfigs of the cluster (the default of Kafka, %d, is enough)", consume.MaxText)
+			c.note("offset.metadata.max.bytes was not checked: this principal may not DescribeConfigs of the cluster (the default of Kafka, %d, is enough)", window.MaxText)
 			return
 		}
 		if err != nil {
@@ -171,8 +171,8 @@ func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.Broke
 			continue
 		}
 		text := have["offset.metadata.max.bytes"]
-		if n, err := strconv.Atoi(text); err == nil && n < consume.MaxText {
-			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, but the bridge needs %d", b.NodeID, text, consume.MaxText),
+		if n, err := strconv.Atoi(text); err == nil && n < window.MaxText {
+			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, but the bridge needs %d", b.NodeID, text, window.MaxText),
 				"set it to 4096 or more in the configuration of the brokers")
 		}
 	}

@@ -21,7 +21,7 @@ func (e *Engine) assigned(_ context.Context, cl *kgo.Client, m map[string][]int3
 	}
 	for topic, parts := range m {
 		for _, n := range parts {
-			tp := TopicPartition{topic, n}
+			tp := TopicPartition{Topic: topic, Partition: n}
 			e.parts[tp] = e.newPartition(tp, id)
 		}
 	}
@@ -93,7 +93,7 @@ func (e *Engine) partitionsOf(m map[string][]int32) map[TopicPartition]*partitio
 	out := map[TopicPartition]*partition{}
 	for topic, parts := range m {
 		for _, n := range parts {
-			if p := e.parts[TopicPartition{topic, n}]; p != nil {
+			if p := e.parts[TopicPartition{Topic: topic, Partition: n}]; p != nil {
 				out[p.TopicPartition] = p
 			}
 		}
@@ -125,9 +125,11 @@ func (e *Engine) drop(parts []*partition) {
 		if e.parts[p.TopicPartition] == p {
 			delete(e.parts, p.TopicPartition)
 		}
+		e.freeBytes(p)
 		e.lanes.drop(p)
+		e.waits.drop(p)
+		e.settler.forgetPartition(p)
 	}
-	e.recount()
 	e.start() // lanes that waited behind a dropped head
 	e.mu.Unlock()
 	for _, p := range parts {

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/reread"
 )
 
 // committer makes outcomes and offsets visible together: a *produce.Transactor.
@@ -21,6 +22,9 @@ type committer interface {
 
 // errRejoin ends a session whose member id changed without a callback: everything was lost.
 var errRejoin = errors.New("member id changed: all partitions were lost")
+
+// errBeginAgain ends a session in order, so that the next one learns of a change in the cluster.
+var errBeginAgain = errors.New("the input topics changed")
 
 // Engine runs one pipeline: one group, its input topics, one committer.
 //
@@ -39,30 +43,38 @@ type Engine struct {
 	settler   settler       // guarded by settling
 	settleNow chan struct{} // SettleCount outcomes are waiting; never closed
 
-	mu           sync.Mutex // guards what follows, and every partition, window and lane
-	parts        map[TopicPartition]*partition
-	lanes        *lanes
-	hooked       map[TopicPartition]*partition // whose Assigned began and whose Dropped has not returned
-	bytes        int                           // of all records held
-	full         hysteresis                    // of bytes
-	running      int                           // handlings that have not returned
-	session      *session                      // replaced for each life of the group client
-	cancelSettle context.CancelFunc            // ends the settle under way
+	mu            sync.Mutex // guards what follows, and every partition, window and lane
+	parts         map[TopicPartition]*partition
+	lanes         *lanes
+	hooked        map[TopicPartition]*partition // whose Assigned began and whose Dropped has not returned
+	bytes         int                           // of all records and outcomes held
+	full          hysteresis                    // of bytes
+	crowded       hysteresis                    // of events
+	waits         waits                         // records without an outcome
+	topicIDs      map[string][16]byte           // of the input topics that are read
+	fetchTroubles map[TopicPartition]*trouble   // failed fetches; one entry for each input partition, and one for the brokers
+	running       int                           // handlings that have not returned
+	session       *session                      // replaced for each life of the group client
+	cancelSettle  context.CancelFunc            // ends the settle under way
 }
 
 // New checks the options and starts nothing.
 func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
-	if o.Group == "" || len(o.Topics) == 0 || o.Refuse == nil || o.Journal == nil {
-		return nil, errors.New("consume: group, topics, Refuse and Journal are required")
+	if o.Group == "" || len(o.Topics) == 0 || o.Refuse == nil || o.RefuseBare == nil || o.Journal == nil {
+		return nil, errors.New("consume: group, topics, Refuse, RefuseBare and Journal are required")
 	}
 	o.defaults()
 	return &Engine{
 		o: o, prepare: prepare, commit: c,
-		settling:  make(chan struct{}, 1),
-		parts:     map[TopicPartition]*partition{},
-		hooked:    map[TopicPartition]*partition{},
-		lanes:     newLanes(o.started),
-		settleNow: make(chan struct{}, 1),
+		settling:      make(chan struct{}, 1),
+		parts:         map[TopicPartition]*partition{},
+		hooked:        map[TopicPartition]*partition{},
+		lanes:         newLanes(o.started, o.MaxBytes),
+		waits:         waits{},
+		topicIDs:      map[string][16]byte{},
+		fetchTroubles: map[TopicPartition]*trouble{},
+		settler:       settler{settleCount: o.SettleCount},
+		settleNow:     make(chan struct{}, 1),
 	}, nil
 }
 
@@ -77,10 +89,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	for {
 		err := e.runSession(ctx)
-		if !errors.Is(err, errRejoin) {
+		switch {
+		case errors.Is(err, errRejoin):
+			e.o.Log.WarnContext(ctx, "group membership lost; joining again", "group", e.o.Group)
+		case errors.Is(err, errBeginAgain):
+			e.o.Log.InfoContext(ctx, "joining the group again", "group", e.o.Group)
+		default:
 			return err
 		}
-		e.o.Log.WarnContext(ctx, "group membership lost; joining again", "group", e.o.Group)
 	}
 }
 
@@ -108,19 +124,24 @@ func (e *Engine) tryRecover(ctx context.Context) error {
 // session is one life of the group client. Its fields do not change.
 type session struct {
 	client *kgo.Client
+	reader *reread.Reader
+	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 }
 
 func (e *Engine) runSession(ctx context.Context) error {
 	sctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cl, err := e.openSession(&session{cancel: cancel})
+	s := &session{ctx: sctx, cancel: cancel}
+	cl, err := e.openSession(s)
 	if err != nil {
 		return err
 	}
+	defer s.reader.Close()
 	var settling sync.WaitGroup
 	settleCtx, stopSettling := context.WithCancel(context.WithoutCancel(ctx))
 	settling.Go(func() { e.settleLoop(settleCtx) })
+	settling.Go(func() { e.watchTopics(sctx, cl) })
 	e.poll(sctx, cl)
 	cause := context.Cause(sctx)
 	if !errors.Is(cause, errRejoin) && !errors.Is(cause, produce.ErrSlotTaken) {
@@ -143,6 +164,10 @@ func (e *Engine) openSession(s *session) (*kgo.Client, error) {
 	cl, err := kgo.NewClient(e.clientOptions()...)
 	if err != nil {
 		return nil, fmt.Errorf("group client: %w", err)
+	}
+	if s.reader, err = reread.New(e.o.Client...); err != nil {
+		cl.Close()
+		return nil, err
 	}
 	s.client = cl
 	e.session = s
@@ -174,6 +199,7 @@ func (e *Engine) clientOptions() []kgo.Opt {
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.BlockRebalanceOnPoll(), // records are handed over under the assignment they were read under
 		kgo.MetadataMinAge(250*time.Millisecond),
+		kgo.MetadataMaxAge(30*time.Second), // added partitions and topics created again are noticed within this time
 		kgo.OnPartitionsAssigned(e.assigned),
 		kgo.OnOffsetsFetched(e.offsetsFetched),
 		kgo.AdjustFetchOffsetsFn(e.startOffsets),
@@ -186,17 +212,29 @@ func (e *Engine) clientOptions() []kgo.Opt {
 func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 	for ctx.Err() == nil {
 		fetches := cl.PollRecords(ctx, 1000)
-		fetches.EachError(func(topic string, p int32, err error) { e.fetchError(ctx, TopicPartition{topic, p}, err) })
+		fetches.EachError(func(topic string, p int32, err error) {
+			e.fetchError(ctx, TopicPartition{Topic: topic, Partition: p}, err)
+		})
 		e.mu.Lock()
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-			if p := e.parts[TopicPartition{f.Topic, f.Partition}]; p != nil && p.state != stateStopped {
+			if p := e.parts[TopicPartition{Topic: f.Topic, Partition: f.Partition}]; p != nil && p.state != stateStopped {
 				e.intake(p, f.Records)
 			}
 		})
+		e.fetchesWork(func(tp TopicPartition) bool { return readFrom(fetches, tp) })
 		e.flow()
 		e.mu.Unlock()
 		cl.AllowRebalance()
 	}
+}
+
+// readFrom reports whether there are records of a partition, or of any for that without a topic.
+func readFrom(fetches kgo.Fetches, tp TopicPartition) bool {
+	found := false
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		found = found || len(f.Records) > 0 && (tp.Topic == "" || tp == TopicPartition{Topic: f.Topic, Partition: f.Partition})
+	})
+	return found
 }
 
 // retry calls f until it returns nil, and reports false when ctx ended before. It calls warn

@@ -280,6 +280,7 @@ func TestRefusedDeadLetterHoldsTheOffset(t *testing.T) {
 		o.Refuse = func(consume.Input, string, error) consume.Outcome {
 			return consume.Outcome{Records: []*kgo.Record{huge}}
 		}
+		o.RefuseBare = o.Refuse
 		e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "k2" && string(in.Value) == "5" {
 				return consume.Outcome{Records: []*kgo.Record{huge}}, nil
@@ -336,7 +337,7 @@ func TestUnreadableRecordHoldsItsPartition(t *testing.T) {
 		}
 		inner := r.prepare(s)
 		o := earliest
-		o.Client, o.Group, o.Topics, o.Refuse, o.Journal = r.opts(), "g", []string{"in"}, refuse, journal
+		o.Client, o.Group, o.Topics, o.Refuse, o.RefuseBare, o.Journal = r.opts(), "g", []string{"in"}, refuse, refuseBare, journal
 		e, err := consume.New(func(ctx context.Context, in consume.Input) (consume.Task, error) {
 			if in.Partition == 2 && time.Now().Before(ready) {
 				return consume.Task{}, errors.New("registry is down")

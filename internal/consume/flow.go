@@ -1,7 +1,5 @@
 package consume
 
-import "github.com/twmb/franz-go/pkg/kgo"
-
 // backlogFull is how many fetched records a partition may have waiting before its window
 // when it is paused.
 const backlogFull = 500
@@ -33,18 +31,36 @@ func (e *Engine) reflow() {
 	e.start()
 }
 
-// flow pauses partitions that are not to be read or have a full backlog, or all of them when
-// too many bytes are held, and resumes at half. Pausing drops what is buffered; kgo fetches it
-// again. Called under mu.
+// flow pauses partitions that are not to be read or have a full backlog, and resumes at half. When
+// too many bytes or events are held, it pauses those that hold more than their share: one cannot
+// stop the others. Pausing drops what is buffered; kgo fetches it again. Called under mu.
 func (e *Engine) flow() {
+	events := 0
+	for _, p := range e.parts {
+		events += p.events()
+	}
 	e.full.update(e.bytes, e.o.MaxBytes)
+	e.crowded.update(events, e.o.MaxEvents)
 	for _, p := range e.parts {
 		p.full.update(len(p.backlog), backlogFull)
-		want := bool(e.full || p.full) || p.state != stateOpen
+		want := bool(p.full) || p.state != stateOpen ||
+			bool(e.full) && e.aboveShare(p.bytes, e.o.MaxBytes) || bool(e.crowded) && e.aboveShare(p.events(), e.o.MaxEvents)
 		if want != p.paused && p.state != stateAssigned { // startOffsets decides then
 			e.pause(p, want)
 		}
 	}
+}
+
+// aboveShare reports whether one partition has at least its share of a limit. Called under mu.
+func (e *Engine) aboveShare(n, limit int) bool { return n*len(e.parts) >= limit }
+
+// events is how many records of a partition are fetched and have no settled outcome.
+func (p *partition) events() int {
+	n := len(p.backlog)
+	if p.win != nil {
+		n += p.win.Unsettled()
+	}
+	return n
 }
 
 // pause asks the client to stop or to resume fetching a partition. Called under mu.
@@ -58,41 +74,19 @@ func (e *Engine) pause(p *partition, want bool) {
 	}
 }
 
-// tooManyUnsettled reports whether too many outcomes wait to be settled. Called under mu.
-func (e *Engine) tooManyUnsettled() bool {
-	n := 0
+// choke keeps partitions from starting handlings that have more than their share of the outcomes
+// that wait to be settled, while there are too many. Called under mu.
+func (e *Engine) choke() {
+	limit, n, bytes := maxUnsettledBatches*e.o.SettleCount, 0, 0
 	for _, p := range e.parts {
 		n += len(p.done) // a stopped partition has none
+		bytes += p.doneBytes
 	}
-	return n >= maxUnsettledBatches*e.o.SettleCount
-}
-
-// recount sums up the records that are still held. Called under mu.
-func (e *Engine) recount() {
-	e.bytes = 0
 	for _, p := range e.parts {
-		for _, r := range p.backlog {
-			e.bytes += size(r)
-		}
-		if p.preparing != nil && p.state.settles() {
-			e.bytes += size(p.preparing.in.Record)
-		}
-		for _, o := range p.done {
-			e.bytes += size(o.it.in.Record)
+		was := p.choked
+		p.choked = n >= limit && e.aboveShare(len(p.done), limit) || bytes >= e.o.MaxBytes && e.aboveShare(p.doneBytes, e.o.MaxBytes)
+		if was && !p.choked {
+			e.lanes.resume(p)
 		}
 	}
-	for _, ln := range e.lanes.byKey {
-		for _, it := range ln.queue {
-			e.bytes += size(it.in.Record)
-		}
-	}
-}
-
-// size is roughly what a record holds of memory.
-func size(r *kgo.Record) int {
-	n := len(r.Key) + len(r.Value)
-	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
 }

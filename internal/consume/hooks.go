@@ -133,7 +133,7 @@ func (e *Engine) reportStopped() {
 func settlement(p *partition, next int64, outcomes []outcome) Settlement {
 	s := Settlement{Input: p.TopicPartition, Next: next}
 	for _, o := range outcomes {
-		s.Outcomes = append(s.Outcomes, SettledOutcome{o.it.in.Offset, o.Note})
+		s.Outcomes = append(s.Outcomes, SettledOutcome{o.it.offset, o.Note})
 	}
 	return s
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"alipay-kafka-bridge/internal/consume"
@@ -224,20 +223,17 @@ func TestDroppedOnStop(t *testing.T) {
 		r.put(0, "good", "0")
 		r.put(1, "other", "0")
 		h := newHooked(t)
-		huge := &kgo.Record{Topic: "dlq", Value: make([]byte, 2<<20)}
-		o := h.on(earliest)
-		o.MaxRecord = 10 << 20
-		o.Refuse = func(consume.Input, string, error) consume.Outcome {
-			return consume.Outcome{Records: []*kgo.Record{huge}}
-		}
-		e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
-			if string(in.Key) == "bad" {
-				return consume.Outcome{Records: []*kgo.Record{huge}, Note: note{"bad", "0"}}, nil
+		e := r.start(setup{options: h.on(earliest), handle: noted, latency: func(key, _ string) time.Duration {
+			if key == "bad" {
+				return time.Minute
 			}
-			return noted(in)
+			return 0
 		}})
 		r.eventually("the good one", func() bool { return h.called(input(0), "settled") == 1 })
 		r.put(0, "bad", "0")
+		time.Sleep(time.Second)
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Partitions: []int32{0}, Err: kerr.OffsetOutOfRange, Count: 1})
+		r.put(0, "more", "0")
 		r.eventually("in/0 is dropped", func() bool { return h.called(input(0), "dropped") == 1 })
 		r.put(1, "other", "1")
 		r.eventually("the others go on", func() bool { return h.called(input(1), "settled") == 2 })
@@ -249,7 +245,7 @@ func TestDroppedOnStop(t *testing.T) {
 			t.Errorf("in/0 dropped %d times", n)
 		}
 		if h.notes()["bad:0"] != 0 {
-			t.Error("Settled was called for the refused outcome")
+			t.Error("Settled was called for the dropped outcome")
 		}
 	})
 }

@@ -7,10 +7,17 @@ import (
 
 // item is one admitted record on its way through a lane. Engine.mu guards the fields that change.
 type item struct {
-	in    Input
-	part  *partition // the assignment that it was read under
-	task  Task       // set before it enters its lane; Handle is run without mu
-	since time.Time  // when it was admitted
+	offset  int64
+	in      Input // Record is nil while the item is parked
+	rewound bool  // for in, when it is read again
+	size    int   // of the record, in bytes
+	sum     uint64
+	part    *partition // the assignment that it was read under
+	task    Task       // set before it enters its lane; Handle is run without mu
+	since   time.Time  // when it was admitted
+	charged int        // bytes of it in partition.bytes
+	stock   bool       // its bytes are in pool.stock
+	started bool       // its handling runs
 
 	held  int       // how often its handling ended without an outcome
 	facts WaitFacts // from the last of these
@@ -23,9 +30,12 @@ type item struct {
 // process, not even over a revoke and a reassignment. Engine.mu guards all of it, held only to
 // move items.
 type lanes struct {
-	limit func(pool string) int // never changes
-	byKey map[string]*lane
-	pools map[string]*pool
+	limit    func(app string) int // never changes
+	maxBytes int                  // of the records that are handled; never changes
+	maxStock int                  // bytes of the records that wait for a start in memory; never changes
+	bytes    int                  // of the records that are handled
+	byKey    map[string]*lane
+	pools    map[Pool]*pool // one for each app and method
 }
 
 type lane struct {
@@ -37,7 +47,7 @@ type lane struct {
 type laneState uint8
 
 const (
-	laneIdle  laneState = iota // nothing to start, or its head's partition is being given up
+	laneIdle  laneState = iota // nothing to start, or its head's partition starts nothing now
 	laneReady                  // in its pool's list
 	laneBusy                   // its head is being handled
 	laneHeld                   // its head ended without an outcome and waits
@@ -49,10 +59,14 @@ type pool struct {
 	started int
 	byTopic map[string]int // started, for each input topic that was ever seen
 	limit   int
+	bytes   int // of the records that are handled
+	stock   int // bytes of records that wait for a start and are kept in memory
 }
 
-func newLanes(limit func(pool string) int) *lanes {
-	return &lanes{limit: limit, byKey: map[string]*lane{}, pools: map[string]*pool{}}
+// newLanes divides maxBytes: three eighths for the records that are handled, one for the stock. Shares
+// of pools that come later add as much again at most, so what waits never fills all of it.
+func newLanes(limit func(app string) int, maxBytes int) *lanes {
+	return &lanes{limit: limit, maxBytes: maxBytes / 8 * 3, maxStock: maxBytes / 8, byKey: map[string]*lane{}, pools: map[Pool]*pool{}}
 }
 
 // push appends an item to the lane of its key.
@@ -72,7 +86,7 @@ func (l *lanes) ready(ln *lane) {
 	case ln.state != laneIdle:
 	case len(ln.queue) == 0:
 		delete(l.byKey, ln.key)
-	case !ln.queue[0].part.state.ending():
+	case ln.queue[0].part.starts():
 		ln.state = laneReady
 		p := l.pool(ln.queue[0])
 		p.count(ln.queue[0], 0) // its topic has a share from now on
@@ -83,7 +97,7 @@ func (l *lanes) ready(ln *lane) {
 func (l *lanes) pool(it *item) *pool {
 	p := l.pools[it.task.Pool]
 	if p == nil {
-		p = &pool{limit: l.limit(it.task.Pool), byTopic: map[string]int{}}
+		p = &pool{limit: l.limit(it.task.Pool.App), byTopic: map[string]int{}}
 		l.pools[it.task.Pool] = p
 	}
 	return p
@@ -95,15 +109,16 @@ func (l *lanes) start() []*item {
 	for moved := true; moved; {
 		moved = false
 		for _, p := range l.pools {
-			for ln := p.ready.pop(p.may); ln != nil; ln = p.ready.pop(p.may) {
+			may := func(topic string) bool { return l.may(p, topic) }
+			for ln := p.ready.pop(may); ln != nil; ln = p.ready.pop(may) {
 				ln.state = laneIdle
-				if len(ln.queue) == 0 || ln.queue[0].part.state.ending() || l.pool(ln.queue[0]) != p {
+				if len(ln.queue) == 0 || !ln.queue[0].part.starts() || l.pool(ln.queue[0]) != p {
 					l.ready(ln) // its head changed while it waited
 					moved = true
 					continue
 				}
 				ln.state = laneBusy
-				p.count(ln.queue[0], 1)
+				l.count(ln.queue[0], 1)
 				out = append(out, ln.queue[0])
 			}
 		}
@@ -111,10 +126,22 @@ func (l *lanes) start() []*item {
 	return out
 }
 
-// may reports whether one more handling of a topic may be started: while there is room, and
-// within the topic's share in any case.
-func (p *pool) may(topic string) bool {
+// may reports whether one more handling of a pool and topic may be started: while there is room,
+// and within the topic's share in any case. In bytes, a pool has its share of maxBytes in any
+// case, however much the others wait.
+func (l *lanes) may(p *pool, topic string) bool {
+	if l.bytes >= l.maxBytes && p.bytes >= l.maxBytes/len(l.pools) {
+		return false
+	}
 	return p.started < p.limit || p.byTopic[topic] < p.limit/len(p.byTopic)
+}
+
+// count adds a handling that starts (1) or ends (-1).
+func (l *lanes) count(it *item, n int) {
+	p := l.pool(it)
+	p.count(it, n)
+	p.bytes += n * it.size
+	l.bytes += n * it.size
 }
 
 // count adds a handling that starts (1) or ends (-1), or only its topic (0).
@@ -127,12 +154,13 @@ func (p *pool) count(it *item, n int) {
 // gone. Otherwise the lane keeps it at its head until wake.
 func (l *lanes) release(it *item, finished bool) {
 	ln := l.byKey[it.task.Key]
-	l.pool(it).count(it, -1)
+	l.count(it, -1)
 	ln.state = laneIdle
 	switch {
 	case !finished:
 		ln.state = laneHeld
 	case len(ln.queue) > 0 && ln.queue[0] == it:
+		ln.queue[0] = nil
 		ln.queue = ln.queue[1:]
 		fallthrough
 	default:
@@ -148,6 +176,15 @@ func (l *lanes) wake(key string) {
 	}
 }
 
+// resume lets the lanes of a partition start again.
+func (l *lanes) resume(p *partition) {
+	for _, ln := range l.byKey {
+		if len(ln.queue) > 0 && ln.queue[0].part == p {
+			l.ready(ln)
+		}
+	}
+}
+
 // drop removes every waiting item of a partition. Busy lanes stay busy until release.
 func (l *lanes) drop(gone *partition) {
 	for _, ln := range l.byKey {
@@ -156,6 +193,8 @@ func (l *lanes) drop(gone *partition) {
 		for _, it := range ln.queue {
 			if it.part != gone {
 				kept = append(kept, it)
+			} else {
+				l.unstock(it)
 			}
 		}
 		clear(ln.queue[len(kept):])
@@ -167,8 +206,28 @@ func (l *lanes) drop(gone *partition) {
 	}
 }
 
+// keeps reports whether an item that waits for a start may stay in memory: each pool may keep its
+// share, so that what it starts next need not be read again.
+func (l *lanes) keeps(it *item) bool {
+	p := l.pool(it)
+	if p.stock+it.size > l.maxStock/len(l.pools) {
+		return false
+	}
+	p.stock += it.size
+	it.stock = true
+	return true
+}
+
+// unstock takes an item out of what its pool keeps in memory.
+func (l *lanes) unstock(it *item) {
+	if it.stock {
+		l.pool(it).stock -= it.size
+		it.stock = false
+	}
+}
+
 // fairQueue holds lanes that wait for a start. Input topics take turns, so that one topic's flood
-// leaves the others their share of an app (security K10); within a topic the first to come is
+// leaves the others their share of a pool (security K10); within a topic the first to come is
 // the first to start. The zero value is empty.
 //
 // Handlings that wait (a back-off, an open breaker) stay started. So that those of one topic do

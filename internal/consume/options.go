@@ -19,16 +19,25 @@ type Outcome struct {
 // the context ended, or nothing can be done until a person acts. Then nothing of this
 // record is committed; the lane keeps it and tries again, or its next owner handles it. The error may have a method
 // WaitFacts() [WaitFacts], which [Engine.Waiting] reports.
-type HandleFunc func(ctx context.Context) (Outcome, error)
+type HandleFunc func(ctx context.Context, in Input) (Outcome, error)
 
-// Task is one record made ready to be handled.
+// Task is one record made ready to be handled. The engine may drop the record while the task
+// waits, and read it again: what a task keeps must not refer to it.
 type Task struct {
 	Key    string // the lane: one handling in flight per key
-	Pool   string // handlings are started at most Options.Started at a time per pool (an app)
+	Pool   Pool
+	Owner  string // for the log: whose record it is, for instance an account
 	Handle HandleFunc
 	// Refuse is Options.Refuse for this record, once it is handled: it knows how many calls were made. It is kept until the
 	// outcome is settled, so it holds little. nil: Options.Refuse.
-	Refuse func(reason string, err error) Outcome
+	Refuse RefuseFunc
+}
+
+// Pool is what handlings share a limit of. Handlings of one pool cannot keep those of another
+// from starting.
+type Pool struct {
+	App    string // Options.Started has its limit
+	Method string // what the handling will call; "" where that is not known
 }
 
 // Input is a record as the engine hands it over.
@@ -42,6 +51,9 @@ type Input struct {
 // can never be read is a Task that yields a dead letter.
 type PrepareFunc func(ctx context.Context, in Input) (Task, error)
 
+// RefuseFunc makes an outcome that says why a record has no other.
+type RefuseFunc func(in Input, reason string, err error) Outcome
+
 // Skipped is a finished offset without a result, for the journal.
 type Skipped struct {
 	Topic     string
@@ -50,8 +62,8 @@ type Skipped struct {
 	Reason    string
 }
 
-// Options configure an [Engine]. Client, Group, Topics, Start (for a new group), Refuse and
-// Journal have no default. Defaults of durations and counts are in brackets.
+// Options configure an [Engine]. Client, Group, Topics, Start (for a new group), Refuse,
+// RefuseBare and Journal have no default. Defaults of durations and counts are in brackets.
 type Options struct {
 	Client []kgo.Opt // brokers, security, fetch limits
 	Group  string
@@ -65,16 +77,20 @@ type Options struct {
 
 	// Refuse turns a record whose outcome cannot be published, or whose handling panicked,
 	// into one that can: a dead letter with the reason.
-	Refuse func(in Input, reason string, err error) Outcome
+	Refuse RefuseFunc
+	// RefuseBare does the same where that cannot be published either: without the record's
+	// bytes, but with their place and hash.
+	RefuseBare RefuseFunc
 	// Journal turns skipped offsets into the journal's records.
 	Journal func([]Skipped) ([]*kgo.Record, error)
 
 	Hooks
 
-	Started      map[string]int // handlings started at a time, by pool [768]
+	Started      map[string]int // handlings started at a time for each pool, by app [768]
 	SettleEvery  time.Duration  // [100 ms]
 	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
-	MaxBytes     int            // records held, in bytes of keys, values and headers [16 MiB]
+	MaxBytes     int            // records and outcomes held, in bytes of keys, values and headers [16 MiB]
+	MaxEvents    int            // records admitted that have no settled outcome yet [100,000]
 	MaxRecord    int            // a larger record is refused before it enters a batch [1 MiB]
 	RevokeBound  time.Duration  // lock, drain and settle of a revoke together [20 s]
 	Grace        time.Duration  // running handlings at an orderly stop [20 s]
@@ -87,6 +103,7 @@ func (o *Options) defaults() {
 	setDefault(&o.SettleEvery, 100*time.Millisecond)
 	setDefault(&o.SettleCount, 1000)
 	setDefault(&o.MaxBytes, 16<<20)
+	setDefault(&o.MaxEvents, 100_000)
 	setDefault(&o.MaxRecord, 1<<20)
 	setDefault(&o.RevokeBound, 20*time.Second)
 	setDefault(&o.Grace, 20*time.Second)
@@ -97,9 +114,9 @@ func (o *Options) defaults() {
 	}
 }
 
-// started is the limit of a pool.
-func (o *Options) started(pool string) int {
-	if n := o.Started[pool]; n > 0 {
+// started is the limit of each pool of an app.
+func (o *Options) started(app string) int {
+	if n := o.Started[app]; n > 0 {
 		return n
 	}
 	return defaultStarted

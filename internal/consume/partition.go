@@ -10,15 +10,11 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/consume/window"
+	"alipay-kafka-bridge/internal/reread"
 )
-
-// TopicPartition names a partition of an input topic.
-type TopicPartition struct {
-	Topic     string
-	Partition int32
-}
-
-func (tp TopicPartition) String() string { return fmt.Sprintf("%s/%d", tp.Topic, tp.Partition) }
 
 // partitionState is where one assignment of a partition is between its first and its last
 // moment. [partitionState.next] is the table of allowed transitions.
@@ -82,15 +78,25 @@ type partition struct {
 	running int            // handlings, counted until they return
 
 	// Set when the committed position is known, that is on leaving stateAssigned.
-	place          place
-	firstCommitted committed // what the group had committed when it was assigned
-	win            *window
-	startDue       bool  // its position is not ours yet: commit it even without an outcome
-	rewoundBelow   int64 // end offset when an operator accepted its position: results of records below it may have been published before
+	place          window.Place
+	firstCommitted offsets.Committed // what the group had committed when it was assigned
+	win            *window.Window
+	startDue       bool      // its position is not ours yet: commit it even without an outcome
+	entries        []Skipped // where it began, for the journal; at most two
+	rewoundBelow   int64     // end offset when an operator accepted its position: results of records below it may have been published before
 
 	backlog   []*kgo.Record // fetched, not admitted by the window yet
 	preparing *item         // admitted, being read for its lane
 	done      []outcome     // finished and not settled
+	doneBytes int           // of the records in done
+	orphan    bool          // its topic is gone: outcomes are published without an offset
+	late      bool          // its committed offset was refused at first: kgo does not know of it
+	choked    bool          // starts nothing: too many outcomes of it wait to be settled
+
+	bytes   int             // of memory that its records and outcomes hold
+	parked  map[int64]*item // whose record was dropped, by offset; bounded by the window
+	loading chan struct{}   // a lock of one slot, held while parked records are read again
+	reader  *reread.Reader  // of the session; never changes
 
 	full   hysteresis // of backlog
 	paused bool       // what the client was asked for last
@@ -102,11 +108,14 @@ type partition struct {
 type outcome struct {
 	it *item
 	Outcome
-	refused bool // it is already the dead letter that replaces an outcome
+	replaced int // by a dead letter: notReplaced, replacedOnce or replacedTwice
 }
 
 func (e *Engine) newPartition(tp TopicPartition, stamp string) *partition {
-	p := &partition{TopicPartition: tp, memberID: stamp, idle: make(chan struct{}), hooksOver: make(chan struct{}), changed: sync.NewCond(&e.mu)}
+	p := &partition{TopicPartition: tp, memberID: stamp, idle: make(chan struct{}), hooksOver: make(chan struct{}), changed: sync.NewCond(&e.mu), loading: make(chan struct{}, 1)}
+	if e.session != nil {
+		p.reader = e.session.reader
+	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
@@ -135,11 +144,14 @@ func (p *partition) ended() {
 	}
 }
 
+// starts reports whether handlings of the partition may begin now. Called under Engine.mu.
+func (p *partition) starts() bool { return !p.state.ending() && !p.choked }
+
 // intake adds fetched records to the backlog. Called under mu.
 func (e *Engine) intake(p *partition, records []*kgo.Record) {
 	for _, r := range records {
-		e.bytes += size(r)
-		p.backlog = append(p.backlog, r)
+		e.addBytes(p, size(r))
+		p.backlog = append(p.backlog, own(r))
 	}
 	p.changed.Broadcast()
 }
@@ -148,7 +160,7 @@ func (e *Engine) intake(p *partition, records []*kgo.Record) {
 // after the other, until the partition is given up.
 func (e *Engine) feed(p *partition) {
 	for it := e.nextAdmitted(p); it != nil; it = e.nextAdmitted(p) {
-		task, ok := e.prepareUntil(p, it.in)
+		task, ok := e.prepareUntil(it)
 		if !ok {
 			return
 		}
@@ -158,6 +170,9 @@ func (e *Engine) feed(p *partition) {
 			it.task = task
 			e.lanes.push(it)
 			e.start()
+			if !it.started {
+				e.park(it)
+			}
 		}
 		e.mu.Unlock()
 	}
@@ -169,7 +184,7 @@ func (e *Engine) nextAdmitted(p *partition) *item {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
-		for !p.state.ending() && (len(p.backlog) == 0 || !p.win.admits(p.backlog[0].Offset)) {
+		for !p.state.ending() && (len(p.backlog) == 0 || !p.win.Admits(p.backlog[0].Offset)) {
 			p.changed.Wait()
 		}
 		if p.state.ending() {
@@ -178,57 +193,51 @@ func (e *Engine) nextAdmitted(p *partition) *item {
 		r := p.backlog[0]
 		p.backlog[0] = nil
 		p.backlog = p.backlog[1:]
-		if p.win.admit(r.Offset) {
-			p.preparing = &item{in: Input{r, r.Offset < p.rewoundBelow}, part: p, since: time.Now()}
+		if p.win.Admit(r.Offset) {
+			n := size(r)
+			p.preparing = &item{offset: r.Offset, in: Input{r, r.Offset < p.rewoundBelow}, size: n, sum: sum(r), charged: n, part: p, since: time.Now()}
 			return p.preparing
 		}
-		e.bytes -= size(r) // a previous owner has finished it
+		e.addBytes(p, -size(r)) // a previous owner has finished it
 	}
 }
 
 // prepareUntil reads a record, again and again while it cannot be read now. It reports false
 // when the partition was given up.
-func (e *Engine) prepareUntil(p *partition, in Input) (task Task, ok bool) {
+func (e *Engine) prepareUntil(it *item) (task Task, ok bool) {
+	p := it.part
 	ok = retry(p.ctx, e.o.RetryPrepare, func() (err error) {
-		task, err = e.tryPrepare(p.ctx, in)
+		task, err = e.tryPrepare(it)
 		return err
 	}, func(err error) {
 		e.o.Log.WarnContext(p.ctx, "record cannot be read now; its partition waits",
-			"topic", p.Topic, "partition", p.Partition, "offset", in.Offset, "error", err)
+			"topic", p.Topic, "partition", p.Partition, "offset", it.offset, "error", err)
 	})
 	return task, ok
 }
 
-func (e *Engine) tryPrepare(ctx context.Context, in Input) (task Task, err error) {
+func (e *Engine) tryPrepare(it *item) (task Task, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out := e.panicked(ctx, &item{in: in}, v)
-			task, err = Task{Key: "panic/" + string(in.Key), Handle: func(context.Context) (Outcome, error) { return out, nil }}, nil
+			out := e.panicked(it, v)
+			task, err = Task{Key: "panic/" + string(it.in.Key), Handle: func(context.Context, Input) (Outcome, error) { return out.Outcome, nil }}, nil
 		}
 	}()
-	return e.prepare(ctx, in)
+	return e.prepare(it.part.ctx, it.in)
 }
 
-func (e *Engine) panicked(ctx context.Context, it *item, v any) Outcome {
-	e.o.Log.ErrorContext(ctx, "handling panicked; the record becomes a dead letter",
-		"topic", it.in.Topic, "partition", it.in.Partition, "offset", it.in.Offset, "stack", string(debug.Stack()))
-	return e.refuse(it, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
-}
-
-// refuse turns a record without an outcome that can be published into one that has one.
-func (e *Engine) refuse(it *item, reason string, err error) Outcome {
-	if it.task.Refuse != nil {
-		return it.task.Refuse(reason, err)
-	}
-	return e.o.Refuse(it.in, reason, err)
+func (e *Engine) panicked(it *item, v any) outcome {
+	e.o.Log.ErrorContext(it.part.ctx, "handling panicked; the record becomes a dead letter",
+		"topic", it.part.Topic, "partition", it.part.Partition, "offset", it.offset, "stack", string(debug.Stack()))
+	return e.refuse(it, notReplaced, "panic", fmt.Errorf("panic of type %T", v)) // its text may hold anything
 }
 
 // start begins every handling that may run now. Called under mu.
 func (e *Engine) start() {
-	if e.tooManyUnsettled() {
-		return // reflow starts again
-	}
+	e.choke()
 	for _, it := range e.lanes.start() {
+		it.started = true
+		e.lanes.unstock(it)
 		it.part.running++
 		e.running++
 		go e.handle(it) // drain waits for it by partition.idle; a stop does not outlast its grace
@@ -238,22 +247,20 @@ func (e *Engine) start() {
 // handle runs one handling and keeps its outcome until it is settled.
 func (e *Engine) handle(it *item) {
 	out, err := e.tryHandle(it)
-	if err == nil {
-		out = e.publishable(it, out)
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	p := it.part
+	it.started = false
 	e.running--
 	p.ended()
 	switch {
 	case !p.state.settles():
 		e.lanes.release(it, true) // an outcome of an older incarnation is discarded
 	case err == nil:
-		it.task.Handle = nil // what it holds is not needed any more
-		p.done = append(p.done, outcome{it: it, Outcome: out})
-		e.lanes.release(it, true)
-		e.settleSoonIfMany()
+		e.keep(it, out)
+	case errors.Is(err, reread.ErrGone):
+		e.lanes.release(it, false)
+		e.stop(p, "a record was deleted before its turn came; find out who deleted records or the topic, then restart", "offset", it.offset, "error", err)
 	case p.state.ending():
 		e.lanes.release(it, false) // the lane stays held until drop; the next owner has the record
 	default:
@@ -262,28 +269,16 @@ func (e *Engine) handle(it *item) {
 	e.start()
 }
 
-// hold keeps a record without outcome at the head of its lane and tries again later. Called
-// under mu.
-func (e *Engine) hold(it *item, err error) {
-	it.held++
-	pause := min(time.Second<<min(it.held-1, 10), e.o.HoldMax)
-	it.next = time.Now().Add(pause)
-	if r, ok := errors.AsType[waitReporter](err); ok {
-		it.facts = r.WaitFacts()
-	}
-	attrs := []any{"topic", it.in.Topic, "partition", it.in.Partition, "offset", it.in.Offset, "pause", pause, "error", err}
-	if it.held == 1 {
-		e.o.Log.WarnContext(it.part.ctx, "event waits without an outcome", attrs...)
-	} else {
-		e.o.Log.DebugContext(it.part.ctx, "event still waits without an outcome", attrs...)
-	}
-	e.lanes.release(it, false)
-	time.AfterFunc(pause, func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.lanes.wake(it.task.Key)
-		e.start()
-	})
+// keep keeps the outcome of an item until it is settled. Called under mu.
+func (e *Engine) keep(it *item, out outcome) {
+	out.it = it
+	it.task.Handle = nil // what it holds is not needed any more
+	it.part.done = append(it.part.done, out)
+	it.part.doneBytes += out.size()
+	e.charge(it, it.size+out.size())
+	e.waits.end(it, e.o)
+	e.lanes.release(it, true)
+	e.settleSoonIfMany()
 }
 
 func (e *Engine) settleSoonIfMany() {
@@ -299,21 +294,23 @@ func (e *Engine) settleSoonIfMany() {
 	}
 }
 
-func (e *Engine) tryHandle(it *item) (out Outcome, err error) {
+// tryHandle returns an outcome that can be published, or why there is none.
+func (e *Engine) tryHandle(it *item) (out outcome, err error) {
+	in, err := e.load(it)
+	if err != nil {
+		return outcome{}, err
+	}
 	defer func() {
 		if v := recover(); v != nil {
-			out, err = e.panicked(it.part.ctx, it, v), nil
+			out, err = e.panicked(it, v), nil
 		}
 	}()
-	return it.task.Handle(it.part.ctx)
-}
-
-// publishable replaces an outcome that has a record too large for any topic.
-func (e *Engine) publishable(it *item, out Outcome) Outcome {
-	for _, r := range out.Records {
-		if n := size(r); n > e.o.MaxRecord {
-			return e.refuse(it, "too_large", fmt.Errorf("record of %d bytes for %s, more than %d", n, r.Topic, e.o.MaxRecord))
-		}
+	out.Outcome, err = it.task.Handle(it.part.ctx, in)
+	if err != nil {
+		return outcome{}, err
 	}
-	return out
+	if err := e.tooLarge(out.Outcome); err != nil {
+		return e.refuse(it, notReplaced, "too_large", err), nil
+	}
+	return out, nil
 }

@@ -1,42 +1,69 @@
 package consume
 
 import (
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // readBack opens a new producer and drops every outcome that the transaction in doubt turns
-// out to have committed. Nothing is called again. It reports whether the doubt is over. The
-// caller holds settling.
+// out to have committed. Nothing is called again. It reports whether the doubt is over; partitions
+// that cannot be read back are held back. The caller holds settling.
 func (e *Engine) readBack(ctx context.Context) bool {
 	if err := e.commit.Recover(ctx); err != nil {
 		e.settleFailed(ctx, err)
 		return false
 	}
-	cl := e.currentSession().client
-	found, err := e.fetchStable(ctx, cl)
-	if err != nil {
+	if err := e.readBackOf(ctx, nil); err != nil {
 		e.settleFailed(ctx, err)
 		return false
 	}
+	e.settler.inDoubt = false
+	return true
+}
+
+// readBackHeld reads back held partitions that are to be tried again. The caller holds settling.
+func (e *Engine) readBackHeld(ctx context.Context) {
+	due := e.settler.heldDue()
+	if len(due) == 0 {
+		return
+	}
+	if err := e.readBackOf(ctx, due); err != nil {
+		for _, tp := range due {
+			e.holdPartition(ctx, tp, err)
+		}
+	}
+}
+
+var errMembershipLost = errors.New("the group membership is lost")
+
+// readBackOf reads the committed positions of some partitions, of all for nil, and forgets the
+// outcomes that they cover. It holds back partitions that the broker refuses.
+func (e *Engine) readBackOf(ctx context.Context, only []TopicPartition) error {
+	cl := e.currentSession().client
+	found, refused, err := e.fetchStable(ctx, cl, only)
+	if err != nil {
+		return err
+	}
 	known, ok := e.forgetCovered(cl, found)
 	e.reportSettled(known)
-	if ok {
-		e.settler.inDoubt = false
+	for tp, err := range refused {
+		e.holdPartition(ctx, tp, err)
 	}
-	return ok
+	if !ok {
+		return errMembershipLost
+	}
+	return nil
 }
 
 // forgetCovered drops outcomes that the committed positions cover and returns them. It reports
 // false when the membership they belong to is lost.
-func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]committed) (known []Settlement, ok bool) {
+func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]offsets.Committed) (known []Settlement, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id, _ := cl.GroupMetadata()
@@ -45,87 +72,53 @@ func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]committe
 	}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || !p.state.settles() || c.offset < 0 {
+		if p == nil || !p.state.settles() || c.Offset < 0 {
 			continue
 		}
-		pos, err := p.place.read(c.offset, c.text)
+		pos, err := p.place.Read(c.Offset, c.Text)
 		if err != nil && c == p.firstCommitted {
 			continue // nothing of ours was committed yet
 		}
 		if err != nil {
-			e.stop(p, "its committed position was changed by someone else while we held it", "offset", c.offset)
+			e.stop(p, "its committed position was changed by someone else while we held it", "offset", c.Offset)
 			continue
 		}
-		covered := slices.DeleteFunc(p.finished(len(p.done)), func(o outcome) bool { return !pos.covers(o.it.in.Offset) })
-		e.forget(p, offsets(covered))
+		covered := p.finished(len(p.done), func(o outcome) bool { return pos.Covers(o.it.offset) })
+		e.forget(p, offsetsOf(covered))
 		if len(covered) > 0 {
-			known = append(known, settlement(p, pos.next, covered))
+			known = append(known, settlement(p, pos.Next, covered))
 		}
 	}
 	return known, true
 }
 
-// fetchStable reads the committed offsets of held partitions once no transaction on them
-// is pending.
-func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client) (map[TopicPartition]committed, error) {
-	req, names := e.stableRequest()
+// fetchStable reads the committed offsets of held partitions once no transaction on them is
+// pending, and the errors of those that are refused. only names them; nil: all.
+func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client, only []TopicPartition) (map[TopicPartition]offsets.Committed, map[TopicPartition]error, error) {
+	facts, of := e.stable(only)
 	for {
-		resp, err := req.RequestWith(ctx, cl)
+		found, refused, busy, err := offsets.Fetch(ctx, cl, e.o.Group, facts, of)
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("read committed offsets back: %w", err)
 		}
-		if retry, err := offsetFetchError(resp); err != nil {
-			return nil, err
-		} else if !retry {
-			return committedOf(resp, names), nil
+		if !busy {
+			return found, refused, nil
 		}
 		if !sleep(ctx, 20*time.Millisecond) {
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
 	}
 }
 
-func (e *Engine) stableRequest() (*kmsg.OffsetFetchRequest, map[[16]byte]string) {
+func (e *Engine) stable(only []TopicPartition) (facts offsets.Facts, of []TopicPartition) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	req := kmsg.NewPtrOffsetFetchRequest()
-	req.RequireStable = true
-	g := kmsg.NewOffsetFetchRequestGroup()
-	g.Group = e.o.Group
-	g.MemberEpoch = -1
-	names := map[[16]byte]string{}
+	facts.TopicIDs = map[string][16]byte{}
 	for _, p := range e.sorted() {
-		if !p.state.settles() {
-			continue
-		}
-		names[p.place.topicID] = p.Topic
-		t := kmsg.NewOffsetFetchRequestGroupTopic()
-		t.Topic, t.TopicID, t.Partitions = p.Topic, p.place.topicID, []int32{p.Partition}
-		g.Topics = append(g.Topics, t)
-	}
-	req.Groups = append(req.Groups, g)
-	return req, names
-}
-
-// offsetFetchError returns a final error of an answer, or whether to ask again.
-func offsetFetchError(resp *kmsg.OffsetFetchResponse) (retry bool, err error) {
-	codes := []int16{resp.ErrorCode}
-	for _, g := range resp.Groups {
-		codes = append(codes, g.ErrorCode)
-		for _, t := range g.Topics {
-			for _, p := range t.Partitions {
-				codes = append(codes, p.ErrorCode)
-			}
+		if only == nil && p.state.settles() || slices.Contains(only, p.TopicPartition) {
+			facts.TopicIDs[p.Topic] = p.place.TopicID
+			of = append(of, p.TopicPartition)
 		}
 	}
-	for _, code := range codes {
-		switch err := kerr.ErrorForCode(code); {
-		case err == nil:
-		case errors.Is(err, kerr.UnstableOffsetCommit), kerr.IsRetriable(err):
-			retry = true
-		default:
-			return false, fmt.Errorf("read committed offsets back: %w", err)
-		}
-	}
-	return retry, nil
+	return facts, of
 }

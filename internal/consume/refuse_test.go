@@ -35,7 +35,7 @@ func TestATaskRefusesItself(t *testing.T) {
 				wrap := func(prepare consume.PrepareFunc) consume.PrepareFunc {
 					return func(ctx context.Context, in consume.Input) (consume.Task, error) {
 						task, err := prepare(ctx, in)
-						task.Refuse = func(reason string, err error) consume.Outcome {
+						task.Refuse = func(in consume.Input, reason string, err error) consume.Outcome {
 							if reason != tt.reason || err == nil {
 								t.Errorf("reason %q, %v", reason, err)
 							}

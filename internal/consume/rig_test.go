@@ -167,6 +167,9 @@ func (r *rig) start(s setup) *engine {
 	if o.Refuse == nil {
 		o.Refuse = refuse
 	}
+	if o.RefuseBare == nil {
+		o.RefuseBare = refuseBare
+	}
 	o.Journal = journal
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
 	prepare := r.prepare(s)
@@ -204,7 +207,8 @@ func (r *rig) logged(s string) bool {
 // prepare gives every record a handling that lasts its latency and has one result.
 func (r *rig) prepare(s setup) consume.PrepareFunc {
 	return func(_ context.Context, in consume.Input) (consume.Task, error) {
-		return consume.Task{Key: string(in.Key), Pool: "app", Handle: func(ctx context.Context) (consume.Outcome, error) {
+		key := string(in.Key)
+		return consume.Task{Key: key, Pool: consume.Pool{App: "app"}, Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 			if ctx.Err() != nil {
 				return consume.Outcome{}, context.Cause(ctx)
 			}
@@ -254,6 +258,13 @@ func result(in consume.Input) *kgo.Record {
 
 func refuse(in consume.Input, reason string, _ error) consume.Outcome {
 	return consume.Outcome{Records: []*kgo.Record{{Topic: "dlq", Key: in.Key, Value: in.Value, Headers: []kgo.RecordHeader{{Key: "reason", Value: []byte(reason)}}}}}
+}
+
+// refuseBare leaves the record's value out.
+func refuseBare(in consume.Input, reason string, err error) consume.Outcome {
+	out := refuse(in, reason, err)
+	out.Records[0].Value = nil
+	return out
 }
 
 func journal(skips []consume.Skipped) ([]*kgo.Record, error) {

@@ -13,21 +13,32 @@ import (
 // settleTimeout bounds one settle; the broker's transaction timeout is 15 s.
 const settleTimeout = 12 * time.Second
 
-// ReasonStart journals where a group began in a partition, or where an operator set it to.
-const ReasonStart = "start"
-
-// journalEvery is how long skips wait to be settled together with other outcomes.
-const journalEvery = time.Second
+// fencedFor is how long a generation that was refused is not tried again, unless the member gets
+// another one before. A broker may refuse a generation that goes on afterwards.
+const fencedFor = 10 * time.Second
 
 // settler is what one settle leaves for the next. Engine.settling guards all of it, for as long
 // as a settle takes.
 type settler struct {
-	inDoubt   bool           // the last transaction's outcome is unknown: read back first
-	fenced    produce.Member // this generation was refused: wait for another
-	limit     int            // outcomes per batch while a refused record is being looked for; 0: no limit
-	journaled time.Time      // when skips were last written
-	warned    bool           // a failure was logged; later ones are for debugging
+	inDoubt      bool           // the last transaction's outcome is unknown: read back first
+	fenced       produce.Member // this generation was refused at fencedAt
+	fencedAt     time.Time
+	settleCount  int            // Options.SettleCount
+	suspects     map[*item]bool // outcomes among which some were refused; at most all that wait
+	suspectLimit int            // of them per batch, while refused ones are being looked for; 0: all
+	skipLimit    int            // skips per batch while a refused journal record is being looked for; 0: no limit
+	held         heldBack
+	journalTopic string    // of the last journal record; "": none was made yet
+	journaled    time.Time // when skips were last written
+	warned       bool      // a failure was logged; later ones are for debugging
 }
+
+func (s *settler) fences(m produce.Member) bool {
+	return m == s.fenced && time.Since(s.fencedAt) < fencedFor
+}
+
+// limit is how many outcomes a claim may have.
+func (s *settler) limit() int { return cmp.Or(s.skipLimit, s.settleCount) }
 
 // settleLoop settles every SettleEvery, or earlier when many outcomes wait.
 func (e *Engine) settleLoop(ctx context.Context) {
@@ -81,30 +92,55 @@ func (e *Engine) settle(ctx context.Context, only []*partition) bool {
 	if e.settler.inDoubt && !e.readBack(ctx) {
 		return false
 	}
+	e.readBackHeld(ctx)
 	c, err := e.collect(only != nil)
 	if err == nil {
-		err = e.addJournal(&c)
+		if err := e.addJournal(&c); err != nil {
+			e.holdJournal(ctx, err)
+			return true
+		}
 	}
-	if err != nil || len(c.batch.Offsets) == 0 {
+	if err != nil || len(c.batch.Records) == 0 {
 		e.settleFailed(ctx, err)
 		return false
 	}
 	err = e.commit.Commit(ctx, c.batch)
-	var refused *produce.RecordError
 	switch {
 	case err == nil:
 		e.settled(c)
 		return true
 	case errors.Is(err, produce.ErrFenced):
-		e.settler.fenced = c.batch.Member
+		e.settler.fenced, e.settler.fencedAt = c.batch.Member, time.Now()
 		e.settleFailed(ctx, err)
 		return false
-	case errors.As(err, &refused):
-		e.bisect(c.outcomes(), refused)
 	}
 	e.settler.inDoubt = true
-	e.settleFailed(ctx, err)
-	return errors.As(err, &refused)
+	isolated := e.isolate(ctx, c, err)
+	if !isolated {
+		e.settleFailed(ctx, err)
+	}
+	return isolated
+}
+
+// isolate holds back or replaces what an error of Commit concerns, and reports whether the rest
+// can go on at once.
+func (e *Engine) isolate(ctx context.Context, c claim, err error) bool {
+	var record *produce.RecordError
+	var topic *produce.TopicError
+	var offset *produce.OffsetError
+	switch {
+	case errors.As(err, &record):
+		e.refused(ctx, c, record)
+	case errors.As(err, &topic):
+		e.holdTopics(ctx, topic)
+	case errors.As(err, &offset):
+		for _, o := range offset.Offsets {
+			e.holdPartition(ctx, TopicPartition{Topic: o.Topic, Partition: o.Partition}, offset.Err)
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 func (e *Engine) settleFailed(ctx context.Context, err error) {
@@ -127,130 +163,17 @@ func (e *Engine) currentSession() *session {
 	return e.session
 }
 
-// claim is what one settle wants to make visible.
-type claim struct {
-	batch produce.Batch
-	parts []claimedPart // those of batch.Offsets, in the same order
-	skips []Skipped     // for the journal
-	force bool          // skips do not wait for other outcomes
-}
-
-type claimedPart struct {
-	*partition
-	taken []outcome // ascending
-	next  int64
-}
-
-func (c *claim) outcomes() []outcome {
-	var out []outcome
-	for _, p := range c.parts {
-		out = append(out, p.taken...)
-	}
-	return out
-}
-
-// collect claims finished outcomes, in offset order, with the member and generation of this
-// moment. They stay in their partitions until they are known to be committed.
-func (e *Engine) collect(force bool) (claim, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	id, generation := e.session.client.GroupMetadata()
-	m := produce.Member{ID: id, Generation: generation}
-	if id == "" || e.membershipLost(id) || m == e.settler.fenced {
-		return claim{}, nil
-	}
-	limit := cmp.Or(e.settler.limit, e.o.SettleCount)
-	c := claim{batch: produce.Batch{Member: m}, force: force}
-	for _, p := range e.sorted() {
-		if !p.state.settles() {
-			continue
-		}
-		taken := p.finished(limit)
-		if len(taken) == 0 && !p.startDue {
-			continue
-		}
-		limit -= len(taken)
-		if err := c.add(p, taken); err != nil {
-			return claim{}, err
-		}
-	}
-	return c, nil
-}
-
-// add claims outcomes of a partition. Called under mu.
-func (c *claim) add(p *partition, taken []outcome) error {
-	for _, o := range taken {
-		c.batch.Records = append(c.batch.Records, o.Records...)
-		if o.Skip != "" {
-			c.skips = append(c.skips, Skipped{p.Topic, p.Partition, o.it.in.Offset, o.Skip})
-		}
-	}
-	if p.startDue {
-		c.force = true // a start has no effect until it is committed
-		c.skips = append(c.skips, Skipped{p.Topic, p.Partition, p.win.next(), ReasonStart})
-	}
-	o, err := p.commitAt(offsets(taken))
-	c.batch.Offsets = append(c.batch.Offsets, o)
-	c.parts = append(c.parts, claimedPart{p, taken, o.Next})
-	return err
-}
-
-// addJournal adds the journal's record, which also keeps the transaction from being empty. A
-// claim of nothing but skips becomes empty while they may wait for other outcomes.
-func (e *Engine) addJournal(c *claim) error {
-	if len(c.skips) == 0 {
-		return nil
-	}
-	if len(c.batch.Records) == 0 && !c.force && len(c.skips) < e.o.SettleCount && time.Since(e.settler.journaled) < journalEvery {
-		*c = claim{}
-		return nil
-	}
-	records, err := e.o.Journal(c.skips)
-	if err != nil {
-		return err
-	}
-	e.settler.journaled = time.Now()
-	c.batch.Records = append(c.batch.Records, records...)
-	return nil
-}
-
-// sorted returns the partitions in a fixed order, so that bisecting meets the same prefix. Called
-// under mu.
-func (e *Engine) sorted() []*partition {
-	out := make([]*partition, 0, len(e.parts))
-	for _, p := range e.parts {
-		out = append(out, p)
-	}
-	slices.SortFunc(out, func(a, b *partition) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
-	return out
-}
-
-// finished returns up to n outcomes with the lowest offsets. A later outcome of a key has
-// a higher offset, so any prefix keeps the order per key.
-func (p *partition) finished(n int) []outcome {
-	slices.SortFunc(p.done, func(a, b outcome) int { return cmp.Compare(a.it.in.Offset, b.it.in.Offset) })
-	return slices.Clone(p.done[:min(max(n, 0), len(p.done))])
-}
-
-func offsets(taken []outcome) []int64 {
-	out := make([]int64, len(taken))
-	for i, o := range taken {
-		out[i] = o.it.in.Offset
-	}
-	return out
-}
-
-func (p *partition) commitAt(finished []int64) (produce.Offset, error) {
-	pos := p.win.position(finished)
-	text, err := p.place.text(pos)
-	return produce.Offset{Topic: p.Topic, TopicID: p.place.topicID, Partition: p.Partition, Next: pos.next, Metadata: text}, err
-}
-
 // settled forgets what is committed. The caller holds settling.
 func (e *Engine) settled(c claim) {
-	e.settler.limit, e.settler.warned = 0, false
+	e.settler.skipLimit, e.settler.suspectLimit = 0, 0
+	if e.settler.warned {
+		e.settler.warned = false
+		e.o.Log.Info("settle works again", "group", e.o.Group)
+	}
+	e.releaseHeld(c)
+	for _, o := range c.outcomes() {
+		delete(e.settler.suspects, o.it)
+	}
 	e.reportSettled(e.forgetClaim(c))
 }
 
@@ -259,8 +182,9 @@ func (e *Engine) forgetClaim(c claim) []Settlement {
 	defer e.mu.Unlock()
 	var known []Settlement
 	for _, p := range c.parts {
-		e.forget(p.partition, offsets(p.taken))
+		e.forget(p.partition, offsetsOf(p.taken))
 		p.startDue = false
+		p.partition.entries = p.partition.entries[p.entries:]
 		if len(p.taken) > 0 {
 			known = append(known, settlement(p.partition, p.next, p.taken))
 		}
@@ -271,46 +195,14 @@ func (e *Engine) forgetClaim(c claim) []Settlement {
 
 // forget settles offsets, ascending, in window and outcomes. Called under mu.
 func (e *Engine) forget(p *partition, offsets []int64) {
-	p.win.settle(offsets)
+	p.win.Settle(offsets)
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
-		_, found := slices.BinarySearch(offsets, o.it.in.Offset)
-		if found && p.state.settles() {
-			e.bytes -= size(o.it.in.Record)
+		_, found := slices.BinarySearch(offsets, o.it.offset)
+		if found {
+			p.doneBytes -= o.size()
+			e.charge(o.it, 0)
 		}
 		return found
 	})
 	p.changed.Broadcast()
-}
-
-// bisect looks for a record that no topic accepts: halve the batch until it is alone, then
-// replace it by a dead letter. A refused dead letter holds its offset: the partition stops,
-// the others go on.
-func (e *Engine) bisect(taken []outcome, refused *produce.RecordError) {
-	switch {
-	case len(taken) > 1:
-		e.settler.limit = len(taken) / 2
-	case len(taken) == 1 && taken[0].refused:
-		e.stopAt(taken[0].it, refused)
-	case len(taken) == 1:
-		e.replace(taken[0].it, e.refuse(taken[0].it, "unpublishable", refused))
-	}
-}
-
-func (e *Engine) stopAt(it *item, refused *produce.RecordError) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if it.part.state.settles() { // not stopped meanwhile
-		e.stop(it.part, "not even the dead letter of a record can be published", "offset", it.in.Offset, "error", refused)
-	}
-}
-
-// replace puts another outcome in the place of an item's.
-func (e *Engine) replace(it *item, out Outcome) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for i, o := range it.part.done {
-		if o.it == it {
-			it.part.done[i] = outcome{it: it, Outcome: out, refused: true}
-		}
-	}
 }

@@ -97,7 +97,7 @@ func (e *Engine) Waiting(limit int) []WaitingRecord {
 }
 
 func (it *item) waiting(s WaitState, key string) WaitingRecord {
-	w := WaitingRecord{Topic: it.in.Topic, Partition: it.in.Partition, Offset: it.in.Offset, Key: key, State: s, Since: it.since, WaitFacts: it.facts}
+	w := WaitingRecord{Topic: it.part.Topic, Partition: it.part.Partition, Offset: it.offset, Key: key, State: s, Since: it.since, WaitFacts: it.facts}
 	if s == WaitHeld {
 		w.Next = it.next
 	}

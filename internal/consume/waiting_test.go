@@ -49,7 +49,7 @@ func TestWaitingRecords(t *testing.T) {
 				}
 				task, err := inner(ctx, in)
 				if string(in.Key) == "held" {
-					task.Pool = "other" // the first one is full soon
+					task.Pool = consume.Pool{App: "other"} // the first one is full soon
 				}
 				return task, err
 			}

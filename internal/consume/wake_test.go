@@ -36,10 +36,11 @@ func (r *rig) startFree(slot string, o consume.Options) *free {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	o.Client, o.Group, o.Topics, o.Refuse, o.Journal = opts, "g", []string{"in"}, refuse, journal
+	o.Client, o.Group, o.Topics, o.Refuse, o.RefuseBare, o.Journal = opts, "g", []string{"in"}, refuse, refuseBare, journal
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
 	z.e, err = consume.New(func(_ context.Context, in consume.Input) (consume.Task, error) {
-		return consume.Task{Key: string(in.Key), Pool: "app", Handle: func(ctx context.Context) (consume.Outcome, error) {
+		merchant := strings.TrimRight(string(in.Key), "0123456789")
+		return consume.Task{Key: string(in.Key), Pool: consume.Pool{App: "app", Method: merchant}, Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 			if strings.HasPrefix(string(in.Key), "stuck") {
 				<-ctx.Done()
 				return consume.Outcome{}, context.Cause(ctx)
@@ -180,28 +181,26 @@ func TestAcceptedPositionSurvivesAFailedTransaction(t *testing.T) {
 func TestStoppedPartitionHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.put(0, "bad", "0")
 		for i := range 20 {
 			r.put(0, fmt.Sprintf("k%d", i), strings.Repeat("x", 40))
 		}
-		huge := &kgo.Record{Topic: "dlq", Value: make([]byte, 2<<20)}
 		o := earliest
-		o.MaxRecord, o.MaxBytes = 10<<20, 1200
-		o.Refuse = func(consume.Input, string, error) consume.Outcome {
-			return consume.Outcome{Records: []*kgo.Record{huge}}
-		}
-		e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
-			if string(in.Key) == "bad" {
-				return consume.Outcome{Records: []*kgo.Record{huge}}, nil
+		o.MaxBytes = 1200
+		e := r.start(setup{options: o, latency: func(key, _ string) time.Duration {
+			if strings.HasPrefix(key, "k") {
+				return time.Hour
 			}
-			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
+			return 0
 		}})
-		r.eventually("alert", func() bool { return r.logged("not even the dead letter") })
+		time.Sleep(time.Minute)
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Partitions: []int32{0}, Err: kerr.OffsetOutOfRange, Count: 1})
+		r.put(0, "last", "v")
+		r.eventually("alert", func() bool { return r.logged("partition stopped") })
 		before := len(r.read("out"))
 		for i := range 30 {
 			r.put(1, fmt.Sprintf("o%d", i), strings.Repeat("y", 400))
 		}
-		time.Sleep(10 * time.Minute)
+		time.Sleep(10 * time.Hour)
 		if len(r.read("out")) < before+30 {
 			t.Error("the others are not read on")
 		}

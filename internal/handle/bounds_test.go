@@ -34,12 +34,13 @@ func TestLongIdentifiers(t *testing.T) {
 				set(&ev)
 				in := d.record(ev)
 				in.Key = []byte("o1")
-				task, err := d.handler.Prepare(t.Context(), consume.Input{Record: in})
+				input := consume.Input{Record: in}
+				task, err := d.handler.Prepare(t.Context(), input)
 				must(t, err)
 				if len(task.Key) > 300 {
 					t.Errorf("the lane's key has %d bytes", len(task.Key))
 				}
-				out, err := task.Handle(t.Context())
+				out, err := task.Handle(t.Context(), input)
 				must(t, err)
 				for _, r := range out.Records {
 					if r.Topic == "results" && size(r) > 8<<10 {

@@ -82,12 +82,13 @@ func TestUnknownRefusalOfACreate(t *testing.T) {
 func TestUnknownRefusalOutlivesItsHandling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Refuse(simulator.TradeCreate, "ACQ.SOMETHING_NEW"), simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006"))
-		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+		in := consume.Input{Record: d.record(created("o1"))}
+		task, err := d.handler.Prepare(t.Context(), in)
 		must(t, err)
-		if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+		if _, err := task.Handle(t.Context(), in); alipay.ClassOf(err) != alipay.Misconfigured {
 			t.Fatalf("err = %v", err)
 		}
-		out, err := task.Handle(t.Context())
+		out, err := task.Handle(t.Context(), in)
 		must(t, err)
 		res, err := d.codec.DecodeResult(t.Context(), "results", out.Records[0].Value)
 		must(t, err)
@@ -167,16 +168,17 @@ func TestRepeatsOfPaidOrdersOpenNoBreaker(t *testing.T) {
 func TestWaitingForAPersonSpendsNoBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Refuse(simulator.TradeCreate, "ACQ.ACCESS_FORBIDDEN").Times(3))
-		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+		in := consume.Input{Record: d.record(created("o1"))}
+		task, err := d.handler.Prepare(t.Context(), in)
 		must(t, err)
 		for range 3 {
-			if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+			if _, err := task.Handle(t.Context(), in); alipay.ClassOf(err) != alipay.Misconfigured {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Minute) // as the lane does
 		}
 		d.sim.AddFault(simulator.Throttled(simulator.TradeCreate))
-		out, err := task.Handle(t.Context())
+		out, err := task.Handle(t.Context(), in)
 		must(t, err)
 		res, err := d.codec.DecodeResult(t.Context(), "results", out.Records[0].Value)
 		must(t, err)

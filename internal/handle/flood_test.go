@@ -107,7 +107,7 @@ func (d *desk) startEngine(opts []kgo.Opt) {
 	must(d.t, err)
 	e, err := consume.New(d.handler.Prepare, tx, consume.Options{
 		Client: opts, Group: "g", Topics: []string{"in"}, Start: consume.Start{Earliest: true},
-		Refuse: d.handler.Refuse, Journal: d.handler.Journal,
+		Refuse: d.handler.Refuse, RefuseBare: d.handler.RefuseBare, Journal: d.handler.Journal,
 	})
 	must(d.t, err)
 	ctx, cancel := context.WithCancel(d.t.Context())

@@ -2,8 +2,6 @@ package handle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -105,45 +103,12 @@ type handling struct {
 	refused      *refusal  // the create was refused with a code that no table has; nil: it was not
 }
 
-// Prepare finds a record's lane. It is a [PrepareFunc].
-func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
-	if in.Value == nil {
-		return consume.Task{Key: "tombstone/" + string(in.Key), Handle: func(context.Context) (consume.Outcome, error) {
-			return consume.Outcome{Skip: reasonTombstone}, nil
-		}}, nil
+// wait drops what a handling without an outcome can make again: thousands may wait.
+func (e *handling) wait() {
+	e.in = consume.Input{}
+	if !e.kept {
+		e.Handling, e.Request = order.Handling{}, nil
 	}
-	name, no, err := h.o.Codec.EventOf(ctx, in.Topic, in.Value)
-	if reason, final := order.IsUndecodable(err); final {
-		return consume.Task{Key: "undecodable/" + string(in.Key), Handle: func(context.Context) (consume.Outcome, error) {
-			return h.refuse(in, h.origin(in), reason, err)
-		}}, nil
-	}
-	if err != nil {
-		return consume.Task{}, fmt.Errorf("decode event: %w", err)
-	}
-	t := h.permissions.Load()
-	name = t.nameOf(in.Topic, name)
-	if string(in.Key) != string(no) {
-		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
-	}
-	task := consume.Task{Key: laneKey(name, no)}
-	if account, reason := t.account(in.Topic, name); reason == "" {
-		if h.floods.over(task.Key, in.Record, h.o.Now()) {
-			task.Handle = func(context.Context) (consume.Outcome, error) { return h.Refuse(in, reasonKeyFlood, errFlood), nil }
-			return task, nil
-		}
-		task.Pool = account.App
-	}
-	made := &tally{}
-	var e *handling // made when it is begun: thousands wait in lanes
-	task.Handle = func(ctx context.Context) (consume.Outcome, error) {
-		if e == nil {
-			e = &handling{in: in, tally: made}
-		}
-		return h.begin(ctx, e, name)
-	}
-	task.Refuse = func(reason string, err error) consume.Outcome { return h.refuseAfter(in, made, reason, err) }
-	return task, nil
 }
 
 // begin handles an event for the account of that name, as its settings are now. Only here it
@@ -180,16 +145,6 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (c
 	e.Environment = account.Environment
 	e.Channel = account.Planner.Channel(ev)
 	return h.handle(ctx, e)
-}
-
-// laneKey is the lane of an order. A long one is hashed: lanes, floods and newest events keep it.
-func laneKey(account order.Account, no alipay.OutTradeNo) string {
-	const most = 200
-	if len(account)+len(no) <= most {
-		return string(account) + "/" + string(no)
-	}
-	sum := sha256.Sum256([]byte(string(account) + "/" + string(no)))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func (h *Handler) origin(in consume.Input) order.Handling {

@@ -145,9 +145,10 @@ type came struct {
 
 func (d *desk) handle(ctx context.Context, in *kgo.Record) came {
 	d.t.Helper()
-	task, err := d.handler.Prepare(ctx, consume.Input{Record: in})
+	input := consume.Input{Record: in}
+	task, err := d.handler.Prepare(ctx, input)
 	must(d.t, err)
-	out, err := task.Handle(ctx)
+	out, err := task.Handle(ctx, input)
 	c := came{skip: out.Skip, err: err}
 	var topics []string
 	for _, r := range out.Records {
@@ -482,9 +483,10 @@ func TestHeaders(t *testing.T) {
 			in.Headers = append(in.Headers, kgo.RecordHeader{Key: h, Value: []byte("theirs")})
 		}
 		in.Headers = append(in.Headers, kgo.RecordHeader{Key: "traceparent", Value: []byte("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")})
-		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: in})
+		input := consume.Input{Record: in}
+		task, err := d.handler.Prepare(t.Context(), input)
 		must(t, err)
-		out, err := task.Handle(t.Context())
+		out, err := task.Handle(t.Context(), input)
 		must(t, err)
 		for _, r := range out.Records {
 			got := map[string]string{}
@@ -543,12 +545,13 @@ func TestUnknownOutcomeIsNeverARefusal(t *testing.T) {
 func TestCreateInDoubtIsAskedForFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate), simulator.Refuse(simulator.TradeQuery, "isv.insufficient-isv-permissions").WithCode("40006"))
-		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+		in := consume.Input{Record: d.record(created("o1"))}
+		task, err := d.handler.Prepare(t.Context(), in)
 		must(t, err)
-		if _, err := task.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+		if _, err := task.Handle(t.Context(), in); alipay.ClassOf(err) != alipay.Misconfigured {
 			t.Fatalf("err = %v", err)
 		}
-		if _, err := task.Handle(t.Context()); err != nil { // as the lane does after a pause
+		if _, err := task.Handle(t.Context(), in); err != nil { // as the lane does after a pause
 			t.Fatal(err)
 		}
 		var calls []simulator.Method

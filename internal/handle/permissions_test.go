@@ -19,9 +19,10 @@ import (
 func TestPermissionsAreReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, simulator.Refuse(simulator.TradeCreate, "ACQ.ACCESS_FORBIDDEN"))
-		waiting, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+		in := consume.Input{Record: d.record(created("o1"))}
+		waiting, err := d.handler.Prepare(t.Context(), in)
 		must(t, err)
-		if _, err := waiting.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+		if _, err := waiting.Handle(t.Context(), in); alipay.ClassOf(err) != alipay.Misconfigured {
 			t.Fatalf("err = %v", err)
 		}
 		inputs := map[string]handle.TopicAccounts{"in": {Accounts: []order.Account{"shop", "kong"}, Default: "shop"}}
@@ -30,7 +31,7 @@ func TestPermissionsAreReplaced(t *testing.T) {
 		if got := d.send(created("o2")); got.skip != "not_wanted" {
 			t.Errorf("the next event: %+v", got)
 		}
-		if out, err := waiting.Handle(t.Context()); out.Skip != "not_wanted" || err != nil {
+		if out, err := waiting.Handle(t.Context(), in); out.Skip != "not_wanted" || err != nil {
 			t.Errorf("an event that waits: %+v, %v", out, err)
 		}
 		if got := d.send(paidHK("o3", "e1", 0)); got.dead["dead-reason"] != "unknown_account" {
@@ -56,10 +57,11 @@ func shopWith(row order.Row) map[order.Account]*handle.Account {
 func TestWithdrawnBeforeTheFirstAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
-		waiting, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+		in := consume.Input{Record: d.record(created("o1"))}
+		waiting, err := d.handler.Prepare(t.Context(), in)
 		must(t, err)
 		d.handler.SetPermissions(map[string]handle.TopicAccounts{"in": {Accounts: []order.Account{"kong"}}}, nil)
-		out, err := waiting.Handle(t.Context())
+		out, err := waiting.Handle(t.Context(), in)
 		if n := d.sim.Tally("o1").Requests; n != 0 || err != nil || len(out.Records) != 2 {
 			t.Errorf("%d requests, %d records, %v; want a result and a dead letter", n, len(out.Records), err)
 		}
@@ -82,13 +84,14 @@ func TestACreateInDoubtKeepsItsRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, tt.lost, noQuery)
-				waiting, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+				in := consume.Input{Record: d.record(created("o1"))}
+				waiting, err := d.handler.Prepare(t.Context(), in)
 				must(t, err)
-				if _, err := waiting.Handle(t.Context()); alipay.ClassOf(err) != alipay.Misconfigured {
+				if _, err := waiting.Handle(t.Context(), in); alipay.ClassOf(err) != alipay.Misconfigured {
 					t.Fatalf("err = %v", err)
 				}
 				d.handler.SetPermissions(map[string]handle.TopicAccounts{"in": {Accounts: []order.Account{"shop"}, Default: "shop"}}, shopWith(tt.row))
-				out, err := waiting.Handle(t.Context())
+				out, err := waiting.Handle(t.Context(), in)
 				must(t, err)
 				if len(out.Records) < 2 || out.Records[0].Topic != "results" || out.Skip != "" {
 					t.Errorf("%d records, skip %q", len(out.Records), out.Skip)
@@ -116,7 +119,7 @@ func TestPermissionsAreReadAtOnce(t *testing.T) {
 	in := consume.Input{Record: d.record(created("o1"))}
 	set := func(name order.Account) {
 		d.handler.SetPermissions(map[string]handle.TopicAccounts{"in": {Accounts: []order.Account{name}, Default: name}},
-			map[order.Account]*handle.Account{name: {Name: name, App: "main"}})
+			map[order.Account]*handle.Account{name: {Name: name, App: "main", Planner: new(order.Planner)}})
 	}
 	set("shop")
 	ctx, stop := context.WithCancel(t.Context())
@@ -127,7 +130,7 @@ func TestPermissionsAreReadAtOnce(t *testing.T) {
 		}
 	})
 	for range 20_000 {
-		if task, err := d.handler.Prepare(t.Context(), in); err != nil || task.Pool == "" {
+		if task, err := d.handler.Prepare(t.Context(), in); err != nil || task.Pool.App == "" {
 			t.Errorf("refused: %v", err)
 			break
 		}

@@ -93,3 +93,10 @@ func invalidRequest(err error) error {
 	field, _ := errors.AsType[*alipay.FieldError](err)
 	return &order.InvalidError{Reason: order.ReasonInvalid, Field: field.Field, Msg: field.Text}
 }
+
+// RefuseBare is Refuse where that cannot be published: a dead letter alone, without the bytes of
+// the record, which has their place, length and hash.
+func (h *Handler) RefuseBare(in consume.Input, reason string, err error) consume.Outcome {
+	d := records.DeadLetter{Reason: reason, Error: err.Error(), Bare: true}
+	return consume.Outcome{Records: []*kgo.Record{h.o.Encoder.DeadLetter(context.Background(), records.Input(in), d)}}
+}

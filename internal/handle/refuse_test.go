@@ -55,13 +55,14 @@ func TestReplacedOutcomesStayTrue(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, tt.faults...)
-				task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(tt.event())})
+				in := consume.Input{Record: d.record(tt.event())}
+				task, err := d.handler.Prepare(t.Context(), in)
 				must(t, err)
-				out, err := task.Handle(t.Context())
+				out, err := task.Handle(t.Context(), in)
 				must(t, err)
 				before, _ := d.read(slicesOf(out.Records, "results"))
 				for range 2 { // the second time, the first replacement was refused
-					res, dead := d.read(task.Refuse("too_large", errors.New("record of 2000000 bytes")).Records)
+					res, dead := d.read(task.Refuse(in, "too_large", errors.New("record of 2000000 bytes")).Records)
 					if res.Outcome != tt.want || res.Reason != tt.reason || dead["dead-reason"] != "too_large" {
 						t.Errorf("%s %q, dead letter %v", res.Outcome, res.Reason, dead)
 					}
@@ -105,14 +106,15 @@ func TestPanicAfterACall(t *testing.T) {
 		d.options.Accounts["shop"] = handle.NewAccount(handle.Account{Name: "shop", App: "main", AttemptTimeout: time.Second,
 			Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})}, func() *panicking { return &panicking{} })
 		d.handler = handle.NewHandler(d.options)
-		task, err := d.handler.Prepare(t.Context(), consume.Input{Record: d.record(created("o1"))})
+		in := consume.Input{Record: d.record(created("o1"))}
+		task, err := d.handler.Prepare(t.Context(), in)
 		must(t, err)
 		func() {
 			defer func() { _ = recover() }()
-			_, _ = task.Handle(t.Context())
+			_, _ = task.Handle(t.Context(), in)
 			t.Error("no panic")
 		}()
-		res, dead := d.read(task.Refuse("panic", errors.New("panic")).Records)
+		res, dead := d.read(task.Refuse(in, "panic", errors.New("panic")).Records)
 		if res.Outcome != order.OutcomeExhausted || res.Reason != "panic" || res.Attempts != 1 || dead["dead-reason"] != "panic" || dead["dead-attempts"] != "1" {
 			t.Errorf("%s %q after %d attempts, dead letter %v", res.Outcome, res.Reason, res.Attempts, dead)
 		}

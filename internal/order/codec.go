@@ -71,14 +71,21 @@ func (c *Codec) DecodeEvent(ctx context.Context, topic string, value []byte) (Ev
 	return decode(ctx, c, topic, c.event, value, eventFrom)
 }
 
-// EventOf returns whose event and which order's a value is, without decoding the rest. What is
-// wrong with the rest, [Codec.DecodeEvent] reports.
-func (c *Codec) EventOf(ctx context.Context, topic string, value []byte) (Account, alipay.OutTradeNo, error) {
-	texts, err := c.registry.Texts(ctx, topic, c.event, value, "account", "order_no")
+// EventHead is what an event's place in the queues depends on.
+type EventHead struct {
+	Account Account
+	OrderNo alipay.OutTradeNo
+	Type    EventType
+	Channel Channel
+}
+
+// EventHead reads the head of an event without the rest.
+func (c *Codec) EventHead(ctx context.Context, topic string, value []byte) (EventHead, error) {
+	texts, err := c.registry.Texts(ctx, topic, c.event, value, "account", "order_no", "event_type", "channel")
 	if err != nil {
-		return "", "", err
+		return EventHead{}, err
 	}
-	return Account(texts[0]), alipay.OutTradeNo(texts[1]), nil
+	return EventHead{Account(texts[0]), alipay.OutTradeNo(texts[1]), EventType(texts[2]), Channel(texts[3])}, nil
 }
 
 // EncodeEvent writes an order event, as a producer does.

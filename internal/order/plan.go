@@ -92,6 +92,13 @@ func (p *Planner) Channel(e Event) Channel {
 	return p.defaults.Channel
 }
 
+// Action returns what an event of this type and channel mostly leads to. Its values are those of
+// the mapping.
+func (p *Planner) Action(t EventType, c Channel) Action {
+	e := Event{Type: t, Channel: c}
+	return p.mapping.find(&e, p.Channel(e)).Do
+}
+
 // Plan returns the request that an event leads to, validated. The error is a [*SkipError] or
 // an [*InvalidError].
 func (p *Planner) Plan(e Event) (alipay.Request, error) {

@@ -1,36 +1,85 @@
 package produce
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // produce sends records, and returns nil once all of them are acknowledged.
 func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
-	failed := make(chan error, len(records)) // kgo calls the promises; read after Flush
+	b := sending{answered: make([]bool, len(records)), used: t.used}
 	sent := make([]*kgo.Record, len(records))
-	used := t.used // promises may come after a failed flush
 	for i, r := range records {
 		c := *r // kgo writes partition and offset into it, and a batch may be tried again
 		sent[i] = &c
-		t.client.Produce(ctx, &c, func(kept *kgo.Record, err error) {
-			if err != nil {
-				failed <- produceError(r, kept, used, err)
-			}
-		})
+		t.client.Produce(ctx, &c, func(left *kgo.Record, err error) { b.answer(i, r, left, err) })
 	}
-	if err := t.client.Flush(ctx); err != nil {
-		return fmt.Errorf("flush: %w", err)
-	}
-	if err := firstFailure(failed); err != nil {
+	flushErr := t.client.Flush(ctx)
+	if err := b.err(records, flushErr); err != nil {
 		return err
 	}
 	return t.awaitTopics(ctx, sent)
 }
+
+// sending is a batch of records on its way. kgo calls the promises on goroutines of its own, and
+// after a failed flush they may come later.
+type sending struct {
+	used     bool
+	mu       sync.Mutex
+	answered []bool
+	failures failures
+}
+
+func (b *sending) answer(i int, asked, left *kgo.Record, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.answered[i] = true
+	// A record that is given up because the batch ran out of time says nothing of itself.
+	if err != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		b.answered[i] = false
+		return
+	}
+	if err != nil {
+		b.failures.add(asked, left, b.used, err)
+	}
+}
+
+// err is what became of the batch. Where the flush ran out of time, topics without any answer are
+// the cause only if another topic answered: else it is the cluster.
+func (b *sending) err(records []*kgo.Record, flushErr error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.failures.err(); err != nil || flushErr == nil && !slices.Contains(b.answered, false) {
+		return err
+	}
+	flushErr = cmp.Or(flushErr, errNoAnswer)
+	silent, answered := map[string]bool{}, map[string]bool{}
+	for i, r := range records {
+		if b.answered[i] {
+			answered[r.Topic] = true
+		} else {
+			silent[r.Topic] = true
+		}
+	}
+	var f failures
+	for topic := range silent {
+		if len(answered) > 0 {
+			f.topic(topic, fmt.Errorf("no answer: %w", flushErr))
+		}
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("flush: %w", flushErr)
+}
+
+var errNoAnswer = errors.New("the broker did not acknowledge in time")
 
 // awaitTopics waits until kgo has stored the partitions of every topic that has an acknowledged
 // record. kgo sends the first records of a topic before it stores its partitions. An EndTransaction
@@ -47,34 +96,4 @@ func (t *Transactor) awaitTopics(ctx context.Context, acknowledged []*kgo.Record
 		}
 	}
 	return nil
-}
-
-// firstFailure returns the error of a batch: that of a refused record, if there is one.
-func firstFailure(failed <-chan error) error {
-	var first error
-	for range len(failed) {
-		err := <-failed
-		var re *RecordError
-		if first == nil || errors.As(err, &re) {
-			first = err
-		}
-	}
-	return first
-}
-
-// produceError returns a [RecordError] where the record itself was refused. asked is the record
-// as the caller gave it, r as kgo left it. used: what the producer knows of topics may be old.
-func produceError(asked, r *kgo.Record, used bool, err error) error {
-	switch {
-	case r.Partition == noPartition && used: // it may have been added since; a new producer asks
-		return fmt.Errorf("produce to %s: no partition %d is known", asked.Topic, asked.Partition)
-	case r.Partition == noPartition:
-		return &RecordError{Topic: asked.Topic, Err: fmt.Errorf("the topic has no partition %d", asked.Partition)}
-	}
-	for _, own := range []error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.UnsupportedForMessageFormat} {
-		if errors.Is(err, own) {
-			return &RecordError{Topic: asked.Topic, Err: err}
-		}
-	}
-	return fmt.Errorf("produce to %s: %w", asked.Topic, err)
 }

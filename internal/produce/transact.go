@@ -2,7 +2,6 @@ package produce
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -34,27 +33,6 @@ type Batch struct {
 	Member  Member
 	Offsets []Offset
 }
-
-var (
-	// ErrFenced means that the batch's generation is stale. The transaction was aborted,
-	// nothing of it is visible, and the producer can be used further.
-	ErrFenced = errors.New("the group has moved on to another generation")
-
-	// ErrSlotTaken means that another process uses this transactional id. It is final.
-	ErrSlotTaken = errors.New("another process uses this slot; give each process a slot of its own")
-
-	errNotOpen = errors.New("producer is not open: call Recover first")
-)
-
-// RecordError means that a record itself was refused (too large, not valid, no such
-// partition), in any state of the cluster. Nothing of the batch is visible.
-type RecordError struct {
-	Topic string
-	Err   error
-}
-
-func (e *RecordError) Error() string { return fmt.Sprintf("record for %s: %v", e.Topic, e.Err) }
-func (e *RecordError) Unwrap() error { return e.Err }
 
 // TransactorOptions configure a [Transactor]. Only Group and TransactionalID are required.
 type TransactorOptions struct {
@@ -222,14 +200,7 @@ func (t *Transactor) commitOffsets(ctx context.Context, b Batch) error {
 		if err != nil {
 			return fmt.Errorf("commit offsets: %w", err)
 		}
-		for _, topic := range resp.Topics {
-			for _, p := range topic.Partitions {
-				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					return offsetError(topic.Topic, topic.TopicID, p.Partition, err)
-				}
-			}
-		}
-		return nil
+		return offsetsError(b, resp)
 	})
 }
 
@@ -254,19 +225,6 @@ func (t *Transactor) offsetRequest(b Batch, id int64, epoch int16) *kmsg.TxnOffs
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
 	}
 	return req
-}
-
-// offsetError names a topic as the broker did: by name or, from version 6 on, by id.
-func offsetError(topic string, id [16]byte, partition int32, err error) error {
-	for _, stale := range []error{kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.FencedInstanceID, kerr.StaleMemberEpoch, kerr.RebalanceInProgress} {
-		if errors.Is(err, stale) {
-			return fmt.Errorf("%w: %w", ErrFenced, err)
-		}
-	}
-	if topic == "" {
-		topic = hex.EncodeToString(id[:])
-	}
-	return fmt.Errorf("commit offset of %s/%d: %w", topic, partition, err)
 }
 
 // addOffsets announces the group's offsets to a coordinator with transaction.version < 2,

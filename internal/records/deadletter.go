@@ -37,6 +37,7 @@ const (
 const (
 	maxLetter    = 800 << 10
 	maxLetterKey = 64 << 10
+	maxBareKey   = 256
 )
 
 // maxErrorText bounds foreign words in headers (security.md G8).
@@ -50,6 +51,7 @@ type DeadLetter struct {
 	Attempts     int
 	FirstAttempt *time.Time
 	Replays      int
+	Bare         bool // the shortest form: no bytes of the original, but their place, length and hash
 }
 
 // DeadLetter returns the record of a dead letter.
@@ -72,17 +74,24 @@ func (e *Encoder) DeadLetter(ctx context.Context, in Input, d DeadLetter) *kgo.R
 	}
 	add(HeaderDeadReplays, itoa(int64(d.Replays)))
 	add(HeaderEventID, d.EventID)
-	if len(in.Value)+len(in.Key) > maxLetter {
+	keep := maxInHeaders
+	if d.Bare {
+		keep = 0
+	}
+	if d.Bare || len(in.Value)+len(in.Key) > maxLetter {
 		sum := sha256.Sum256(in.Value)
 		add(HeaderDeadLength, itoa(int64(len(in.Value))))
 		add(HeaderDeadSHA256, hex.EncodeToString(sum[:]))
 		r.Value = nil
 		r.Key = in.Key[:min(len(in.Key), maxLetterKey)]
 	}
+	if d.Bare {
+		r.Key = in.Key[:min(len(in.Key), maxBareKey)]
+	}
 	size := 0
 	for _, h := range in.Headers {
 		// Headers beyond the limit are left out: some topic must accept the letter.
-		if size += len(h.Key) + len(h.Value); size <= maxInHeaders {
+		if size += len(h.Key) + len(h.Value); size <= keep {
 			r.Headers = append(r.Headers, kgo.RecordHeader{Key: inPrefix + h.Key, Value: h.Value})
 		}
 	}

@@ -1,4 +1,4 @@
-package consume_test
+package window_test
 
 import (
 	"errors"
@@ -8,16 +8,16 @@ import (
 
 	"pgregory.net/rapid"
 
-	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/window"
 )
 
-var here = consume.NewPlace("cluster", [16]byte{1}, "group", 3)
+var here = window.Place{Cluster: "cluster", TopicID: [16]byte{1}, Group: "group", Partition: 3, Count: 8}
 
 // A position says exactly what is finished: everything settled or skipped, nothing else.
 func TestPositionCoversWhatIsFinished(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		start := rapid.Int64Range(0, 1000).Draw(t, "start")
-		w := consume.NewWindow(consume.NewPosition(start))
+		w := window.New(window.Position{Next: start})
 		open := map[int64]bool{}
 		at := start
 		for range rapid.IntRange(0, 200).Draw(t, "records") {
@@ -44,16 +44,20 @@ func TestPositionCoversWhatIsFinished(t *testing.T) {
 				t.Fatalf("covers %d, which never came", o)
 			}
 		}
-		if open[p.Next()] == false && p.Next() != at {
-			t.Fatalf("next = %d is finished", p.Next())
+		if open[p.Next] == false && p.Next != at {
+			t.Fatalf("next = %d is finished", p.Next)
 		}
-		text, err := here.Text(p)
+		rewound := rapid.Int64Range(0, at).Draw(t, "rewound below")
+		text, err := here.Text(p, rewound)
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := here.Read(p.Next(), text)
+		back, err := here.Read(p.Next, text)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if back.Partitions != here.Count || rewound > p.Next && back.RewoundBelow != rewound || rewound <= p.Next && back.RewoundBelow != 0 {
+			t.Fatalf("read back: %d partitions, rewound below %d, want %d; next is %d", back.Partitions, back.RewoundBelow, rewound, p.Next)
 		}
 		for o := start; o < at+5; o++ {
 			if back.Covers(o) != p.Covers(o) {
@@ -79,7 +83,7 @@ func drawSome(t *rapid.T, open map[int64]bool) []int64 {
 
 // A new owner skips what the text says is finished, and calls the rest.
 func TestRestoredWindowSkipsFinished(t *testing.T) {
-	w := consume.NewWindow(consume.NewPosition(10, consume.NewSpan(12, 14), consume.NewSpan(20, 21)))
+	w := window.New(window.Position{Next: 10, Ahead: []window.Span{{From: 12, To: 14}, {From: 20, To: 21}}})
 	var got []int64
 	for o := int64(10); o < 24; o++ {
 		if w.Admit(o) {
@@ -90,21 +94,21 @@ func TestRestoredWindowSkipsFinished(t *testing.T) {
 		t.Errorf("admitted %v, want %v", got, want)
 	}
 	w.Settle(got)
-	if p := w.Position(nil); p.Next() != 24 {
-		t.Errorf("next = %d, want 24", p.Next())
+	if p := w.Position(nil); p.Next != 24 {
+		t.Errorf("next = %d, want 24", p.Next)
 	}
 }
 
 // What a previous owner finished survives the commits of a new one that has not read it yet.
 func TestUnreadSpansStayInTheText(t *testing.T) {
-	w := consume.NewWindow(consume.NewPosition(10, consume.NewSpan(15, 18)))
+	w := window.New(window.Position{Next: 10, Ahead: []window.Span{{From: 15, To: 18}}})
 	w.Admit(10)
 	w.Admit(11)
 	p := w.Position([]int64{10})
-	if p.Next() != 11 || !p.Covers(16) || p.Covers(14) {
+	if p.Next != 11 || !p.Covers(16) || p.Covers(14) {
 		t.Errorf("position = %+v", p)
 	}
-	if p = w.Position([]int64{10, 11}); p.Next() != 12 || !p.Covers(16) || p.Covers(14) {
+	if p = w.Position([]int64{10, 11}); p.Next != 12 || !p.Covers(16) || p.Covers(14) {
 		t.Errorf("position = %+v", p)
 	}
 }
@@ -113,7 +117,7 @@ func TestUnreadSpansStayInTheText(t *testing.T) {
 func TestAdmittedWindowAlwaysFits(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		w := consume.NewWindow(consume.NewPosition(0))
+		w := window.New(window.Position{Next: 0})
 		var open []int64
 		at := int64(0)
 		for range 60_000 {
@@ -134,8 +138,8 @@ func TestAdmittedWindowAlwaysFits(t *testing.T) {
 				open = slices.Delete(open, i, i+1)
 			}
 		}
-		text, err := here.Text(w.Position(nil))
-		if err != nil || len(text) > consume.MaxText {
+		text, err := here.Text(w.Position(nil), 0)
+		if err != nil || len(text) > window.MaxText {
 			t.Errorf("seed %d: text of %d bytes, %v", seed, len(text), err)
 		}
 	}
@@ -143,7 +147,7 @@ func TestAdmittedWindowAlwaysFits(t *testing.T) {
 
 // One slow record holds back at most so many others.
 func TestWindowIsBounded(t *testing.T) {
-	w := consume.NewWindow(consume.NewPosition(0))
+	w := window.New(window.Position{Next: 0})
 	o := int64(0)
 	for ; w.Admits(o); o++ {
 		w.Admit(o)
@@ -155,30 +159,48 @@ func TestWindowIsBounded(t *testing.T) {
 
 // A text is valid only for the cluster, topic, group, partition and offset it was written for.
 func TestForeignTextIsRefused(t *testing.T) {
-	p := consume.NewPosition(10, consume.NewSpan(12, 14))
-	text, err := here.Text(p)
+	p := window.Position{Next: 10, Ahead: []window.Span{{From: 12, To: 14}}}
+	text, err := here.Text(p, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, at := range map[string]consume.Place{
-		"other cluster":   consume.NewPlace("cluste", [16]byte{1}, "rgroup", 3),
-		"other topic":     consume.NewPlace("cluster", [16]byte{2}, "group", 3),
-		"other group":     consume.NewPlace("cluster", [16]byte{1}, "groupe", 3),
-		"other partition": consume.NewPlace("cluster", [16]byte{1}, "group", 4),
+	for name, at := range map[string]window.Place{
+		"other cluster":   {Cluster: "cluste", TopicID: [16]byte{1}, Group: "rgroup", Partition: 3, Count: 8},
+		"other topic":     {Cluster: "cluster", TopicID: [16]byte{2}, Group: "group", Partition: 3, Count: 8},
+		"other group":     {Cluster: "cluster", TopicID: [16]byte{1}, Group: "groupe", Partition: 3, Count: 8},
+		"other partition": {Cluster: "cluster", TopicID: [16]byte{1}, Group: "group", Partition: 4, Count: 8},
 	} {
-		if _, err := at.Read(10, text); !errors.Is(err, consume.ErrForeignText) {
+		if _, err := at.Read(10, text); !errors.Is(err, window.ErrForeignText) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := here.Read(11, text); !errors.Is(err, consume.ErrForeignText) {
+	if _, err := here.Read(11, text); !errors.Is(err, window.ErrForeignText) {
 		t.Errorf("other offset: %v", err)
 	}
 	for _, s := range []string{"", "x", "metadata", text[:len(text)-2], text + "AA"} {
-		if _, err := here.Read(10, s); !errors.Is(err, consume.ErrForeignText) {
+		if _, err := here.Read(10, s); !errors.Is(err, window.ErrForeignText) {
 			t.Errorf("text %q: %v", s, err)
 		}
 	}
 	if _, err := here.Read(10, text); err != nil {
 		t.Errorf("own text: %v", err)
+	}
+}
+
+// What lies below the log start is cut off; what was finished beyond it stays finished.
+func TestPositionFromALowerBound(t *testing.T) {
+	p := window.Position{Next: 10, Ahead: []window.Span{{From: 12, To: 14}, {From: 20, To: 25}}}
+	for low, want := range map[int64]window.Position{
+		5:  p,
+		11: {Next: 11, Ahead: p.Ahead},
+		12: {Next: 14, Ahead: p.Ahead[1:]},
+		13: {Next: 14, Ahead: p.Ahead[1:]},
+		19: {Next: 19, Ahead: p.Ahead[1:]},
+		22: {Next: 25},
+		30: {Next: 30},
+	} {
+		if got := p.From(low); got.Next != want.Next || !slices.Equal(got.Ahead, want.Ahead) {
+			t.Errorf("from %d: %+v, want %+v", low, got, want)
+		}
 	}
 }

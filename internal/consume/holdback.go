@@ -1,0 +1,208 @@
+package consume
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// heldBack is what a settle leaves out, because a settle was refused for it: outcomes with a
+// record for a topic that cannot be produced to, and partitions whose offset cannot be committed.
+// The rest goes on. What is held back is tried again alone, with growing pauses. Engine.settling
+// guards it; it holds one entry for each output topic, each held partition and each
+// unfinished offset at most.
+type heldBack struct {
+	topics  map[string]*backOff
+	parts   map[TopicPartition]*backOff
+	items   map[*item]*backOff // whose shortest dead letter is refused
+	journal *backOff           // nothing can be journalled
+}
+
+// The pauses of what is held back.
+const (
+	holdBackMin = time.Second
+	holdBackMax = time.Minute
+)
+
+// backOff is one thing that is held back.
+type backOff struct {
+	since time.Time
+	pause time.Duration
+	next  time.Time // when it is tried again
+}
+
+func (b *backOff) again(now time.Time) *backOff {
+	if b == nil {
+		b = &backOff{since: now}
+	}
+	b.pause = min(max(holdBackMin, 2*b.pause), holdBackMax)
+	b.next = now.Add(b.pause)
+	return b
+}
+
+// pick is which outcomes one claim may have.
+type pick struct {
+	limit     int
+	starts    bool // also partitions without an outcome, whose start is to be committed
+	journal   bool // also what needs a journal record
+	partition func(*partition) bool
+	outcome   func(outcome) bool
+}
+
+// picks are the claims to try; the first that finds something is made: what is due to be tried
+// again, then outcomes among which one is refused, then all that is not held back.
+func (s *settler) picks() []pick {
+	now := time.Now()
+	due := func(b *backOff) bool { return b != nil && !now.Before(b.next) }
+	journal := s.held.journal == nil
+	var out []pick
+	for _, topic := range slices.Sorted(maps.Keys(s.held.topics)) {
+		if due(s.held.topics[topic]) {
+			out = append(out, pick{1, false, journal, s.free, func(o outcome) bool { return o.has(topic) }})
+		}
+	}
+	if due(s.held.journal) {
+		out = append(out, pick{1, true, true, s.free, func(o outcome) bool { return o.Skip != "" }})
+	}
+	for tp, b := range s.held.parts {
+		if due(b) {
+			out = append(out, pick{1, true, journal, func(p *partition) bool { return p.TopicPartition == tp }, s.mayPublish})
+		}
+	}
+	for it, b := range s.held.items {
+		if due(b) {
+			out = append(out, pick{1, false, journal, s.free, func(o outcome) bool { return o.it == it }})
+			break
+		}
+	}
+	if n := len(s.suspects); n > 0 {
+		out = append(out, pick{cmp.Or(s.suspectLimit, n), false, journal, s.free, func(o outcome) bool { return s.suspects[o.it] && s.mayPublish(o) }})
+	}
+	return append(out, pick{s.limit(), true, journal, s.free, func(o outcome) bool { return !s.suspects[o.it] && s.mayPublish(o) }})
+}
+
+// free reports whether the offsets of a partition may be committed.
+func (s *settler) free(p *partition) bool { return p.orphan || s.held.parts[p.TopicPartition] == nil }
+
+// mayPublish reports whether no topic of an outcome is held back.
+func (s *settler) mayPublish(o outcome) bool {
+	if o.Skip != "" && s.held.journal != nil || s.held.items[o.it] != nil {
+		return false
+	}
+	for topic := range s.held.topics {
+		if o.has(topic) {
+			return false
+		}
+	}
+	return true
+}
+
+func (o outcome) has(topic string) bool {
+	return slices.ContainsFunc(o.Records, func(r *kgo.Record) bool { return r.Topic == topic })
+}
+
+// holdTopics holds back what an error of produce concerns. The caller holds settling.
+func (e *Engine) holdTopics(ctx context.Context, refused *produce.TopicError) {
+	h := &e.settler.held
+	if h.topics == nil {
+		h.topics = map[string]*backOff{}
+	}
+	for _, topic := range refused.Topics {
+		if topic == e.settler.journalTopic {
+			e.holdJournal(ctx, refused)
+			continue
+		}
+		if h.topics[topic] == nil {
+			e.o.Log.ErrorContext(ctx, "outcomes are held back: their topic cannot be produced to; other topics go on", "group", e.o.Group, "output", topic, "error", refused.Err)
+		}
+		h.topics[topic] = h.topics[topic].again(time.Now())
+	}
+}
+
+// holdJournal holds back what needs a journal record.
+func (e *Engine) holdJournal(ctx context.Context, err error) {
+	if e.settler.held.journal == nil {
+		e.o.Log.ErrorContext(ctx, "skips are held back: they cannot be journalled; other outcomes go on", "group", e.o.Group, "error", err)
+	}
+	e.settler.held.journal = e.settler.held.journal.again(time.Now())
+}
+
+// holdPartition holds back a partition whose offset cannot be committed, or not be read back.
+func (e *Engine) holdPartition(ctx context.Context, tp TopicPartition, err error) {
+	h := &e.settler.held
+	if h.parts == nil {
+		h.parts = map[TopicPartition]*backOff{}
+	}
+	if h.parts[tp] == nil {
+		e.o.Log.ErrorContext(ctx, "partition is held back: its offset cannot be committed; other partitions go on",
+			"group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "error", err)
+	}
+	h.parts[tp] = h.parts[tp].again(time.Now())
+}
+
+// holdItem holds back an outcome whose shortest dead letter is refused.
+func (e *Engine) holdItem(ctx context.Context, it *item, refused *produce.RecordError) {
+	h := &e.settler.held
+	if h.items == nil {
+		h.items = map[*item]*backOff{}
+	}
+	if h.items[it] == nil {
+		e.o.Log.ErrorContext(ctx, "not even the dead letter of a record can be published; its order waits, raise the topic's max.message.bytes",
+			"group", e.o.Group, "topic", it.part.Topic, "partition", it.part.Partition, "offset", it.offset, "output", refused.Topic, "error", refused.Err)
+	}
+	h.items[it] = h.items[it].again(time.Now())
+}
+
+// releaseHeld ends the holding back of what a committed claim has. The caller holds settling.
+func (e *Engine) releaseHeld(c claim) {
+	h := &e.settler.held
+	for _, r := range c.batch.Records {
+		if b := h.topics[r.Topic]; b != nil {
+			delete(h.topics, r.Topic)
+			e.o.Log.Info("outcomes are published again", "group", e.o.Group, "output", r.Topic, "held_back", time.Since(b.since).Round(time.Second))
+		}
+	}
+	if h.journal != nil && len(c.skips) > 0 {
+		e.o.Log.Info("skips are journalled again", "group", e.o.Group, "held_back", time.Since(h.journal.since).Round(time.Second))
+		h.journal = nil
+	}
+	for _, o := range c.outcomes() {
+		if b := h.items[o.it]; b != nil {
+			delete(h.items, o.it)
+			e.o.Log.Info("dead letter is published at last", "group", e.o.Group, "topic", o.it.part.Topic, "partition", o.it.part.Partition, "offset", o.it.offset, "held_back", time.Since(b.since).Round(time.Second))
+		}
+	}
+	for _, p := range c.parts {
+		if b := h.parts[p.TopicPartition]; b != nil {
+			delete(h.parts, p.TopicPartition)
+			e.o.Log.Info("partition is committed again", "group", e.o.Group, "topic", p.Topic, "partition", p.Partition, "held_back", time.Since(b.since).Round(time.Second))
+		}
+	}
+}
+
+// forgetPartition drops what is held back of a partition that is given up.
+func (s *settler) forgetPartition(p *partition) {
+	delete(s.held.parts, p.TopicPartition)
+	maps.DeleteFunc(s.suspects, func(it *item, _ bool) bool { return it.part == p })
+	maps.DeleteFunc(s.held.items, func(it *item, _ *backOff) bool { return it.part == p })
+}
+
+// heldDue returns the held partitions that are to be tried again now.
+func (s *settler) heldDue() []TopicPartition {
+	var out []TopicPartition
+	for tp, b := range s.held.parts {
+		if !time.Now().Before(b.next) {
+			out = append(out, tp)
+		}
+	}
+	slices.SortFunc(out, func(a, b TopicPartition) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return out
+}

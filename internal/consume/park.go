@@ -1,0 +1,175 @@
+package consume
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/reread"
+)
+
+// A record that waits without a start gives its bytes back, beyond a small stock for each pool: it
+// is parked, and read from its topic again when its turn comes. So an outage of one merchant, app
+// or method does not fill the memory that the others need (docs/adr/0013).
+
+// errChanged means that a topic has another record at an offset than the one that was admitted.
+var errChanged = fmt.Errorf("%w: the topic has another record at its offset", reread.ErrGone)
+
+var sumSeed = maphash.MakeSeed()
+
+// sum differs for two records of one offset, as after a topic was created again.
+func sum(r *kgo.Record) uint64 {
+	var h maphash.Hash
+	h.SetSeed(sumSeed)
+	_, _ = h.Write(r.Key)
+	_ = h.WriteByte(0)
+	_, _ = h.Write(r.Value)
+	return h.Sum64()
+}
+
+// own returns a copy of a record that does not keep the fetched batch in memory.
+func own(r *kgo.Record) *kgo.Record {
+	c := &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp}
+	b := make([]byte, 0, len(r.Key)+len(r.Value)+headerBytes(r))
+	add := func(from []byte) []byte {
+		if from == nil {
+			return nil // not the same as empty: a tombstone has no value
+		}
+		b = append(b, from...)
+		return b[len(b)-len(from) : len(b) : len(b)]
+	}
+	c.Key, c.Value = add(r.Key), add(r.Value)
+	for _, h := range r.Headers {
+		c.Headers = append(c.Headers, kgo.RecordHeader{Key: string(add([]byte(h.Key))), Value: add(h.Value)})
+	}
+	return c
+}
+
+func headerBytes(r *kgo.Record) int {
+	n := 0
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// park drops the record of an item that waits, unless its pool's stock has room. Called under mu.
+func (e *Engine) park(it *item) {
+	if it.in.Record == nil || it.stock || it.part.reader == nil || e.lanes.keeps(it) {
+		return
+	}
+	it.in.Record = nil
+	e.charge(it, 0)
+	if it.part.parked == nil {
+		it.part.parked = map[int64]*item{}
+	}
+	it.part.parked[it.offset] = it
+}
+
+// unpark gives an item its record back. Called under mu.
+func (e *Engine) unpark(it *item, r *kgo.Record) {
+	delete(it.part.parked, it.offset)
+	it.in.Record = own(r)
+	e.charge(it, it.size)
+}
+
+// load reads the record of an item that is to be handled, if it is parked, and with it parked ones
+// that follow, as far as their pools' stock has room.
+func (e *Engine) load(it *item) (Input, error) {
+	p := it.part
+	select {
+	case p.loading <- struct{}{}: // those that wait here mostly find their record read by another
+	case <-p.ctx.Done():
+		return Input{}, p.ctx.Err()
+	}
+	defer func() { <-p.loading }()
+	e.mu.Lock()
+	in, at := it.in, reread.Place{Topic: p.Topic, TopicID: p.place.TopicID, Partition: p.Partition, Offset: it.offset}
+	e.mu.Unlock()
+	if in.Record != nil {
+		return in, nil
+	}
+	found, err := p.reader.Read(p.ctx, at)
+	if err != nil {
+		return Input{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range found {
+		other := p.parked[r.Offset]
+		switch {
+		case other == nil:
+		case sum(r) != other.sum:
+			return Input{}, fmt.Errorf("%s at %d: %w", p.TopicPartition, r.Offset, errChanged)
+		case other.started || e.lanes.keeps(other):
+			e.unpark(other, r)
+		}
+	}
+	if it.in.Record == nil {
+		return Input{}, errors.New("its partition was given up")
+	}
+	return it.in, nil
+}
+
+// charge sets how many bytes of memory an item has. Called under mu.
+func (e *Engine) charge(it *item, n int) {
+	e.addBytes(it.part, n-it.charged)
+	it.charged = n
+}
+
+// addBytes counts memory of a partition. What outlives its partition is not counted. Called under
+// mu.
+func (e *Engine) addBytes(p *partition, n int) {
+	if p.state == stateStopped || p.state == stateGone {
+		return
+	}
+	p.bytes += n
+	e.bytes += n
+}
+
+// freeBytes ends the counting for a partition. Called under mu, after its last change of state.
+func (e *Engine) freeBytes(p *partition) {
+	e.bytes -= p.bytes
+	p.bytes = 0
+}
+
+// heldBytes sums up what addBytes counts, from what is held. Called under mu, by tests.
+func (e *Engine) heldBytes() int {
+	n := 0
+	for _, p := range e.parts {
+		if p.state == stateStopped {
+			continue
+		}
+		for _, r := range p.backlog {
+			n += size(r)
+		}
+		if p.preparing != nil {
+			n += p.preparing.size
+		}
+		for _, o := range p.done {
+			n += o.it.size + o.size()
+		}
+	}
+	for _, ln := range e.lanes.byKey {
+		for _, it := range ln.queue {
+			if it.in.Record != nil && it.part.state != stateStopped && it.part.state != stateGone {
+				n += it.size
+			}
+		}
+	}
+	return n
+}
+
+// size is what an outcome's records hold of memory.
+func (o outcome) size() int {
+	n := 0
+	for _, r := range o.Records {
+		n += size(r)
+	}
+	return n
+}
+
+// size is roughly what a record holds of memory.
+func size(r *kgo.Record) int { return len(r.Key) + len(r.Value) + headerBytes(r) }

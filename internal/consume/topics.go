@@ -1,0 +1,106 @@
+package consume
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// watchEvery is how often the input topics are looked at: whether they still are the ones that the
+// positions belong to.
+const watchEvery = 10 * time.Second
+
+// watchTopics looks after input topics that are deleted or created again, until the session ends.
+func (e *Engine) watchTopics(ctx context.Context, cl *kgo.Client) {
+	for sleep(ctx, watchEvery) {
+		m, err := kadm.NewClient(cl).Metadata(ctx, e.o.Topics...)
+		if err != nil {
+			continue // the fetches report it
+		}
+		for _, topic := range e.o.Topics {
+			t, ok := m.Topics[topic]
+			if ok && t.Err != nil && !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
+				continue // not known now
+			}
+			e.lookAt(topic, ok && t.Err == nil, t.ID)
+		}
+	}
+}
+
+// lookAt compares a topic with the one that this process reads. The positions of a topic that is gone cannot be
+// committed any more: outcomes that are finished are published without them. For a topic that was
+// created again a new session begins, and reads it from its start.
+func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was, known := e.topicIDs[topic]
+	if !known || exists && id == was {
+		return
+	}
+	for tp, p := range e.parts {
+		if tp.Topic == topic && !p.orphan {
+			p.orphan = true
+			e.o.Log.Error("input topic was deleted; what is finished of it is published, the rest is lost with it", "group", e.o.Group, "topic", topic, "partition", p.Partition)
+		}
+	}
+	if exists {
+		e.o.Log.Warn("input topic was created again; it is read from its start", "group", e.o.Group, "topic", topic)
+		e.session.cancel(errBeginAgain)
+	}
+}
+
+// fetchError logs an error of reading. kgo goes on by itself, except where the position does
+// not exist or a batch is larger than it accepts.
+func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var lost *kgo.ErrDataLoss
+	var bomb *kgo.ErrDecompressTooLarge
+	p := e.parts[tp]
+	switch {
+	case p == nil || p.state == stateStopped || p.state == stateGone:
+	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
+		e.stop(p, "its position does not exist in the topic any more; find out who deleted records or the topic, then restart", "error", err)
+		return
+	case errors.As(err, &bomb):
+		e.stop(p, "a compressed batch is larger than the bridge accepts", "error", err)
+		return
+	}
+	t := e.fetchTroubles[tp]
+	if t == nil {
+		t = &trouble{since: time.Now()}
+		e.fetchTroubles[tp] = t
+		e.o.Log.WarnContext(ctx, "fetch failed; trying again", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "error", err)
+	}
+	t.count++
+	t.last = time.Now()
+}
+
+// trouble is a run of failed fetches of a partition, or of a broker: then it has no topic.
+type trouble struct {
+	since, last time.Time
+	count       int
+}
+
+// troubleOver is how long a partition has to be without a failed fetch until its trouble is over.
+const troubleOver = time.Minute
+
+// fetchesWork ends the troubles of partitions that were read, and of those without an error for a
+// while. Called under mu.
+func (e *Engine) fetchesWork(read func(TopicPartition) bool) {
+	for tp, t := range e.fetchTroubles {
+		if e.parts[tp] == nil && tp.Topic != "" {
+			delete(e.fetchTroubles, tp)
+		} else if read(tp) || time.Since(t.last) >= troubleOver {
+			delete(e.fetchTroubles, tp)
+			e.o.Log.Info("fetch works again", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "failed", t.count, "for", time.Since(t.since).Round(time.Second))
+		}
+	}
+}

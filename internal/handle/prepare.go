@@ -1,0 +1,72 @@
+package handle
+
+import (
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// Prepare finds a record's lane. It is a [PrepareFunc].
+func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
+	if in.Value == nil {
+		return consume.Task{Key: "tombstone/" + string(in.Key), Handle: func(_ context.Context, in consume.Input) (consume.Outcome, error) {
+			return consume.Outcome{Skip: reasonTombstone}, nil
+		}}, nil
+	}
+	head, err := h.o.Codec.EventHead(ctx, in.Topic, in.Value)
+	if reason, final := order.IsUndecodable(err); final {
+		return consume.Task{Key: "undecodable/" + string(in.Key), Handle: func(_ context.Context, in consume.Input) (consume.Outcome, error) {
+			return h.refuse(in, h.origin(in), reason, err)
+		}}, nil
+	}
+	if err != nil {
+		return consume.Task{}, fmt.Errorf("decode event: %w", err)
+	}
+	t := h.permissions.Load()
+	name := t.nameOf(in.Topic, head.Account)
+	if string(in.Key) != string(head.OrderNo) {
+		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
+	}
+	task := consume.Task{Key: laneKey(name, head.OrderNo)}
+	if account, reason := t.account(in.Topic, name); reason == "" {
+		if h.floods.over(task.Key, in.Record, h.o.Now()) {
+			task.Handle = func(_ context.Context, in consume.Input) (consume.Outcome, error) {
+				return h.Refuse(in, reasonKeyFlood, errFlood), nil
+			}
+			return task, nil
+		}
+		task.Owner = string(name)
+		task.Pool = consume.Pool{App: account.App, Method: string(account.Planner.Action(head.Type, head.Channel))}
+	}
+	made := &tally{}
+	var e *handling // made when it is begun: thousands wait in lanes
+	task.Handle = func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
+		if e == nil {
+			e = &handling{tally: made}
+		}
+		e.in = in
+		out, err := h.begin(ctx, e, name)
+		if err != nil {
+			e.wait()
+		}
+		return out, err
+	}
+	task.Refuse = func(in consume.Input, reason string, err error) consume.Outcome {
+		return h.refuseAfter(in, made, reason, err)
+	}
+	return task, nil
+}
+
+// laneKey is the lane of an order. A long one is hashed: lanes, floods and newest events keep it.
+func laneKey(account order.Account, no alipay.OutTradeNo) string {
+	const most = 200
+	if len(account)+len(no) <= most {
+		return string(account) + "/" + string(no)
+	}
+	sum := sha256.Sum256([]byte(string(account) + "/" + string(no)))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

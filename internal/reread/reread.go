@@ -1,0 +1,146 @@
+// Package reread reads records of a topic a second time, by their offsets.
+package reread
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// ErrGone means that a record is not in the topic any more, or that the topic is another one of
+// the same name.
+var ErrGone = errors.New("the record is not in the topic any more")
+
+// readBytes is how much one read asks for. The broker returns at least one whole batch.
+const readBytes = 256 << 10
+
+// Place names a record.
+type Place struct {
+	Topic     string
+	TopicID   [16]byte
+	Partition int32
+	Offset    int64
+}
+
+// Reader reads records with a client of its own: the fetches of a group's client wait at the
+// broker for new records. It may be used by many goroutines.
+type Reader struct {
+	client *kgo.Client
+
+	mu      sync.Mutex
+	leaders map[Place]int32 // by place without offset; one entry for each partition that was read
+}
+
+// New starts nothing and connects to nothing yet. opts are brokers and security.
+func New(opts ...kgo.Opt) (*Reader, error) {
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("reader of records: %w", err)
+	}
+	return &Reader{client: cl, leaders: map[Place]int32{}}, nil
+}
+
+// Close ends all reads.
+func (r *Reader) Close() { r.client.Close() }
+
+// Read returns the record at a place and committed ones that follow it, up to about 256 KiB or
+// the one batch that it is in. It returns [ErrGone] where the record does not exist any more; any
+// other error may pass. What it returns is not shared.
+func (r *Reader) Read(ctx context.Context, at Place) ([]*kgo.Record, error) {
+	leader, err := r.leader(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := request(at).RequestWith(ctx, r.client.Broker(int(leader)))
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		r.forget(at)
+		return nil, fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, err)
+	}
+	for i := range resp.Topics {
+		for j := range resp.Topics[i].Partitions {
+			return r.records(at, &resp.Topics[i].Partitions[j])
+		}
+	}
+	return nil, fmt.Errorf("read %s/%d at %d: the broker's answer has no partition", at.Topic, at.Partition, at.Offset)
+}
+
+func (r *Reader) records(at Place, p *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, error) {
+	// The same batch was accepted before, within the limits of the first reader.
+	f, _ := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
+	}, p, kgo.DefaultDecompressor(), nil)
+	switch {
+	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.Is(f.Err, kerr.UnknownTopicID), errors.Is(f.Err, kerr.InconsistentTopicID):
+		return nil, fmt.Errorf("%s/%d at %d: %w: %w", at.Topic, at.Partition, at.Offset, ErrGone, f.Err)
+	case f.Err != nil:
+		r.forget(at)
+		return nil, fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, f.Err)
+	case len(f.Records) == 0 && f.LastStableOffset <= at.Offset:
+		return nil, fmt.Errorf("read %s/%d at %d: the broker does not have it yet", at.Topic, at.Partition, at.Offset)
+	case len(f.Records) == 0 || f.Records[0].Offset != at.Offset:
+		return nil, fmt.Errorf("%s/%d at %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
+	}
+	return f.Records, nil
+}
+
+// leader returns the broker to ask.
+func (r *Reader) leader(ctx context.Context, at Place) (int32, error) {
+	at.Offset = 0
+	r.mu.Lock()
+	id, known := r.leaders[at]
+	r.mu.Unlock()
+	if known {
+		return id, nil
+	}
+	topics, err := kadm.NewClient(r.client).ListTopics(ctx, at.Topic)
+	if err != nil {
+		return 0, fmt.Errorf("leader of %s/%d: %w", at.Topic, at.Partition, err)
+	}
+	t := topics[at.Topic]
+	if t.Err != nil {
+		return 0, fmt.Errorf("leader of %s/%d: %w", at.Topic, at.Partition, t.Err)
+	}
+	if at.TopicID != [16]byte{} && [16]byte(t.ID) != at.TopicID {
+		return 0, fmt.Errorf("%s: %w: the topic was created again", at.Topic, ErrGone)
+	}
+	p, ok := t.Partitions[at.Partition]
+	if !ok || p.Err != nil || p.Leader < 0 {
+		return 0, fmt.Errorf("leader of %s/%d: none is known", at.Topic, at.Partition)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaders[at] = p.Leader
+	return p.Leader, nil
+}
+
+// forget makes the next read ask for the leader again.
+func (r *Reader) forget(at Place) {
+	at.Offset = 0
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.leaders, at)
+}
+
+func request(at Place) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID = -1
+	req.MinBytes, req.MaxBytes = 1, readBytes
+	req.IsolationLevel = 1 // read committed
+	req.SessionEpoch = -1  // no fetch session
+	t := kmsg.NewFetchRequestTopic()
+	t.Topic, t.TopicID = at.Topic, at.TopicID
+	p := kmsg.NewFetchRequestTopicPartition()
+	p.Partition, p.FetchOffset, p.PartitionMaxBytes = at.Partition, at.Offset, readBytes
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	return req
+}

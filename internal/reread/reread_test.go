@@ -1,0 +1,143 @@
+package reread_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/reread"
+)
+
+type rig struct {
+	cluster *kfake.Cluster
+	client  *kgo.Client
+	reader  *reread.Reader
+	at      reread.Place
+}
+
+// newRig has a topic of 50 records, v0 to v49, in batches of ten.
+func newRig(t *testing.T, opts ...kfake.Opt) *rig {
+	t.Helper()
+	net := &kfake.VirtualNetwork{}
+	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(3), kfake.Ports(9092, 9093, 9094), kfake.ListenFn(net.Listen), kfake.SeedTopics(2, "in")}, opts...)...)
+	must(t, err)
+	t.Cleanup(c.Close)
+	o := []kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...), kgo.Dialer(net.DialContext)}
+	cl, err := kgo.NewClient(append(o, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	must(t, err)
+	t.Cleanup(cl.Close)
+	r := &rig{cluster: c, client: cl, at: reread.Place{Topic: "in", Partition: 1}}
+	for i := range 5 {
+		var batch []*kgo.Record
+		for j := range 10 {
+			batch = append(batch, &kgo.Record{Topic: "in", Partition: 1, Key: []byte("k"), Value: fmt.Append(nil, "v", 10*i+j)})
+		}
+		must(t, cl.ProduceSync(t.Context(), batch...).FirstErr())
+	}
+	topics, err := kadm.NewClient(cl).ListTopics(t.Context(), "in")
+	must(t, err)
+	r.at.TopicID = topics["in"].ID
+	r.reader, err = reread.New(o...)
+	must(t, err)
+	t.Cleanup(r.reader.Close)
+	return r
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) read(t *testing.T, offset int64) ([]*kgo.Record, error) {
+	t.Helper()
+	at := r.at
+	at.Offset = offset
+	return r.reader.Read(t.Context(), at)
+}
+
+func TestReadsTheRecordAndWhatFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		for _, offset := range []int64{0, 7, 19, 49} {
+			got, err := r.read(t, offset)
+			must(t, err)
+			if want := fmt.Sprint("v", offset); string(got[0].Value) != want || got[0].Offset != offset || got[0].Topic != "in" || got[0].Partition != 1 {
+				t.Errorf("at %d: %s at %d, want %s", offset, got[0].Value, got[0].Offset, want)
+			}
+			if n := len(got); int64(n) > 50-offset {
+				t.Errorf("at %d: %d records", offset, n)
+			}
+		}
+	})
+}
+
+func TestGone(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(t *testing.T, r *rig)
+		gone   bool
+	}{
+		{"deleted by retention", func(t *testing.T, r *rig) {
+			var cut kadm.Offsets
+			cut.Add(kadm.Offset{Topic: "in", Partition: 1, At: 30})
+			_, err := kadm.NewClient(r.client).DeleteRecords(t.Context(), cut)
+			must(t, err)
+		}, true},
+		{"topic created again", func(t *testing.T, r *rig) {
+			adm := kadm.NewClient(r.client)
+			_, err := adm.DeleteTopics(t.Context(), "in")
+			must(t, err)
+			_, err = adm.CreateTopics(t.Context(), 2, 1, nil, "in")
+			must(t, err)
+		}, true},
+		{"leader not known for now", func(_ *testing.T, r *rig) {
+			r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.NotLeaderForPartition, Count: 1})
+		}, false},
+		{"not authorized for now", func(_ *testing.T, r *rig) {
+			r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.TopicAuthorizationFailed, Count: 1})
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				tt.change(t, r)
+				time.Sleep(time.Second)
+				_, err := r.read(t, 20)
+				if err == nil || errors.Is(err, reread.ErrGone) != tt.gone {
+					t.Fatalf("err = %v, want gone: %t", err, tt.gone)
+				}
+				if _, err := r.read(t, 20); !tt.gone && err != nil {
+					t.Errorf("the next read: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A leader moves: the next read asks the new one.
+func TestLeaderMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, err := r.read(t, 3)
+		must(t, err)
+		for node := range int32(3) {
+			must(t, r.cluster.MoveTopicPartition("in", 1, node))
+			_, err := r.read(t, 3)
+			for try := 0; err != nil && try < 10; try++ {
+				time.Sleep(time.Second)
+				_, err = r.read(t, 3)
+			}
+			must(t, err)
+		}
+	})
+}
