@@ -10,14 +10,14 @@ const backlogFull = 500
 // (security K6).
 const maxUnsettledBatches = 4
 
-// hysteresis is true from its limit on until no more than half of it is left.
+// hysteresis is true from its limit on until no more than low is left.
 type hysteresis bool
 
-func (h *hysteresis) update(n, limit int) {
+func (h *hysteresis) update(n, limit, low int) {
 	switch {
 	case n >= limit:
 		*h = true
-	case n <= limit/2:
+	case n <= low:
 		*h = false
 	}
 }
@@ -31,7 +31,7 @@ func (e *Engine) reflow() {
 	e.start()
 }
 
-// flow pauses partitions that are not to be read or have a full backlog, and resumes at half. When
+// flow pauses partitions that are not to be read or have a full backlog, and resumes later. When
 // too many bytes or events are held, it pauses those that hold more than their share: one cannot
 // stop the others. Pausing drops what is buffered; kgo fetches it again. Called under mu.
 func (e *Engine) flow() {
@@ -39,10 +39,10 @@ func (e *Engine) flow() {
 	for _, p := range e.parts {
 		events += p.events()
 	}
-	e.full.update(e.bytes, e.o.MaxBytes)
-	e.crowded.update(events, e.o.MaxEvents)
+	e.full.update(e.bytes, e.o.MaxBytes, e.o.MaxBytes/4*3) // what waits holds less: see newLanes
+	e.crowded.update(events, e.o.MaxEvents, e.o.MaxEvents/4*3)
 	for _, p := range e.parts {
-		p.full.update(len(p.backlog), backlogFull)
+		p.full.update(len(p.backlog), backlogFull, backlogFull/2)
 		want := bool(p.full) || p.state != stateOpen ||
 			bool(e.full) && e.aboveShare(p.bytes, e.o.MaxBytes) || bool(e.crowded) && e.aboveShare(p.events(), e.o.MaxEvents)
 		if want != p.paused && p.state != stateAssigned { // startOffsets decides then

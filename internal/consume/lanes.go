@@ -63,10 +63,11 @@ type pool struct {
 	stock   int // bytes of records that wait for a start and are kept in memory
 }
 
-// newLanes divides maxBytes: three eighths for the records that are handled, one for the stock. Shares
-// of pools that come later add as much again at most, so what waits never fills all of it.
+// newLanes divides maxBytes: a quarter for the records that are handled, a sixteenth for the stock.
+// The shares of pools that come later at most double both, so what waits never keeps partitions
+// paused.
 func newLanes(limit func(app string) int, maxBytes int) *lanes {
-	return &lanes{limit: limit, maxBytes: maxBytes / 8 * 3, maxStock: maxBytes / 8, byKey: map[string]*lane{}, pools: map[Pool]*pool{}}
+	return &lanes{limit: limit, maxBytes: maxBytes / 4, maxStock: maxBytes / 16, byKey: map[string]*lane{}, pools: map[Pool]*pool{}}
 }
 
 // push appends an item to the lane of its key.
