@@ -25,7 +25,7 @@ func TestReloadOfARunningBridge(t *testing.T) {
 	}
 	bridge := w.start(nil, "run", "-c", "bridge.yaml")
 	send("waits")
-	bridge.until("event waits without an outcome")
+	bridge.until("events wait without an outcome")
 
 	apptest.WriteSecret(t, w.dir, "token", canaryToken)
 	bridge.signal(syscall.SIGHUP)
