@@ -93,8 +93,7 @@ func (c *Codec) Decode(b []byte) (map[string]any, error) {
 // DecodeAs reads one record's bytes, which were written with the schema of c, as a record of
 // the reader: fields by name or alias, types promoted, the reader's defaults for what was not
 // written, its default symbol for symbols that it does not have. Any error is an
-// [UndecodableError]. The projection is made once for each reader and kept, so a reader should be
-// made once.
+// [UndecodableError]. The projection is kept for each reader, so make a reader once.
 func (c *Codec) DecodeAs(reader *Codec, b []byte) (map[string]any, error) {
 	p := c.projectionTo(reader)
 	if p.err != nil {

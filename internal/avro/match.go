@@ -53,8 +53,7 @@ func Compatible(a, b string) error {
 	return Readable(b, a)
 }
 
-// maxProblems bounds what is reported for one pair of types: a named type that is used
-// everywhere has its problem everywhere.
+// maxProblems bounds what is reported for one pair of types: a named type may be used often.
 const maxProblems = 100
 
 // matcher is the walk over a reader's and a writer's schema (Avro specification, "Schema
@@ -260,8 +259,7 @@ func takesNull(n *node) bool {
 	return n.kind == kindNull || slices.ContainsFunc(n.branches, takesNull)
 }
 
-// fieldFor returns the writer's field that the reader's field is read from: by name, else by an
-// alias that is not another field's name.
+// fieldFor returns the writer's field to read: by name, else by an alias that names no other field.
 func (n *node) fieldFor(reader *node, f field) *field {
 	for i, name := range append([]string{f.name}, f.aliases...) {
 		if i > 0 && reader.hasField(name) {
