@@ -180,7 +180,7 @@ func TestLifeOfAProcess(t *testing.T) {
 		if live, ready := w.probe("/livez"), w.probe("/readyz"); live != 200 || ready != 503 {
 			t.Errorf("without Kafka: live %d, ready %d", live, ready)
 		}
-		if said := p.log.Take(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "waits_for=\"the schema registry") {
+		if said := p.log.Take(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "waits_for=\"the brokers") {
 			t.Errorf("without Kafka the log says %s", said)
 		}
 		w.startKafka()
@@ -229,7 +229,7 @@ func TestAFailedStartUndoesWhatItBegan(t *testing.T) {
 			l, err := w.network.Listen("tcp", "localhost:8088")
 			apptest.NoError(t, err)
 			time.AfterFunc(time.Minute, func() { _ = l.Close() })
-		}, "probes: "},
+		}, "admin.listen localhost:8088: "},
 		{"another cluster", "slot: one", "slot: one, cluster_id: production", nil, `cluster "staging"`},
 		{"our own key in place of Alipay's", "", "", func(t *testing.T, w *world) {
 			apptest.WriteSecret(t, w.dir, "alipay.pub", apptest.PublicPEM(&apptest.OwnKey().PublicKey))

@@ -75,7 +75,7 @@ func TestG10_OtherCluster(t *testing.T) {
 			}
 			s := serviceOf(t, more)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			err := s.awaitCluster(ctx)
+			err := s.awaitBrokers(ctx)
 			cancel()
 			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), `cluster "staging"`) {
 				t.Errorf("cluster_id %q: %v, want ok = %v", id, err, ok)

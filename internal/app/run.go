@@ -108,7 +108,7 @@ func startProbes(ctx context.Context, a config.Admin, o RunOptions) (ready, stop
 	}
 	l, err := listen(ctx, "tcp", a.Listen)
 	if err != nil {
-		return nil, nil, fmt.Errorf("probes: %w", err)
+		return nil, nil, fmt.Errorf("probes on admin.listen %s: %w; another process may use this port, so choose another one", a.Listen, err)
 	}
 	probes := telemetry.StartProbes(l)
 	stopWatching := context.AfterFunc(ctx, func() { probes.Ready(false) })

@@ -4,21 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/kafka"
 )
 
-// Run works until ctx ends, then stops in order. It waits for the schemas before anything is
-// called: an outcome must never have to wait for the id of a schema.
+// Run works until ctx ends, then stops in order. It waits for transactions and schemas before anything
+// is called: an outcome must be publishable, and must never have to wait for the id of a schema.
 func (s *Service) Run(ctx context.Context, ready func()) error {
-	if err := s.awaitCluster(ctx); err != nil || ctx.Err() != nil {
-		return err
-	}
-	if err := s.awaitSchemas(ctx); err != nil || ctx.Err() != nil {
-		return err
+	for _, await := range []func(context.Context) error{s.awaitBrokers, s.awaitSchemas} {
+		if err := await(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
 	}
 	var all []supervised
 	for _, p := range s.pipelines {
@@ -31,21 +32,48 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 // clusterTimeout bounds one attempt to reach the brokers.
 const clusterTimeout = 30 * time.Second
 
-// awaitCluster waits until the brokers have said which cluster they are, if the settings name one.
-func (s *Service) awaitCluster(ctx context.Context) error {
-	if s.cfg.Kafka.ClusterID == "" {
-		return nil
-	}
-	cl, err := kgo.NewClient(s.kafkaOptions()...)
+// coordinatorTimeout is how long brokers that answer may be without a transaction coordinator: a
+// coordinator moves within seconds, and the first one of a cluster is made within seconds.
+const coordinatorTimeout = time.Minute
+
+// awaitBrokers waits until the brokers have said which cluster they are, if the settings name one,
+// and that they run transactions for us.
+func (s *Service) awaitBrokers(ctx context.Context) error {
+	cl, err := kgo.NewClient(append(slices.Clone(s.kafkaOptions()), kgo.RetryTimeout(awaitRetries))...)
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer cl.Close()
-	return s.await(ctx, "the brokers", func() error {
+	var without time.Time // since when there is no coordinator
+	return s.await(ctx, "the brokers, with transactions", func() error {
 		asking, cancel := context.WithTimeout(ctx, clusterTimeout)
 		defer cancel()
-		return kafka.CheckCluster(asking, cl, s.cfg.Kafka.ClusterID)
+		err := s.askBrokers(asking, cl)
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) {
+			without = time.Time{}
+			return err
+		}
+		if without.IsZero() {
+			without = time.Now()
+		}
+		if time.Since(without) >= coordinatorTimeout {
+			return fmt.Errorf("%w: %w", err, kafka.ErrNoTransactions)
+		}
+		return err
 	})
+}
+
+// askBrokers asks for the cluster and opens a producer for each pipeline.
+func (s *Service) askBrokers(ctx context.Context, cl *kgo.Client) error {
+	if err := kafka.CheckCluster(ctx, cl, s.cfg.Kafka.ClusterID); err != nil {
+		return err
+	}
+	for _, p := range s.pipelines {
+		if err := kafka.OpenTransactions(ctx, cl, kafka.TransactionalID(p.group, s.cfg.Kafka.Slot), s.cfg.Kafka.TransactionTimeout); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitSchemas waits until the registry has the schemas of the output topics.
@@ -55,22 +83,30 @@ func (s *Service) awaitSchemas(ctx context.Context) error {
 	})
 }
 
-// awaitEvery is the pause between two attempts to reach what the service waits for.
-const awaitEvery = 2 * time.Second
+// awaitEvery is the pause between two attempts to reach what the service waits for. awaitRetries is how
+// long the client itself repeats a request to the brokers within one attempt.
+const (
+	awaitEvery   = 2 * time.Second
+	awaitRetries = 5 * time.Second
+)
 
-// await tries until it succeeds or ctx ends, which is not an error, and logs the first failure.
-// A cluster other than the one that the settings name is final.
+// await tries until it succeeds or ctx ends, which is not an error. It logs the first failure, each
+// other error at most once a minute, and the end. Some errors are final.
 func (s *Service) await(ctx context.Context, what string, try func() error) error {
-	for warned := false; ; warned = true {
+	began, logged, last := time.Now(), time.Time{}, ""
+	for attempts := 1; ; attempts++ {
 		err := try()
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err == nil, errors.Is(err, kafka.ErrOtherCluster):
+		case err == nil && last != "":
+			s.o.Log.InfoContext(ctx, "available again; the bridge goes on", "waited_for", what, "attempts", attempts, "seconds", int(time.Since(began).Seconds()))
+			return nil
+		case err == nil, errors.Is(err, kafka.ErrOtherCluster), errors.Is(err, kafka.ErrNoTransactions):
 			return err
-		}
-		if !warned {
+		case last == "", err.Error() != last && time.Since(logged) >= time.Minute:
 			s.o.Log.WarnContext(ctx, "not available; the bridge waits and tries again", "waits_for", what, "error", err)
+			logged, last = time.Now(), err.Error()
 		}
 		if !sleep(ctx, awaitEvery) {
 			return nil

@@ -45,7 +45,7 @@ func (c *checker) kafka(ctx context.Context) {
 		return
 	}
 	topics := c.describe(ctx, adm)
-	c.acls(ctx, cl, topics)
+	c.acls(ctx, cl, topics, c.transactions(ctx, cl))
 	c.otherPrincipals(ctx, adm, topics)
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
@@ -66,10 +66,24 @@ func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDeta
 	return out
 }
 
+// transactions reports a cluster on which run would refuse to start, and whether there is anything to
+// ask about transactional ids.
+func (c *checker) transactions(ctx context.Context, cl *kgo.Client) bool {
+	err := kafka.FindTransactions(ctx, cl, kafka.TransactionalID(c.cfg.Kafka.Group, c.cfg.Kafka.Slot))
+	if err == nil || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) { // reported with the ACLs
+		return true
+	}
+	c.add(partKafka, "transactions: "+err.Error(), "use a cluster with transactions: without them, run makes no call")
+	return false
+}
+
 // acls finds what we are not allowed to do. It asks the brokers, because they take denials, prefixes
 // and super users into account, which a list of ACLs does not show.
-func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDetails) {
+func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDetails, transactions bool) {
 	for _, a := range kafka.NeededACLs(c.cfg) {
+		if a.Resource == kafka.ResourceTransactionalID && !transactions {
+			continue // reported already
+		}
 		allowed, err := false, error(nil)
 		switch a.Resource {
 		case kafka.ResourceTopic:

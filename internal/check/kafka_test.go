@@ -312,3 +312,38 @@ func TestCheckFindsSmallMetadata(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestCheckFindsThatThereAreNoTransactions: the cluster is asked in the way of run, and the finding is
+// one line.
+func TestCheckFindsThatThereAreNoTransactions(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault *kfake.Fault
+		want  string
+	}{
+		"a cluster with transactions": {nil, ""},
+		"no coordinator":              {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable}, "transaction.state.log.replication.factor"},
+		"transactions are refused":    {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.UnsupportedVersion}, "UNSUPPORTED_VERSION"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+			apptest.NoError(t, err)
+			defer cluster.Close()
+			cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
+			if tt.fault != nil {
+				tt.fault.TxnID, tt.fault.Count = "alipay-kafka-bridge-s", -1
+				cluster.Fault(*tt.fault)
+			}
+			c := &checker{cfg: cfg}
+			c.kafka(t.Context())
+			var found []string
+			for _, f := range c.Findings {
+				if strings.Contains(f.What, "transaction") {
+					found = append(found, f.What)
+				}
+			}
+			if tt.want == "" && len(found) > 0 || tt.want != "" && (len(found) != 1 || !strings.Contains(found[0], tt.want)) {
+				t.Errorf("found %q, want %q", found, tt.want)
+			}
+		})
+	}
+}
