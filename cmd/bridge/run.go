@@ -5,6 +5,7 @@ import (
 
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/output"
 )
 
 func runCommand() *cobra.Command {
@@ -36,7 +37,7 @@ be used, the previous ones stay in force.`,
 				return usageError{err}
 			}
 			return app.Run(c.Context(), settings, app.RunOptions{
-				Log: c.ErrOrStderr(), Version: version(), AcceptedPositions: accepted, AcceptLoss: acceptLoss,
+				Log: output.SafeWriter(c.ErrOrStderr()), Version: version(), AcceptedPositions: accepted, AcceptLoss: acceptLoss,
 			})
 		},
 	}

@@ -56,7 +56,7 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: cfg.Telemetry.OTLPEndpoint, Service: cfg.Telemetry.ServiceName, Version: o.Version})
+	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: cfg.Telemetry.OTLPEndpoint, Service: cfg.Telemetry.ServiceName, Version: o.Version, Log: log})
 	if err != nil {
 		return err
 	}

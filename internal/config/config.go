@@ -154,7 +154,7 @@ func (d *Delivery) defaults() {
 
 // Telemetry says where spans and logs go.
 type Telemetry struct {
-	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of a collector for traces (OTLP over HTTP); empty: no traces are sent
+	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of a collector for traces (OTLP over HTTP), to which /v1/traces is appended; empty: no traces are sent
 	ServiceName  string `yaml:"service_name"`            // value of service.name in traces
 	LogLevel     string `yaml:"log_level"`               // lowest level that is logged: debug, info, warn or error
 	LogFormat    string `yaml:"log_format"`              // format of log lines: text or json

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +37,11 @@ var propagator = propagation.TraceContext{} // no baggage: it would pass on data
 
 // TracingOptions configure [StartTracing].
 type TracingOptions struct {
-	Endpoint string // OTLP over HTTP, e.g. http://127.0.0.1:4318; empty: no tracing
+	Endpoint string // OTLP over HTTP, e.g. http://127.0.0.1:4318; /v1/traces is appended; empty: no tracing
 	Service  string
 	Version  string
-	Ratio    float64 // share of the traces beginning here that are kept; 0: all
+	Ratio    float64      // share of the traces beginning here that are kept; 0: all
+	Log      *slog.Logger // for exports that fail; nil: none
 }
 
 // Tracing returns tracers and, at the end, sends buffered spans.
@@ -54,11 +55,11 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	if o.Endpoint == "" {
 		return &Tracing{provider: noop.NewTracerProvider()}, nil
 	}
-	u, err := url.Parse(o.Endpoint)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("OTLP endpoint %q is not valid; use http://HOST:PORT or https://HOST:PORT", o.Endpoint)
+	url, err := tracesURL(o.Endpoint)
+	if err != nil {
+		return nil, err
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint), otlptracehttp.WithHTTPClient(&http.Client{
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(url), otlptracehttp.WithHTTPClient(&http.Client{
 		Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, // the exporter's own transport uses proxies of the environment (security G1)
 		Timeout:       exportTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -66,7 +67,11 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OTLP exporter: %w", err)
 	}
-	return newTracing(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithMaxQueueSize(queueSize)), o), nil
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	reported := &reportedExporter{exporter, url, NewTrouble(o.Log, "spans cannot be exported and are lost", "spans are exported again")}
+	return newTracing(sdktrace.NewBatchSpanProcessor(reported, sdktrace.WithMaxQueueSize(queueSize)), o), nil
 }
 
 // TracingTo is tracing with a span processor of the caller.
