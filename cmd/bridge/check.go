@@ -37,7 +37,7 @@ any. A note says what it was not allowed to examine.
 
 --offline examines only settings, keys and certificates. --acls prints the ACLs
 that the bridge needs with these settings, as commands, and checks nothing.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return o.run(c.Context(), c.OutOrStdout())
 		},
@@ -74,7 +74,7 @@ func (o checkFlags) run(ctx context.Context, out io.Writer) error {
 	if ctx.Err() != nil { // later findings may be due to the interruption
 		return context.Cause(ctx)
 	}
-	return p.Report(found)
+	return p.Report((&target{file: o.file}).completeFindings(found))
 }
 
 // printedACL is one line of check --acls -o json.

@@ -18,7 +18,7 @@ registry and a simulator of both Alipay gateways. It sends order events of all
 four channels, interrupts Alipay for a few seconds, and then proves from the
 topics and from the simulator that each event has exactly one outcome. It exits
 with 1 if a proof fails.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !demo.KnownFaults(o.Faults) {
 				return usageError{fmt.Errorf("--faults %s: use none, outage, lost or all", o.Faults)}

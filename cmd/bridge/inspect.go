@@ -40,8 +40,8 @@ signature is not good, inspect tries what tools usually do to a capture, and
 names the damage only if the signature proves it.
 
 It exits with 3 if the message is not believed.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: anyArguments,
+		RunE: oneOf,
 	}
 	c.AddCommand(inspectRequestCommand(), inspectResponseCommand(), inspectHKCommand(), inspectNotificationCommand())
 	return c

@@ -135,7 +135,7 @@ func inspectResponseCommand() *cobra.Command {
 		Long: `Response explains an answer. If Alipay refused the signature of the request, its
 answer shows the text that it verified. With --request, this text is compared
 with the text that the request signed, by the names of parameters.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
 	k.flags(c)
@@ -189,7 +189,7 @@ func inspectNotificationCommand() *cobra.Command {
 		Long: `Notification reads the raw body of a POST to notify_url. Class DONE means
 accepted, REJECTED means that it belongs to another merchant, and UNTRUSTED that
 it is not proven to come from Alipay.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o, failed, err := flags.options(c)
 			if err != nil {
@@ -242,7 +242,7 @@ func inspectHKCommand() *cobra.Command {
 		Long: `Hk-response needs the answer with its headers. The signed text begins with the
 path and the Client-Id of the request. They are read from the captured request,
 or given with --path and --client-id.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error { return k.run(c, args[0]) },
 	}
 	k.from.flags(c)

@@ -31,7 +31,7 @@ the signed request. The signature itself is a credential: it is shown only for
 keys that bridge simulate made.
 
 With --account it maps and signs as the bridge does with these settings.`,
-		Args: cobra.ExactArgs(1),
+		Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ev, err := parseFile(c, args[0], order.NewCodec(nil).EventFromJSON)
 			if err != nil {

@@ -13,14 +13,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/app"
-	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/output"
 )
 
 // Exit codes, for scripts.
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130 // by Ctrl-C, as for a shell: 128 and the number of the signal
+	exitTerminated  = 143 // by SIGTERM
 )
 
 func main() {
@@ -32,20 +33,61 @@ func main() {
 
 // run is main without the process around it.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := rootCommand()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	var ended interrupted
+	if errors.As(context.Cause(ctx), &ended) && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "bridge: interrupted")
+		return ended.ExitCode()
 	}
 	if bare := new(usageError); !errors.As(err, bare) && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
 		err = usageError{err}
 	}
+	if bare := new(usageError); errors.As(err, bare) {
+		err = fmt.Errorf("%w\nsee %s --help", err, ran.CommandPath())
+	}
 	fmt.Fprintln(output.SafeWriter(os.Stderr), "bridge: "+err.Error())
 	return exitCode(err)
+}
+
+// interrupted is why a context ended: a signal.
+type interrupted struct{ signal os.Signal }
+
+func (e interrupted) Error() string { return "interrupted" }
+
+// Is makes it the end of a context, for those who ask.
+func (e interrupted) Is(target error) bool { return target == context.Canceled }
+
+func (e interrupted) ExitCode() int {
+	if e.signal == syscall.SIGTERM {
+		return exitTerminated
+	}
+	return exitInterrupted
+}
+
+// interruptible returns a context that the first signal ends. A second signal ends the process at once.
+func interruptible(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(interrupted{s})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
 }
 
 // exitCode returns the exit code for an error.
@@ -60,7 +102,7 @@ func exitCode(err error) int {
 // usageError is a mistake on the command line.
 type usageError struct{ err error }
 
-func (e usageError) Error() string { return e.err.Error() + "\nsee bridge --help" }
+func (e usageError) Error() string { return e.err.Error() }
 
 func (e usageError) Unwrap() error { return e.err }
 
@@ -81,7 +123,12 @@ To try it without any preparation: bridge demo`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(),
 		topicsCommand(), simulateCommand(), schemasCommand(), inspectCommand(), versionCommand())
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.RunE = oneOf
+			c.Args = anyArguments
+		}
 		checkArgs(c)
 	}
 	return root
@@ -106,34 +153,5 @@ func checkArgs(c *cobra.Command) {
 func formatFlag(c *cobra.Command, f *output.Format, usage string) {
 	*f = output.Text
 	c.Flags().VarP(f, "output", "o", usage)
-}
-
-// Addresses of the servers that make kafka starts.
-const (
-	localBroker   = "127.0.0.1:9092"
-	localRegistry = "http://127.0.0.1:8081/apis/ccompat/v7"
-)
-
-// target is where commands that do not call Alipay find Kafka, registry and topics: in a settings
-// file, or at the servers of make kafka with the default topics.
-type target struct {
-	file     string
-	brokers  []string
-	registry string
-}
-
-func (t *target) flags(c *cobra.Command) {
-	c.Flags().StringVarP(&t.file, "config", "c", "", "settings `file` that names brokers, registry and topics")
-	c.Flags().StringSliceVar(&t.brokers, "brokers", []string{localBroker}, "`addresses` of Kafka brokers, if there is no settings file")
-	c.Flags().StringVar(&t.registry, "registry", localRegistry, "schema registry `URL`, if there is no settings file")
-}
-
-// load returns settings. Only Kafka, Registry and Topics are meant to be used.
-func (t *target) load() (config.Config, error) {
-	if t.file != "" {
-		return config.LoadPublic(t.file, os.LookupEnv)
-	}
-	c := config.Default()
-	c.Kafka.Brokers, c.Registry.URL = t.brokers, t.registry
-	return c, nil
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{string(output.Text), string(output.JSON)}, cobra.ShellCompDirectiveNoFileComp))
 }

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/output"
 )
@@ -23,8 +28,9 @@ On SIGHUP it reads the settings file again: changes of accounts are used at
 once, and the log names changes that need a restart. Files with keys,
 certificates and tokens are read again every 30 seconds. If new contents cannot
 be used, the previous ones stay in force.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
+			t := target{file: file}
 			accepted, err := acceptedPositions(positions)
 			if err != nil {
 				return usageError{err}
@@ -33,12 +39,15 @@ be used, the previous ones stay in force.`,
 			if err != nil {
 				return err
 			}
+			if err := areInputs(accepted, settings.Topics); err != nil {
+				return usageError{err}
+			}
 			if err := settings.UseSlot(slot); err != nil {
 				return usageError{err}
 			}
-			return app.Run(c.Context(), settings, app.RunOptions{
+			return t.explain(app.Run(c.Context(), settings, app.RunOptions{
 				Log: output.SafeWriter(c.ErrOrStderr()), Version: version(), AcceptedPositions: accepted, AcceptLoss: acceptLoss,
-			})
+			}))
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "bridge.yaml", "settings `file`")
@@ -53,9 +62,27 @@ func acceptedPositions(texts []string) ([]consume.AcceptedPosition, error) {
 	for _, s := range texts {
 		p, err := consume.ParseAcceptedPosition(s)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--accept-position: %w; copy it from the line of the log that says accept", err)
+		}
+		if p.Partition < 0 || p.Offset < 0 {
+			return nil, fmt.Errorf("--accept-position %s: a partition or an offset is not negative", s)
 		}
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// areInputs refuses positions of topics that no pipeline reads: a typing error would be ignored, and
+// the partition would stay stopped.
+func areInputs(accepted []consume.AcceptedPosition, topics config.Topics) error {
+	var names []string
+	for _, in := range slices.Concat(topics.Inputs, topics.Queries) {
+		names = append(names, in.Name)
+	}
+	for _, a := range accepted {
+		if !slices.Contains(names, a.Topic) {
+			return fmt.Errorf("--accept-position %s/%d@%d: %s is not an input topic of the settings; they are %s", a.Topic, a.Partition, a.Offset, a.Topic, strings.Join(names, ", "))
+		}
+	}
+	return nil
 }

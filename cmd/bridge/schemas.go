@@ -30,8 +30,8 @@ func schemasCommand() *cobra.Command {
 		Long: `The records of the bridge are in Avro, and the program contains their schemas.
 The topics are those of the settings file, or the default ones. Write a topic
 with another name as TOPIC=RECORD, such as shop-orders=OrderEvent.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: anyArguments,
+		RunE: oneOf,
 	}
 	c.AddCommand(schemasListCommand(), schemasCheckCommand(), schemasRegisterCommand())
 	return c
@@ -64,7 +64,7 @@ func schemasListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the schemas by topic",
 		Long:  "List prints topic, role, record and file of each schema; with -o json also\nthe schema.",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			topics, _, err := o.topics(nil)
 			if err != nil {
@@ -148,13 +148,14 @@ It prints one finding per line, with the Alipay calls that would lose a value,
 and exits with 3 if there are any.`,
 		Example: `  bridge schemas check --registry https://registry.example.com
   bridge schemas check --folder ./avro      # in a producer's CI`,
-		RunE: func(c *cobra.Command, args []string) error {
+		ValidArgsFunction: completeTopics(&o.target),
+		RunE: o.explained(func(c *cobra.Command, args []string) error {
 			found, err := o.check(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			return output.New(c.OutOrStdout(), o.format).Report(found)
-		},
+			return output.New(c.OutOrStdout(), o.format).Report(o.completeSchemas(found))
+		}),
 	}
 	o.sharedFlags(c)
 	formatFlag(c, &o.format, "text or json")
@@ -192,7 +193,8 @@ func schemasRegisterCommand() *cobra.Command {
 compatibility of that subject to FULL_TRANSITIVE. Schemas that are registered
 already stay as they are. The registry refuses a schema that is not compatible
 with older ones.`,
-		RunE: func(c *cobra.Command, args []string) error {
+		ValidArgsFunction: completeTopics(&o.target),
+		RunE: o.explained(func(c *cobra.Command, args []string) error {
 			topics, open, err := o.topics(args)
 			if err != nil {
 				return err
@@ -205,7 +207,7 @@ with older ones.`,
 			ctx, cancel := context.WithTimeout(c.Context(), registryTimeout)
 			defer cancel()
 			return registerListed(ctx, output.New(c.OutOrStdout(), output.Text), registry, topics)
-		},
+		}),
 	}
 	o.sharedFlags(c)
 	return c

@@ -12,6 +12,7 @@ import (
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/internal/records"
 )
 
@@ -24,7 +25,7 @@ func sendCommand() *cobra.Command {
 		Long: `Send reads one order event per line, as JSON with the field names of the schema
 OrderEvent, and produces it with its order number as the key. Without a file it
 reads standard input. It checks all lines before it sends the first one.`,
-		RunE: func(c *cobra.Command, files []string) error {
+		RunE: t.explained(func(c *cobra.Command, files []string) error {
 			cfg, err := t.load()
 			if err != nil {
 				return err
@@ -38,26 +39,35 @@ reads standard input. It checks all lines before it sends the first one.`,
 			}
 			defer registry.Close()
 			codec := order.NewCodec(registry)
-			events, err := readFiles(c.InOrStdin(), files, codec)
+			events, err := readFiles(stdin{c.Context(), c.InOrStdin()}, files, codec)
 			if err != nil {
-				return err
+				return firstLines(err, maxFaultLines)
 			}
-			cl, err := kafka.NewClient(c.Context(), cfg.Kafka, slog.Default(), kgo.MaxBufferedRecords(10_000))
+			cl, err := t.open(c.Context(), cfg, kgo.MaxBufferedRecords(10_000))
 			if err != nil {
 				return err
 			}
 			defer cl.Close()
+			if err := kafka.RequireTopic(c.Context(), cl, cfg, topic); err != nil {
+				return err
+			}
 			if err := records.SendEvents(c.Context(), cl, codec, topic, events); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.ErrOrStderr(), "%d events sent to %s\n", len(events), topic)
+			_, err = fmt.Fprintf(c.ErrOrStderr(), "%s sent to %s\n", output.Count(len(events), "event"), topic)
 			return err
-		},
+		}),
 	}
 	t.flags(c)
 	c.Flags().StringVar(&topic, "topic", "", "`topic` to send to (default: the first input topic, order-events)")
+	_ = c.RegisterFlagCompletionFunc("topic", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return topicWords(&t), cobra.ShellCompDirectiveNoFileComp
+	})
 	return c
 }
+
+// maxFaultLines is how many faults of events are printed.
+const maxFaultLines = 10
 
 func readFiles(stdin io.Reader, files []string, codec *order.Codec) ([]order.Event, error) {
 	if len(files) == 0 {

@@ -62,7 +62,7 @@ Requests to the admin port:
   DELETE /faults                     removes all faults
   POST /outage/start, /outage/stop   cuts all connections
   POST /reset                        deletes trades, orders and journal`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (o.file == "") == (o.folder.Dir == "") {
 				return usageError{errors.New("simulate needs either --out DIR or -c FILE")}
@@ -99,6 +99,9 @@ func (o simulateOptions) run(c *cobra.Command) error {
 	o.folder.TLS, o.folder.TLSCert = o.server.TLS, o.server.TLSCert
 	if o.noServe {
 		return o.folder.Write(c.OutOrStdout(), o.listen)
+	}
+	if _, err := os.Stat(o.file); o.file != "" && err != nil { // before a port is taken
+		return err
 	}
 	gateway, err := standalone.Listen(c.Context(), o.listen, c.ErrOrStderr())
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,10 +24,15 @@ import (
 
 type tailOptions struct {
 	target
-	from   string
-	count  int
-	toEnd  bool
-	format output.Format
+	from       string
+	since      string
+	sinceTime  time.Time // of since
+	key        string
+	keyGiven   bool
+	partitions []int
+	count      int
+	toEnd      bool
+	format     output.Format
 }
 
 func tailCommand() *cobra.Command {
@@ -36,26 +42,61 @@ func tailCommand() *cobra.Command {
 		Short: "Show decoded records of a topic",
 		Long: `Tail reads a topic from its start and follows it until it is stopped. TOPIC is a
 role (results, snapshots, observations, journal, dead-letters, events or
-queries) or the name of a topic. Only committed records are shown.
+queries) or the name of a topic. Only committed records are shown. Those that
+the topic has at the beginning are in the order of time, over all partitions.
 
-It prints tab-separated columns. For results: time of the outcome, key, event
-type, outcome, class, code, reason or sub code, trade number, attempts. For
-other topics: time, key, and the record as JSON without empty fields; dead
-letters have reason and error before the record.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if o.from != "earliest" && o.from != "latest" {
-				return usageError{fmt.Errorf("--from %s: use earliest or latest", o.from)}
+It prints tab-separated columns, on a terminal with a header line. For results:
+time of the outcome, key, event type, outcome, class, code, reason or sub code,
+trade number, attempts. For dead letters: time, key, reason, error, place of the
+original, and the record as JSON. For other topics: time, key, and the record as
+JSON without empty fields.`,
+		Example: `  bridge tail results --since 1h --to-end
+  bridge tail results --key ORDER-NUMBER --to-end    # one order
+  bridge tail dead-letters -n 10 -o json`,
+		Args:              exactly("TOPIC"),
+		ValidArgsFunction: completeTopics(&o.target),
+		RunE: o.explained(func(c *cobra.Command, args []string) error {
+			o.keyGiven = c.Flags().Changed("key")
+			if err := o.check(c.Flags().Changed("count"), c.Flags().Changed("from"), time.Now()); err != nil {
+				return usageError{err}
 			}
 			return tail(c.Context(), c.OutOrStdout(), o, args[0])
-		},
+		}),
 	}
 	o.flags(c)
 	c.Flags().StringVar(&o.from, "from", "earliest", "`position` to begin at: earliest or latest")
+	c.Flags().StringVar(&o.since, "since", "", "begin at this `time`: a duration such as 90m or 24h before now, or 2026-01-31T08:00:00+08:00")
+	c.Flags().StringVar(&o.key, "key", "", "show only records with this `key`, usually an order number")
+	c.Flags().IntSliceVar(&o.partitions, "partition", nil, "read only these `partitions`")
 	c.Flags().IntVarP(&o.count, "count", "n", 0, "stop after this `number` of records")
 	c.Flags().BoolVar(&o.toEnd, "to-end", false, "stop at the current end of the topic")
 	formatFlag(c, &o.format, "text or json (one object per line)")
+	_ = c.RegisterFlagCompletionFunc("from", cobra.FixedCompletions([]string{"earliest", "latest"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// check reads the flags that are texts, and refuses what makes no sense.
+func (o *tailOptions) check(counted, fromGiven bool, now time.Time) error {
+	switch {
+	case o.from != "earliest" && o.from != "latest":
+		return fmt.Errorf("--from %s: use earliest or latest", o.from)
+	case counted && o.count < 1:
+		return fmt.Errorf("-n %d: use a number of 1 or more", o.count)
+	case o.since == "":
+		return nil
+	case fromGiven:
+		return errors.New("--since and --from exclude each other")
+	}
+	if d, err := time.ParseDuration(o.since); err == nil && d > 0 {
+		o.sinceTime = now.Add(-d)
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, o.since)
+	if err != nil {
+		return fmt.Errorf("--since %s: use a duration such as 90m or 24h, or a time such as 2026-01-31T08:00:00+08:00", o.since)
+	}
+	o.sinceTime = t
+	return nil
 }
 
 func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error {
@@ -63,9 +104,10 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 	if err != nil {
 		return err
 	}
+	deadLetters := false
 	for _, t := range kafka.Topics(cfg.Topics) {
-		if t.Role == name {
-			name = t.Name
+		if t.Role == name || t.Name == name {
+			name, deadLetters = t.Name, strings.HasPrefix(t.Role, "dead-")
 			break
 		}
 	}
@@ -74,11 +116,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 		return err
 	}
 	defer registry.Close()
-	from := kgo.NewOffset().AtStart()
-	if o.from == "latest" {
-		from = kgo.NewOffset().AtEnd()
-	}
-	cl, err := kafka.NewClient(ctx, cfg.Kafka, slog.Default(), kgo.ConsumeTopics(name), kgo.ConsumeStartOffset(from), kgo.ConsumeResetOffset(from), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	cl, err := o.open(ctx, cfg, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
 		return err
 	}
@@ -87,6 +125,11 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 		return err
 	}
 	p := recordPrinter{Printer: output.New(out, o.format), codec: order.NewCodec(registry), results: name == cfg.Topics.Results}
+	if output.IsTerminal(out) && p.Text() {
+		if err := p.header(deadLetters); err != nil {
+			return err
+		}
+	}
 	return p.follow(ctx, cl, name, o)
 }
 
@@ -98,39 +141,50 @@ type recordPrinter struct {
 	results bool // of a topic of results
 }
 
-// follow prints until ctx ends, the count is reached or, with toEnd, two polls in a row were empty.
+// header names the columns.
+func (p *recordPrinter) header(deadLetters bool) error {
+	switch {
+	case p.results:
+		return p.Columns("TIME", "KEY", "EVENT", "OUTCOME", "CLASS", "CODE", "REASON", "TRADE_NO", "ATTEMPTS")
+	case deadLetters:
+		return p.Columns("TIME", "KEY", "REASON", "ERROR", "ORIGINAL", "RECORD")
+	}
+	return p.Columns("TIME", "KEY", "RECORD")
+}
+
+// follow prints until ctx ends, the count is reached or, with toEnd, the end of the topic. To stop
+// following is not an error.
 func (p *recordPrinter) follow(ctx context.Context, cl *kgo.Client, name string, o tailOptions) error {
-	shown, idle := 0, 0
-	for idle < 2 || !o.toEnd {
-		pollCtx, cancel := context.WithTimeout(ctx, time.Second)
-		fetches := cl.PollFetches(pollCtx)
-		cancel()
-		if ctx.Err() != nil {
+	r, err := newTopicReader(ctx, cl, name, o)
+	if err != nil {
+		return err
+	}
+	shown := 0
+	err = r.run(ctx, o.toEnd, func(rec *kgo.Record) error {
+		if o.keyGiven && string(rec.Key) != o.key || rec.Timestamp.Before(o.sinceTime) { // a batch may begin earlier
 			return nil
 		}
-		for _, e := range fetches.Errors() {
-			if !errors.Is(e.Err, context.DeadlineExceeded) {
-				return fmt.Errorf("read %s: %w", name, e.Err)
-			}
+		if err := p.print(ctx, rec); err != nil {
+			return err
 		}
-		idle++
-		for _, r := range fetches.Records() {
-			idle = 0
-			if err := p.print(ctx, r); err != nil {
-				return err
-			}
-			if shown++; shown == o.count {
-				return nil
-			}
+		if shown++; shown == o.count {
+			return errReadEnough
 		}
+		return nil
+	})
+	if errors.Is(err, errReadEnough) || !o.toEnd && ctx.Err() != nil {
+		return nil
 	}
-	return nil
+	return err
 }
 
 func (p *recordPrinter) print(ctx context.Context, r *kgo.Record) error {
 	name, text, err := p.decode(ctx, r)
 	if !p.Text() {
 		return p.printObject(r, name, text, err)
+	}
+	if reason := header(r, records.HeaderDeadReason); reason != "" {
+		return p.deadLetter(r, reason, text, err)
 	}
 	if err != nil {
 		return p.Columns(formatTime(r.Timestamp), string(r.Key), position(r), "not decoded: "+err.Error())
@@ -140,8 +194,22 @@ func (p *recordPrinter) print(ctx context.Context, r *kgo.Record) error {
 			return p.result(r, res)
 		}
 	}
-	columns := append([]string{formatTime(r.Timestamp), string(r.Key)}, deadLetterColumns(r)...)
-	return p.Columns(append(columns, omitEmpty(text))...)
+	return p.Columns(formatTime(r.Timestamp), string(r.Key), omitEmpty(text))
+}
+
+// deadLetter prints what the headers say; the original may be anything.
+func (p *recordPrinter) deadLetter(r *kgo.Record, reason string, text []byte, err error) error {
+	original := fmt.Sprintf("%s/%s@%s", header(r, records.HeaderDeadTopic), header(r, records.HeaderDeadPartition), header(r, records.HeaderDeadOffset))
+	record := omitEmpty(text)
+	switch length := header(r, records.HeaderDeadLength); {
+	case length != "":
+		record = fmt.Sprintf("not kept: %s bytes, sha256 %s", length, header(r, records.HeaderDeadSHA256))
+	case r.Value == nil:
+		record = "no value"
+	case err != nil:
+		record = fmt.Sprintf("%d bytes, not decoded: %v", len(r.Value), err)
+	}
+	return p.Columns(formatTime(r.Timestamp), string(r.Key), reason, output.Dash(header(r, records.HeaderDeadError)), original, record)
 }
 
 // omitEmpty leaves out empty members. A text that is not an object stays as it is.
@@ -152,7 +220,7 @@ func omitEmpty(text []byte) string {
 	}
 	for name, v := range members {
 		switch string(v) {
-		case `""`, "null", "[]", "{}", "0", "false":
+		case `""`, "null", "[]", "{}", "false": // 0 may be an offset, a partition or an amount
 			delete(members, name)
 		}
 	}
@@ -220,14 +288,6 @@ func header(r *kgo.Record, key string) string {
 		}
 	}
 	return ""
-}
-
-// deadLetterColumns are the reason and the error of a dead letter.
-func deadLetterColumns(r *kgo.Record) []string {
-	if reason := header(r, records.HeaderDeadReason); reason != "" {
-		return []string{reason, output.Dash(header(r, records.HeaderDeadError))}
-	}
-	return nil
 }
 
 func position(r *kgo.Record) string { return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset) }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,10 +16,11 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/output"
 )
 
 func topicsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "topics", Short: "Create the topics that the bridge uses"}
+	c := &cobra.Command{Use: "topics", Short: "Create the topics that the bridge uses", Args: anyArguments, RunE: oneOf}
 	c.AddCommand(topicsCreateCommand())
 	return c
 }
@@ -35,11 +35,16 @@ func topicsCreateCommand() *cobra.Command {
 		Long: `Create shows what it is going to do and asks for confirmation. It does not
 change topics that exist. It registers schemas under <topic>-value, with
 compatibility FULL_TRANSITIVE.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		Args: noArguments,
+		RunE: t.explained(func(c *cobra.Command, _ []string) error {
 			cfg, err := t.load()
 			if err != nil {
 				return err
+			}
+			for flag, n := range map[string]int{"partitions": partitions, "replication": replication} {
+				if c.Flags().Changed(flag) && (n < 1 || n > maxOfFlag[flag]) {
+					return usageError{fmt.Errorf("--%s %d: use a number from 1 to %d", flag, n, maxOfFlag[flag])}
+				}
 			}
 			if partitions > 0 {
 				cfg.Topics.Partitions = partitions
@@ -48,7 +53,7 @@ compatibility FULL_TRANSITIVE.`,
 				cfg.Topics.Replication = replication
 			}
 			return createTopics(c, &t, cfg, yes)
-		},
+		}),
 	}
 	t.flags(c)
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation")
@@ -57,10 +62,13 @@ compatibility FULL_TRANSITIVE.`,
 	return c
 }
 
+// maxOfFlag is the largest number that a flag may have: of replicas, Kafka's own limit.
+var maxOfFlag = map[string]int{"partitions": 10_000, "replication": 1<<15 - 1}
+
 func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) error {
 	ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 	defer cancel()
-	cl, err := kafka.NewClient(ctx, cfg.Kafka, slog.Default())
+	cl, err := t.open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -71,17 +79,23 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 	if err != nil {
 		return fmt.Errorf("list topics at %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
 	}
+	if err := enoughBrokers(ctx, adm, cfg.Topics.Replication); err != nil {
+		return err
+	}
 	talk := c.ErrOrStderr()
 	for _, m := range missing {
-		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, retention %d days\n", m.Name, cfg.Topics.Partitions, m.Days)
+		_, _ = fmt.Fprintf(talk, "create topic %s: %d partitions, retention %s\n", m.Name, cfg.Topics.Partitions, output.Count(m.Days, "day"))
 	}
 	for _, m := range all {
 		if m.Schema != "" && cfg.Registry.URL != "" {
 			_, _ = fmt.Fprintf(talk, "register the schema of %s\n", m.Name)
 		}
 	}
-	if !yes && !confirmed(c.InOrStdin(), talk) {
-		return errors.New("not confirmed; nothing was changed")
+	if !yes && !confirmed(stdin{c.Context(), c.InOrStdin()}, talk) {
+		if c.Context().Err() != nil {
+			return context.Cause(c.Context())
+		}
+		return errNotConfirmed
 	}
 	for _, m := range missing {
 		if err := kafka.CreateTopic(ctx, adm, m, cfg.Topics); err != nil {
@@ -96,7 +110,19 @@ func createTopics(c *cobra.Command, t *target, cfg config.Config, yes bool) erro
 			return err
 		}
 	}
-	_, _ = fmt.Fprintf(talk, "%d topics created, %d existed already\n", len(missing), len(all)-len(missing))
+	_, _ = fmt.Fprintf(talk, "%s created, %d existed already\n", output.Count(len(missing), "topic"), len(all)-len(missing))
+	return nil
+}
+
+// enoughBrokers refuses replicas that the cluster cannot have, also where all topics exist already.
+func enoughBrokers(ctx context.Context, adm *kadm.Client, replicas int) error {
+	m, err := adm.BrokerMetadata(ctx)
+	if err != nil {
+		return fmt.Errorf("list the brokers: %w", err)
+	}
+	if len(m.Brokers) < replicas {
+		return fmt.Errorf("%s per topic need as many brokers, but the cluster has %d; set --replication or topics.replication to that number or less", output.Count(replicas, "replica"), len(m.Brokers))
+	}
 	return nil
 }
 

@@ -111,8 +111,13 @@ func RequireTopic(ctx context.Context, cl *kgo.Client, cfg config.Config, name s
 	if err != nil {
 		return fmt.Errorf("list topics at %s: %w", strings.Join(cfg.Kafka.Brokers, ","), err)
 	}
-	if t, ok := topics[name]; !ok || t.Err != nil {
+	switch t, ok := topics[name]; {
+	case ok && errors.Is(t.Err, kerr.TopicAuthorizationFailed):
+		return fmt.Errorf("topic %s may not be used: %w; this user needs Read or Write on it", name, t.Err)
+	case !ok || errors.Is(t.Err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("there is no topic %s; bridge topics create creates the topics of the bridge", name)
+	case t.Err != nil:
+		return fmt.Errorf("topic %s: %w", name, t.Err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -49,21 +50,62 @@ func ClientOptions(k config.Kafka, dial DialFunc, log *slog.Logger) ([]kgo.Opt, 
 	return opts, nil
 }
 
-// NewClient opens a client with more options, and checks that it is the right cluster.
+// Time limits of commands: for an answer of any broker, for one request with its repetitions, and for
+// the delivery of a record.
+const (
+	answerTimeout   = 10 * time.Second
+	requestTimeout  = 15 * time.Second
+	deliveryTimeout = 30 * time.Second
+)
+
+// ErrNoAnswer means that no broker answered in time.
+var ErrNoAnswer = errors.New("no broker answered in time")
+
+// NewClient opens a client for a command, with more options. It checks that a broker answers and
+// belongs to the right cluster, so that no command waits for dead brokers. When ctx ends, the client
+// is closed: kgo's first read of a connection knows no context.
 func NewClient(ctx context.Context, k config.Kafka, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
 	own, err := ClientOptions(k, nil, log)
 	if err != nil {
 		return nil, err
 	}
+	own = append(own, kgo.RetryTimeout(requestTimeout), kgo.RecordDeliveryTimeout(deliveryTimeout))
 	cl, err := kgo.NewClient(append(own, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka client: %w", err)
 	}
-	if err := CheckCluster(ctx, cl, k.ClusterID); err != nil {
-		cl.Close()
+	context.AfterFunc(ctx, cl.Close)
+	asked := make(chan error, 1) // one value; not closed
+	asking, cancel := context.WithTimeoutCause(ctx, answerTimeout, ErrNoAnswer)
+	defer cancel()
+	go func() { asked <- checkAnswer(asking, cl, k) }()
+	select {
+	case err = <-asked:
+	case <-asking.Done():
+		err = context.Cause(asking)
+	}
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case errors.Is(err, ErrNoAnswer), errors.Is(err, context.DeadlineExceeded):
+		err = fmt.Errorf("brokers %s: %w (%s)", strings.Join(k.Brokers, ","), ErrNoAnswer, answerTimeout)
+	}
+	if err != nil {
+		go cl.Close() // it waits for what is being read
 		return nil, err
 	}
 	return cl, nil
+}
+
+// checkAnswer asks for the cluster.
+func checkAnswer(ctx context.Context, cl *kgo.Client, k config.Kafka) error {
+	if k.ClusterID != "" {
+		return CheckCluster(ctx, cl, k.ClusterID)
+	}
+	if err := cl.Ping(ctx); err != nil {
+		return fmt.Errorf("brokers %s: %w", strings.Join(k.Brokers, ","), err)
+	}
+	return nil
 }
 
 // errRemoteBroker is about a broker that another broker named.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -101,12 +102,7 @@ const ExitFound = 3
 // Found is the error of a command that found so many faults.
 type Found int
 
-func (n Found) Error() string {
-	if n == 1 {
-		return "1 finding"
-	}
-	return fmt.Sprintf("%d findings", int(n))
-}
+func (n Found) Error() string { return Count(int(n), "finding") }
 
 // ExitCode is [ExitFound].
 func (Found) ExitCode() int { return ExitFound }
@@ -117,4 +113,22 @@ func Dash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// IsTerminal reports whether people read w at once.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// Count writes a number of things: 1 day, 2 days.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
