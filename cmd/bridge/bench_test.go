@@ -355,7 +355,7 @@ func (s *servers) bridge(b *testing.B, n, inFlight int, signer keys.Signer) floa
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	ours, theirs := cpu(b, os.Getpid()), cpu(b, s.pid)
-	go func() { ended <- service.Run(ctx, func() {}) }()
+	go func() { ended <- service.Run(ctx, func(bool) {}) }()
 	rate := s.await(b, topics.Results, n)
 	b.ReportMetric(float64((cpu(b, os.Getpid())-ours).Microseconds())/float64(n), "cpu-us/event")
 	b.ReportMetric(float64((cpu(b, s.pid)-theirs).Microseconds())/float64(n), "servers-cpu-us/event")

@@ -35,6 +35,7 @@ import (
 // world is what surrounds processes in a bubble: a network with gateways, and a settings file.
 // Kafka comes with startKafka.
 type world struct {
+	dial    DialFunc
 	t       *testing.T
 	dir     string
 	network kfake.VirtualNetwork
@@ -59,6 +60,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)))
 	w := &world{t: t, dir: t.TempDir()}
+	w.dial = w.network.DialContext
 	apptest.WriteSecret(t, w.dir, "own.pem", apptest.PrivatePEM(apptest.OwnKey()))
 	apptest.WriteSecret(t, w.dir, "alipay.pub", apptest.PublicPEM(&apptest.PlatformKey().PublicKey))
 	var err error
@@ -90,6 +92,18 @@ func (w *world) startKafka() {
 	w.codec = order.NewCodec(registry)
 }
 
+// commitByHand commits an offset as an operator does, with the tools of Kafka.
+func (w *world) commitByHand(topic string, partition int32, at int64) {
+	w.t.Helper()
+	cl, err := kgo.NewClient(w.kafka.ClientOptions()...)
+	apptest.NoError(w.t, err)
+	defer cl.Close()
+	var o kadm.Offsets
+	o.Add(kadm.Offset{Topic: topic, Partition: partition, At: at, LeaderEpoch: -1})
+	got, err := kadm.NewClient(cl).CommitOffsets(w.t.Context(), "alipay-kafka-bridge", o)
+	apptest.NoError(w.t, errors.Join(err, got.Error()))
+}
+
 // process is one `bridge run`.
 type process struct {
 	log    apptest.Buffer
@@ -109,7 +123,7 @@ func (w *world) start(settings string) *process {
 	p.stop = stop
 	go func() {
 		p.ended <- Run(ctx, loaded, RunOptions{
-			Log: &p.log, Version: "test", Dial: w.network.DialContext, Reload: p.reload,
+			Log: &p.log, Version: "test", Dial: w.dial, Reload: p.reload,
 			Listen: func(_ context.Context, network, addr string) (net.Listener, error) {
 				return w.network.Listen(network, addr)
 			},

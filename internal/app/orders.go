@@ -16,7 +16,7 @@ type orderHandler struct {
 	*handle.Handler
 
 	service     *Service
-	guards      map[string]*breaker.Guard // by app
+	pipeline    *pipeline
 	inputs      func(config.Topics) []config.Input
 	queriesOnly bool
 }
@@ -24,7 +24,7 @@ type orderHandler struct {
 // orderEvents makes the handler of a pipeline whose inputs are order events.
 func orderEvents(inputs func(config.Topics) []config.Input, queriesOnly bool) func(*Service, *pipeline) recordHandler {
 	return func(s *Service, pl *pipeline) recordHandler {
-		h := &orderHandler{service: s, guards: pl.guards, inputs: inputs, queriesOnly: queriesOnly}
+		h := &orderHandler{service: s, pipeline: pl, inputs: inputs, queriesOnly: queriesOnly}
 		h.Handler = handle.NewHandler(handle.HandlerOptions{
 			Group: pl.group, Codec: s.codec, Encoder: s.encoder, SkippedResults: s.cfg.Delivery.SkippedResults,
 			Tracer: s.o.Tracer, Log: s.o.Log.With("pipeline", pl.name),
@@ -37,10 +37,11 @@ func orderEvents(inputs func(config.Topics) []config.Input, queriesOnly bool) fu
 func (h *orderHandler) useAccounts(topics config.Topics, accounts map[order.Account]account) {
 	out := map[order.Account]*handle.Account{}
 	for name, a := range accounts {
-		guard, client := h.guards[a.app], h.service.client(name, a)
+		guard, client := h.pipeline.guards[a.app], h.service.client(name, a)
+		observed := observedClient{client, name, h.service.waiting, h.pipeline.breaks[a.app].errors}
 		out[name] = handle.NewAccount(handle.Account{
 			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, Supports: client.Supports, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
-		}, func() *breaker.Call { return guard.Call(client) })
+		}, func() *breaker.Call { return guard.Call(observed) })
 	}
 	h.SetPermissions(permissionsOf(h.inputs(topics), h.queriesOnly), out)
 }

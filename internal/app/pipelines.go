@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
@@ -57,8 +57,12 @@ type pipeline struct {
 	name    string
 	group   string
 	engine  *consume.Engine
+	tx      *observedTransactor
+	breaks  map[string]*breakerLog // by app
 	handler recordHandler
 	guards  map[string]*breaker.Guard // by app
+
+	progress progress
 }
 
 // minWaiting is how many handlings may wait in addition to those whose calls are in flight,
@@ -67,16 +71,15 @@ const minWaiting = 64
 
 func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	log := s.o.Log.With("pipeline", kind.name)
-	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}}
+	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}, breaks: map[string]*breakerLog{}}
 	o := s.engine
 	o.Group, o.Topics, o.Log = pl.group, kind.topics(s.cfg.Topics), log
+	o.Client = append(slices.Clone(o.Client), kgo.WithHooks(&pl.progress.answers))
 	o.Started = map[string]int{}
 	for name, a := range s.cfg.Apps {
 		limits := kind.limits(a)
-		limits.OnState = func(m alipay.Method, from, to string) {
-			// The breaker's lock is held here; slog only writes.
-			log.Warn("a breaker changed state", "app", name, "method", m, "from", from, "to", to)
-		}
+		pl.breaks[name] = newBreakerLog(log, name)
+		limits.OnState = pl.breaks[name].changed
 		limits.OnTrust = func(trusted bool, why error) {
 			switch {
 			case trusted && why == nil:
@@ -99,7 +102,8 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	pl.engine, err = consume.New(pl.handler.Prepare, tx, o)
+	pl.tx = newObservedTransactor(tx, log)
+	pl.engine, err = consume.New(pl.handler.Prepare, pl.tx, o)
 	return pl, err
 }
 

@@ -96,11 +96,11 @@ func newLogger(w io.Writer, t config.Telemetry) (*slog.Logger, error) {
 	return telemetry.NewLogger(w, t.LogFormat, level)
 }
 
-// startProbes starts the admin port, if the settings have one. ready makes the process ready until
-// ctx ends.
-func startProbes(ctx context.Context, a config.Admin, o RunOptions) (ready, stop func(), err error) {
+// startProbes starts the admin port, if the settings have one. ready sets whether the process is
+// ready; it is not once ctx ends.
+func startProbes(ctx context.Context, a config.Admin, o RunOptions) (ready func(bool), stop func(), err error) {
 	if a.Listen == "" {
-		return func() {}, func() {}, nil
+		return func(bool) {}, func() {}, nil
 	}
 	listen := o.Listen
 	if listen == nil {
@@ -112,7 +112,13 @@ func startProbes(ctx context.Context, a config.Admin, o RunOptions) (ready, stop
 	}
 	probes := telemetry.StartProbes(l)
 	stopWatching := context.AfterFunc(ctx, func() { probes.Ready(false) })
-	return func() { probes.Ready(true) }, func() {
+	set := func(ok bool) {
+		probes.Ready(ok)
+		if ctx.Err() != nil {
+			probes.Ready(false)
+		}
+	}
+	return set, func() {
 		stopWatching()
 		_ = probes.Stop(ctx) // at the end of the process no one waits for an answer
 	}, nil

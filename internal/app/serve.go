@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,8 +15,9 @@ import (
 )
 
 // Run works until ctx ends, then stops in order. It waits for transactions and schemas before anything
-// is called: an outcome must be publishable, and must never have to wait for the id of a schema.
-func (s *Service) Run(ctx context.Context, ready func()) error {
+// is called: an outcome must be publishable, and must never have to wait for the id of a schema. ready
+// is called whenever the readiness of the process changes.
+func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	for _, await := range []func(context.Context) error{s.awaitBrokers, s.awaitSchemas} {
 		if err := await(ctx); err != nil || ctx.Err() != nil {
 			return err
@@ -23,9 +25,14 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	}
 	var all []supervised
 	for _, p := range s.pipelines {
-		all = append(all, supervised{name: p.name, group: p.group, run: p.engine.Run})
+		all = append(all, supervised{name: p.name, group: p.group, run: p.engine.Run, works: p.works, failed: p.progress.failed.Store})
 	}
-	ready()
+	r := readiness{log: s.o.Log, pipelines: s.pipelines, waiting: s.waiting, set: ready}
+	watching, stop := context.WithCancel(ctx)
+	var watched sync.WaitGroup
+	watched.Go(func() { r.watch(watching) })
+	defer watched.Wait()
+	defer stop()
 	return supervise(ctx, s.o.Log, all)
 }
 

@@ -23,6 +23,8 @@ const maxLogged = 100
 type supervised struct {
 	name, group string
 	run         func(context.Context) error
+	works       func() bool // it runs, and can publish; nil: whenever it runs
+	failed      func(bool)  // is called when it has failed, and when it works again; nil: no one asks
 }
 
 // supervise runs pipelines until ctx ends, and returns nil after an orderly stop of all.
@@ -90,6 +92,10 @@ func (s *supervisor) runOnce(ctx context.Context, p supervised, healthy func()) 
 		case err := <-ended:
 			return err
 		case <-timer.C:
+			if p.works != nil && !p.works() {
+				timer.Reset(retryPipeline) // it waits, for instance for brokers
+				continue
+			}
 			if s.recovered(p) {
 				healthy()
 				s.log.WarnContext(ctx, "a pipeline that had failed works again", "pipeline", p.name, "group", p.group)
@@ -103,6 +109,7 @@ func (s *supervisor) ends(p supervised, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failed[p.name] = fmt.Errorf("%s: %w", p.name, err)
+	p.note(true)
 	switch {
 	case s.final != nil: // the process is ending
 	case errors.Is(err, produce.ErrSlotTaken):
@@ -124,7 +131,14 @@ func (s *supervisor) recovered(p supervised) bool {
 	defer s.mu.Unlock()
 	_, had := s.failed[p.name]
 	delete(s.failed, p.name)
+	p.note(false)
 	return had
+}
+
+func (p supervised) note(failed bool) {
+	if p.failed != nil {
+		p.failed(failed)
+	}
 }
 
 // remedy says what an operator can do about the error of a pipeline.

@@ -143,3 +143,29 @@ func TestOthersStopInOrderWhenTheSlotIsTaken(t *testing.T) {
 		}
 	})
 }
+
+// TestAPipelineThatWaitsHasNotRecovered: a pipeline that runs for minutes but cannot publish, for
+// instance because it waits for brokers, is not said to work again.
+func TestAPipelineThatWaitsHasNotRecovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log apptest.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		queries := &scripted{script: []ending{{0, errNoStart}}}
+		began, failed := time.Now(), []bool{}
+		err := supervise(ctx, slog.New(slog.NewTextHandler(&log, nil)), []supervised{
+			{name: "calls", group: "g", run: new(scripted).run},
+			{name: "queries", group: "g-queries", run: queries.run,
+				works:  func() bool { return time.Since(began) > 10*time.Minute },
+				failed: func(f bool) { failed = append(failed, f) }},
+		})
+		apptest.NoError(t, err)
+		said := log.Take()
+		if strings.Count(said, "works again") != 1 || !strings.Contains(said, "00:11:00.000Z level=WARN msg=\"a pipeline that had failed works again\"") {
+			t.Errorf("want one line after 11 minutes:\n%s", said)
+		}
+		if len(failed) < 2 || !failed[0] || failed[len(failed)-1] {
+			t.Errorf("failed = %v", failed)
+		}
+	})
+}

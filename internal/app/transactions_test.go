@@ -66,7 +66,7 @@ func TestNoCallWithoutTransactions(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
 				var ready time.Time
-				err := s.Run(ctx, func() { ready = time.Now() })
+				err := s.Run(ctx, func(bool) { ready = time.Now() })
 				if tt.want == "" {
 					if err != nil || ready.IsZero() || ready.Sub(began) > tt.after || !joined {
 						t.Errorf("error = %v, ready after %v, joined = %v; want ready within %v", err, ready.Sub(began), joined, tt.after)

@@ -9,6 +9,7 @@ import (
 // Stats are figures for people, all of one moment.
 type Stats struct {
 	Partitions int
+	Stopped    int // of Partitions: an operator must decide
 	Waiting    int // records admitted or fetched, not being handled
 	Running    int // handlings started
 	Unsettled  int // outcomes that are not committed yet
@@ -26,6 +27,9 @@ func (e *Engine) Stats() Stats {
 	for _, p := range e.parts {
 		s.Waiting += len(p.backlog)
 		s.Unsettled += len(p.done)
+		if p.state == stateStopped {
+			s.Stopped++
+		}
 	}
 	s.Waiting = max(s.Waiting, 0)
 	return s

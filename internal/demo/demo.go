@@ -57,7 +57,7 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- stage.service.Run(runCtx, func() {}) }()
+	go func() { ended <- stage.service.Run(runCtx, func(bool) {}) }()
 
 	result, err := stage.play(runCtx, talk)
 	if err != nil {

@@ -64,7 +64,7 @@ func (j *job) run(t *testing.T) *report {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- j.stage.service.Run(ctx, func() {}) }()
+	go func() { ended <- j.stage.service.Run(ctx, func(bool) {}) }()
 	cl, err := kgo.NewClient(j.stage.kafka.ClientOptions()...)
 	apptest.NoError(t, err)
 	defer cl.Close()

@@ -13,9 +13,8 @@ import (
 // Probes answers /livez and /readyz with one word and without reasons: a client that may ask what
 // an orchestrator asks does not need to know more.
 //
-// Alive means that the process serves. Ready means that it has started and is not stopping;
-// it does not depend on Alipay, on one account or on Kafka, because then all instances would
-// drop out together.
+// Alive means that the process serves. Ready is what its owner says: that it has started, is not
+// stopping, and can make progress.
 type Probes struct {
 	ready  atomic.Bool
 	server http.Server

@@ -1,0 +1,197 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/app/apptest"
+)
+
+// cable connects a process to the brokers until it is cut.
+type cable struct {
+	dial DialFunc
+
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+}
+
+func (c *cable) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	c.mu.Lock()
+	cut := c.cut
+	c.mu.Unlock()
+	if cut {
+		return nil, errors.New("the cable is cut")
+	}
+	conn, err := c.dial(ctx, network, addr)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.conns = append(c.conns, conn)
+	}
+	return conn, err
+}
+
+func (c *cable) set(cut bool) {
+	c.mu.Lock()
+	c.cut = cut
+	conns := c.conns
+	c.conns = nil
+	c.mu.Unlock()
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+}
+
+// TestReadinessFollowsTheBrokers: a process without brokers is not ready, after some time; there is one
+// line for each pipeline when that begins, and one when it ends.
+func TestReadinessFollowsTheBrokers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		c := &cable{dial: w.network.DialContext}
+		w.dial = c.DialContext
+		p := w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Fatalf("at the beginning: %d\n%s", got, p.log.Take())
+		}
+		p.log.Take()
+		c.set(true)
+		time.Sleep(20 * time.Second)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Errorf("20 s without brokers: %d", got)
+		}
+		time.Sleep(10 * time.Minute)
+		if got, live := w.probe("/readyz"), w.probe("/livez"); got != 503 || live != 200 {
+			t.Errorf("10 min without brokers: ready %d, live %d", got, live)
+		}
+		said := p.log.Take()
+		if strings.Count(said, `reason="no broker answers`) != 1 || strings.Count(said, "ready=false") != 1 {
+			t.Errorf("without brokers the log says\n%s", said)
+		}
+		c.set(false)
+		time.Sleep(time.Minute)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Errorf("with brokers again: %d", got)
+		}
+		if said := p.log.Take(); strings.Count(said, "can make progress again") != 1 || strings.Count(said, "ready=true") != 1 {
+			t.Errorf("with brokers again the log says\n%s", said)
+		}
+		w.send("o1", "shop")
+		w.wantResults("o1=APPLIED")
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+	})
+}
+
+// TestReadinessFollowsTheProducer: a process whose producer cannot be opened publishes nothing.
+func TestReadinessFollowsTheProducer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		p := w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		w.kafka.Kafka().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.UnknownServerError, Count: 1})
+		w.kafka.Kafka().Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TxnID: "alipay-kafka-bridge-one", Err: kerr.CoordinatorNotAvailable, Count: -1})
+		w.send("o1", "shop")
+		time.Sleep(45 * time.Second)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Errorf("45 s without a producer: %d\n%s", got, p.log.Take())
+		}
+		time.Sleep(2 * time.Minute)
+		if got := w.probe("/readyz"); got != 503 {
+			t.Errorf("165 s without a producer: %d\n%s", got, p.log.Take())
+		}
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+	})
+}
+
+// TestReadinessOfStoppedPartitions: a process all of whose partitions wait for an operator is not ready.
+func TestReadinessOfStoppedPartitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		p := w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+		w.commitByHand("order-events", 0, 0)
+		p = w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Errorf("with one of two partitions stopped: %d", got)
+		}
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+		w.commitByHand("order-events", 1, 0)
+		p = w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		if got, said := w.probe("/readyz"), p.log.Take(); got != 503 || strings.Count(said, "all its partitions are stopped") != 1 {
+			t.Errorf("with all partitions stopped: %d\n%s", got, said)
+		}
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+	})
+}
+
+// TestAllAccountsWait: only answers of all accounts that were called say that nothing moves.
+func TestAllAccountsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWaitingAccounts()
+		if _, all := w.all(); all {
+			t.Error("nothing was called")
+		}
+		w.note("a", true)
+		first := time.Now()
+		time.Sleep(time.Second)
+		w.note("a", true)
+		if since, all := w.all(); !all || !since.Equal(first) {
+			t.Errorf("one of one: %v, %v", since, all)
+		}
+		w.note("b", false)
+		if _, all := w.all(); all {
+			t.Error("b works")
+		}
+		w.note("b", true)
+		if since, all := w.all(); !all || !since.Equal(time.Now()) {
+			t.Errorf("both: %v, %v", since, all)
+		}
+	})
+}
+
+// TestABreakerHasTwoLines: one when it opens, with the error that opened it, and one when it closes;
+// failing probes are counted.
+func TestABreakerHasTwoLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log apptest.Buffer
+		b := newBreakerLog(slog.New(slog.NewTextHandler(&log, nil)), "main")
+		b.errors.note("m", errors.New("connection refused"))
+		b.changed("m", "closed", "open")
+		for range 20 {
+			time.Sleep(10 * time.Second)
+			b.changed("m", "open", "half-open")
+			b.errors.note("m", nil)
+			b.changed("m", "half-open", "open")
+		}
+		b.changed(alipay.Method("other"), "closed", "open")
+		b.changed("m", "half-open", "closed")
+		lines := strings.Split(strings.TrimSpace(log.Take()), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[0], `app=main method=m error="connection refused"`) || !strings.Contains(lines[1], "method=other") || !strings.Contains(lines[2], "failures=21 seconds=200") {
+			t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
+		}
+	})
+}
