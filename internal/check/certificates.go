@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"alipay-kafka-bridge/internal/config"
 )
 
 // warnBefore is how long before it expires a certificate becomes a finding (security Y3).
@@ -25,6 +27,9 @@ func (c *checker) certificates() {
 		c.roots("apps."+name+".ca_file", c.cfg.Apps[name].CAFile.Text)
 	}
 }
+
+// fileOf names a setting with its file.
+func fileOf(setting string, f config.File) string { return fmt.Sprintf("%s (%s)", setting, f.Path) }
 
 // chain requires that all certificates of a chain are valid.
 func (c *checker) chain(setting, text string) {

@@ -86,6 +86,12 @@ func (c *checker) app(ctx context.Context, name string) {
 		c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "fix the keys named under apps."+name)
 		return
 	}
+	if a := c.cfg.Apps[name]; a.Mode == config.CertificateMode { // by file: a serial number says nothing to a person
+		c.chain(fileOf("apps."+name+".app_cert_file", a.AppCertFile), a.AppCertFile.Text)
+		c.chain(fileOf("apps."+name+".alipay_cert_file", a.AlipayCertFile), a.AlipayCertFile.Text)
+		c.roots(fileOf("apps."+name+".alipay_root_cert_file", a.AlipayRootCertFile), a.AlipayRootCertFile.Text)
+		return
+	}
 	ends := client.Ends()
 	for _, what := range slices.Sorted(maps.Keys(ends)) {
 		c.ends(fmt.Sprintf("app %s: %s", name, what), ends[what])

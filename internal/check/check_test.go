@@ -88,7 +88,15 @@ func TestCheckFindsDates(t *testing.T) {
 	wantFound(t, Run(t.Context(), withSchemas(t, cfg), Options{Offline: true}), "app main: more_alipay_keys[0] expired on 2001-01-01")
 	// The certificates of these tests' app end within the hour.
 	app := apptest.OpenAPIApp + "    url: http://127.0.0.1:1\n    mode: certificate\n    app_cert_file: app.crt\n    alipay_cert_file: alipay.crt\n    alipay_root_cert_file: root.crt\n"
-	wantFound(t, Run(t.Context(), withSchemas(t, apptest.LoadSettings(t, app, "")), Options{Offline: true}), "app main: ", "app main: ")
+	wantFound(t, Run(t.Context(), withSchemas(t, apptest.LoadSettings(t, app, "")), Options{Offline: true}),
+		"app.crt): certificate \"our app\" expires on ", "alipay.crt): certificate \"Alipay\" expires on ", "root.crt): root \"Root R1\" expires on ")
+	before := &checker{cfg: apptest.LoadSettings(t, app, ""), now: time.Now().Add(-2 * time.Hour)}
+	before.app(t.Context(), "main")
+	for _, want := range []string{"app_cert_file", "alipay_cert_file", "alipay_root_cert_file"} {
+		if got := before.Text(); !strings.Contains(got, want) || strings.Count(got, "is not valid before") != 3 {
+			t.Errorf("two hours before they begin:\n%s", got)
+		}
+	}
 
 	c := &checker{now: time.Now().Add(-2 * time.Hour)}
 	c.chain("x", ca.PEM)

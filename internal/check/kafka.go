@@ -50,6 +50,7 @@ func (c *checker) kafka(ctx context.Context) {
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
 	c.startPosition(ctx, adm, topics)
+	c.positions(ctx, adm, meta.Cluster, topics)
 }
 
 // describe requests each topic separately: kadm drops all answers if one topic is refused.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,15 +17,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/schemas"
 )
 
 // guarded is a Kafka with an authorizer, where the bridge has what the settings need.
 type guarded struct {
 	cfg   config.Config
 	admin *kadm.Client
+
+	producer *kgo.Client // of the administrator
 }
 
 func newGuarded(t *testing.T) *guarded {
@@ -42,10 +48,10 @@ func newGuarded(t *testing.T) *guarded {
 	admin.SASL.User, admin.SASL.PasswordFile.Path = "admin", dir+"/password-of-admin"
 	opts, err := kafka.ClientOptions(admin, nil, slog.New(slog.DiscardHandler))
 	apptest.NoError(t, err)
-	cl, err := kgo.NewClient(opts...)
+	cl, err := kgo.NewClient(append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	apptest.NoError(t, err)
 	t.Cleanup(cl.Close)
-	g.admin = kadm.NewClient(cl)
+	g.admin, g.producer = kadm.NewClient(cl), cl
 	for _, topic := range kafka.Topics(g.cfg.Topics) {
 		apptest.NoError(t, kafka.CreateTopic(t.Context(), g.admin, topic, g.cfg.Topics))
 	}
@@ -107,18 +113,61 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 // restarts leaves committed offsets, as a bridge that ran before, and takes kafka.start away.
 func (g *guarded) restarts(t *testing.T) {
 	t.Helper()
-	for group, inputs := range map[string][]config.Input{g.cfg.Kafka.Group: g.cfg.Topics.Inputs, g.cfg.Kafka.QueriesGroup(): g.cfg.Topics.Queries} {
-		t.Run(group, func(t *testing.T) {
-			var begun kadm.Offsets
-			for _, in := range inputs {
-				begun.Add(kadm.Offset{Topic: in.Name, At: 1})
-			}
-			got, err := g.admin.CommitOffsets(t.Context(), group, begun)
-			apptest.NoError(t, errors.Join(err, got.Error()))
-		})
-	}
+	g.runBridge(t)
 	g.cfg.Kafka.Start = ""
 	wantFound(t, g.check(t))
+}
+
+// runBridge lets a bridge commit where it begins.
+func (g *guarded) runBridge(t *testing.T) {
+	t.Helper()
+	apptest.NoError(t, os.CopyFS(filepath.Dir(g.cfg.Apps["main"].PrivateKeyFile.Path), schemas.FS))
+	service, err := app.New(t.Context(), g.cfg, app.Options{})
+	apptest.NoError(t, err)
+	defer service.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ended := make(chan error, 1)
+	go func() { ended <- service.Run(ctx, func(bool) {}) }()
+	for group, inputs := range map[string][]config.Input{g.cfg.Kafka.Group: g.cfg.Topics.Inputs, g.cfg.Kafka.QueriesGroup(): g.cfg.Topics.Queries} {
+		for _, in := range inputs {
+			for had := kadm.OffsetResponses(nil); len(had[in.Name]) < g.cfg.Topics.Partitions && ctx.Err() == nil; {
+				had, err = g.admin.FetchOffsets(ctx, group)
+				if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	cancel()
+	apptest.NoError(t, <-ended)
+}
+
+// TestCheckFindsStoppedPartitions: positions that the bridge did not write, and records that were
+// deleted before they were read.
+func TestCheckFindsStoppedPartitions(t *testing.T) {
+	g := newGuarded(t)
+	g.runBridge(t)
+	wantFound(t, g.check(t))
+	topic := g.cfg.Topics.Inputs[0].Name
+	var records []*kgo.Record
+	for range 10 {
+		records = append(records, &kgo.Record{Topic: topic, Partition: 2, Value: []byte("x")})
+	}
+	apptest.NoError(t, g.producer.ProduceSync(t.Context(), records...).FirstErr())
+	if f := g.check(t); len(f.Findings) != 0 || !strings.Contains(strings.Join(f.Notes, "\n"), "up to 10 records wait, and no instance runs") {
+		t.Errorf("records wait:\n%s", f.Text())
+	}
+	var deleted kadm.Offsets
+	deleted.Add(kadm.Offset{Topic: topic, Partition: 2, At: 4})
+	got, err := g.admin.DeleteRecords(t.Context(), deleted)
+	apptest.NoError(t, errors.Join(err, got.Error()))
+	lost := "partition order-events/2 is stopped: the records 0 to 3 were deleted before group alipay-kafka-bridge read them; find out"
+	wantFound(t, g.check(t), lost)
+	var moved kadm.Offsets
+	moved.Add(kadm.Offset{Topic: topic, Partition: 1, At: 7, LeaderEpoch: -1})
+	committed, err := g.admin.CommitOffsets(t.Context(), g.cfg.Kafka.Group, moved)
+	apptest.NoError(t, errors.Join(err, committed.Error()))
+	wantFound(t, g.check(t), "partition order-events/1 is stopped: the bridge did not write the committed position 7 of group alipay-kafka-bridge", lost)
 }
 
 // takeEach takes each ACL away, wants it found, and gives it back.
@@ -189,9 +238,9 @@ func TestC1_NoAuthorizer(t *testing.T) {
 	})
 	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
 	for environment, want := range map[config.Environment]bool{config.Production: true, config.Simulator: false} {
-		app := cfg.Apps["main"]
-		app.Environment = environment
-		cfg.Apps["main"] = app
+		a := cfg.Apps["main"]
+		a.Environment = environment
+		cfg.Apps["main"] = a
 		c := &checker{cfg: cfg}
 		c.kafka(t.Context())
 		if got := strings.Contains(c.Text(), "the cluster has no authorizer: anyone who can connect to it may write results; set"); got != want {
