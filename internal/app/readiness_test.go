@@ -94,6 +94,9 @@ func TestReadinessFollowsTheBrokers(t *testing.T) {
 		w.wantResults("o1=APPLIED")
 		p.stop()
 		apptest.NoError(t, <-p.ended)
+		if said := p.log.Take(); strings.Contains(said, "could not be left") {
+			t.Errorf("after an orderly stop the log says\n%s", said)
+		}
 	})
 }
 
@@ -192,6 +195,30 @@ func TestABreakerHasTwoLines(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(log.Take()), "\n")
 		if len(lines) != 3 || !strings.Contains(lines[0], `app=main method=m error="connection refused"`) || !strings.Contains(lines[1], "method=other") || !strings.Contains(lines[2], "failures=21 seconds=200") {
 			t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
+		}
+	})
+}
+
+// TestAStopWithoutBrokersEnds: the process cannot leave the group then. It ends in bounded time, and a
+// line says what that means for the next start.
+func TestAStopWithoutBrokersEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		c := &cable{dial: w.network.DialContext}
+		w.dial = c.DialContext
+		p := w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		c.set(true)
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+		if took := time.Since(began); took > 90*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if said := p.log.Take(); strings.Count(said, "the group could not be left: no broker answered") != 1 {
+			t.Errorf("the log says\n%s", said)
 		}
 	})
 }

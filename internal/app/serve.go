@@ -25,7 +25,7 @@ func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	}
 	var all []supervised
 	for _, p := range s.pipelines {
-		all = append(all, supervised{name: p.name, group: p.group, run: p.engine.Run, works: p.works, failed: p.progress.failed.Store})
+		all = append(all, supervised{name: p.name, group: p.group, run: s.runEngine(p), works: p.works, failed: p.progress.failed.Store})
 	}
 	r := readiness{log: s.o.Log, pipelines: s.pipelines, waiting: s.waiting, set: ready}
 	watching, stop := context.WithCancel(ctx)
@@ -34,6 +34,19 @@ func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	defer watched.Wait()
 	defer stop()
 	return supervise(ctx, s.o.Log, all)
+}
+
+// runEngine runs the engine of a pipeline, and logs at its end if the group could not be left: the brokers
+// then hold its partitions until the session ends, and the next start is silent for so long.
+func (s *Service) runEngine(p *pipeline) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := p.engine.Run(ctx)
+		if p.progress.answers.Member() {
+			s.o.Log.WarnContext(ctx, "the group could not be left: no broker answered; nothing is lost, and the next start waits until the session has ended",
+				"pipeline", p.name, "group", p.group, "session_timeout", s.cfg.Kafka.SessionTimeout.String())
+		}
+		return err
+	}
 }
 
 // clusterTimeout bounds one attempt to reach the brokers.
