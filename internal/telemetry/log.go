@@ -10,14 +10,14 @@ import (
 )
 
 // NewLogger writes lines of the given format ("text" or "json") from level on. A line that
-// is logged inside a span names its trace_id and span_id.
+// is logged inside a span names its trace_id and span_id. Lines that are repeated are counted.
 func NewLogger(w io.Writer, format string, level slog.Leveler) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{Level: level}
 	switch format {
 	case "text":
-		return slog.New(traceHandler{slog.NewTextHandler(w, o)}), nil
+		return slog.New(newBoundedHandler(traceHandler{slog.NewTextHandler(w, o)})), nil
 	case "json":
-		return slog.New(traceHandler{slog.NewJSONHandler(w, o)}), nil
+		return slog.New(newBoundedHandler(traceHandler{slog.NewJSONHandler(w, o)})), nil
 	}
 	return nil, fmt.Errorf("log format %q: want text or json", format)
 }
