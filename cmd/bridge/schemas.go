@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -102,7 +101,7 @@ func (o *schemasOptions) topics(args []string) ([]kafka.Topic, func() (*avro.Reg
 		return nil, nil, err
 	}
 	open := func() (*avro.Registry, error) {
-		return app.OpenTopics(cfg, 0, app.Options{Log: slog.Default()})
+		return app.OpenTopics(cfg, 0, app.Options{})
 	}
 	known := slices.DeleteFunc(kafka.Topics(cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
 	if len(args) == 0 {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -33,7 +32,7 @@ reads standard input. It checks all lines before it sends the first one.`,
 			if topic == "" {
 				topic = cfg.Topics.Inputs[0].Name
 			}
-			registry, err := app.OpenTopics(cfg, 0, app.Options{Log: slog.Default()})
+			registry, err := app.OpenTopics(cfg, 0, app.Options{})
 			if err != nil {
 				return err
 			}
@@ -41,7 +40,7 @@ reads standard input. It checks all lines before it sends the first one.`,
 			codec := order.NewCodec(registry)
 			events, err := readFiles(stdin{c.Context(), c.InOrStdin()}, files, codec)
 			if err != nil {
-				return firstLines(err, maxFaultLines)
+				return err
 			}
 			cl, err := t.open(c.Context(), cfg, kgo.MaxBufferedRecords(10_000))
 			if err != nil {
@@ -65,9 +64,6 @@ reads standard input. It checks all lines before it sends the first one.`,
 	})
 	return c
 }
-
-// maxFaultLines is how many faults of events are printed.
-const maxFaultLines = 10
 
 func readFiles(stdin io.Reader, files []string, codec *order.Codec) ([]order.Event, error) {
 	if len(files) == 0 {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -111,7 +110,7 @@ func tail(ctx context.Context, out io.Writer, o tailOptions, name string) error 
 			break
 		}
 	}
-	registry, err := app.OpenTopics(cfg, 4<<20, app.Options{Log: slog.Default()})
+	registry, err := app.OpenTopics(cfg, 4<<20, app.Options{})
 	if err != nil {
 		return err
 	}

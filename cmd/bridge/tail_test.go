@@ -222,12 +222,3 @@ func TestNamedCommandsHaveTheFlagsInUse(t *testing.T) {
 		}
 	}
 }
-
-// TestFaultsOfEventsAreNotAFlood: a wrong file has a fault in each line.
-func TestFaultsOfEventsAreNotAFlood(t *testing.T) {
-	readme := apptest.WriteSecret(t, t.TempDir(), "README.md", strings.Repeat("text\n", 150))
-	_, err := runBridge(t.Context(), t, "send", readme)
-	if err == nil || strings.Count(err.Error(), "\n") != maxFaultLines || !strings.HasSuffix(err.Error(), "and 140 more like these") {
-		t.Errorf("error = %v", err)
-	}
-}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -142,18 +141,6 @@ func shellWord(s string) string {
 // explained makes all errors of a command complete.
 func (t *target) explained(run func(c *cobra.Command, args []string) error) func(c *cobra.Command, args []string) error {
 	return func(c *cobra.Command, args []string) error { return t.explain(run(c, args)) }
-}
-
-// firstLines cuts an error that has a line for each fault.
-func firstLines(err error, most int) error {
-	if err == nil {
-		return nil
-	}
-	lines := strings.Split(err.Error(), "\n")
-	if len(lines) <= most {
-		return err
-	}
-	return fmt.Errorf("%s\nand %d more like these", strings.Join(lines[:most], "\n"), len(lines)-most)
 }
 
 // completeSchemas is complete for findings.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -127,7 +126,7 @@ func enoughBrokers(ctx context.Context, adm *kadm.Client, replicas int) error {
 }
 
 func registerSchemas(ctx context.Context, cfg config.Config, all []kafka.Topic) error {
-	registry, err := app.OpenTopics(cfg, 0, app.Options{Log: slog.Default()})
+	registry, err := app.OpenTopics(cfg, 0, app.Options{})
 	if err != nil {
 		return err
 	}

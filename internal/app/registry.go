@@ -14,6 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/telemetry"
 )
 
 // OpenTopics opens the schema registry with the rules of the input topics: which schemas of producers
@@ -44,7 +45,8 @@ func OpenRegistry(r config.Registry, maxRecord int, o Options) (*avro.Registry, 
 	if err != nil {
 		return nil, err
 	}
-	return avro.NewRegistry(avro.RegistryOptions{URL: r.URL, Authorize: authorize, DialContext: o.Dial, DialTLSContext: dialTLS, MaxRecord: maxRecord})
+	trouble := telemetry.NewTrouble(o.Log.With("url", r.URL), "the schema registry does not answer", "the schema registry answers again")
+	return avro.NewRegistry(avro.RegistryOptions{URL: r.URL, Authorize: watchAnswers(trouble, authorize), DialContext: o.Dial, DialTLSContext: dialTLS, MaxRecord: maxRecord})
 }
 
 // authorizationOf adds our credentials to each request, with the secret that the file holds at that moment.

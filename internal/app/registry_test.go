@@ -2,18 +2,23 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"alipay-kafka-bridge/internal/app/apptest"
+	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/localkafka"
 )
 
 // TestY3_RegistryAccess: certificate, password and token are read when they are needed.
@@ -90,3 +95,56 @@ func TestG10_OtherCluster(t *testing.T) {
 		})
 	}
 }
+
+// TestARegistryThatFailsHasTwoLines: one when it begins, with the number of failures in the other one,
+// when it answers again. Its answers are not judged here.
+func TestARegistryThatFailsHasTwoLines(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		want string
+		ask  func(conn net.Conn) (net.Conn, error)
+	}{
+		{"refused", "error=\"no answer within 4s\"", func(net.Conn) (net.Conn, error) { return nil, errors.New("refused") }},
+		{"silent", "error=\"no answer within 4s\"", func(c net.Conn) (net.Conn, error) { return silentConn{c}, nil }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cluster, err := localkafka.Start(localkafka.Options{Network: &kfake.VirtualNetwork{}})
+				apptest.NoError(t, err)
+				defer cluster.Close()
+				var log apptest.Buffer
+				var broken atomic.Bool
+				dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := cluster.DialContext()(ctx, network, addr)
+					if err == nil && broken.Load() {
+						return tt.ask(conn)
+					}
+					return conn, err
+				}
+				ask := func() {
+					registry, err := OpenRegistry(config.Registry{URL: cluster.RegistryURL()}, 0, Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Dial: dial})
+					apptest.NoError(t, err)
+					defer registry.Close()
+					for _, b := range []bool{false, true, false, false} {
+						broken.Store(b)
+						ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+						_, _ = registry.History(ctx, "t")
+						cancel()
+						time.Sleep(time.Minute)
+						registry.Close() // its connections, which are idle now
+					}
+				}
+				ask()
+				lines := strings.Split(strings.TrimSpace(log.Take()), "\n")
+				if len(lines) != 2 || !strings.Contains(lines[0], "does not answer\" url="+cluster.RegistryURL()+" "+tt.want) || !strings.Contains(lines[1], "answers again") {
+					t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
+				}
+			})
+		})
+	}
+}
+
+// silentConn never delivers anything.
+type silentConn struct{ net.Conn }
+
+func (c silentConn) Write(p []byte) (int, error) { return len(p), nil }
