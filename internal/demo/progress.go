@@ -54,12 +54,23 @@ func (p *progress) run() {
 func (p *progress) line() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	text := fmt.Sprintf("sent %3d of %d   outcomes %3d   %s", p.stage.sent.Load(), len(p.stage.events), p.results.Count(), figuresLine(p.stage.service.Stats()))
+	text := fmt.Sprintf("sent %d/%d  outcomes %d  %s", p.stage.sent.Load(), len(p.stage.events), p.results.Count(), figuresLine(p.stage.service.Stats()))
 	if p.terminal {
-		_, _ = fmt.Fprintf(p.out, "\r\033[K%s", text)
+		_, _ = fmt.Fprintf(p.out, "\r\033[K%s", p.cut(text))
 		return
 	}
 	_, _ = fmt.Fprintln(p.out, text)
+}
+
+// cut makes a line fit: a longer one would be wrapped, and a terminal goes back to its last row only.
+func (p *progress) cut(line string) string {
+	width := 80
+	if f, ok := p.out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			width = w
+		}
+	}
+	return line[:min(len(line), width-1)] // in ASCII
 }
 
 // say prints a line of its own.
@@ -85,6 +96,6 @@ func (p *progress) stop() {
 
 // figuresLine shows the state of the service.
 func figuresLine(s app.Stats) string {
-	return fmt.Sprintf("in flight %2d   not settled %3d   breakers: %d closed, %d open, %d half-open",
+	return fmt.Sprintf("in flight %d  not settled %d  breakers %d closed, %d open, %d half",
 		s.InFlight, s.Unsettled, s.Breakers["closed"], s.Breakers["open"], s.Breakers["half-open"])
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
+	"strings"
 
 	"alipay-kafka-bridge/internal/audit"
 	"alipay-kafka-bridge/internal/order"
@@ -16,6 +16,7 @@ import (
 // report is the result of the demo: what happened to the events, and what is proven.
 type report struct {
 	rows   map[eventKind]map[string]int // events by kind and outcome
+	calls  map[string]map[string]int    // requests to Alipay by method and end
 	proofs []audit.Proof
 }
 
@@ -24,7 +25,7 @@ type eventKind struct{ channel, typ string }
 func newReport(s *stage, o audit.Outcomes) *report {
 	journal := s.sim.Journal()
 	return &report{
-		rows: outcomeTable(s.events, o.Results),
+		rows: outcomeTable(s.events, o.Results), calls: callTable(journal),
 		proofs: []audit.Proof{
 			audit.OneOutcomePerEvent(len(s.events), o),
 			audit.ResultsInOrder(o.Results),
@@ -102,34 +103,25 @@ func queriedBeforeRetry(j simulator.Journal) audit.Proof {
 	return p
 }
 
+// print writes a table for 80 columns: a row for each kind of event, one for each method, and a line for
+// each proof.
 func (r *report) print(out io.Writer) {
-	outcomes := map[string]bool{}
-	for _, row := range r.rows {
-		for o := range row {
-			outcomes[o] = true
-		}
-	}
-	columns := slices.Sorted(maps.Keys(outcomes))
-	_, _ = fmt.Fprintf(out, "\n%-14s%-20s", "channel", "event")
-	for _, o := range columns {
-		_, _ = fmt.Fprintf(out, "%11s", o)
-	}
-	_, _ = fmt.Fprintln(out)
+	_, _ = fmt.Fprintf(out, "\n%-13s%-20s%s\n", "channel", "event", "outcomes")
 	kinds := slices.SortedFunc(maps.Keys(r.rows), func(a, b eventKind) int {
 		return cmp.Or(cmp.Compare(a.channel, b.channel), cmp.Compare(a.typ, b.typ))
 	})
 	for _, k := range kinds {
-		_, _ = fmt.Fprintf(out, "%-14s%-20s", k.channel, k.typ)
-		for _, o := range columns {
-			_, _ = fmt.Fprintf(out, "%11s", blankZero(r.rows[k][o]))
-		}
-		_, _ = fmt.Fprintln(out)
+		_, _ = fmt.Fprintf(out, "%-13s%-20s%s\n", k.channel, k.typ, counts(r.rows[k]))
+	}
+	_, _ = fmt.Fprintf(out, "\n%-35s%s\n", "Alipay method", "answers")
+	for _, m := range slices.Sorted(maps.Keys(r.calls)) {
+		_, _ = fmt.Fprintf(out, "%-35s%s\n", m, counts(r.calls[m]))
 	}
 	_, _ = fmt.Fprintln(out)
 	for _, p := range r.proofs {
-		mark := "true "
+		mark := "proved"
 		if len(p.Violations) > 0 {
-			mark = "FALSE"
+			mark = "FALSE "
 		}
 		_, _ = fmt.Fprintf(out, "%s  %s\n", mark, p.Text)
 		for _, b := range p.Violations[:min(len(p.Violations), 5)] {
@@ -138,9 +130,25 @@ func (r *report) print(out io.Writer) {
 	}
 }
 
-func blankZero(n int) string {
-	if n == 0 {
-		return ""
+// counts writes numbers with their words, the largest first.
+func counts(of map[string]int) string {
+	words := slices.SortedFunc(maps.Keys(of), func(a, b string) int { return cmp.Or(of[b]-of[a], cmp.Compare(a, b)) })
+	var out []string
+	for _, w := range words {
+		out = append(out, fmt.Sprintf("%d %s", of[w], w))
 	}
-	return strconv.Itoa(n)
+	return strings.Join(out, ", ")
+}
+
+// callTable counts the requests that reached Alipay, by method and by how they ended.
+func callTable(j simulator.Journal) map[string]map[string]int {
+	calls := map[string]map[string]int{}
+	for _, r := range j.Requests {
+		m := cmp.Or(string(r.Method), "(cut before it was read)")
+		if calls[m] == nil {
+			calls[m] = map[string]int{}
+		}
+		calls[m][string(r.Verdict)]++
+	}
+	return calls
 }
