@@ -122,7 +122,7 @@ await() {
 	done
 }
 
-kafka_ready() { grep -qF 'Kafka Server started' "$state/kafka.log"; }
+kafka_ready() { grep -qsF 'Kafka Server started' "$state/kafka.log"; }
 registry_ready() { curl -fsS --noproxy '*' -m 2 -o /dev/null "$registry_url/subjects" 2>/dev/null; }
 
 end_process() {

@@ -37,9 +37,9 @@ func TestReloadOfARunningBridge(t *testing.T) {
 	send("skipped")
 	w.await("bridge-journal", "not_wanted")
 
-	apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.NewReplacer("[shop, aes,", "[aes,", "default_account: shop", "default_account: aes", "log_level: info", "log_level: debug").Replace(settings))
+	apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.NewReplacer("[shop, aes,", "[aes,", "default_account: shop", "default_account: aes", "log_level: info", "log_level: info, service_name: other").Replace(settings))
 	bridge.signal(syscall.SIGHUP)
-	bridge.until(`settings="[accounts.shop.mapping telemetry.log_level topics.inputs[0].default_account]"`)
+	bridge.until(`settings="[accounts.shop.mapping telemetry.service_name topics.inputs[0].default_account]"`)
 	send("refused")
 	w.await("order-events.dlq", "dead-reason=account_not_allowed")
 	if said := bridge.end(); strings.Count(said, "bridge starts") != 1 || strings.Contains(said, canaryToken) {

@@ -24,8 +24,8 @@ func runCommand() *cobra.Command {
 calls finish, commits their outcomes and leaves the group. A second signal ends
 it at once; nothing is lost in either case.
 
-On SIGHUP it reads the settings file again: changes of accounts are used at
-once, and the log names changes that need a restart. Files with keys,
+On SIGHUP it reads the settings file again: changes of accounts and of the log
+level are used at once, and the log names changes that need a restart. Files with keys,
 certificates and tokens are read again every 30 seconds. If new contents cannot
 be used, the previous ones stay in force.`,
 		Args: noArguments,

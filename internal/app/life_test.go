@@ -206,7 +206,7 @@ func TestLifeOfAProcess(t *testing.T) {
 		w.send("o2", "other")
 		w.wantResults("o1=APPLIED", "o2=APPLIED")
 
-		apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.Replace(lifeSettings, "[shop, other]", "[shop]", 1))
+		apptest.WriteSecret(t, w.dir, "bridge.yaml", strings.Replace(lifeSettings, "[shop, other]", "[shop]", 1)+"telemetry: {log_level: debug}\n")
 		p.reload <- syscall.SIGHUP
 		synctest.Wait()
 		w.send("o3", "other")
@@ -214,7 +214,8 @@ func TestLifeOfAProcess(t *testing.T) {
 
 		p.stop()
 		apptest.NoError(t, <-p.ended)
-		if said := p.log.Take(); !strings.Contains(said, "the settings file was read again") || !strings.Contains(said, "bridge stopped") || strings.Contains(said, "level=ERROR") {
+		if said := p.log.Take(); !strings.Contains(said, "the settings file was read again") || !strings.Contains(said, "removed=\"[account other of topic order-events]\"") ||
+			!strings.Contains(said, "from=info to=debug") || strings.Contains(said, "wait for a restart") || !strings.Contains(said, "bridge stopped") || strings.Contains(said, "level=ERROR") {
 			t.Errorf("the log says %s", said)
 		}
 		if live := w.probe("/livez"); live != 0 {

@@ -29,6 +29,7 @@ type reloader struct {
 	now     config.Config  // in force
 	service *Service
 	log     *slog.Logger
+	level   *slog.LevelVar // of log
 
 	failed map[string]string // why the new files of an app are not in use, by app
 	faulty map[string]string // what is wrong with a file, by setting
@@ -36,9 +37,9 @@ type reloader struct {
 }
 
 // newReloader returns a reloader for a service that was built from these settings.
-func newReloader(l Settings, s *Service) *reloader {
+func newReloader(l Settings, s *Service, level *slog.LevelVar) *reloader {
 	return &reloader{
-		path: l.path, slot: l.slot, env: os.LookupEnv, files: l.source, latest: l.source, now: l.Config, service: s, log: s.o.Log,
+		path: l.path, slot: l.slot, env: os.LookupEnv, files: l.source, latest: l.source, now: l.Config, service: s, log: s.o.Log, level: level,
 		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
 	}
 }
@@ -76,6 +77,7 @@ func (r *reloader) rereadSettings() {
 		c.Kafka.Slot = r.slot
 	}
 	next := merge(r.now, c)
+	r.useLogLevel(&next, c)
 	var waiting []config.Change
 	for _, c := range config.Changes(next, c) {
 		if !c.Content { // files are read by themselves
@@ -98,12 +100,46 @@ func (r *reloader) logRefusal(err error) {
 	}
 }
 
+// useLogLevel puts the level of the settings file in use. The settings have checked the word.
+func (r *reloader) useLogLevel(next *config.Config, read config.Config) {
+	from, to := next.Telemetry.LogLevel, read.Telemetry.LogLevel
+	if from == to || r.level.UnmarshalText([]byte(to)) != nil {
+		return
+	}
+	next.Telemetry.LogLevel = to
+	r.log.Warn("the log level was changed", "from", from, "to", to)
+}
+
+// takenAway names what new settings no longer permit: accounts, and accounts of topics.
+func takenAway(now, next config.Config) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(now.Accounts)) {
+		if _, ok := next.Accounts[name]; !ok {
+			out = append(out, "account "+name)
+		}
+	}
+	for _, inputs := range [][2][]config.Input{{now.Topics.Inputs, next.Topics.Inputs}, {now.Topics.Queries, next.Topics.Queries}} {
+		for i, in := range inputs[0] {
+			for _, name := range in.Accounts {
+				if !slices.Contains(inputs[1][i].Accounts, name) {
+					out = append(out, "account "+name+" of topic "+in.Name)
+				}
+			}
+		}
+	}
+	return out
+}
+
 func (r *reloader) useAccounts(next config.Config, reason string, changed, waiting []config.Change) {
 	if err := r.service.useAccounts(next); err != nil {
 		r.logRefusal(err) // never: both halves were checked
 		return
 	}
+	removed := takenAway(r.now, next)
 	r.now = next
+	if len(removed) > 0 {
+		r.log.Warn("accounts were taken away; their events become dead letters", "removed", removed, "remedy", "if this was a mistake, correct the file and restart: a reload never gives a permission back")
+	}
 	r.log.Warn("accounts were reloaded", "reason", reason, "changed", settingPaths(changed), "settings_sha256", r.latest.Digest())
 	if len(waiting) > 0 {
 		r.log.Warn("changes of these settings wait for a restart", "settings", settingPaths(waiting))

@@ -81,7 +81,7 @@ func newReloading(t *testing.T, text string) *reloading {
 	apptest.NoError(t, err)
 	t.Cleanup(r.service.Close)
 	r.shop = r.service.client("shop", r.service.accounts["shop"])
-	reloader := newReloader(Settings{path: path, source: src, Config: c}, r.service)
+	reloader := newReloader(Settings{path: path, source: src, Config: c}, r.service, new(slog.LevelVar))
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { reloader.run(ctx, r.hup) })
@@ -307,7 +307,7 @@ func TestY3_EndsAreLoggedInTime(t *testing.T) {
 		main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{URL: "http://127.0.0.1:1", AppID: reloadApp, Signer: keys.NewRSASigner(apptest.OwnKey()), AlipayKey: &apptest.PlatformKey().PublicKey,
 			MoreKeys: []gateway.AlipayKey{{Key: &apptest.LaterKey().PublicKey, Until: end}}})
 		apptest.NoError(t, err)
-		watcher := newReloader(Settings{}, &Service{apps: map[string]*gateway.App{"main": main}, o: r.service.o})
+		watcher := newReloader(Settings{}, &Service{apps: map[string]*gateway.App{"main": main}, o: r.service.o}, new(slog.LevelVar))
 		logged := map[int]string{}
 		for day := range 45 {
 			watcher.warnOfEnds(time.Now().Add(time.Duration(day) * 24 * time.Hour))
@@ -408,5 +408,21 @@ func TestY6_OnlySkipsMore(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestTheLogLevelFollowsTheFile: a level that the file names is in force, and logged.
+func TestTheLogLevelFollowsTheFile(t *testing.T) {
+	var log apptest.Buffer
+	level := new(slog.LevelVar)
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))
+	r := &reloader{log: logger, level: level}
+	now, read := config.Default(), config.Default()
+	r.useLogLevel(&now, read)
+	read.Telemetry.LogLevel = "debug"
+	r.useLogLevel(&now, read)
+	logger.Debug("details")
+	if said := log.Take(); strings.Count(said, "the log level was changed") != 1 || !strings.Contains(said, "details") || now.Telemetry.LogLevel != "debug" {
+		t.Errorf("%s: %s", now.Telemetry.LogLevel, said)
 	}
 }

@@ -52,7 +52,8 @@ type RunOptions struct {
 // Run starts a process in a straight line and serves until ctx ends. What was started is stopped in
 // reverse order.
 func Run(ctx context.Context, cfg Settings, o RunOptions) error {
-	log, err := newLogger(o.Log, cfg.Telemetry)
+	level := new(slog.LevelVar)
+	log, err := newLogger(o.Log, cfg.Telemetry, level)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err := s.checkSigners(ctx); err != nil {
 		return err
 	}
-	defer watch(ctx, newReloader(cfg, s), o.Reload)()
+	defer watch(ctx, newReloader(cfg, s, level), o.Reload)()
 	ready, stopProbes, err := startProbes(ctx, cfg.Admin, o)
 	if err != nil {
 		return err
@@ -88,8 +89,8 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	return err
 }
 
-func newLogger(w io.Writer, t config.Telemetry) (*slog.Logger, error) {
-	var level slog.Level
+// newLogger returns a logger whose level a reload may change.
+func newLogger(w io.Writer, t config.Telemetry, level *slog.LevelVar) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(t.LogLevel)); err != nil {
 		return nil, fmt.Errorf("telemetry.log_level: %w", err)
 	}

@@ -125,7 +125,7 @@ accounts:
 	apptest.NoError(t, err)
 	t.Cleanup(app.Close)
 	s := &Service{apps: map[string]*gateway.App{"main": app}, o: to.withDefaults(), clients: map[clientKey]*gateway.Client{}}
-	r := newReloader(Settings{path: path, source: src, Config: c}, s)
+	r := newReloader(Settings{path: path, source: src, Config: c}, s, new(slog.LevelVar))
 
 	apptest.WriteSecret(t, dir, "vault.token", "two")
 	down.Store(true)

@@ -12,6 +12,7 @@ import (
 
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/kafka"
 )
 
@@ -83,7 +84,7 @@ func (g *groupFacts) each(f func(tp consume.TopicPartition, o kadm.OffsetRespons
 func (c *checker) stopped(g groupFacts, topics kadm.TopicDetails) {
 	g.each(func(tp consume.TopicPartition, o kadm.OffsetResponse, low, high int64) {
 		switch {
-		case !consume.CommittedByBridge(g.cluster, topics[tp.Topic].ID, g.group, tp, o.At, o.Metadata):
+		case !committedByBridge(g, topics[tp.Topic].ID, o):
 			c.add(partKafka, fmt.Sprintf("partition %s is stopped: the bridge did not write the committed position %d of group %s (another tool or another topic of this name did)", tp, o.At, g.group),
 				fmt.Sprintf("find out who moved it; to go on from there, start bridge run once with --accept-position %s@%d", tp, o.At))
 		case o.At < low:
@@ -94,6 +95,13 @@ func (c *checker) stopped(g groupFacts, topics kadm.TopicDetails) {
 				"find out who deleted records or made the topic again")
 		}
 	})
+}
+
+// committedByBridge reports whether the bridge wrote a committed position for this very place. If not,
+// run stops its partition.
+func committedByBridge(g groupFacts, topicID [16]byte, o kadm.OffsetResponse) bool {
+	_, err := window.Place{Cluster: g.cluster, TopicID: topicID, Group: g.group, Partition: o.Partition}.Read(o.At, o.Metadata)
+	return err == nil
 }
 
 // moves reports a group that has members and records to read, and whose positions stay.
