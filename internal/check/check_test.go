@@ -156,3 +156,20 @@ func TestCheckOfflineUsesNoNetwork(t *testing.T) {
 	c.keys(t.Context(), false)
 	wantFound(t, c.Report, "app main: ")
 }
+
+// TestFieldsThatAreNotWrittenAreOneLine: for each schema, however many there are; JSON has them all.
+func TestFieldsThatAreNotWrittenAreOneLine(t *testing.T) {
+	var r SchemaReport
+	for _, where := range []string{"t version 1", "t version 2"} {
+		for _, field := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+			r.NotWritten = append(r.NotWritten, schemaNote{where, field, []string{"alipay.trade.create " + field}})
+		}
+	}
+	r.NotWritten = append(r.NotWritten, schemaNote{"u version 1", "a", []string{"alipay.trade.create a"}})
+	want := "note: t version 1: 7 fields are not written and stay empty in calls: a, b, c, d, e, ... (-o json lists them with their calls)\n" +
+		"note: t version 2: 7 fields are not written and stay empty in calls: a, b, c, d, e, ... (-o json lists them with their calls)\n" +
+		"note: u version 1: a is not written; these stay empty: alipay.trade.create a\nnothing found\n"
+	if got := r.Text(); got != want {
+		t.Errorf("got\n%s", got)
+	}
+}

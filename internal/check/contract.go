@@ -70,14 +70,37 @@ func (f SchemaReport) Count() int { return len(f.Findings) }
 // Text has one line for each note and each finding.
 func (f SchemaReport) Text() string {
 	var notes, findings []string
+	byPlace := map[string][]schemaNote{}
 	for _, n := range f.NotWritten {
-		notes = append(notes, fmt.Sprintf("%s: %s is not written; these stay empty: %s", n.Where, n.Field, strings.Join(n.Calls, ", ")))
+		byPlace[n.Where] = append(byPlace[n.Where], n)
+	}
+	for _, where := range slices.Sorted(maps.Keys(byPlace)) {
+		notes = append(notes, notWrittenText(where, byPlace[where]))
 	}
 	notes = append(notes, f.Notes...)
 	for _, found := range f.Findings {
 		findings = append(findings, found.String())
 	}
 	return lines(notes, findings)
+}
+
+// maxNamed is how many fields that are not written have a name in a line for people.
+const maxNamed = 5
+
+// notWrittenText is one line for a schema, however many fields it lacks: most are optional.
+func notWrittenText(where string, notes []schemaNote) string {
+	if len(notes) == 1 {
+		return fmt.Sprintf("%s: %s is not written; these stay empty: %s", where, notes[0].Field, strings.Join(notes[0].Calls, ", "))
+	}
+	var fields []string
+	for _, n := range notes[:min(len(notes), maxNamed)] {
+		fields = append(fields, n.Field)
+	}
+	more := ""
+	if len(notes) > maxNamed {
+		more = ", ..."
+	}
+	return fmt.Sprintf("%s: %d fields are not written and stay empty in calls: %s%s (-o json lists them with their calls)", where, len(notes), strings.Join(fields, ", "), more)
 }
 
 // judge compares a schema of others with ours, in both directions if both sides may write.
