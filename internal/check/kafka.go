@@ -67,10 +67,21 @@ func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDeta
 	return out
 }
 
+// coordinatorWait is how long a new cluster may take to create its transaction coordinators.
+const (
+	coordinatorWait  = 5 * time.Second
+	coordinatorPause = 250 * time.Millisecond
+)
+
 // transactions reports a cluster on which run would refuse to start, and whether there is anything to
 // ask about transactional ids.
 func (c *checker) transactions(ctx context.Context, cl *kgo.Client) bool {
-	err := kafka.FindTransactions(ctx, cl, kafka.TransactionalID(c.cfg.Kafka.Group, c.cfg.Kafka.Slot))
+	id := kafka.TransactionalID(c.cfg.Kafka.Group, c.cfg.Kafka.Slot)
+	err := kafka.FindTransactions(ctx, cl, id)
+	for began := time.Now(); errors.Is(err, kerr.CoordinatorNotAvailable) && time.Since(began) < coordinatorWait; {
+		time.Sleep(coordinatorPause) // the first question makes a new cluster create its coordinators
+		err = kafka.FindTransactions(ctx, cl, id)
+	}
 	if err == nil || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) { // reported with the ACLs
 		return true
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -369,9 +370,10 @@ func TestCheckFindsThatThereAreNoTransactions(t *testing.T) {
 		fault *kfake.Fault
 		want  string
 	}{
-		"a cluster with transactions": {nil, ""},
-		"no coordinator":              {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable}, "transaction.state.log.replication.factor"},
-		"transactions are refused":    {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.UnsupportedVersion}, "UNSUPPORTED_VERSION"},
+		"a cluster with transactions":         {nil, ""},
+		"no coordinator":                      {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable}, "transaction.state.log.replication.factor"},
+		"a coordinator that is being created": {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 2}, ""},
+		"transactions are refused":            {&kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.UnsupportedVersion}, "UNSUPPORTED_VERSION"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -379,7 +381,7 @@ func TestCheckFindsThatThereAreNoTransactions(t *testing.T) {
 			defer cluster.Close()
 			cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "kafka: {brokers: ['"+cluster.ListenAddrs()[0]+"'], slot: s, start: earliest}\n")
 			if tt.fault != nil {
-				tt.fault.TxnID, tt.fault.Count = "alipay-kafka-bridge-s", -1
+				tt.fault.TxnID, tt.fault.Count = "alipay-kafka-bridge-s", cmp.Or(tt.fault.Count, -1)
 				cluster.Fault(*tt.fault)
 			}
 			c := &checker{cfg: cfg}
