@@ -43,7 +43,7 @@ func (e *Engine) flow() {
 	e.crowded.update(events, e.o.MaxEvents, e.o.MaxEvents/4*3)
 	for _, p := range e.parts {
 		p.full.update(len(p.backlog), backlogFull, backlogFull/2)
-		want := bool(p.full) || p.state != stateOpen ||
+		want := bool(p.full) || p.absent || p.state != stateOpen ||
 			bool(e.full) && e.aboveShare(p.bytes, e.o.MaxBytes) || bool(e.crowded) && e.aboveShare(p.events(), e.o.MaxEvents)
 		if want != p.paused && p.state != stateAssigned { // startOffsets decides then
 			e.pause(p, want)

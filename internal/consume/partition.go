@@ -89,6 +89,7 @@ type partition struct {
 	preparing *item         // admitted, being read for its lane
 	done      []outcome     // finished and not settled
 	doneBytes int           // of the records in done
+	absent    bool          // the broker does not know it: not read until lookAt finds its topic
 	orphan    bool          // its topic is gone: outcomes are published without an offset
 	late      bool          // its committed offset was refused at first: kgo does not know of it
 	choked    bool          // starts nothing: too many outcomes of it wait to be settled

@@ -38,7 +38,14 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	was, known := e.topicIDs[topic]
-	if !known || exists && id == was {
+	if !known {
+		return
+	}
+	if exists && id == was {
+		for tp, p := range e.parts {
+			p.absent = p.absent && tp.Topic != topic
+		}
+		e.flow()
 		return
 	}
 	for tp, p := range e.parts {
@@ -72,6 +79,10 @@ func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 	case errors.As(err, &bomb):
 		e.stop(p, "a compressed batch is larger than the bridge accepts", "error", err)
 		return
+	}
+	if p != nil && (errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID)) {
+		p.absent = true // kgo asks again without a pause: thousands of times a second
+		e.flow()
 	}
 	t := e.fetchTroubles[tp]
 	if t == nil {
