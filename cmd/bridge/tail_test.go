@@ -222,3 +222,17 @@ func TestNamedCommandsHaveTheFlagsInUse(t *testing.T) {
 		}
 	}
 }
+
+// TestAPartitionEndsWithItsLastRecord: not with the one before, and also with a marker.
+func TestAPartitionEndsWithItsLastRecord(t *testing.T) {
+	r := topicReader{ends: map[int32]int64{0: 5, 1: 5}, queued: map[int32][]*kgo.Record{}, paused: map[int32]bool{}}
+	r.take(&kgo.Record{Partition: 0, Offset: 3})
+	if len(r.ends) != 2 {
+		t.Fatal("partition 0 has one more record")
+	}
+	r.take(&kgo.Record{Partition: 0, Offset: 4})
+	r.take(&kgo.Record{Partition: 1, Offset: 7}) // of a log with gaps
+	if len(r.ends) != 0 || len(r.queued[0]) != 2 {
+		t.Errorf("ends = %v, queued = %d", r.ends, len(r.queued[0]))
+	}
+}

@@ -151,6 +151,35 @@ func TestReadinessOfStoppedPartitions(t *testing.T) {
 	})
 }
 
+// TestReadinessOfAccountsThatWait: a process all of whose accounts have a wrong key is not ready; it is
+// again once the key is right.
+func TestReadinessOfAccountsThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		apptest.WriteSecret(t, w.dir, "own.pem", apptest.PrivatePEM(apptest.LaterKey()))
+		p := w.start(lifeSettings)
+		time.Sleep(30 * time.Second)
+		w.send("o1", "shop")
+		time.Sleep(30 * time.Second)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Errorf("after half a minute: %d", got)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := w.probe("/readyz"); got != 503 {
+			t.Errorf("after two minutes and a half: %d\n%s", got, p.log.Take())
+		}
+		apptest.WriteSecret(t, w.dir, "own.pem", apptest.PrivatePEM(apptest.OwnKey()))
+		time.Sleep(5 * time.Minute)
+		if got := w.probe("/readyz"); got != 200 {
+			t.Errorf("with the right key: %d\n%s", got, p.log.Take())
+		}
+		w.wantResults("o1=APPLIED")
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+	})
+}
+
 // TestAllAccountsWait: only answers of all accounts that were called say that nothing moves.
 func TestAllAccountsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

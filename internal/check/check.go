@@ -28,6 +28,7 @@ type checker struct {
 	cfg       config.Config
 	principal string
 	now       time.Time
+	within    time.Duration // how long a group may show no progress; 0: movesWithin
 }
 
 // Run checks what the settings describe. It ends after the part during which the context ended.

@@ -83,7 +83,7 @@ func (g *guarded) check(t *testing.T) Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	c := &checker{cfg: g.cfg, now: time.Now()}
+	c := &checker{cfg: g.cfg, now: time.Now(), within: 10 * time.Millisecond}
 	c.kafka(ctx)
 	return c.Report
 }
@@ -143,6 +143,29 @@ func (g *guarded) runBridge(t *testing.T) {
 	apptest.NoError(t, <-ended)
 }
 
+// joinWithoutReading adds a member to the group that commits nothing, until it leaves.
+func (g *guarded) joinWithoutReading(t *testing.T) (leave func()) {
+	t.Helper()
+	opts, err := kafka.ClientOptions(g.cfg.Kafka, nil, slog.New(slog.DiscardHandler))
+	apptest.NoError(t, err)
+	joined := make(chan struct{}, 1)
+	cl, err := kgo.NewClient(append(opts, kgo.ConsumerGroup(g.cfg.Kafka.Group), kgo.ConsumeTopics(g.cfg.Topics.Inputs[0].Name), kgo.DisableAutoCommit(),
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) {
+			select {
+			case joined <- struct{}{}:
+			default:
+			}
+		}))...)
+	apptest.NoError(t, err)
+	t.Cleanup(cl.Close)
+	select {
+	case <-joined:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the member did not join")
+	}
+	return cl.Close
+}
+
 // TestCheckFindsStoppedPartitions: positions that the bridge did not write, and records that were
 // deleted before they were read.
 func TestCheckFindsStoppedPartitions(t *testing.T) {
@@ -158,6 +181,9 @@ func TestCheckFindsStoppedPartitions(t *testing.T) {
 	if f := g.check(t); len(f.Findings) != 0 || !strings.Contains(strings.Join(f.Notes, "\n"), "up to 10 records wait, and no instance runs") {
 		t.Errorf("records wait:\n%s", f.Text())
 	}
+	leave := g.joinWithoutReading(t)
+	wantFound(t, g.check(t), "group alipay-kafka-bridge does not move: up to 10 records wait, members: 1, and no position changed within 10ms; look into the log")
+	leave()
 	var deleted kadm.Offsets
 	deleted.Add(kadm.Offset{Topic: topic, Partition: 2, At: 4})
 	got, err := g.admin.DeleteRecords(t.Context(), deleted)

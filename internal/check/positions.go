@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,8 +129,9 @@ func (c *checker) moves(ctx context.Context, adm *kadm.Client, g groupFacts) {
 		c.note("group %s: up to %d records wait, and no instance runs", g.group, lag)
 		return
 	}
+	within := cmp.Or(c.within, movesWithin)
 	select {
-	case <-time.After(movesWithin):
+	case <-time.After(within):
 	case <-ctx.Done():
 		return
 	}
@@ -142,6 +144,6 @@ func (c *checker) moves(ctx context.Context, adm *kadm.Client, g groupFacts) {
 			return
 		}
 	}
-	c.add(partKafka, fmt.Sprintf("group %s does not move: up to %d records wait, %d instances run, and no position changed within %s", g.group, lag, len(groups[g.group].Members), movesWithin),
+	c.add(partKafka, fmt.Sprintf("group %s does not move: up to %d records wait, members: %d, and no position changed within %s", g.group, lag, len(groups[g.group].Members), within),
 		"look into the log of the instances: stopped partitions, open breakers and accounts that wait for a person have a line there")
 }
