@@ -3,8 +3,9 @@
 
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
+GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-.PHONY: structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder, with the flags of go run, so that nothing is compiled twice
 build:
@@ -43,6 +44,12 @@ fuzz:
 	    echo "== $$dir $$target" ; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -fuzzminimizetime 10x ; \
 	  done ; done
 
+## mutants: breaks one line after another and runs the package's tests; hours, so not in CI.
+## make mutants PACKAGES=internal/records does one package
+PACKAGES ?= internal/records internal/produce internal/consume/window internal/breaker internal/handle internal/order internal/alipay internal/alipay/gateway internal/consume
+mutants:
+	for p in $(PACKAGES); do $(GREMLINS) unleash --workers 1 --timeout-coefficient 20 ./$$p || exit 1; done
+
 ## bench: a call compared with its cryptography alone; the scanner with encoding/json; the checks of an
 ## event (K5 occurs twice: it is decoded twice); schemas of different versions; the bridge compared
 ## with a simple loop; and the cost of the simulator itself
@@ -50,6 +57,7 @@ bench:
 	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay/...
 	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/handle
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
+	go test -tags bench -run ^$$ -bench '^BenchmarkFairness$$' -benchtime 1x ./internal/consume
 
 ## integration: the main job with a real Kafka and a real registry
 integration:

@@ -74,18 +74,49 @@ func (e *Engine) pause(p *partition, want bool) {
 	}
 }
 
-// choke keeps partitions from starting handlings that have more than their share of the outcomes
-// that wait to be settled, while there are too many. Called under mu.
+// unsettled are the outcomes of one partition and pool that wait to be settled.
+type unsettled struct {
+	n, bytes int
+	choked   bool // nothing more of them is started
+}
+
+// countOutcome adds an outcome that waits to be settled (1), or takes it away (-1). Called under mu.
+func (p *partition) countOutcome(o outcome, n int) {
+	u := p.unsettled[o.it.task.Pool]
+	if u == nil {
+		if p.unsettled == nil {
+			p.unsettled = map[Pool]*unsettled{}
+		}
+		u = &unsettled{}
+		p.unsettled[o.it.task.Pool] = u
+	}
+	u.n += n
+	u.bytes += n * o.size()
+}
+
+// choke keeps handlings from starting whose partition and pool have more than their share of the
+// outcomes that wait to be settled, while there are too many: where the topic of one merchant or
+// the offset of one partition is refused, the others go on. Called under mu.
 func (e *Engine) choke() {
-	limit, n, bytes := maxUnsettledBatches*e.o.SettleCount, 0, 0
+	limit, n, bytes, shares := maxUnsettledBatches*e.o.SettleCount, 0, 0, 1
 	for _, p := range e.parts {
-		n += len(p.done) // a stopped partition has none
-		bytes += p.doneBytes
+		for _, u := range p.unsettled {
+			n += u.n
+			bytes += u.bytes
+			shares++
+		}
 	}
 	for _, p := range e.parts {
-		was := p.choked
-		p.choked = n >= limit && e.aboveShare(len(p.done), limit) || bytes >= e.o.MaxBytes && e.aboveShare(p.doneBytes, e.o.MaxBytes)
-		if was && !p.choked {
+		resume := false
+		for pool, u := range p.unsettled {
+			was := u.choked
+			u.choked = n >= limit && u.n*shares >= limit || bytes >= e.o.MaxBytes && u.bytes*shares >= e.o.MaxBytes
+			resume = resume || was && !u.choked
+			if u.n == 0 && !u.choked {
+				delete(p.unsettled, pool)
+			}
+		}
+		if resume {
 			e.lanes.resume(p)
 		}
 	}

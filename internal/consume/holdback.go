@@ -26,7 +26,7 @@ type heldBack struct {
 
 // The pauses of what is held back.
 const (
-	holdBackMin = time.Second
+	holdBackMin = 5 * time.Second
 	holdBackMax = time.Minute
 )
 

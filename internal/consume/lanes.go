@@ -87,7 +87,7 @@ func (l *lanes) ready(ln *lane) {
 	case ln.state != laneIdle:
 	case len(ln.queue) == 0:
 		delete(l.byKey, ln.key)
-	case ln.queue[0].part.starts():
+	case ln.queue[0].starts():
 		ln.state = laneReady
 		p := l.pool(ln.queue[0])
 		p.count(ln.queue[0], 0) // its topic has a share from now on
@@ -113,7 +113,7 @@ func (l *lanes) start() []*item {
 			may := func(topic string) bool { return l.may(p, topic) }
 			for ln := p.ready.pop(may); ln != nil; ln = p.ready.pop(may) {
 				ln.state = laneIdle
-				if len(ln.queue) == 0 || !ln.queue[0].part.starts() || l.pool(ln.queue[0]) != p {
+				if len(ln.queue) == 0 || !ln.queue[0].starts() || l.pool(ln.queue[0]) != p {
 					l.ready(ln) // its head changed while it waited
 					moved = true
 					continue

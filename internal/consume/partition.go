@@ -85,14 +85,13 @@ type partition struct {
 	entries        []Skipped // where it began, for the journal; at most two
 	rewoundBelow   int64     // end offset when an operator accepted its position: results of records below it may have been published before
 
-	backlog   []*kgo.Record // fetched, not admitted by the window yet
-	preparing *item         // admitted, being read for its lane
-	done      []outcome     // finished and not settled
-	doneBytes int           // of the records in done
-	absent    bool          // the broker does not know it: not read until lookAt finds its topic
-	orphan    bool          // its topic is gone: outcomes are published without an offset
-	late      bool          // its committed offset was refused at first: kgo does not know of it
-	choked    bool          // starts nothing: too many outcomes of it wait to be settled
+	backlog   []*kgo.Record       // fetched, not admitted by the window yet
+	preparing *item               // admitted, being read for its lane
+	done      []outcome           // finished and not settled
+	unsettled map[Pool]*unsettled // counts what is in done; entries for pools that have some
+	absent    bool                // the broker does not know it: not read until lookAt finds its topic
+	orphan    bool                // its topic is gone: outcomes are published without an offset
+	late      bool                // its committed offset was refused at first: kgo does not know of it
 
 	bytes   int             // of memory that its records and outcomes hold
 	parked  map[int64]*item // whose record was dropped, by offset; bounded by the window
@@ -145,8 +144,11 @@ func (p *partition) ended() {
 	}
 }
 
-// starts reports whether handlings of the partition may begin now. Called under Engine.mu.
-func (p *partition) starts() bool { return !p.state.ending() && !p.choked }
+// starts reports whether the handling of an item may begin now. Called under Engine.mu.
+func (it *item) starts() bool {
+	u := it.part.unsettled[it.task.Pool]
+	return !it.part.state.ending() && (u == nil || !u.choked)
+}
 
 // intake adds fetched records to the backlog. Called under mu.
 func (e *Engine) intake(p *partition, records []*kgo.Record) {
@@ -275,7 +277,7 @@ func (e *Engine) keep(it *item, out outcome) {
 	out.it = it
 	it.task.Handle = nil // what it holds is not needed any more
 	it.part.done = append(it.part.done, out)
-	it.part.doneBytes += out.size()
+	it.part.countOutcome(out, 1)
 	e.charge(it, it.size+out.size())
 	e.waits.end(it, e.o)
 	e.lanes.release(it, true)

@@ -125,7 +125,8 @@ func (e *Engine) replace(it *item, by outcome) {
 	for i, o := range it.part.done {
 		if o.it == it {
 			it.part.done[i] = by
-			it.part.doneBytes += by.size() - o.size()
+			it.part.countOutcome(o, -1)
+			it.part.countOutcome(by, 1)
 			e.charge(it, it.size+by.size())
 		}
 	}

@@ -24,7 +24,7 @@ import (
 
 // rig is a fake cluster inside a synctest bubble, and what a test needs around it.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	net     *kfake.VirtualNetwork
 	cluster *kfake.Cluster
 
@@ -37,7 +37,7 @@ type rig struct {
 
 const parts = 4
 
-func newRig(t *testing.T, opts ...kfake.Opt) *rig {
+func newRig(t testing.TB, opts ...kfake.Opt) *rig {
 	t.Helper()
 	r := &rig{t: t, net: &kfake.VirtualNetwork{}, inFlight: map[string]int{}}
 	opts = append([]kfake.Opt{

@@ -199,7 +199,7 @@ func (e *Engine) forget(p *partition, offsets []int64) {
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
 		_, found := slices.BinarySearch(offsets, o.it.offset)
 		if found {
-			p.doneBytes -= o.size()
+			p.countOutcome(o, -1)
 			e.charge(o.it, 0)
 		}
 		return found
