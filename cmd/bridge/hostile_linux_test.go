@@ -53,6 +53,7 @@ type besieged struct {
 	kafka  *localkafka.Cluster
 	codec  *order.Codec
 	sim    *simulator.Simulator
+	hk     standalone.GeneratedHKApp
 	client *kgo.Client
 	child  *exec.Cmd
 	said   bytes.Buffer
@@ -68,6 +69,7 @@ func besiege(t *testing.T, latency time.Duration) *besieged {
 	apptest.NoError(t, err)
 	hk, err := standalone.GenerateHKApp(testHKApp)
 	apptest.NoError(t, err)
+	b.hk = hk
 	b.kafka, err = localkafka.Start(localkafka.Options{Topics: topicsOfSettings(b.topics)})
 	apptest.NoError(t, err)
 	t.Cleanup(b.kafka.Close)

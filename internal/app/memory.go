@@ -9,7 +9,7 @@ import (
 
 // Shares of the soft memory limit.
 const (
-	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch is included though it is hardly touched
+	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch is included though it is hardly touched; what is decoded at once, or long answers, take the same place
 	memoryPerCall = 128 << 10 // one call in flight and the two handlings that wait for its slot
 )
 

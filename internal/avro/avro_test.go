@@ -268,14 +268,19 @@ func TestFolder(t *testing.T) {
 	if id, _, _ := avro.Unframe(value); id != 7 {
 		t.Errorf("id = %d, want the one of ids.json, 7", id)
 	}
-	read, err := r.Read(t.Context(), "any", avro.MustCodec(schemas.JournalEntry), value)
-	if err != nil || read.Text("topic") != "t" || read.Long("partition") != 3 {
-		t.Errorf("got %q %d, %v", read.Text("topic"), read.Long("partition"), err)
+	err = r.Read(t.Context(), "any", avro.MustCodec(schemas.JournalEntry), value, func(read avro.Reader) {
+		if read.Text("topic") != "t" || read.Long("partition") != 3 {
+			t.Errorf("got %q %d", read.Text("topic"), read.Long("partition"))
+		}
+	})
+	if err != nil {
+		t.Error(err)
 	}
-	if _, err := r.Read(t.Context(), "any", avro.MustCodec(schemas.OrderEvent), value); reason(err) != avro.ReasonUndecodable {
+	unread := func(avro.Reader) { t.Error("was read") }
+	if err := r.Read(t.Context(), "any", avro.MustCodec(schemas.OrderEvent), value, unread); reason(err) != avro.ReasonUndecodable {
 		t.Errorf("another record type: %v, want undecodable", err)
 	}
-	if _, err := r.Read(t.Context(), "any", avro.MustCodec(schemas.OrderEvent), []byte{0, 0, 0, 0, 99}); reason(err) != avro.ReasonUndecodable {
+	if err := r.Read(t.Context(), "any", avro.MustCodec(schemas.OrderEvent), []byte{0, 0, 0, 0, 99}, unread); reason(err) != avro.ReasonUndecodable {
 		t.Errorf("unknown id: %v, want undecodable", err)
 	}
 	if _, err := r.Register(t.Context(), "any", avro.MustCodec(everything)); err == nil {

@@ -185,7 +185,7 @@ func readUnder(limit int, schema string, b []byte) string {
 	}
 	_, _, err = r.Open(context.Background(), "events", append([]byte{0, 0, 0, 0, 1}, b...))
 	if err == nil {
-		_, err = r.Read(context.Background(), "events", reader, append([]byte{0, 0, 0, 0, 1}, b...))
+		err = r.Read(context.Background(), "events", reader, append([]byte{0, 0, 0, 0, 1}, b...), func(avro.Reader) {})
 	}
 	return word(err)
 }

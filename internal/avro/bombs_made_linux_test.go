@@ -49,7 +49,7 @@ func askRegistry(answer http.HandlerFunc) string {
 		return err.Error()
 	}
 	defer r.Close()
-	_, err = r.Read(context.Background(), "events", avro.MustCodec(schemas.OrderEvent), []byte{0, 0, 0, 0, 1, 2})
+	err = r.Read(context.Background(), "events", avro.MustCodec(schemas.OrderEvent), []byte{0, 0, 0, 0, 1, 2}, func(avro.Reader) {})
 	return word(err)
 }
 

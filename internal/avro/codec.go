@@ -1,12 +1,16 @@
 package avro
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/linkedin/goavro/v2"
+
+	"alipay-kafka-bridge/internal/budget"
 )
 
 // Codec reads and writes the records of one schema.
@@ -26,9 +30,10 @@ type Codec struct {
 
 // projection turns one writer's records into one reader's.
 type projection struct {
-	to   step
-	same bool  // the reader's schema is the writer's: nothing to project
-	err  error // there is none
+	to     step
+	same   bool  // the reader's schema is the writer's: nothing to project
+	growth int   // about the most values that one of the writer's can become, through defaults
+	err    error // there is none
 }
 
 // setLimits gives goavro its own bounds, once and before its first use. They are the second
@@ -83,6 +88,9 @@ func (c *Codec) Schema() string { return c.text }
 
 // Decode reads one record's bytes, all of them. Any error is an [UndecodableError].
 func (c *Codec) Decode(b []byte) (map[string]any, error) {
+	if _, err := c.verify(b); err != nil {
+		return nil, err
+	}
 	native, err := c.native(b)
 	if err != nil {
 		return nil, err
@@ -94,70 +102,100 @@ func (c *Codec) Decode(b []byte) (map[string]any, error) {
 // the reader: fields by name or alias, types promoted, the reader's defaults for what was not
 // written, its default symbol for symbols that it does not have. Any error is an
 // [UndecodableError]. The projection is kept for each reader, so make a reader once.
-func (c *Codec) DecodeAs(reader *Codec, b []byte) (map[string]any, error) {
-	p := c.projectionTo(reader)
-	if p.err != nil {
-		return nil, p.err
-	}
-	native, err := c.native(b)
-	if err != nil {
-		return nil, err
-	}
-	left := maxValues
-	v, err := p.to(native, &left)
-	if err != nil {
-		return nil, undecodable("%s: %w", c.Name(), err)
-	}
-	return v.(map[string]any), nil
+func (c *Codec) DecodeAs(reader *Codec, b []byte) (record map[string]any, err error) {
+	_, err = c.useAs(context.Background(), reader, b, func(r map[string]any) { record = r })
+	return record, err
 }
 
-// textsAs reads text fields of a record like [Codec.DecodeAs], without making the rest of it.
-// The bytes are checked to their end all the same.
-func (c *Codec) textsAs(reader *Codec, b []byte, names ...string) ([]string, error) {
+// useAs reads like [Codec.DecodeAs] and passes the record to use, which must not keep it: its
+// memory is part of the process's budget until use returns. useAs returns how many values the
+// record has.
+func (c *Codec) useAs(ctx context.Context, reader *Codec, b []byte, use func(map[string]any)) (int, error) {
 	p := c.projectionTo(reader)
 	if p.err != nil {
-		return nil, p.err
+		return 0, p.err
+	}
+	written, err := c.verify(b)
+	if err != nil {
+		return 0, err
+	}
+	left := maxValues
+	waited := budget.Use(ctx, decodeCost(min(written*p.growth, max(written, maxValues)), len(b)), func() {
+		var v any
+		if v, err = c.native(b); err != nil {
+			return
+		}
+		if v, err = p.to(v, &left); err != nil {
+			err = undecodable("%s: %w", c.Name(), err)
+			return
+		}
+		use(v.(map[string]any))
+	})
+	if waited != nil {
+		return 0, waited
+	}
+	return max(written, maxValues-left), err
+}
+
+// decodeCost is about how much memory a record needs while it is decoded: goavro makes a map for
+// each record and for each value of a union.
+func decodeCost(values, size int) int { return 256*values + 4*size }
+
+// textsAs reads text fields of a record like [Codec.DecodeAs], without making the rest of it, and
+// returns how many values the record has. The bytes are checked to their end all the same.
+func (c *Codec) textsAs(ctx context.Context, reader *Codec, b []byte, names ...string) ([]string, int, error) {
+	p := c.projectionTo(reader)
+	if p.err != nil {
+		return nil, 0, p.err
 	}
 	out := make([]string, len(names))
 	if !p.same {
-		record, err := c.DecodeAs(reader, b)
-		for i, name := range names {
-			out[i], _ = record[name].(string)
-		}
-		return out, err
+		values, err := c.useAs(ctx, reader, b, func(record map[string]any) {
+			for i, name := range names {
+				text, _ := record[name].(string)
+				out[i] = strings.Clone(text)
+			}
+		})
+		return out, values, err
 	}
-	found, err := verify(c.root, b, names)
+	found, values, err := verify(c.root, b, names)
 	if err != nil {
-		return nil, undecodable("%s: %w", c.Name(), err)
+		return nil, 0, undecodable("%s: %w", c.Name(), err)
 	}
 	for i := range found {
 		out[i] = string(found[i])
 	}
-	return out, nil
+	return out, values, nil
 }
 
 func (c *Codec) projectionTo(reader *Codec) *projection {
 	if p, ok := c.readers.Load(reader); ok {
 		return p.(*projection)
 	}
-	p := &projection{}
+	p := &projection{growth: 64} // more than most of our records have fields
 	m := newMatcher(false)
 	m.ignoreCase = c.anyCase
 	if got := m.match(reader.root, c.root); len(got.problems) > 0 {
 		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
 	} else if p.to = got.to; !c.refers && compactJSON(reader.text) == compactJSON(c.text) {
-		p.same = true
+		p.same, p.growth = true, 1
 		p.to = func(v any, _ *int) (any, error) { return plain(c.root, v), nil } // nothing to project
 	}
 	kept, _ := c.readers.LoadOrStore(reader, p)
 	return kept.(*projection)
 }
 
-// native reads bytes into goavro's form of values.
-func (c *Codec) native(b []byte) (any, error) {
-	if _, err := verify(c.root, b, nil); err != nil {
-		return nil, undecodable("%s: %w", c.Name(), err)
+// verify checks a record's bytes and returns how many values it has.
+func (c *Codec) verify(b []byte) (values int, err error) {
+	_, values, err = verify(c.root, b, nil)
+	if err != nil {
+		return 0, undecodable("%s: %w", c.Name(), err)
 	}
+	return values, nil
+}
+
+// native reads bytes, which are verified, into goavro's form of values.
+func (c *Codec) native(b []byte) (any, error) {
 	native, rest, err := c.bin.NativeFromBinary(b)
 	if err != nil {
 		return nil, undecodable("%s: %w", c.Name(), err)

@@ -2,6 +2,6 @@ package avro
 
 // Verify is what [Codec.Decode] checks before goavro sees the bytes.
 func (c *Codec) Verify(b []byte) error {
-	_, err := verify(c.root, b, nil)
+	_, _, err := verify(c.root, b, nil)
 	return err
 }

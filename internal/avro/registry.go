@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"alipay-kafka-bridge/internal/avro/late"
 	"alipay-kafka-bridge/internal/avro/writers"
 )
 
@@ -71,7 +72,7 @@ type Registry struct {
 	rules     map[string]writers.Rules // by topic
 	flights   singleflight.Group
 	codecs    codecCache
-	late      lateIDs
+	late      late.IDs
 	ids       sync.Map // writerKey to SchemaID: our own schemas' ids never change
 }
 
@@ -84,7 +85,7 @@ func newRegistry(from source, maxRecord int) *Registry {
 	if maxRecord == 0 {
 		maxRecord = defaultMaxRecord
 	}
-	return &Registry{from: from, maxRecord: maxRecord, codecs: codecCache{entries: map[codecKey]*codecEntry{}}, late: newLateIDs()}
+	return &Registry{from: from, maxRecord: maxRecord, codecs: codecCache{entries: map[codecKey]*codecEntry{}}, late: late.New()}
 }
 
 // Close gives back idle connections.
@@ -107,28 +108,26 @@ func (r *Registry) Open(ctx context.Context, topic string, value []byte) (*Codec
 	return c, record, nil
 }
 
-// Read decodes a framed value as a record of the reader's schema ([Codec.DecodeAs]). The
-// writer's record must have the same name, in any namespace. Errors are as for [Registry.Open].
-func (r *Registry) Read(ctx context.Context, topic string, reader *Codec, value []byte) (Reader, error) {
+// Read decodes a framed value as a record of the reader's schema ([Codec.DecodeAs]) and passes it
+// to use, which must not wait or keep it. The writer's record must have the same name, in any
+// namespace. Errors are as for [Registry.Open].
+func (r *Registry) Read(ctx context.Context, topic string, reader *Codec, value []byte, use func(Reader)) error {
 	c, b, err := r.writerOf(ctx, topic, reader, value)
 	if err != nil {
-		return Reader{}, err
+		return err
 	}
-	record, err := c.DecodeAs(reader, b)
-	if err != nil {
-		return Reader{}, err
-	}
-	return NewReader(record), nil
+	_, err = c.useAs(ctx, reader, b, func(record map[string]any) { use(NewReader(record)) })
+	return err
 }
 
 // Texts returns text fields of the reader's record, as [Registry.Read] would, at a tenth of its
-// cost when both schemas are the same.
-func (r *Registry) Texts(ctx context.Context, topic string, reader *Codec, value []byte, names ...string) ([]string, error) {
+// cost when both schemas are the same, and how many values the record has.
+func (r *Registry) Texts(ctx context.Context, topic string, reader *Codec, value []byte, names ...string) (texts []string, values int, err error) {
 	c, b, err := r.writerOf(ctx, topic, reader, value)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return c.textsAs(reader, b, names...)
+	return c.textsAs(ctx, reader, b, names...)
 }
 
 // writerOf returns a value's bytes and the codec of their writer, whose record must have the
@@ -243,8 +242,8 @@ func (r *Registry) writer(ctx context.Context, topic string, id SchemaID) (*Code
 
 func (r *Registry) fetchWriter(ctx context.Context, topic string, id SchemaID) (*Codec, error) {
 	s, err := r.from.schema(ctx, subject(topic), id, func(schema string) string { return r.rules[topic].SubjectOf(topic, schema) })
-	if (errors.Is(err, errUnknownID) || errors.Is(err, errNotListed)) && r.late.mayCome(codecKey{topic, id}, time.Now()) {
-		return nil, fmt.Errorf("schema %d of topic %s: not known yet, asking again for up to %s", id, topic, lateFor)
+	if (errors.Is(err, errUnknownID) || errors.Is(err, errNotListed)) && r.late.MayCome(topic, int32(id), time.Now()) {
+		return nil, fmt.Errorf("schema %d of topic %s: not known yet, asking again for up to %s", id, topic, late.For)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("schema %d of topic %s: %w", id, topic, err)

@@ -117,9 +117,10 @@ func TestOneLookUpForManyAskers(t *testing.T) {
 		var askers sync.WaitGroup
 		for range 50 {
 			askers.Go(func() {
-				read, err := r.Read(t.Context(), "events", avro.MustCodec(small), smallValue(1))
-				if err != nil || read.Long("n") != 1 {
-					t.Errorf("got %d, %v", read.Long("n"), err)
+				var n int64
+				err := r.Read(t.Context(), "events", avro.MustCodec(small), smallValue(1), func(read avro.Reader) { n = read.Long("n") })
+				if err != nil || n != 1 {
+					t.Errorf("got %d, %v", n, err)
 				}
 			})
 		}
@@ -467,9 +468,10 @@ func TestRegisterAndWrite(t *testing.T) {
 	if got, _, _ := avro.Unframe(value); got != id {
 		t.Errorf("framed under id %d, want %d", got, id)
 	}
-	read, err := r.Read(t.Context(), "events", avro.MustCodec(small), value)
-	if err != nil || read.Long("n") != -3 {
-		t.Errorf("read %d, %v", read.Long("n"), err)
+	var n int64
+	err = r.Read(t.Context(), "events", avro.MustCodec(small), value, func(read avro.Reader) { n = read.Long("n") })
+	if err != nil || n != -3 {
+		t.Errorf("read %d, %v", n, err)
 	}
 	for _, level := range mustClient(t, fake.URL()).Compatibility(t.Context(), "events-value") {
 		if level.Level != sr.CompatFullTransitive {

@@ -76,15 +76,13 @@ func TestRulesOfATopic(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := registry.WithRules(map[string]writers.Rules{"in": tt.rules}).Read(t.Context(), "in", ours, b)
+			err = registry.WithRules(map[string]writers.Rules{"in": tt.rules}).Read(t.Context(), "in", ours, b, func(got avro.Reader) {
+				if total, ok := got.Record("total"); got.Text("event_id") != "e1" || got.Text("kind") != "CREATED" || !ok || total.Long("minor") != 5 {
+					t.Errorf("read %v", got)
+				}
+			})
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("reading: %v, want %q", err, tt.want)
-			}
-			if err != nil {
-				return
-			}
-			if total, ok := got.Record("total"); got.Text("event_id") != "e1" || got.Text("kind") != "CREATED" || !ok || total.Long("minor") != 5 {
-				t.Errorf("read %v", got)
 			}
 		})
 	}
@@ -106,7 +104,7 @@ func TestSubjectStrategies(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					_, err = r.Read(t.Context(), "in", ours, value)
+					err = r.Read(t.Context(), "in", ours, value, func(avro.Reader) {})
 					if want := subjects[strategy] == subject; (err == nil) != want {
 						t.Errorf("err = %v, want read: %v", err, want)
 					}

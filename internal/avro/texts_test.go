@@ -31,11 +31,11 @@ func TestTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := registry.Texts(t.Context(), "in", reader, value, "b", "a", "n")
+		got, _, err := registry.Texts(t.Context(), "in", reader, value, "b", "a", "n")
 		if err != nil || !slices.Equal(got, []string{"y", "x", ""}) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
-		if _, err := registry.Texts(t.Context(), "in", reader, append(value, 0), "b"); err == nil {
+		if _, _, err := registry.Texts(t.Context(), "in", reader, append(value, 0), "b"); err == nil {
 			t.Errorf("%s: a byte too many is taken", name)
 		}
 	}

@@ -29,22 +29,22 @@ type walker struct {
 // verify checks that b is exactly one record of this schema, before goavro sees it. goavro
 // itself accepts numbers that overflow their type, text that is not UTF-8 and bytes left over,
 // and reserves memory by counts without values behind them. It returns the record's text
-// fields of these names; other types have none.
-func verify(n *node, b []byte, names []string) ([][]byte, error) {
+// fields of these names (other types have none), and how many values the record has.
+func verify(n *node, b []byte, names []string) ([][]byte, int, error) {
 	w := walker{rest: b, values: 1}
 	texts := make([][]byte, len(names))
 	for _, f := range n.fields {
 		if err := w.walk(f.typ); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
+			return nil, 0, fmt.Errorf("%s: %w", f.name, err)
 		}
 		if i := slices.Index(names, f.name); i >= 0 && (f.typ.kind == kindString || f.typ.kind == kindEnum) {
 			texts[i] = w.last
 		}
 	}
 	if len(w.rest) != 0 {
-		return nil, fmt.Errorf("%d bytes are left over", len(w.rest))
+		return nil, 0, fmt.Errorf("%d bytes are left over", len(w.rest))
 	}
-	return texts, nil
+	return texts, w.values, nil
 }
 
 func (w *walker) walk(n *node) error {

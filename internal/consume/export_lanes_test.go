@@ -50,3 +50,18 @@ func StartedInAnotherPool() bool {
 	l.drop(gone)
 	return len(l.start()) == 1
 }
+
+// StartedWithNeeds returns how many of 100 lanes of two pools start at once when each handling needs
+// that many bytes, and checks that the count is given back.
+func StartedWithNeeds(maxBytes, needs int) (started, left int) {
+	l := newLanes(func(string) int { return 100 }, maxBytes)
+	p := &partition{TopicPartition: TopicPartition{Topic: "in"}}
+	for i := range 100 {
+		l.push(&item{part: p, size: 10, task: Task{Key: fmt.Sprint(i), Pool: Pool{App: fmt.Sprint(i % 2)}, Needs: needs}})
+	}
+	items := l.start()
+	for _, it := range items {
+		l.release(it, true)
+	}
+	return len(items), l.bytes
+}

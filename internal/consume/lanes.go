@@ -31,9 +31,9 @@ type item struct {
 // move items.
 type lanes struct {
 	limit    func(app string) int // never changes
-	maxBytes int                  // of the records that are handled; never changes
+	maxBytes int                  // that started handlings hold: records, and what is made of them; never changes
 	maxStock int                  // bytes of the records that wait for a start in memory; never changes
-	bytes    int                  // of the records that are handled
+	bytes    int                  // that started handlings hold
 	byKey    map[string]*lane
 	pools    map[Pool]*pool // one for each app and method
 }
@@ -59,7 +59,7 @@ type pool struct {
 	started int
 	byTopic map[string]int // started, for each input topic that was ever seen
 	limit   int
-	bytes   int // of the records that are handled
+	bytes   int // that started handlings hold
 	stock   int // bytes of records that wait for a start and are kept in memory
 }
 
@@ -141,8 +141,8 @@ func (l *lanes) may(p *pool, topic string) bool {
 func (l *lanes) count(it *item, n int) {
 	p := l.pool(it)
 	p.count(it, n)
-	p.bytes += n * it.size
-	l.bytes += n * it.size
+	p.bytes += n * (it.size + it.task.Needs)
+	l.bytes += n * (it.size + it.task.Needs)
 }
 
 // count adds a handling that starts (1) or ends (-1), or only its topic (0).

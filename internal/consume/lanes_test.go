@@ -38,3 +38,15 @@ func TestLanesThatChangeTheirPoolStart(t *testing.T) {
 		}
 	}
 }
+
+// What a handling makes of its record counts like the record.
+func TestNeedsOfHandlingsAreBounded(t *testing.T) {
+	const maxBytes = 4 << 20 // a quarter of it is for handlings
+	if n, left := consume.StartedWithNeeds(maxBytes, 0); n != 100 || left != 0 {
+		t.Errorf("%d start without needs, want all; %d bytes are counted after their end", n, left)
+	}
+	n, left := consume.StartedWithNeeds(maxBytes, 200<<10)
+	if n < 2 || n > 10 || left != 0 { // 1 MiB, and half as much for the second pool
+		t.Errorf("%d start that need 200 KiB each, want 2 to 10; %d bytes are counted after their end", n, left)
+	}
+}

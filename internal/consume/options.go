@@ -27,6 +27,7 @@ type Task struct {
 	Key    string // the lane: one handling in flight per key
 	Pool   Pool
 	Owner  string // for the log: whose record it is, for instance an account
+	Needs  int    // bytes of memory that a started handling holds, apart from the record
 	Handle HandleFunc
 	// Refuse is Options.Refuse for this record, once it is handled: it knows how many calls were made. It is kept until the
 	// outcome is settled, so it holds little. nil: Options.Refuse.

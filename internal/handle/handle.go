@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/budget"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/recent"
@@ -38,6 +39,10 @@ const (
 // maxAhead is how far an event may lie ahead of our clock (security K9): AlipayHK accepts only
 // what is newer than the last event, so one of 2099 would block its order for ever.
 const maxAhead = 5 * time.Minute
+
+// planCost is how many bytes of memory planning may need for each byte of a record: free texts are
+// searched to the bottom for names.
+const planCost = 16
 
 // caller makes one event's calls: with the guard's retries and their budget.
 type caller interface {
@@ -174,7 +179,10 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome,
 	if err := order.CheckTimes(e.Event, h.o.Now()); err != nil {
 		return h.unplanned(ctx, e, err)
 	}
-	e.Request, err = e.account.Planner.Plan(e.Event)
+	waited := budget.Use(ctx, planCost*len(e.in.Value), func() { e.Request, err = e.account.Planner.Plan(e.Event) })
+	if waited != nil {
+		return consume.Outcome{}, waited
+	}
 	if err != nil {
 		return h.unplanned(ctx, e, err)
 	}

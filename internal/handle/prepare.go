@@ -31,7 +31,7 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 	if string(in.Key) != string(head.OrderNo) {
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
 	}
-	task := consume.Task{Key: laneKey(name, head.OrderNo)}
+	task := consume.Task{Key: laneKey(name, head.OrderNo), Needs: needs(head.Values, len(in.Value))}
 	if account, reason := t.account(in.Topic, name); reason == "" {
 		if h.floods.over(task.Key, in.Record, h.o.Now()) {
 			task.Handle = func(_ context.Context, in consume.Input) (consume.Outcome, error) {
@@ -59,6 +59,14 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 		return h.refuseAfter(in, made, reason, err)
 	}
 	return task, nil
+}
+
+// needs is about how many bytes a handling holds apart from its record: the event and its request, of
+// which each value has a place even where the record spends half a byte on it, and free texts with
+// all their names. An ordinary event needs nothing worth counting.
+func needs(values, size int) int {
+	const ordinaryValues, ordinarySize = 500, 32 << 10
+	return 48*max(values-ordinaryValues, 0) + 4*max(size-ordinarySize, 0)
 }
 
 // laneKey is the lane of an order. A long one is hashed: lanes, floods and newest events keep it.

@@ -58,9 +58,10 @@ func carry(t *testing.T, c *localkafka.Cluster) {
 	if len(records) != 1 {
 		t.Fatalf("%d records came back, want 1", len(records))
 	}
-	read, err := registry.Read(t.Context(), records[0].Topic, avro.MustCodec(schemas.JournalEntry), records[0].Value)
-	if err != nil || read.Text("topic") != "order-events" {
-		t.Errorf("read %q, %v", read.Text("topic"), err)
+	var topic string
+	err = registry.Read(t.Context(), records[0].Topic, avro.MustCodec(schemas.JournalEntry), records[0].Value, func(read avro.Reader) { topic = read.Text("topic") })
+	if err != nil || topic != "order-events" {
+		t.Errorf("read %q, %v", topic, err)
 	}
 }
 

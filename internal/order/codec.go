@@ -54,14 +54,17 @@ func (c *Codec) masked(topic string, record map[string]any) map[string]any {
 // decode reads a value that must hold a record of the schema's name, in any namespace and in
 // any version that this one can read.
 func decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Codec, value []byte, from func(avro.Reader) T) (T, error) {
-	var none T
-	r, err := c.registry.Read(ctx, topic, schema, value)
+	var record, none T
+	var wrong error
+	err := c.registry.Read(ctx, topic, schema, value, func(r avro.Reader) {
+		record = from(r)
+		wrong = r.Err()
+	})
 	if err != nil {
 		return none, err
 	}
-	record := from(r)
-	if err := r.Err(); err != nil {
-		return none, &UndecodableError{Reason: avro.ReasonUndecodable, Err: err}
+	if wrong != nil {
+		return none, &UndecodableError{Reason: avro.ReasonUndecodable, Err: wrong}
 	}
 	return record, nil
 }
@@ -77,15 +80,16 @@ type EventHead struct {
 	OrderNo alipay.OutTradeNo
 	Type    EventType
 	Channel Channel
+	Values  int // of the whole event, at every depth: what it needs of memory
 }
 
 // EventHead reads the head of an event without the rest.
 func (c *Codec) EventHead(ctx context.Context, topic string, value []byte) (EventHead, error) {
-	texts, err := c.registry.Texts(ctx, topic, c.event, value, "account", "order_no", "event_type", "channel")
+	texts, values, err := c.registry.Texts(ctx, topic, c.event, value, "account", "order_no", "event_type", "channel")
 	if err != nil {
 		return EventHead{}, err
 	}
-	return EventHead{Account(texts[0]), alipay.OutTradeNo(texts[1]), EventType(texts[2]), Channel(texts[3])}, nil
+	return EventHead{Account(texts[0]), alipay.OutTradeNo(texts[1]), EventType(texts[2]), Channel(texts[3]), values}, nil
 }
 
 // EncodeEvent writes an order event, as a producer does.

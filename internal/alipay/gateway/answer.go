@@ -35,6 +35,8 @@ type answer struct {
 	header     http.Header
 	body       []byte
 	retryAfter time.Duration
+	place      places // of a long answer, until it is opened
+	buffer     []byte // of the place
 }
 
 // httpError classifies an answer whose HTTP status is not 200. Business errors come with 200,

@@ -37,6 +37,9 @@ type App struct {
 	clock   clockWatch
 	host    string // for spans
 	port    int
+
+	long         places // of answers to calls
+	longDownload places // of certificates: opening an answer may wait for one
 }
 
 func newApp(w protocol, u *url.URL, t transport) *App {
@@ -46,7 +49,7 @@ func newApp(w protocol, u *url.URL, t transport) *App {
 	if t.tracer == nil {
 		t.tracer = noop.NewTracerProvider().Tracer("")
 	}
-	a := &App{http: t.client(), timeout: t.timeout, tracer: t.tracer, clock: clockWatch{log: orDiscard(t.log), now: orNow(t.now)}}
+	a := &App{http: t.client(), long: newPlaces(longAnswers), longDownload: newPlaces(1), timeout: t.timeout, tracer: t.tracer, clock: clockWatch{log: orDiscard(t.log), now: orNow(t.now)}}
 	a.inUse.Store(&w)
 	a.host, a.port = hostPort(u)
 	return a
@@ -108,13 +111,15 @@ func (c *Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 		}
 		ctx, span := c.app.startSpan(ctx, r.Method())
 		ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
-		ans, err := c.app.send(ctx, r, s)
+		ans, err := c.app.send(ctx, r, s, c.app.long)
 		return func() (alipay.Reply, error) {
 			defer cancel()
+			defer ans.release()
 			rep := alipay.Reply{Method: r.Method()}
 			if err == nil {
 				spanStatus(span, ans.status)
 				rep, err = by.open(ctx, r, s, ans)
+				rep.Body = ans.own(rep.Body)
 				c.app.clock.saw(s.at, ans, rep)
 			}
 			endSpan(span, rep, err)

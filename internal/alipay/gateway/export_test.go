@@ -163,3 +163,18 @@ func EncryptHK(to *rsa.PublicKey, plain []byte) (body []byte, header string) {
 	}
 	return body, header
 }
+
+// Places are those of long answers.
+type Places = places
+
+// LongAnswers is how many there are.
+const LongAnswers = longAnswers
+
+func NewPlaces() Places { return newPlaces(longAnswers) }
+
+// ReadAndRelease reads an answer as a call does.
+func (p places) ReadAndRelease(ctx context.Context, res *http.Response) error {
+	a, err := p.read(ctx, res)
+	a.release()
+	return err
+}

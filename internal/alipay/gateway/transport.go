@@ -8,14 +8,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,14 +24,11 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 )
 
-// Bounds of a connection and of an answer.
+// Bounds of a connection.
 const (
 	// idleTimeout is shorter than the time after which gateways reset idle connections: a
 	// reset after a create was sent is an unknown outcome [inferred from reported resets].
 	idleTimeout = 30 * time.Second
-	// maxAnswer is far above any documented answer [inferred].
-	maxAnswer       = 1 << 20
-	maxAnswerHeader = 64 << 10
 	// maxRetryAfter bounds how long an untrusted header can make us wait.
 	maxRetryAfter = 10 * time.Minute
 )
@@ -87,15 +82,11 @@ func (t transport) client() *http.Client {
 	}
 }
 
-var (
-	errConnect    = errors.New("connecting took too long")
-	errTooLong    = errors.New("the answer is longer than 1 MiB")
-	errCompressed = errors.New("the answer is compressed, although the request asked for identity")
-)
+var errConnect = errors.New("connecting took too long")
 
 // send makes the HTTP exchange. Its error is an [*alipay.Error] that separates a request that
 // was certainly not sent from one that may have arrived.
-func (a *App) send(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
+func (a *App) send(ctx context.Context, r call, s *sealedRequest, long places) (*answer, error) {
 	var mayHaveArrived atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		// The transport asks for a second connection only if nothing was written on the first.
@@ -113,7 +104,7 @@ func (a *App) send(ctx context.Context, r call, s *sealedRequest) (*answer, erro
 	if err != nil {
 		return nil, lostError(ctx, r, mayHaveArrived.Load(), s.bare(err))
 	}
-	ans, err := readAnswer(res)
+	ans, err := long.read(ctx, res)
 	if err != nil {
 		e := lostError(ctx, r, true, s.bare(err))
 		if e.HTTPStatus = res.StatusCode; errors.Is(err, errTooLong) || errors.Is(err, errCompressed) {
@@ -122,21 +113,6 @@ func (a *App) send(ctx context.Context, r call, s *sealedRequest) (*answer, erro
 		return nil, e
 	}
 	return ans, nil
-}
-
-func readAnswer(res *http.Response) (*answer, error) {
-	defer res.Body.Close()
-	if c := res.Header.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
-		return nil, errCompressed
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > maxAnswer {
-		return nil, errTooLong
-	}
-	return &answer{status: res.StatusCode, header: res.Header, body: body, retryAfter: retryAfter(res.Header)}, nil
 }
 
 // lostError classifies a call without an answer.
@@ -217,8 +193,11 @@ func (a *App) startSpan(ctx context.Context, m alipay.Method) (context.Context, 
 // exchange is send with a span of its own, for the download of a certificate.
 func (a *App) exchange(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
 	ctx, span := a.startSpan(ctx, r.Method())
-	ans, err := a.send(ctx, r, s)
+	ans, err := a.send(ctx, r, s, a.longDownload)
 	if err == nil {
+		body := ans.own(ans.body)
+		ans.release()
+		ans.body = body
 		spanStatus(span, ans.status)
 	}
 	endSpan(span, alipay.Reply{}, err)
