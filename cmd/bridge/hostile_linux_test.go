@@ -168,7 +168,9 @@ func (b *besieged) read(topic string, n int) (out []*kgo.Record) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	for len(out) < n && ctx.Err() == nil {
-		out = append(out, cl.PollFetches(ctx).Records()...)
+		poll, stop := context.WithTimeout(ctx, time.Second) // so that a death shows at once
+		out = append(out, cl.PollFetches(poll).Records()...)
+		stop()
 		b.alive()
 	}
 	if len(out) != n {

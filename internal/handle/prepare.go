@@ -71,7 +71,7 @@ func needs(values, size int) int {
 
 // laneKey is the lane of an order. A long one is hashed: lanes, floods and newest events keep it.
 func laneKey(account order.Account, no alipay.OutTradeNo) string {
-	const most = 200
+	const most = 128
 	if len(account)+len(no) <= most {
 		return string(account) + "/" + string(no)
 	}
