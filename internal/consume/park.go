@@ -119,8 +119,7 @@ func (e *Engine) charge(it *item, n int) {
 	it.charged = n
 }
 
-// addBytes counts memory of a partition. What outlives its partition is not counted. Called under
-// mu.
+// addBytes counts memory of a partition, not of what outlives it. Called under mu.
 func (e *Engine) addBytes(p *partition, n int) {
 	if p.state == stateStopped || p.state == stateGone {
 		return
