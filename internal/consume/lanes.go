@@ -9,7 +9,6 @@ import (
 type item struct {
 	offset  int64
 	in      Input // Record is nil while the item is parked
-	rewound bool  // for in, when it is read again
 	size    int   // of the record, in bytes
 	sum     uint64
 	part    *partition // the assignment that it was read under

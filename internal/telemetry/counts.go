@@ -39,7 +39,7 @@ func (c *Counts[K]) Add(key K, n int) {
 // begin logs a key and counts what follows within a minute. Called under mu.
 func (c *Counts[K]) begin(key K, n int) {
 	c.since[key] = 0
-	c.log.Warn(c.message, append([]any{"count", n}, c.attrs(key)...)...)
+	c.log.Warn(c.message, append([]any{"count", n}, c.attrs(key)...)...) //nolint:sloglint // a constant of the caller
 	time.AfterFunc(countEvery, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()

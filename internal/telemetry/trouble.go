@@ -36,16 +36,16 @@ func (t *Trouble) Note(err error, attrs ...any) {
 	switch {
 	case err == nil && t.since.IsZero():
 	case err == nil:
-		t.log.Warn(t.ends, "failures", t.failures, "seconds", int(now.Sub(t.since).Seconds()))
+		t.log.Warn(t.ends, "failures", t.failures, "seconds", int(now.Sub(t.since).Seconds())) //nolint:sloglint // a constant of the caller
 		t.since, t.failures = time.Time{}, 0
 	case t.since.IsZero():
 		t.since, t.logged, t.failures = now, now, 1
-		t.log.Warn(t.begins, append([]any{"error", err}, attrs...)...)
+		t.log.Warn(t.begins, append([]any{"error", err}, attrs...)...) //nolint:sloglint // a constant of the caller
 	default:
 		t.failures++
 		if now.Sub(t.logged) >= remindEvery {
 			t.logged = now
-			t.log.Warn(t.begins, append([]any{"error", err, "failures", t.failures, "seconds", int(now.Sub(t.since).Seconds())}, attrs...)...)
+			t.log.Warn(t.begins, append([]any{"error", err, "failures", t.failures, "seconds", int(now.Sub(t.since).Seconds())}, attrs...)...) //nolint:sloglint // a constant of the caller
 		}
 	}
 }
