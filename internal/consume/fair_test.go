@@ -185,7 +185,7 @@ func TestParkedRecordsThatAreGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.fixed.Store(true)
-		r.eventually("alert", func() bool { return r.logged("a record was deleted before its turn came") })
+		r.eventually("alert", func() bool { return r.logged("partition stopped; an operator must decide") })
 		r.putEach(1, 10, "free", 1000)
 		r.eventually("the others", func() bool { return r.results("free") == 10 })
 		if counted, held := s.HeldBytes(); counted != held {

@@ -16,6 +16,7 @@ type item struct {
 	since   time.Time  // when it was admitted
 	charged int        // bytes of it in partition.bytes
 	stock   bool       // its bytes are in pool.stock
+	parked  bool       // its record was dropped
 	started bool       // its handling runs
 
 	held  int       // how often its handling ended without an outcome
@@ -60,6 +61,7 @@ type pool struct {
 	limit   int
 	bytes   int // that started handlings hold
 	stock   int // bytes of records that wait for a start and are kept in memory
+	parked  int // records that were dropped
 }
 
 // newLanes divides maxBytes: a quarter for the records that are handled, a sixteenth for the stock.
@@ -195,6 +197,7 @@ func (l *lanes) drop(gone *partition) {
 				kept = append(kept, it)
 			} else {
 				l.unstock(it)
+				l.unpark(it)
 			}
 		}
 		clear(ln.queue[len(kept):])
@@ -216,6 +219,23 @@ func (l *lanes) keeps(it *item) bool {
 	p.stock += it.size
 	it.stock = true
 	return true
+}
+
+// keepsNew is keeps for an item that was not parked yet. Behind parked ones it has to wait longer
+// than they do: they need the stock first.
+func (l *lanes) keepsNew(it *item) bool { return l.pool(it).parked == 0 && l.keeps(it) }
+
+// park and unpark count an item whose record is dropped, or was read again.
+func (l *lanes) park(it *item) {
+	it.parked = true
+	l.pool(it).parked++
+}
+
+func (l *lanes) unpark(it *item) {
+	if it.parked {
+		it.parked = false
+		l.pool(it).parked--
+	}
 }
 
 // unstock takes an item out of what its pool keeps in memory.

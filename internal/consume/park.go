@@ -57,10 +57,11 @@ func headerBytes(r *kgo.Record) int {
 
 // park drops the record of an item that waits, unless its pool's stock has room. Called under mu.
 func (e *Engine) park(it *item) {
-	if it.in.Record == nil || it.stock || it.part.reader == nil || e.lanes.keeps(it) {
+	if it.in.Record == nil || it.stock || it.part.reader == nil || e.lanes.keepsNew(it) {
 		return
 	}
 	it.in.Record = nil
+	e.lanes.park(it)
 	e.charge(it, 0)
 	if it.part.parked == nil {
 		it.part.parked = map[int64]*item{}
@@ -71,6 +72,7 @@ func (e *Engine) park(it *item) {
 // unpark gives an item its record back. Called under mu.
 func (e *Engine) unpark(it *item, r *kgo.Record) {
 	delete(it.part.parked, it.offset)
+	e.lanes.unpark(it)
 	it.in.Record = own(r)
 	e.charge(it, it.size)
 }
