@@ -3,7 +3,6 @@ package consume
 import (
 	"errors"
 	"fmt"
-	"hash/maphash"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -16,44 +15,6 @@ import (
 
 // errChanged means that a topic has another record at an offset than the one that was admitted.
 var errChanged = fmt.Errorf("%w: the topic has another record at its offset", reread.ErrGone)
-
-var sumSeed = maphash.MakeSeed()
-
-// sum differs for two records of one offset, as after a topic was created again.
-func sum(r *kgo.Record) uint64 {
-	var h maphash.Hash
-	h.SetSeed(sumSeed)
-	_, _ = h.Write(r.Key)
-	_ = h.WriteByte(0)
-	_, _ = h.Write(r.Value)
-	return h.Sum64()
-}
-
-// own returns a copy of a record that does not keep the fetched batch in memory.
-func own(r *kgo.Record) *kgo.Record {
-	c := &kgo.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, LeaderEpoch: r.LeaderEpoch, Timestamp: r.Timestamp}
-	b := make([]byte, 0, len(r.Key)+len(r.Value)+headerBytes(r))
-	add := func(from []byte) []byte {
-		if from == nil {
-			return nil // not the same as empty: a tombstone has no value
-		}
-		b = append(b, from...)
-		return b[len(b)-len(from) : len(b) : len(b)]
-	}
-	c.Key, c.Value = add(r.Key), add(r.Value)
-	for _, h := range r.Headers {
-		c.Headers = append(c.Headers, kgo.RecordHeader{Key: string(add([]byte(h.Key))), Value: add(h.Value)})
-	}
-	return c
-}
-
-func headerBytes(r *kgo.Record) int {
-	n := 0
-	for _, h := range r.Headers {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
-}
 
 // park drops the record of an item that waits, unless its pool's stock has room. Called under mu.
 func (e *Engine) park(it *item) {
@@ -73,7 +34,7 @@ func (e *Engine) park(it *item) {
 func (e *Engine) unpark(it *item, r *kgo.Record) {
 	delete(it.part.parked, it.offset)
 	e.lanes.unpark(it)
-	it.in.Record = own(r)
+	it.in.Record = reread.Copy(r)
 	e.charge(it, it.size)
 }
 
@@ -103,7 +64,7 @@ func (e *Engine) load(it *item) (Input, error) {
 		other := p.parked[r.Offset]
 		switch {
 		case other == nil:
-		case sum(r) != other.sum:
+		case reread.Sum(r) != other.sum:
 			return Input{}, fmt.Errorf("%s at %d: %w", p.TopicPartition, r.Offset, errChanged)
 		case other.started || e.lanes.keeps(other):
 			e.unpark(other, r)
@@ -173,4 +134,4 @@ func (o outcome) size() int {
 }
 
 // size is roughly what a record holds of memory.
-func size(r *kgo.Record) int { return len(r.Key) + len(r.Value) + headerBytes(r) }
+func size(r *kgo.Record) int { return reread.Size(r) }

@@ -154,7 +154,7 @@ func (it *item) starts() bool {
 func (e *Engine) intake(p *partition, records []*kgo.Record) {
 	for _, r := range records {
 		e.addBytes(p, size(r))
-		p.backlog = append(p.backlog, own(r))
+		p.backlog = append(p.backlog, reread.Copy(r))
 	}
 	p.changed.Broadcast()
 }
@@ -198,7 +198,7 @@ func (e *Engine) nextAdmitted(p *partition) *item {
 		p.backlog = p.backlog[1:]
 		if p.win.Admit(r.Offset) {
 			n := size(r)
-			p.preparing = &item{offset: r.Offset, in: Input{r, r.Offset < p.rewoundBelow}, size: n, sum: sum(r), charged: n, part: p, since: time.Now()}
+			p.preparing = &item{offset: r.Offset, in: Input{r, r.Offset < p.rewoundBelow}, size: n, sum: reread.Sum(r), charged: n, part: p, since: time.Now()}
 			return p.preparing
 		}
 		e.addBytes(p, -size(r)) // a previous owner has finished it

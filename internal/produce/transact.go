@@ -110,7 +110,7 @@ func (t *Transactor) newClient(more ...kgo.Opt) (*kgo.Client, error) {
 		kgo.TransactionalID(t.o.TransactionalID),
 		kgo.TransactionTimeout(t.o.Timeout),
 		kgo.MetadataMinAge(250*time.Millisecond), // the default of 5 s makes three leader changes cost 15 s
-		kgo.UnknownTopicRetries(1), // the caller holds its records back, and tries again
+		kgo.UnknownTopicRetries(1),               // the caller holds its records back, and tries again
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(newPartitioner(t.o.ManualTopics)),
 	)
