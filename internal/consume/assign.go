@@ -54,6 +54,9 @@ func (e *Engine) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int3
 	parts := e.drain(e.partitionsOf(m))
 	e.mu.Unlock()
 	e.giveUp(ctx, parts, e.o.RevokeBound*3/4)
+	if len(parts) == 0 {
+		return
+	}
 	e.o.Log.Info("partitions given up", "group", e.o.Group, "partitions", len(parts))
 }
 

@@ -16,7 +16,10 @@ const watchEvery = 10 * time.Second
 
 // watchTopics looks after input topics that are deleted or created again, until the session ends.
 func (e *Engine) watchTopics(ctx context.Context, cl *kgo.Client) {
-	for sleep(ctx, watchEvery) {
+	for first := true; sleep(ctx, watchEvery); first = false {
+		if first && e.Stats().Partitions == 0 {
+			e.o.Log.InfoContext(ctx, "no partition is assigned yet; a member that ended without leaving is waited for until its session ends", "group", e.o.Group)
+		}
 		m, err := kadm.NewClient(cl).Metadata(ctx, e.o.Topics...)
 		if err != nil {
 			continue // the fetches report it

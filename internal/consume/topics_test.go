@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -260,5 +262,27 @@ func TestAcceptedLossKeepsWhatIsFinished(t *testing.T) {
 		if journal := r.journalled(); !strings.Contains(journal, "accepted_loss") {
 			t.Errorf("journal: %s", journal)
 		}
+	})
+}
+
+// A start that waits for the group says so, once, and only then.
+func TestWaitingForTheGroupIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		const line = "no partition is assigned yet"
+		e := r.start(setup{options: earliest})
+		time.Sleep(time.Minute)
+		if r.logged(line) {
+			t.Error("said with partitions")
+		}
+		e.wire.cut() // it does not leave
+		e.cancel()
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Group: "g", TopLevel: true, Err: kerr.CoordinatorLoadInProgress, Count: 30})
+		e = r.start(setup{options: earliest, slot: "b"})
+		time.Sleep(5 * time.Minute)
+		if n := r.countLogged(line); n != 1 {
+			t.Errorf("said %d times:\n%s", n, r.logs.String())
+		}
+		_ = e.stop()
 	})
 }

@@ -1,6 +1,7 @@
 package window_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -202,5 +203,40 @@ func TestPositionFromALowerBound(t *testing.T) {
 		if got := p.From(low); got.Next != want.Next || !slices.Equal(got.Ahead, want.Ahead) {
 			t.Errorf("from %d: %+v, want %+v", low, got, want)
 		}
+	}
+}
+
+// A text that was cut anywhere is foreign, never an error of ours.
+func TestCutTextsAreForeign(t *testing.T) {
+	for _, rewound := range []int64{0, 50} {
+		text, err := here.Text(window.Position{Next: 10, Ahead: []window.Span{{From: 12, To: 14}}}, rewound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := base64.RawStdEncoding.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range len(raw) {
+			if _, err := here.Read(10, base64.RawStdEncoding.EncodeToString(raw[:n])); !errors.Is(err, window.ErrForeignText) {
+				t.Errorf("%d of %d bytes: %v", n, len(raw), err)
+			}
+		}
+	}
+}
+
+// A bitset has one bit for each offset, wherever the partition is.
+func TestBitsetsAreShort(t *testing.T) {
+	p := window.Position{Next: 1_000_000_000}
+	for i := range int64(400) {
+		p.Ahead = append(p.Ahead, window.Span{From: p.Next + 2*i + 1, To: p.Next + 2*i + 2})
+	}
+	text, err := here.Text(p, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const head, bits = 22, 100
+	if n := base64.RawStdEncoding.DecodedLen(len(text)); n != head+bits {
+		t.Errorf("%d bytes, want %d", n, head+bits)
 	}
 }
