@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,9 +52,13 @@ type environment struct {
 	sim      *simulator.Simulator
 	inFlight atomic.Int64 // requests at the simulator now
 	codec    *order.Codec
-	kafka    []kgo.Opt // how the test itself reaches the broker
-	security string    // the settings under kafka with which the bridge reaches it
-	notes    []string  // of the last check
+	kafka    []kgo.Opt    // how the test itself reaches the broker
+	security string       // the settings under kafka with which the bridge reaches it
+	notes    []string     // of the last check
+	ahead    atomic.Int64 // nanoseconds by which the simulator's clock is ahead
+	options  simulator.Options
+	turn     sync.RWMutex      // guards the exchange of sim by rotateKey
+	before   simulator.Journal // of the simulator before that
 }
 
 func newEnvironment(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *environment {
@@ -69,20 +74,24 @@ func (e *environment) simulate(latency time.Duration, faults ...simulator.Fault)
 	t := e.t
 	t.Helper()
 	e.dir, e.prefix = t.TempDir(), fmt.Sprintf("it-%d-", time.Now().UnixNano())
-	app, err := standalone.GenerateApp("2021000000000001")
+	app, err := standalone.GenerateApp("2021000000000001", simulator.Merchant{Name: "renewed", SellerID: "2088000000000777", AppAuthToken: renewedToken})
 	must(t, err)
 	hk, err := standalone.GenerateHKApp("hk-client")
 	must(t, err)
-	e.sim, err = simulator.New(simulator.Options{
+	e.options = simulator.Options{
 		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) },
 		Latency: simulator.Latency{Fixed: latency, Jitter: latency / 4}, Faults: faults,
-	})
+	}
+	e.sim, err = simulator.New(e.options)
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.inFlight.Add(1)
 		defer e.inFlight.Add(-1)
+		e.turn.RLock()
+		defer e.turn.RUnlock()
 		e.sim.ServeHTTP(w, r)
 	})}
 	go func() { _ = srv.Serve(l) }()
@@ -332,17 +341,17 @@ func (e *environment) checkExecutions() (repeats int) {
 		method      simulator.Method
 		no, request string
 	}
-	j := e.sim.Journal()
+	now := e.sim.Journal()
 	seen := map[call]int{}
-	for _, x := range j.Executions {
+	for _, x := range slices.Concat(e.before.Executions, now.Executions) {
 		c := call{x.Method, x.OrderNo, x.RequestNo}
 		if seen[c]++; seen[c] > 1 {
 			e.t.Errorf("%+v: took effect %d times", c, seen[c])
 		}
 	}
 	content := map[call]simulator.Digest{}
-	for _, r := range j.Requests {
-		if r.Method == simulator.TradeQuery {
+	for _, r := range slices.Concat(e.before.Requests, now.Requests) {
+		if r.Method == simulator.TradeQuery || r.OrderNo == "" { // refused before its content was read
 			continue
 		}
 		c := call{r.Method, r.OrderNo, r.RequestNo}

@@ -1,0 +1,342 @@
+//go:build integration
+
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/standalone"
+)
+
+// renewedToken is the token that the simulator accepts for its second merchant.
+const renewedToken = "renewed-token"
+
+// named returns events as orders does, of orders of their own.
+func named(name string, n int) []order.Event {
+	events := orders(n)
+	for i := range events {
+		events[i].ID = order.EventID(name) + events[i].ID
+		events[i].OrderNo = alipay.OutTradeNo(name) + events[i].OrderNo
+		if events[i].TradeNo != "" {
+			events[i].TradeNo = alipay.TradeNo(strings.Replace(string(events[i].TradeNo), "20260131", fmt.Sprintf("2026%04d", name[0]), 1))
+		}
+	}
+	return events
+}
+
+// resultsOf returns the results of orders whose numbers begin with the name.
+func resultsOf(name string, results []order.Result) []order.Result {
+	return slices.DeleteFunc(slices.Clone(results), func(r order.Result) bool { return !strings.HasPrefix(string(r.OrderNo), name) })
+}
+
+func (e *environment) deleteTopic(name string) {
+	e.t.Helper()
+	adm := kadm.NewClient(e.client())
+	_, err := adm.DeleteTopic(e.t.Context(), name)
+	must(e.t, err)
+	await(e.t, "topic "+name+" is gone", 10*time.Second, func() bool {
+		topics, err := adm.ListTopics(e.t.Context(), name)
+		return err == nil && !topics.Has(name)
+	})
+}
+
+// createTopic makes a topic; the broker may still be busy with its deletion.
+func (e *environment) createTopic(name string, partitions int32) {
+	e.t.Helper()
+	adm := kadm.NewClient(e.client())
+	await(e.t, "topic "+name+" exists again", 20*time.Second, func() bool {
+		_, err := adm.CreateTopic(e.t.Context(), partitions, 1, nil, name)
+		return err == nil
+	})
+}
+
+// collected are the results that were read so far.
+type collected struct {
+	e       *environment
+	cl      *kgo.Client
+	results []order.Result
+}
+
+func (e *environment) collect() *collected {
+	return &collected{e: e, cl: e.client(kgo.ConsumeTopics(e.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))}
+}
+
+// poll reads for a while.
+func (c *collected) poll(d time.Duration) {
+	ctx, cancel := context.WithTimeout(c.e.t.Context(), d)
+	defer cancel()
+	for ctx.Err() == nil {
+		for _, r := range c.cl.PollFetches(ctx).Records() {
+			res, err := c.e.codec.DecodeResult(c.e.t.Context(), r.Topic, r.Value)
+			must(c.e.t, err)
+			c.results = append(c.results, res)
+		}
+	}
+}
+
+// until reads until there are n results of the name.
+func (c *collected) until(name string, n int, limit time.Duration) {
+	c.e.t.Helper()
+	for end := time.Now().Add(limit); len(resultsOf(name, c.results)) < n; c.poll(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			c.e.t.Errorf("%d results of %q within %v, want %d", len(resultsOf(name, c.results)), name, limit, n)
+			return
+		}
+	}
+}
+
+// report logs the lines of the bridge since it had written a number of bytes, and checks that they
+// are few.
+func (p *process) report(t *testing.T, from, most int) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(p.log.String()[from:]), "\n")
+	for i, l := range lines {
+		if i < 2*most {
+			t.Log(l)
+		}
+	}
+	if len(lines) > most {
+		t.Errorf("%d lines in the log, want at most %d", len(lines), most)
+	}
+}
+
+// once checks that no event has two results, and returns the events that have one.
+func once(t *testing.T, results []order.Result) map[order.EventID]bool {
+	t.Helper()
+	seen := map[order.EventID]bool{}
+	for _, r := range results {
+		if seen[r.EventID] {
+			t.Errorf("event %s has two results", r.EventID)
+		}
+		seen[r.EventID] = true
+		if r.Outcome != order.OutcomeApplied {
+			t.Errorf("event %s: outcome %s, reason %s, sub_code %s: %s", r.EventID, r.Outcome, r.Reason, r.SubCode, r.Message)
+		}
+	}
+	return seen
+}
+
+// TestDrillInputCreatedAgain: the input topic is deleted and created again under load. What had
+// taken effect has its result, and each event of the new topic has one.
+func TestDrillInputCreatedAgain(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t, 4, 100*time.Millisecond)
+	e.send(named("A", 1000))
+	p := e.run("a")
+	results := e.collect()
+	await(t, "it works", time.Minute, func() bool { return e.sim.Totals().Executions > 200 })
+	from := len(p.log.String())
+	e.deleteTopic(e.topic("events"))
+	e.createTopic(e.topic("events"), 4)
+	began := time.Now()
+	events := named("B", 1000)
+	e.send(events)
+	results.until("B", 1, 45*time.Second)
+	t.Logf("the first result of the new topic came after %v", time.Since(began).Round(100*time.Millisecond))
+	results.until("B", len(events), 45*time.Second)
+	took := time.Since(began)
+	results.poll(2 * time.Second) // a result too many would come now
+	checkEachOnce(t, events, resultsOf("B", results.results))
+	p.stop(t)
+	e.checkExecutions()
+
+	seen, without := once(t, results.results), 0
+	for _, x := range e.sim.Journal().Executions {
+		if no, is := strings.CutPrefix(x.OrderNo, "AT"); is && !seen[order.EventID(fmt.Sprint("At", strings.TrimLeft(no[:5], "0")+no[5:]))] {
+			without++
+		}
+	}
+	if without > 0 {
+		t.Errorf("%d events of the old topic took effect and have no result", without)
+	}
+	t.Logf("lost, doubled, wrongly ended: none unless it says so above; all %d results of the new topic after %v; %d events of the old one had been handled",
+		len(events), took.Round(100*time.Millisecond), len(resultsOf("A", results.results)))
+	p.report(t, from, 24)
+}
+
+// TestDrillResultsCreatedAgain: the results topic is deleted while calls are under way, and created
+// again later. Their results, and those of later events, come then, each once. Meanwhile skipped
+// events go on to their topic.
+func TestDrillResultsCreatedAgain(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t, 4, 100*time.Millisecond)
+	settled := named("A", 400)
+	e.send(settled)
+	p := e.run("a")
+	old := e.collect()
+	old.until("A", len(settled), time.Minute)
+	checkEachOnce(t, settled, old.results)
+	old.cl.Close()
+
+	meanwhile := named("B", 400)
+	from := len(p.log.String())
+	e.turn.Lock() // no answer comes before the topic is gone
+	e.send(meanwhile)
+	await(t, "100 calls in flight", 10*time.Second, func() bool { return e.inFlight.Load() >= 100 })
+	e.deleteTopic(e.topic("results"))
+	e.turn.Unlock()
+	skipped := orders(2)[:1]
+	skipped[0].ID, skipped[0].OrderNo, skipped[0].Type, skipped[0].Total = "skip", "S1", order.TypeShipped, nil
+	began := time.Now()
+	e.send(skipped)
+	journal := e.client(kgo.ConsumeTopics(e.topic("journal")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
+	await(t, "the skip is in the journal", 20*time.Second, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return slices.ContainsFunc(journal.PollFetches(ctx).Records(), func(r *kgo.Record) bool { return strings.Contains(string(r.Value), "unmapped") })
+	})
+	t.Logf("without the results topic, the skip was in the journal after %v", time.Since(began).Round(100*time.Millisecond))
+
+	e.createTopic(e.topic("results"), 4)
+	began = time.Now()
+	events := named("C", 400)
+	e.send(events)
+	results := e.collect()
+	results.until("B", len(meanwhile), 45*time.Second)
+	results.until("C", len(events), 45*time.Second)
+	took := time.Since(began)
+	results.poll(2 * time.Second)
+	checkEachOnce(t, meanwhile, resultsOf("B", results.results))
+	checkEachOnce(t, events, resultsOf("C", results.results))
+	p.stop(t)
+	e.checkExecutions()
+	if n := len(results.results); n != len(meanwhile)+len(events) {
+		t.Errorf("%d results in the new topic, want %d", n, len(meanwhile)+len(events))
+	}
+	t.Logf("lost, doubled, wrongly ended: none unless it says so above; all %d results %v after the topic was there again", len(results.results), took.Round(100*time.Millisecond))
+	p.report(t, from, 12)
+}
+
+// TestDrillTokenExpired: Alipay refuses the token of one merchant under load. The other merchants go
+// on; this one's events wait and succeed after its file was replaced.
+func TestDrillTokenExpired(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t, 4, 50*time.Millisecond)
+	file := filepath.Join(e.dir, "token")
+	must(t, os.WriteFile(file, []byte("expired-token"), 0o600))
+	text, err := os.ReadFile(e.settings)
+	must(t, err)
+	yaml := strings.Replace(string(text), "  shop-hk: {", "  shop-token: {app: main, channel: TRADE, app_auth_token_file: token}\n  shop-hk: {", 1)
+	yaml = strings.Replace(yaml, "accounts: [shop-trade,", "accounts: [shop-token, shop-trade,", 1)
+	must(t, os.WriteFile(e.settings, []byte(yaml), 0o600))
+
+	waiting, others := named("W", 2000), named("O", 2000)
+	waiting = slices.DeleteFunc(waiting, func(ev order.Event) bool { return ev.Type != order.TypeCreated })
+	var events []order.Event
+	for i := range others {
+		if i < len(waiting) {
+			waiting[i].Account = "shop-token"
+			events = append(events, waiting[i])
+		}
+		events = append(events, others[i])
+	}
+	e.send(events)
+	p := e.run("a")
+	results := e.collect()
+	began := time.Now()
+	results.until("O", len(others), time.Minute)
+	t.Logf("the results of %d events of the other merchants came within %v", len(others), time.Since(began).Round(100*time.Millisecond))
+	if n := len(resultsOf("W", results.results)); n != 0 {
+		t.Errorf("%d results of the merchant whose token is refused", n)
+	}
+	must(t, os.WriteFile(file, []byte(renewedToken), 0o600))
+	began = time.Now()
+	results.until("W", len(waiting), 90*time.Second)
+	t.Logf("%d events that waited have their results %v after the new token", len(waiting), time.Since(began).Round(100*time.Millisecond))
+	results.poll(2 * time.Second)
+	checkEachOnce(t, events, results.results)
+	p.stop(t)
+	e.checkExecutions()
+	p.report(t, 0, 20)
+}
+
+// TestDrillClock: the clock of the gateways is ten minutes ahead for a while, under load.
+func TestDrillClock(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t, 4, 100*time.Millisecond)
+	events := named("A", 1500)
+	e.send(events)
+	p := e.run("a")
+	results := e.collect()
+	results.until("A", 200, time.Minute)
+	from := len(p.log.String())
+	e.ahead.Store(int64(10 * time.Minute))
+	results.poll(10 * time.Second)
+	t.Logf("ten seconds later there were %d results", len(results.results))
+	e.ahead.Store(0)
+	began := time.Now()
+	results.until("A", len(events), 90*time.Second)
+	t.Logf("all %d results came %v after the clock was right again", len(events), time.Since(began).Round(100*time.Millisecond))
+	results.poll(2 * time.Second)
+	checkEachOnce(t, events, results.results)
+	p.stop(t)
+	e.checkExecutions()
+	p.report(t, from, 20)
+}
+
+// rotateKey makes the simulator sign the answers of the openapi app with the key of the next one. All
+// trades stay.
+func (e *environment) rotateKey(next standalone.GeneratedApp) {
+	e.t.Helper()
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	e.options.Apps = slices.Clone(e.options.Apps)
+	e.options.Apps[0].SigningKey = next.App.SigningKey
+	sim, err := simulator.New(e.options)
+	must(e.t, err)
+	var state bytes.Buffer
+	must(e.t, e.sim.Save(&state))
+	must(e.t, sim.Restore(&state))
+	e.before, e.sim = e.sim.Journal(), sim
+}
+
+// TestDrillKeyRotated: Alipay signs with another key without notice, under load. The app waits, the
+// others go on; with the new key in its file everything succeeds.
+func TestDrillKeyRotated(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t, 4, 100*time.Millisecond)
+	next, err := standalone.GenerateApp("next")
+	must(t, err)
+	events := named("A", 3000)
+	e.send(events)
+	p := e.run("a")
+	results := e.collect()
+	results.until("AT", 200, time.Minute)
+	from := len(p.log.String())
+	e.rotateKey(next)
+	believed := 0
+	for _, x := range e.before.Executions {
+		if x.Method == simulator.TradeCreate {
+			believed++
+		}
+	}
+	results.until("AH", len(events)/2, time.Minute)
+	got := len(resultsOf("AT", results.results))
+	t.Logf("all %d results of the other app came; of %d events of this app %d were answered under the old key and %d had results", len(events)/2, len(events)/2, believed, got)
+	if got > believed || believed == len(events)/2 {
+		t.Errorf("%d results, want at most %d, and fewer than %d", got, believed, len(events)/2)
+	}
+	must(t, os.WriteFile(filepath.Join(e.dir, "alipay.pem"), []byte(next.AlipayPublic), 0o600))
+	began := time.Now()
+	results.until("AT", len(events)/2, 90*time.Second)
+	t.Logf("all results of the app came %v after its new key", time.Since(began).Round(100*time.Millisecond))
+	results.poll(2 * time.Second)
+	checkEachOnce(t, events, results.results)
+	p.stop(t)
+	e.checkExecutions()
+	p.report(t, from, 20)
+}
