@@ -51,11 +51,15 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 		e.flow()
 		return
 	}
+	gone := 0
 	for tp, p := range e.parts {
 		if tp.Topic == topic && !p.orphan {
 			p.orphan = true
-			e.o.Log.Error("input topic was deleted; what is finished of it is published, the rest is lost with it", "group", e.o.Group, "topic", topic, "partition", p.Partition)
+			gone++
 		}
+	}
+	if gone > 0 {
+		e.o.Log.Error("input topic was deleted; what is finished of it is published, the rest is lost with it", "group", e.o.Group, "topic", topic, "partitions", gone)
 	}
 	if exists {
 		e.o.Log.Warn("input topic was created again; it is read from its start", "group", e.o.Group, "topic", topic)
