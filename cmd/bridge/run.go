@@ -10,6 +10,7 @@ import (
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/output"
 )
 
@@ -60,7 +61,7 @@ be used, the previous ones stay in force.`,
 func acceptedPositions(texts []string) ([]consume.AcceptedPosition, error) {
 	var out []consume.AcceptedPosition
 	for _, s := range texts {
-		p, err := consume.ParseAcceptedPosition(s)
+		p, err := offsets.ParseAcceptedPosition(s)
 		if err != nil {
 			return nil, fmt.Errorf("--accept-position: %w; copy it from the line of the log that says accept", err)
 		}

@@ -129,6 +129,7 @@ func (e *Engine) drop(parts []*partition) {
 			delete(e.parts, p.TopicPartition)
 		}
 		e.freeBytes(p)
+		p.parked = nil
 		e.lanes.drop(p)
 		e.waits.drop(p)
 		e.settler.forgetPartition(p)

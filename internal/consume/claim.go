@@ -16,6 +16,7 @@ const (
 	ReasonStart            = "start"             // of a new group, by Options.Start
 	ReasonAcceptedPosition = "accepted_position" // an operator set it, and accepted it
 	ReasonAcceptedLoss     = "accepted_loss"     // records below were deleted before they were read
+	ReasonFoundAgain       = "topic_found_again" // the topic seemed to be deleted for a while
 )
 
 // journalEvery is how long skips wait to be settled together with other outcomes.
@@ -24,6 +25,7 @@ const journalEvery = time.Second
 // claim is what one settle wants to make visible.
 type claim struct {
 	batch produce.Batch
+	trial *backOff      // what is tried again by it; nil: nothing
 	parts []claimedPart // those of batch.Offsets, and orphans
 	skips []Skipped     // for the journal
 	force bool          // skips do not wait for other outcomes
@@ -55,8 +57,8 @@ func (e *Engine) collect(force bool) (claim, error) {
 		return claim{}, nil
 	}
 	for _, pick := range e.settler.picks() {
-		c := claim{batch: produce.Batch{Member: m}, force: force}
-		if err := e.fill(&c, pick); err != nil || len(c.parts) > 0 {
+		c := claim{batch: produce.Batch{Member: m}, trial: pick.trial, force: force || pick.trial != nil}
+		if err := e.fill(&c, pick); err != nil || len(c.batch.Records)+len(c.skips) > 0 {
 			return c, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -51,6 +52,7 @@ type Engine struct {
 	full          hysteresis                    // of bytes
 	crowded       hysteresis                    // of events
 	waits         waits                         // records without an outcome
+	gone          map[string]int                // how often in a row an input topic was missing
 	topicIDs      map[string][16]byte           // of the input topics that are read
 	fetchTroubles map[TopicPartition]*trouble   // failed fetches; one entry for each input partition, and one for the brokers
 	running       int                           // handlings that have not returned
@@ -71,6 +73,7 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 		hooked:        map[TopicPartition]*partition{},
 		lanes:         newLanes(o.started, o.MaxBytes),
 		waits:         waits{},
+		gone:          map[string]int{},
 		topicIDs:      map[string][16]byte{},
 		fetchTroubles: map[TopicPartition]*trouble{},
 		settler:       settler{settleCount: o.SettleCount},
@@ -123,10 +126,11 @@ func (e *Engine) tryRecover(ctx context.Context) error {
 
 // session is one life of the group client. Its fields do not change.
 type session struct {
-	client *kgo.Client
-	reader *reread.Reader
-	ctx    context.Context // ends with the session
-	cancel context.CancelCauseFunc
+	client   *kgo.Client
+	reader   *reread.Reader
+	ctx      context.Context // ends with the session
+	awaiting atomic.Bool     // awaitOffsets runs
+	cancel   context.CancelCauseFunc
 }
 
 func (e *Engine) runSession(ctx context.Context) error {

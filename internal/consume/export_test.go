@@ -6,3 +6,38 @@ func (e *Engine) HeldBytes() (counted, held int) {
 	defer e.mu.Unlock()
 	return e.bytes, e.heldBytes()
 }
+
+// LookAt is one look at a topic.
+func (e *Engine) LookAt(topic string, exists bool) {
+	e.mu.Lock()
+	id := e.topicIDs[topic]
+	e.mu.Unlock()
+	e.lookAt(topic, exists, id)
+}
+
+// heldBytes sums up what addBytes counts, from what is held. Called under mu.
+func (e *Engine) heldBytes() int {
+	n := 0
+	for _, p := range e.parts {
+		if p.state == stateStopped {
+			continue
+		}
+		for _, r := range p.backlog {
+			n += size(r)
+		}
+		if p.preparing != nil {
+			n += p.preparing.size
+		}
+		for _, o := range p.done {
+			n += o.it.size + o.size()
+		}
+	}
+	for _, ln := range e.lanes.byKey {
+		for _, it := range ln.queue {
+			if it.in.Record != nil && it.part.state != stateStopped && it.part.state != stateGone {
+				n += it.size
+			}
+		}
+	}
+	return n
+}

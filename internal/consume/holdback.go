@@ -35,19 +35,26 @@ type backOff struct {
 	since time.Time
 	pause time.Duration
 	next  time.Time // when it is tried again
+	read  bool      // of a partition: its position was read back since the last try
 }
+
+func (b *backOff) due() bool { return b != nil && !time.Now().Before(b.next) }
 
 func (b *backOff) again(now time.Time) *backOff {
 	if b == nil {
 		b = &backOff{since: now}
 	}
+	if now.Before(b.next) {
+		return b // another part of the same try
+	}
 	b.pause = min(max(holdBackMin, 2*b.pause), holdBackMax)
-	b.next = now.Add(b.pause)
+	b.next, b.read = now.Add(b.pause), false
 	return b
 }
 
 // pick is which outcomes one claim may have.
 type pick struct {
+	trial     *backOff // what is tried again; nil: nothing that is held back
 	limit     int
 	starts    bool // also partitions without an outcome, whose start is to be committed
 	journal   bool // also what needs a journal record
@@ -58,33 +65,30 @@ type pick struct {
 // picks are the claims to try; the first that finds something is made: what is due to be tried
 // again, then outcomes among which one is refused, then all that is not held back.
 func (s *settler) picks() []pick {
-	now := time.Now()
-	due := func(b *backOff) bool { return b != nil && !now.Before(b.next) }
 	journal := s.held.journal == nil
 	var out []pick
 	for _, topic := range slices.Sorted(maps.Keys(s.held.topics)) {
-		if due(s.held.topics[topic]) {
-			out = append(out, pick{1, false, journal, s.free, func(o outcome) bool { return o.has(topic) }})
+		if b := s.held.topics[topic]; b.due() {
+			out = append(out, pick{b, 1, false, true, s.free, func(o outcome) bool { return o.has(topic) && s.mayTry(o) }})
 		}
 	}
-	if due(s.held.journal) {
-		out = append(out, pick{1, true, true, s.free, func(o outcome) bool { return o.Skip != "" }})
+	if s.held.journal.due() {
+		out = append(out, pick{s.held.journal, 1, true, true, s.free, func(o outcome) bool { return o.Skip != "" && s.mayTry(o) }})
 	}
 	for tp, b := range s.held.parts {
-		if due(b) {
-			out = append(out, pick{1, true, journal, func(p *partition) bool { return p.TopicPartition == tp }, s.mayPublish})
+		if b.due() {
+			out = append(out, pick{b, 1, true, journal, func(p *partition) bool { return p.TopicPartition == tp }, s.mayPublish})
 		}
 	}
 	for it, b := range s.held.items {
-		if due(b) {
-			out = append(out, pick{1, false, journal, s.free, func(o outcome) bool { return o.it == it }})
-			break
+		if b.due() {
+			out = append(out, pick{b, 1, false, journal, s.free, func(o outcome) bool { return o.it == it && s.mayTry(o) }})
 		}
 	}
-	if n := len(s.suspects); n > 0 {
-		out = append(out, pick{cmp.Or(s.suspectLimit, n), false, journal, s.free, func(o outcome) bool { return s.suspects[o.it] && s.mayPublish(o) }})
+	if n := len(s.suspects); n > 0 && !time.Now().Before(s.suspectsNext) {
+		out = append(out, pick{nil, cmp.Or(s.suspectLimit, n), false, journal, s.free, func(o outcome) bool { return s.suspects[o.it] && s.mayPublish(o) }})
 	}
-	return append(out, pick{s.limit(), true, journal, s.free, func(o outcome) bool { return !s.suspects[o.it] && s.mayPublish(o) }})
+	return append(out, pick{nil, s.limit(), true, journal, s.free, func(o outcome) bool { return !s.suspects[o.it] && s.mayPublish(o) }})
 }
 
 // free reports whether the offsets of a partition may be committed.
@@ -97,6 +101,21 @@ func (s *settler) mayPublish(o outcome) bool {
 	}
 	for topic := range s.held.topics {
 		if o.has(topic) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayTry reports whether everything that holds an outcome back is due: one that is refused for
+// two topics is tried when both are.
+func (s *settler) mayTry(o outcome) bool {
+	ready := func(b *backOff) bool { return b == nil || b.due() }
+	if !ready(s.held.items[o.it]) || o.Skip != "" && !ready(s.held.journal) {
+		return false
+	}
+	for topic, b := range s.held.topics {
+		if o.has(topic) && !b.due() {
 			return false
 		}
 	}
@@ -193,11 +212,11 @@ func (s *settler) forgetPartition(p *partition) {
 	maps.DeleteFunc(s.held.items, func(it *item, _ *backOff) bool { return it.part == p })
 }
 
-// heldDue returns the held partitions that are to be tried again now.
+// heldDue returns the held partitions that are to be read back now.
 func (s *settler) heldDue() []TopicPartition {
 	var out []TopicPartition
 	for tp, b := range s.held.parts {
-		if !time.Now().Before(b.next) {
+		if b.due() && !b.read {
 			out = append(out, tp)
 		}
 	}

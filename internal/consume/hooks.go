@@ -125,6 +125,7 @@ func (e *Engine) reportStopped() {
 	stopped := slices.DeleteFunc(e.sorted(), func(p *partition) bool { return p.state != stateStopped })
 	e.mu.Unlock()
 	for _, p := range stopped {
+		e.settler.forgetPartition(p)
 		e.reportDropped(p)
 	}
 }

@@ -65,17 +65,22 @@ func TestRefusalsConcernWhatTheyName(t *testing.T) {
 				if lines := r.countLogged("level=WARN") + r.countLogged("level=ERROR"); lines > 6 || !r.logged(tt.begin) {
 					t.Errorf("%d lines within a quarter of an hour:\n%s", lines, r.logs.String())
 				}
+				r.send(40, 4) // while it is tried again and again
+				time.Sleep(2 * time.Minute)
+				if more := len(r.read("out")); more != 2*n {
+					t.Errorf("%d results of others two minutes later, want %d", more, 2*n)
+				}
 				h.Remove()
 				time.Sleep(10 * time.Minute)
-				if n := len(r.read("out")) + len(r.read("dlq")); n != 40 && tt.handle == nil || tt.handle != nil && len(r.read("out")) != 30 || !r.logged(tt.end) {
+				if n := len(r.read("out")) + len(r.read("dlq")); n != 80 && tt.handle == nil || tt.handle != nil && len(r.read("out")) != 60 || !r.logged(tt.end) {
 					t.Errorf("%d records afterwards; log:\n%s", n, r.logs.String())
 				}
 				sum := int64(0)
 				for _, c := range r.committed() {
 					sum += c.At
 				}
-				if sum != 40 {
-					t.Errorf("%d of 40 offsets committed", sum)
+				if sum != 80 {
+					t.Errorf("%d of 80 offsets committed", sum)
 				}
 				if err := e.stop(); err != nil {
 					t.Error(err)
@@ -260,5 +265,75 @@ func TestRefusedOffsetFetch(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Two topics are refused, and outcomes need both. One is accepted again: nothing else waits for the
+// other one.
+func TestTwoRefusedTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, kfake.SeedTopics(1, "out2"))
+		refusal := func(topic string) *kfake.FaultHandle {
+			return r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.TopicAuthorizationFailed, Count: -1})
+		}
+		first, second := refusal("out2"), refusal("dlq")
+		e := r.start(setup{options: earliest, handle: func(in consume.Input) (consume.Outcome, error) {
+			out := consume.Outcome{Records: []*kgo.Record{result(in)}}
+			switch string(in.Key) {
+			case "k0":
+				out.Records = []*kgo.Record{{Topic: "out2", Key: in.Key}, {Topic: "dlq", Key: in.Key}}
+			case "k1":
+				out.Records = []*kgo.Record{{Topic: "out2", Key: in.Key}}
+			case "k2":
+				out.Records = []*kgo.Record{{Topic: "dlq", Key: in.Key}}
+			}
+			return out, nil
+		}})
+		r.send(40, 4)
+		time.Sleep(2 * time.Minute)
+		first.Remove()
+		time.Sleep(2 * time.Minute)
+		r.send(40, 4)
+		time.Sleep(2 * time.Minute)
+		if others, alone := len(r.read("out")), len(r.read("out2")); others != 20 || alone != 20 {
+			t.Errorf("%d results of others, want 20; %d of the topic that is accepted again, want 20", others, alone)
+		}
+		second.Remove()
+		time.Sleep(5 * time.Minute)
+		if n, m := len(r.read("out2")), len(r.read("dlq")); n != 40 || m != 40 {
+			t.Errorf("%d and %d records at the end, want 40", n, m)
+		}
+		_ = e.stop()
+	})
+}
+
+// A topic seems to be gone for a while, for instance for a broker that has just started: what was
+// published meanwhile is not published again.
+func TestTopicThatOnlySeemsToBeGone(t *testing.T) {
+	for _, looks := range []int{1, 2, 3, 5} {
+		t.Run(fmt.Sprint(looks, " looks"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				e := r.start(setup{options: earliest})
+				r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+				for range looks {
+					e.LookAt("in", false)
+				}
+				r.send(40, 4)
+				time.Sleep(5 * time.Second)
+				if n := len(r.read("out")); n != 40 {
+					t.Errorf("%d results", n)
+				}
+				time.Sleep(30 * time.Second) // the engine looks itself
+				e.wire.cut()
+				e.cancel()
+				e = r.start(setup{options: earliest, slot: "b"})
+				time.Sleep(2 * time.Minute)
+				if n := len(r.read("out")); n != 40 {
+					t.Errorf("%d results after a crash", n)
+				}
+				_ = e.stop()
+			})
+		})
 	}
 }

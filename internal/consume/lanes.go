@@ -1,7 +1,7 @@
 package consume
 
 import (
-	"slices"
+	"alipay-kafka-bridge/internal/consume/fair"
 	"time"
 )
 
@@ -55,7 +55,7 @@ const (
 
 // pool holds the lanes that wait for a start.
 type pool struct {
-	ready   fairQueue
+	ready   fair.Queue[*lane]
 	started int
 	byTopic map[string]int // started, for each input topic that was ever seen
 	limit   int
@@ -92,7 +92,7 @@ func (l *lanes) ready(ln *lane) {
 		ln.state = laneReady
 		p := l.pool(ln.queue[0])
 		p.count(ln.queue[0], 0) // its topic has a share from now on
-		p.ready.push(ln.queue[0].part.Topic, ln)
+		p.ready.Push(ln.queue[0].part.Topic, ln)
 	}
 }
 
@@ -112,7 +112,7 @@ func (l *lanes) start() []*item {
 		moved = false
 		for _, p := range l.pools {
 			may := func(topic string) bool { return l.may(p, topic) }
-			for ln := p.ready.pop(may); ln != nil; ln = p.ready.pop(may) {
+			for ln := p.ready.Pop(may); ln != nil; ln = p.ready.Pop(may) {
 				ln.state = laneIdle
 				if len(ln.queue) == 0 || !ln.queue[0].starts() || l.pool(ln.queue[0]) != p {
 					l.ready(ln) // its head changed while it waited
@@ -244,45 +244,4 @@ func (l *lanes) unstock(it *item) {
 		l.pool(it).stock -= it.size
 		it.stock = false
 	}
-}
-
-// fairQueue holds lanes that wait for a start. Input topics take turns, so that one topic's flood
-// leaves the others their share of a pool (security K10); within a topic the first to come is
-// the first to start. The zero value is empty.
-//
-// Handlings that wait (a back-off, an open breaker) stay started. So that those of one topic do
-// not keep the others from starting, a topic may start its share when the pool is full.
-type fairQueue struct {
-	byTopic map[string][]*lane // none of them empty
-	topics  []string           // the next one first
-}
-
-func (t *fairQueue) push(topic string, ln *lane) {
-	if t.byTopic == nil {
-		t.byTopic = map[string][]*lane{}
-	}
-	if len(t.byTopic[topic]) == 0 {
-		t.topics = append(t.topics, topic)
-	}
-	t.byTopic[topic] = append(t.byTopic[topic], ln)
-}
-
-// pop returns the next lane of a topic that may start one, nil when there is none.
-func (t *fairQueue) pop(may func(topic string) bool) *lane {
-	i := slices.IndexFunc(t.topics, may)
-	if i < 0 {
-		return nil
-	}
-	topic := t.topics[i]
-	t.topics = slices.Delete(t.topics, i, i+1)
-	waiting := t.byTopic[topic]
-	ln := waiting[0]
-	waiting[0] = nil
-	if len(waiting) == 1 {
-		delete(t.byTopic, topic)
-		return ln
-	}
-	t.byTopic[topic] = waiting[1:]
-	t.topics = append(t.topics, topic)
-	return ln
 }

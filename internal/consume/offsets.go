@@ -73,7 +73,9 @@ func (e *Engine) askRefused(ctx context.Context, cl *kgo.Client, facts offsets.F
 			for _, tp := range missing {
 				e.o.Log.ErrorContext(ctx, "committed offset is refused; the partition is not read, the others go on", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "error", refused[tp])
 			}
-			go e.awaitOffsets(e.currentSession(), cl, facts, missing) // ended by the session
+			if s := e.currentSession(); s.awaiting.CompareAndSwap(false, true) {
+				go e.awaitOffsets(s, cl, facts, missing) // ended by the session
+			}
 			return out
 		}
 		if !sleep(ctx, time.Second) {
@@ -107,7 +109,7 @@ func (e *Engine) missing(facts offsets.Facts, known ...map[TopicPartition]offset
 // new session, which reads them.
 func (e *Engine) awaitOffsets(s *session, cl *kgo.Client, facts offsets.Facts, missing []TopicPartition) {
 	for sleep(s.ctx, 30*time.Second) {
-		if _, refused, busy, err := offsets.Fetch(s.ctx, cl, e.o.Group, facts, missing); err == nil && !busy && len(refused) == 0 {
+		if found, _, busy, err := offsets.Fetch(s.ctx, cl, e.o.Group, facts, missing); err == nil && !busy && len(found) == len(missing) {
 			s.cancel(errBeginAgain)
 			return
 		}
@@ -123,7 +125,7 @@ func (e *Engine) createdAgain(facts offsets.Facts, topic string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	was, known := e.topicIDs[topic]
-	return known && was != facts.TopicIDs[topic]
+	return known && was != facts.TopicIDs[topic] && was != [16]byte{} && facts.TopicIDs[topic] != [16]byte{}
 }
 
 // startOffsets gives kgo the offsets to fetch from: our window decides, a stopped partition is

@@ -1,8 +1,10 @@
 package consume
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -15,6 +17,11 @@ import (
 
 // errChanged means that a topic has another record at an offset than the one that was admitted.
 var errChanged = fmt.Errorf("%w: the topic has another record at its offset", reread.ErrGone)
+
+var errGivenUp = errors.New("the partition was given up")
+
+// loadTimeout bounds one read of parked records.
+const loadTimeout = 5 * time.Second
 
 // park drops the record of an item that waits, unless its pool's stock has room. Called under mu.
 func (e *Engine) park(it *item) {
@@ -41,7 +48,7 @@ func (e *Engine) unpark(it *item, r *kgo.Record) {
 // load reads the record of an item that is to be handled, if it is parked, and with it parked ones
 // that follow, as far as their pools' stock has room.
 func (e *Engine) load(it *item) (Input, error) {
-	p := it.part
+	p, began := it.part, time.Now()
 	select {
 	case p.loading <- struct{}{}: // those that wait here mostly find their record read by another
 	case <-p.ctx.Done():
@@ -54,12 +61,20 @@ func (e *Engine) load(it *item) (Input, error) {
 	if in.Record != nil {
 		return in, nil
 	}
-	found, err := p.reader.Read(p.ctx, at)
-	if err != nil {
+	if p.loadErr != nil && p.loadFailed.After(began) {
+		return Input{}, p.loadErr // the read that this one waited for failed: each would take as long
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, loadTimeout)
+	defer cancel()
+	found, err := p.reader.Read(ctx, at)
+	if p.loadErr, p.loadFailed = err, time.Now(); err != nil {
 		return Input{}, err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !p.state.settles() {
+		return Input{}, errGivenUp
+	}
 	for _, r := range found {
 		other := p.parked[r.Offset]
 		switch {
@@ -71,7 +86,7 @@ func (e *Engine) load(it *item) (Input, error) {
 		}
 	}
 	if it.in.Record == nil {
-		return Input{}, errors.New("its partition was given up")
+		return Input{}, errGivenUp
 	}
 	return it.in, nil
 }
@@ -95,33 +110,6 @@ func (e *Engine) addBytes(p *partition, n int) {
 func (e *Engine) freeBytes(p *partition) {
 	e.bytes -= p.bytes
 	p.bytes = 0
-}
-
-// heldBytes sums up what addBytes counts, from what is held. Called under mu, by tests.
-func (e *Engine) heldBytes() int {
-	n := 0
-	for _, p := range e.parts {
-		if p.state == stateStopped {
-			continue
-		}
-		for _, r := range p.backlog {
-			n += size(r)
-		}
-		if p.preparing != nil {
-			n += p.preparing.size
-		}
-		for _, o := range p.done {
-			n += o.it.size + o.size()
-		}
-	}
-	for _, ln := range e.lanes.byKey {
-		for _, it := range ln.queue {
-			if it.in.Record != nil && it.part.state != stateStopped && it.part.state != stateGone {
-				n += it.size
-			}
-		}
-	}
-	return n
 }
 
 // size is what an outcome's records hold of memory.

@@ -93,10 +93,12 @@ type partition struct {
 	orphan    bool                // its topic is gone: outcomes are published without an offset
 	late      bool                // its committed offset was refused at first: kgo does not know of it
 
-	bytes   int             // of memory that its records and outcomes hold
-	parked  map[int64]*item // whose record was dropped, by offset; bounded by the window
-	loading chan struct{}   // a lock of one slot, held while parked records are read again
-	reader  *reread.Reader  // of the session; never changes
+	bytes      int             // of memory that its records and outcomes hold
+	parked     map[int64]*item // whose record was dropped, by offset; bounded by the window
+	loading    chan struct{}   // a lock of one slot, held while parked records are read again
+	loadErr    error           // of the last read, which ended at loadFailed; guarded by loading
+	loadFailed time.Time
+	reader     *reread.Reader // of the session; never changes
 
 	full   hysteresis // of backlog
 	paused bool       // what the client was asked for last

@@ -33,9 +33,21 @@ func (e *Engine) readBackHeld(ctx context.Context) {
 	if len(due) == 0 {
 		return
 	}
-	if err := e.readBackOf(ctx, due); err != nil {
-		for _, tp := range due {
-			e.holdPartition(ctx, tp, err)
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout/4) // the rest is for the others
+	defer cancel()
+	err := e.readBackOf(ctx, due)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, tp := range due {
+		b, p := e.settler.held.parts[tp], e.parts[tp]
+		switch {
+		case b == nil || !b.due(): // refused again
+		case err != nil:
+			b.again(time.Now())
+		case p == nil || !p.state.settles() || len(p.done) == 0 && !p.startDue:
+			delete(e.settler.held.parts, tp) // nothing waits for it any more
+		default:
+			b.read = true
 		}
 	}
 }
@@ -92,16 +104,21 @@ func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]offsets.
 	return known, true
 }
 
+// unstableFor is how long a transaction may be pending on an offset before its partition is held
+// back: our own ended when the producer was opened again.
+const unstableFor = 2 * time.Second
+
 // fetchStable reads the committed offsets of held partitions once no transaction on them is
 // pending, and the errors of those that are refused. only names them; nil: all.
 func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client, only []TopicPartition) (map[TopicPartition]offsets.Committed, map[TopicPartition]error, error) {
 	facts, of := e.stable(only)
+	start := time.Now()
 	for {
 		found, refused, busy, err := offsets.Fetch(ctx, cl, e.o.Group, facts, of)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read committed offsets back: %w", err)
 		}
-		if !busy {
+		if !busy || time.Since(start) > unstableFor && len(refused) > 0 {
 			return found, refused, nil
 		}
 		if !sleep(ctx, 20*time.Millisecond) {

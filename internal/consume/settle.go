@@ -25,6 +25,7 @@ type settler struct {
 	fencedAt     time.Time
 	settleCount  int            // Options.SettleCount
 	suspects     map[*item]bool // outcomes among which some were refused; at most all that wait
+	suspectsNext time.Time      // when they are tried
 	suspectLimit int            // of them per batch, while refused ones are being looked for; 0: all
 	skipLimit    int            // skips per batch while a refused journal record is being looked for; 0: no limit
 	held         heldBack
@@ -115,7 +116,13 @@ func (e *Engine) settle(ctx context.Context, only []*partition) bool {
 		return false
 	}
 	e.settler.inDoubt = true
+	if c.trial != nil {
+		c.trial.again(time.Now()) // whatever it failed for, it must not be the next one again
+	}
 	isolated := e.isolate(ctx, c, err)
+	if !isolated && c.trial == nil && len(e.settler.suspects) > 0 {
+		e.settler.suspectsNext = time.Now().Add(holdBackMin)
+	}
 	if !isolated {
 		e.settleFailed(ctx, err)
 	}
@@ -171,9 +178,6 @@ func (e *Engine) settled(c claim) {
 		e.o.Log.Info("settle works again", "group", e.o.Group)
 	}
 	e.releaseHeld(c)
-	for _, o := range c.outcomes() {
-		delete(e.settler.suspects, o.it)
-	}
 	e.reportSettled(e.forgetClaim(c))
 }
 
@@ -193,13 +197,15 @@ func (e *Engine) forgetClaim(c claim) []Settlement {
 	return known
 }
 
-// forget settles offsets, ascending, in window and outcomes. Called under mu.
+// forget settles offsets, ascending, in window and outcomes. Called under mu, with settling held.
 func (e *Engine) forget(p *partition, offsets []int64) {
 	p.win.Settle(offsets)
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
 		_, found := slices.BinarySearch(offsets, o.it.offset)
 		if found {
 			p.countOutcome(o, -1)
+			delete(e.settler.suspects, o.it)
+			delete(e.settler.held.items, o.it)
 			e.charge(o.it, 0)
 		}
 		return found

@@ -4,7 +4,6 @@ import (
 	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/window"
 	"fmt"
-	"strings"
 )
 
 // TopicPartition names a partition of an input topic.
@@ -14,35 +13,10 @@ type TopicPartition = offsets.TopicPartition
 type Start = offsets.Start
 
 // AcceptedPosition is a committed offset that an operator set by hand and is responsible for.
-type AcceptedPosition struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-}
-
-// ParseAcceptedPosition reads "topic/partition@offset".
-func ParseAcceptedPosition(s string) (AcceptedPosition, error) {
-	slash, at := strings.LastIndexByte(s, '/'), strings.LastIndexByte(s, '@')
-	a := AcceptedPosition{}
-	if slash > 0 && at > slash {
-		a.Topic = s[:slash]
-		if _, err := fmt.Sscanf(s[slash:], "/%d@%d", &a.Partition, &a.Offset); err == nil && fmt.Sprintf("%s/%d@%d", a.Topic, a.Partition, a.Offset) == s {
-			return a, nil
-		}
-	}
-	return a, fmt.Errorf("position %q: use topic/partition@offset", s)
-}
+type AcceptedPosition = offsets.AcceptedPosition
 
 // StartError means that partitions have no committed offset and no start was given.
-type StartError struct {
-	Group      string
-	Partitions []string
-}
-
-func (e *StartError) Error() string {
-	return fmt.Sprintf("group %s has no committed offset for %s: set start to earliest, latest or a time",
-		e.Group, strings.Join(e.Partitions, ", "))
-}
+type StartError = offsets.StartError
 
 // open begins a partition at its committed position, or stops it for an operator. Called
 // under mu.

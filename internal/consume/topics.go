@@ -34,6 +34,24 @@ func (e *Engine) watchTopics(ctx context.Context, cl *kgo.Client) {
 	}
 }
 
+// goneLooks is how often in a row a topic must be missing to count as deleted.
+const goneLooks = 3
+
+// topicIsBack undoes what was done for a topic that seemed to be gone. Called under mu.
+func (e *Engine) topicIsBack(topic string) {
+	for tp, p := range e.parts {
+		if tp.Topic != topic {
+			continue
+		}
+		if p.orphan && p.state.settles() { // outcomes were published without their offset
+			p.startDue = true
+			p.entries = append(p.entries, Skipped{p.Topic, p.Partition, p.win.Next(), ReasonFoundAgain})
+		}
+		p.absent, p.orphan = false, false
+	}
+	e.flow()
+}
+
 // lookAt compares a topic with the one that this process reads. The positions of a topic that is gone cannot be
 // committed any more: outcomes that are finished are published without them. For a topic that was
 // created again a new session begins, and reads it from its start.
@@ -44,12 +62,14 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	if !known {
 		return
 	}
-	if exists && id == was {
-		for tp, p := range e.parts {
-			p.absent = p.absent && tp.Topic != topic
-		}
-		e.flow()
+	same := exists && (id == was || id == [16]byte{} || was == [16]byte{}) // without ids, only records differ
+	if e.gone[topic]++; same {
+		e.gone[topic] = 0
+		e.topicIsBack(topic)
 		return
+	}
+	if !exists && e.gone[topic] < goneLooks {
+		return // a broker that has just started may not know it yet
 	}
 	gone := 0
 	for tp, p := range e.parts {

@@ -104,7 +104,7 @@ func Read(resp *kmsg.OffsetFetchResponse, facts Facts) (found map[TopicPartition
 				tp := TopicPartition{cmp.Or(t.Topic, facts.names()[t.TopicID]), p.Partition}
 				switch err := kerr.ErrorForCode(p.ErrorCode); {
 				case errors.Is(err, kerr.UnstableOffsetCommit):
-					busy = true
+					busy, refused[tp] = true, err
 				case err != nil:
 					refused[tp] = err
 				default:
