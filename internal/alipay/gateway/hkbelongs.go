@@ -38,7 +38,7 @@ func (rd *hkReading) belongs() error {
 }
 
 // isNew refuses an answer that came before, for another event. Within the resolution of Response-Time, genuine answers to
-// two calls may be the same bytes: then a failure is believed, and a success only if the next attempt confirms it.
+// two calls may be the same bytes, and under load they are: what came before in the same moment is believed.
 func (rd *hkReading) isNew() error {
 	sync, ok := rd.call.(*alipay.HKOrderSync)
 	if !ok || !rd.final() {
@@ -49,15 +49,10 @@ func (rd *hkReading) isNew() error {
 	if !again || first.event == event {
 		return nil
 	}
-	switch sameMoment := !rd.request.at.After(first.at.Add(hkResolution(rd.answer.header.Get("Response-Time")))); {
-	case sameMoment && rd.reply.ResultStatus == "F":
-		return nil
-	case sameMoment:
-		e := rd.refusal(alipay.Ambiguous, "the same answer came for another event in the same moment")
-		e.Healthy = true
-		return e
+	if rd.request.at.After(first.at.Add(hkResolution(rd.answer.header.Get("Response-Time")))) {
+		return errReplayed
 	}
-	return errReplayed
+	return nil
 }
 
 // hkResolution is how far apart two answers can be that have the same Response-Time.

@@ -75,7 +75,7 @@ func TestHKAnswersAreNotSentAgain(t *testing.T) {
 	}{
 		{"a success, a minute later", "S", "SUCCESS", time.Minute, false, alipay.Untrusted},
 		{"a success, four minutes later", "S", "SUCCESS", 4 * time.Minute, false, alipay.Untrusted},
-		{"a success in the same second", "S", "SUCCESS", time.Second, false, alipay.Ambiguous},
+		{"a success in the same second", "S", "SUCCESS", time.Second, false, alipay.Done},
 		{"a failure, a minute later", "F", "PROCESS_FAIL", time.Minute, false, alipay.Untrusted},
 		{"a failure in the same second", "F", "PROCESS_FAIL", time.Second, false, alipay.Rejected},
 		{"an acceptance, a minute later", "A", "ACCEPT", time.Minute, false, alipay.Untrusted},
