@@ -62,14 +62,14 @@ type pick struct {
 	outcome   func(outcome) bool
 }
 
-// picks are the claims to try; the first that finds something is made: what is due to be tried
-// again, then outcomes among which one is refused, then all that is not held back.
+// picks are the claims to try, in their order: what is due to be tried again, then outcomes among
+// which some are refused, then all that is not held back. The first that finds something is made.
 func (s *settler) picks() []pick {
 	journal := s.held.journal == nil
 	var out []pick
 	for _, topic := range slices.Sorted(maps.Keys(s.held.topics)) {
 		if b := s.held.topics[topic]; b.due() {
-			out = append(out, pick{b, 1, false, true, s.free, func(o outcome) bool { return o.has(topic) && s.mayTry(o) }})
+			out = append(out, pick{b, 1, false, journal || s.held.journal.due(), s.free, func(o outcome) bool { return o.has(topic) && s.mayTry(o) }})
 		}
 	}
 	if s.held.journal.due() {

@@ -39,8 +39,7 @@ func (r *rig) startFree(slot string, o consume.Options) *free {
 	o.Client, o.Group, o.Topics, o.Refuse, o.RefuseBare, o.Journal = opts, "g", []string{"in"}, refuse, refuseBare, journal
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
 	z.e, err = consume.New(func(_ context.Context, in consume.Input) (consume.Task, error) {
-		merchant := strings.TrimRight(string(in.Key), "0123456789")
-		return consume.Task{Key: string(in.Key), Pool: consume.Pool{App: "app", Method: merchant}, Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
+		return consume.Task{Key: string(in.Key), Pool: consume.Pool{App: "app", Method: string(in.Key)}, Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 			if strings.HasPrefix(string(in.Key), "stuck") {
 				<-ctx.Done()
 				return consume.Outcome{}, context.Cause(ctx)
