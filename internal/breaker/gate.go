@@ -65,14 +65,15 @@ func newGate(o Options, l *limits, t *trust, method alipay.Method) *gate {
 	return g
 }
 
-// enter waits until an attempt may be made. It calls seal when only the slot is missing. The
-// error is the context's.
-func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
+// enter waits until an attempt may be made. It calls seal when only the slot is missing, and step
+// with what it waits for. The error is the context's.
+func (g *gate) enter(ctx context.Context, step func(Step), seal func()) (pass, error) {
 	if g.closed() && g.ramped() {
-		if p, ok, err := g.try(ctx, seal); ok || err != nil {
+		if p, ok, err := g.try(ctx, step, seal); ok || err != nil {
 			return p, err
 		}
 	}
+	step(StepBreaker)
 	select {
 	case g.turn <- struct{}{}:
 		defer func() { <-g.turn }()
@@ -83,9 +84,10 @@ func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
 	defer tick.Stop()
 	for {
 		if g.breaker.State() != gobreaker.StateOpen && g.trust.due() && g.ramped() {
-			if p, ok, err := g.try(ctx, seal); ok || err != nil {
+			if p, ok, err := g.try(ctx, step, seal); ok || err != nil {
 				return p, err
 			}
+			step(StepBreaker)
 		}
 		select {
 		case <-tick.C:
@@ -96,8 +98,8 @@ func (g *gate) enter(ctx context.Context, seal func()) (pass, error) {
 }
 
 // try waits for rate and slot and asks the breaker; if refused, it gives the slot back.
-func (g *gate) try(ctx context.Context, seal func()) (pass, bool, error) {
-	if err := g.limits.take(ctx, seal); err != nil {
+func (g *gate) try(ctx context.Context, step func(Step), seal func()) (pass, bool, error) {
+	if err := g.limits.take(ctx, step, seal); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}

@@ -36,6 +36,9 @@ type Options struct {
 	// OnTrust is called when the answers of the app can no longer be believed, with the last reason; and when one can be
 	// again, or with a reason when they fail in other ways. It must not block or call the guard.
 	OnTrust func(trusted bool, why error)
+
+	// OnStep is called when a call leaves a step, with the time that it took. It must not block.
+	OnStep func(method alipay.Method, step Step, took time.Duration)
 }
 
 func (o *Options) defaults() {
@@ -59,6 +62,9 @@ func (o *Options) defaults() {
 	}
 	if o.OnTrust == nil {
 		o.OnTrust = func(bool, error) {}
+	}
+	if o.OnStep == nil {
+		o.OnStep = func(alipay.Method, Step, time.Duration) {}
 	}
 }
 

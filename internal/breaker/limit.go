@@ -29,18 +29,22 @@ func newLimits(o Options) *limits {
 // take waits for the rate first and then for a slot. In between it calls seal: signing takes
 // about a millisecond of processor time, during which a slot would stand idle. Only enough
 // requests are signed ahead that a free slot finds one.
-func (l *limits) take(ctx context.Context, seal func()) error {
+func (l *limits) take(ctx context.Context, step func(Step), seal func()) error {
 	if l.rate != nil {
+		step(StepRate)
 		if err := l.rate.Wait(ctx); err != nil {
 			return err
 		}
 	}
+	step(StepSlot)
 	if err := l.ready.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	undo := func() { l.ready.Release(1) }
 	defer func() { undo() }() // also when seal panics
+	step(StepSign)
 	seal()
+	step(StepSlot)
 	if err := l.slots.Acquire(ctx, 1); err != nil {
 		return err
 	}

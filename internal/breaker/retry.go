@@ -3,6 +3,7 @@ package breaker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -28,6 +29,10 @@ type Call struct {
 	class    alipay.Class  // of the last attempt
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
 
+	method  alipay.Method        // of the request that Do makes
+	lastErr error                // of the last attempt
+	look    atomic.Pointer[Look] // what others may see; replaced as a whole
+
 	until time.Time // no attempt of a request that is not repeatable begins later; zero: any time
 }
 
@@ -44,6 +49,8 @@ func (c *Call) Until(t time.Time) { c.until = t }
 func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 	g := c.guard.gate(r.Method())
 	c.resume()
+	c.method = r.Method()
+	defer c.step(StepNone)
 	for {
 		rep, made, err := c.attempt(ctx, g, r)
 		rep.Attempts, rep.FirstAttemptAt, rep.LastAttemptAt = c.attempts, c.first, c.last
@@ -113,7 +120,7 @@ func (c *Call) Exhausted() bool {
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
 	pending := pendingRequest{client: c.client, request: r}
-	p, err := g.enter(ctx, func() { pending.seal(ctx) })
+	p, err := g.enter(ctx, c.step, func() { pending.seal(ctx) })
 	if c.attempts > 0 {
 		c.waited += time.Since(asked) - pending.spent
 	}
@@ -128,6 +135,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	}
 	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
 	defer cancel()
+	c.step(StepExchange)
 	rep, err = pending.exchange(actx, p)
 	g.trust.saw(r, rep, err)
 	if alipay.IsInvalid(err) { // nothing was sent
@@ -138,6 +146,7 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	if c.first.IsZero() {
 		c.first = start
 	}
+	c.lastErr = err
 	c.count(err, p.probe, time.Since(start))
 	return rep, true, err
 }
@@ -153,6 +162,7 @@ func (c *Call) waitBackOff(ctx context.Context, g *gate, class alipay.Class, err
 	if errors.As(err, &ae) {
 		d = max(d, min(ae.RetryAfter, maxRetryAfter))
 	}
+	c.pauses(time.Now().Add(d))
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
