@@ -145,6 +145,8 @@ apps:
 accounts:
   shop-trade: {app: main, channel: TRADE}
   shop-hk: {app: hk, channel: HK}
+probes: {listen: ""}
+metrics: {listen: ""}
 admin: {listen: ""}
 `, e.security, registry, e.prefix, gateway, partitions)
 }

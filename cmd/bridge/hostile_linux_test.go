@@ -102,6 +102,8 @@ func (b *besieged) prepare(gateway string, app standalone.GeneratedApp, hk stand
 			"hk":   map[string]any{"kind": "alipayhk", "environment": "simulator", "url": "http://" + gateway, "client_id": hk.App.ClientID, "private_key_file": "hk", "platform_keys": map[string]string{"1": "kong"}},
 		},
 		"accounts": map[string]any{"shop": map[string]any{"app": "main", "channel": "TRADE"}, "kong": map[string]any{"app": "hk"}},
+		"probes":   map[string]any{"listen": ""},
+		"metrics":  map[string]any{"listen": ""},
 		"admin":    map[string]any{"listen": ""},
 	})
 	apptest.NoError(b.t, err)

@@ -126,7 +126,7 @@ func (w *world) settings(level, sim, echo, collector, more string) string {
 	const hk = "  %s: {kind: alipayhk, environment: simulator, url: '%s', client_id: hk-client, private_key_file: own.pem, platform_keys: {'1': alipay.pub}, timeout: 1s, breaker: {open: 200ms}, retry: {back_off: 10ms, back_off_max: 100ms, min_attempts: 3, max_trying: 500ms}}\n"
 	text := "kafka: {brokers: " + string(brokers) + ", start: earliest, slot: s" + more + "}\n" +
 		"registry: {url: '" + w.kafka.RegistryURL() + "', user: bridge, password_file: password}\n" +
-		"telemetry: {log_level: " + level + ", otlp_endpoint: '" + collector + "/v1/traces'}\nadmin: {listen: '127.0.0.1:0'}\nprivacy: {key_file: mask}\n" +
+		"telemetry: {log_level: " + level + ", otlp_endpoint: '" + collector + "/v1/traces'}\nprobes: {listen: '127.0.0.1:0'}\nmetrics: {listen: '127.0.0.1:0'}\nadmin: {listen: '127.0.0.1:0'}\nprivacy: {key_file: mask}\n" +
 		"topics:\n  inputs: [{accounts: [shop, aes, sig, dial, tls, echo, bare, kong, echo-hk], default_account: shop}]\napps:\n" +
 		app("main", sim, "own.pem", ", next_private_key_file: later.pem") + app("aes", sim, "own.pem", ", aes_key_file: aes") +
 		app("sig", sim, "later.pem", "") + app("dial", "http://"+closedPort(w.t), "own.pem", "") + app("tls", strings.Replace(sim, "http:", "https:", 1), "own.pem", "") + app("echo", echo, "own.pem", "") +

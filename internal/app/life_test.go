@@ -53,7 +53,9 @@ apps:
 accounts:
   shop: {app: main, channel: TRADE}
   other: {app: main, channel: TRADE}
-admin: {listen: 'localhost:8088'}
+probes: {listen: 'localhost:8088'}
+metrics: {listen: 'localhost:9464'}
+admin: {listen: 'localhost:8087'}
 `
 
 func newWorld(t *testing.T) *world {
@@ -132,7 +134,7 @@ func (w *world) start(settings string) *process {
 	return p
 }
 
-// probe is the status of a path of the admin port; 0: no one listens.
+// probe is the status of a path of the port of the probes; 0: no one listens.
 func (w *world) probe(path string) int {
 	client := http.Client{Transport: &http.Transport{DialContext: w.network.DialContext, DisableKeepAlives: true}}
 	resp, err := client.Get("http://localhost:8088" + path)
@@ -240,11 +242,11 @@ func TestAFailedStartUndoesWhatItBegan(t *testing.T) {
 		before         func(*testing.T, *world) // prepares the failure
 		want           string
 	}{
-		{"the admin port is taken", "", "", func(t *testing.T, w *world) {
+		{"the port of the probes is taken", "", "", func(t *testing.T, w *world) {
 			l, err := w.network.Listen("tcp", "localhost:8088")
 			apptest.NoError(t, err)
 			time.AfterFunc(time.Minute, func() { _ = l.Close() })
-		}, "admin.listen localhost:8088: "},
+		}, "probes.listen localhost:8088: "},
 		{"another cluster", "slot: one", "slot: one, cluster_id: production", nil, `cluster "staging"`},
 		{"our own key in place of Alipay's", "", "", func(t *testing.T, w *world) {
 			apptest.WriteSecret(t, w.dir, "alipay.pub", apptest.PublicPEM(&apptest.OwnKey().PublicKey))
@@ -354,7 +356,7 @@ func TestTwoProcessesWithOneSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.startKafka()
-		settings := strings.Replace(lifeSettings, "admin: {listen: 'localhost:8088'}", "admin: {listen: ''}", 1)
+		settings := strings.NewReplacer("'localhost:8088'", "''", "'localhost:9464'", "''", "'localhost:8087'", "''").Replace(lifeSettings)
 		a := w.start(settings)
 		w.send("o1", "shop")
 		w.wantResults("o1=APPLIED")

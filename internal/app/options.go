@@ -10,6 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/metrics"
 )
 
 // DialFunc opens a connection, as [net.Dialer.DialContext] does.
@@ -18,8 +19,9 @@ type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error
 // Options are what a service gets from its process, as opposed to its settings. The zero value
 // logs and traces nothing and uses the network.
 type Options struct {
-	Tracer trace.Tracer
-	Log    *slog.Logger
+	Tracer  trace.Tracer
+	Log     *slog.Logger
+	Metrics *metrics.Set // nil: none are made
 
 	AcceptedPositions []consume.AcceptedPosition // committed offsets that an operator set by hand
 	AcceptLoss        bool                       // go on where records were deleted before they were read

@@ -38,7 +38,7 @@ func (h *orderHandler) useAccounts(topics config.Topics, accounts map[order.Acco
 	out := map[order.Account]*handle.Account{}
 	for name, a := range accounts {
 		guard, client := h.pipeline.guards[a.app], h.service.client(name, a)
-		observed := observedClient{client, name, h.service.waiting, h.pipeline.breaks[a.app].errors}
+		observed := h.pipeline.watch.Client(a.app, name, client)
 		out[name] = handle.NewAccount(handle.Account{
 			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, Supports: client.Supports, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
 		}, func() *breaker.Call { return guard.Call(observed) })

@@ -12,6 +12,7 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/sight"
 )
 
 // pipelineKind is one entry in the list of pipelines: which group reads which topics, how much
@@ -57,8 +58,7 @@ type pipeline struct {
 	name    string
 	group   string
 	engine  *consume.Engine
-	tx      *observedTransactor
-	breaks  map[string]*breakerLog // by app
+	watch   *sight.Pipeline
 	handler recordHandler
 	guards  map[string]*breaker.Guard // by app
 
@@ -71,40 +71,31 @@ const minWaiting = 64
 
 func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	log := s.o.Log.With("pipeline", kind.name)
-	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}, breaks: map[string]*breakerLog{}}
+	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}}
 	o := s.engine
 	o.Group, o.Topics, o.Log = pl.group, kind.topics(s.cfg.Topics), log
 	o.Client = append(slices.Clone(o.Client), kgo.WithHooks(&pl.progress.answers))
 	o.Started = map[string]int{}
-	for name, a := range s.cfg.Apps {
-		limits := kind.limits(a)
-		pl.breaks[name] = newBreakerLog(log, name)
-		limits.OnState = pl.breaks[name].changed
-		limits.OnTrust = func(trusted bool, why error) {
-			switch {
-			case trusted && why == nil:
-				log.Warn("answers of an app are believed again; its events go on", "app", name)
-				return
-			case trusted:
-				log.Warn("answers of an app fail in other ways now; its events go on with the usual budgets", "app", name, "error", why)
-				return
-			}
-			log.Error("no answer of an app is provably Alipay's; its events wait, and one at a time probes: compare the keys or certificates of the app with those that Alipay shows, and look for a proxy", "app", name, "error", why)
-		}
-		pl.guards[name] = breaker.New(limits)
-		o.Started[name] = limits.InFlight + max(2*limits.InFlight, minWaiting)
-	}
-	pl.handler = kind.handler(s, pl)
-	o.Refuse, o.RefuseBare, o.Journal = pl.handler.Refuse, pl.handler.RefuseBare, pl.handler.Journal
 	tx, err := produce.NewTransactor(produce.TransactorOptions{
 		Client: o.Client, Group: pl.group, TransactionalID: kafka.TransactionalID(pl.group, s.cfg.Kafka.Slot), Timeout: s.cfg.Kafka.TransactionTimeout,
 	})
 	if err != nil {
 		return nil, err
 	}
-	pl.tx = newObservedTransactor(tx, log)
-	pl.engine, err = consume.New(pl.handler.Prepare, pl.tx, o)
-	return pl, err
+	pl.watch = s.sight.NewPipeline(pl.name, pl.group, tx, log)
+	o.Settled = pl.watch.Settled
+	for name, a := range s.cfg.Apps {
+		limits := kind.limits(a)
+		pl.guards[name] = pl.watch.Guard(name, limits)
+		o.Started[name] = limits.InFlight + max(2*limits.InFlight, minWaiting)
+	}
+	pl.handler = kind.handler(s, pl)
+	o.Refuse, o.RefuseBare, o.Journal = pl.handler.Refuse, pl.handler.RefuseBare, pl.handler.Journal
+	if pl.engine, err = consume.New(pl.handler.Prepare, pl.watch.Tx, o); err != nil {
+		return nil, err
+	}
+	pl.watch.Watch(pl.engine)
+	return pl, nil
 }
 
 // callLimits are the limits of an app for calls.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/sight"
 )
 
 // When a pipeline can make no progress (docs/adr/0012).
@@ -30,7 +31,7 @@ type progress struct {
 type readiness struct {
 	log       *slog.Logger
 	pipelines []*pipeline
-	waiting   *waitingAccounts
+	accounts  *sight.Accounts
 	set       func(bool)
 
 	began   time.Time
@@ -51,6 +52,7 @@ func (r *readiness) decide(ctx context.Context, now time.Time) {
 	for _, p := range r.pipelines {
 		reason := r.reasonOf(p, now)
 		able = able || reason == "" && p.progress.opened
+		p.watch.Progress(reason == "" && p.progress.opened)
 		before, known := r.reasons[p.name]
 		switch {
 		case reason == before && known:
@@ -71,7 +73,7 @@ func (r *readiness) decide(ctx context.Context, now time.Time) {
 // reasonOf says why a pipeline can make no progress; empty: it can, or it is just starting.
 func (r *readiness) reasonOf(p *pipeline, now time.Time) string {
 	s := &p.progress
-	switch open := p.tx.open.Load(); {
+	switch open := p.watch.Tx.Open(); {
 	case open:
 		s.closed, s.opened = time.Time{}, true
 	case s.closed.IsZero():
@@ -82,7 +84,7 @@ func (r *readiness) reasonOf(p *pipeline, now time.Time) string {
 		last = r.began
 	}
 	stats := p.engine.Stats()
-	since, waiting := r.waiting.all()
+	since, waiting := r.accounts.AllWait()
 	switch {
 	case s.failed.Load():
 		return "it failed and waits for its next start"
@@ -99,4 +101,4 @@ func (r *readiness) reasonOf(p *pipeline, now time.Time) string {
 }
 
 // works reports whether a pipeline can publish.
-func (p *pipeline) works() bool { return p.tx.open.Load() }
+func (p *pipeline) works() bool { return p.watch.Tx.Open() }

@@ -3,7 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -15,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app/apptest"
 )
 
@@ -180,54 +179,6 @@ func TestReadinessOfAccountsThatWait(t *testing.T) {
 	})
 }
 
-// TestAllAccountsWait: only answers of all accounts that were called say that nothing moves.
-func TestAllAccountsWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWaitingAccounts()
-		if _, all := w.all(); all {
-			t.Error("nothing was called")
-		}
-		w.note("a", true)
-		first := time.Now()
-		time.Sleep(time.Second)
-		w.note("a", true)
-		if since, all := w.all(); !all || !since.Equal(first) {
-			t.Errorf("one of one: %v, %v", since, all)
-		}
-		w.note("b", false)
-		if _, all := w.all(); all {
-			t.Error("b works")
-		}
-		w.note("b", true)
-		if since, all := w.all(); !all || !since.Equal(time.Now()) {
-			t.Errorf("both: %v, %v", since, all)
-		}
-	})
-}
-
-// TestABreakerHasTwoLines: one when it opens, with the error that opened it, and one when it closes;
-// failing probes are counted.
-func TestABreakerHasTwoLines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log apptest.Buffer
-		b := newBreakerLog(slog.New(slog.NewTextHandler(&log, nil)), "main")
-		b.errors.note("m", errors.New("connection refused"))
-		b.changed("m", "closed", "open")
-		for range 20 {
-			time.Sleep(10 * time.Second)
-			b.changed("m", "open", "half-open")
-			b.errors.note("m", nil)
-			b.changed("m", "half-open", "open")
-		}
-		b.changed(alipay.Method("other"), "closed", "open")
-		b.changed("m", "half-open", "closed")
-		lines := strings.Split(strings.TrimSpace(log.Take()), "\n")
-		if len(lines) != 3 || !strings.Contains(lines[0], `app=main method=m error="connection refused"`) || !strings.Contains(lines[1], "method=other") || !strings.Contains(lines[2], "failures=21 seconds=200") {
-			t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
-		}
-	})
-}
-
 // TestAStopWithoutBrokersEnds: the process cannot leave the group then. It ends in bounded time, and a
 // line says what that means for the next start.
 func TestAStopWithoutBrokersEnds(t *testing.T) {
@@ -248,6 +199,31 @@ func TestAStopWithoutBrokersEnds(t *testing.T) {
 		}
 		if said := p.log.Take(); strings.Count(said, "the group could not be left: no broker answered") != 1 {
 			t.Errorf("the log says\n%s", said)
+		}
+	})
+}
+
+// TestADeadLetterOfTheEngineIsLogged: the transactor sees what became visible.
+func TestADeadLetterOfTheEngineIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		p := w.start(lifeSettings)
+		w.send("o1", "stranger")
+		w.send("o2", "stranger")
+		w.wantResults("o1=INVALID", "o2=INVALID")
+		time.Sleep(2 * time.Minute)
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+		said, total := p.log.Take(), 0
+		for _, line := range strings.Split(said, "records became dead letters")[1:] {
+			var n int
+			_, err := fmt.Sscanf(line, `" pipeline=calls count=%d reason=unknown_account topic=order-events.dlq remedy=`, &n)
+			apptest.NoError(t, err)
+			total += n
+		}
+		if total != 2 {
+			t.Errorf("%d dead letters are logged, want 2:\n%s", total, said)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/sight"
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
@@ -67,8 +69,12 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 		}
 	}()
 	LimitMemory(cfg.Config)
+	set, err := sight.Metrics(cfg.Config, o.Version, cfg.source.Digest())
+	if err != nil {
+		return err
+	}
 	s, err := New(ctx, cfg.Config, Options{
-		Tracer: tracing.Tracer(), Log: log, Dial: o.Dial, AcceptedPositions: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
+		Tracer: tracing.Tracer(), Log: log, Metrics: set, Dial: o.Dial, AcceptedPositions: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
 	})
 	if err != nil {
 		return err
@@ -78,13 +84,13 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 		return err
 	}
 	defer watch(ctx, newReloader(cfg, s, level), o.Reload)()
-	ready, stopProbes, err := startProbes(ctx, cfg.Admin, o)
+	ports, err := openPorts(ctx, cfg.Config, o, log, set.Handler(), http.NotFoundHandler())
 	if err != nil {
 		return err
 	}
-	defer stopProbes()
+	defer ports.stop(ctx)
 	log.InfoContext(ctx, "bridge starts", "version", o.Version, "group", cfg.Kafka.Group, "slot", cfg.Kafka.Slot)
-	err = s.Run(ctx, ready)
+	err = s.Run(ctx, ports.readyUntil(ctx))
 	log.Info("bridge stopped")
 	return err
 }
@@ -95,34 +101,6 @@ func newLogger(w io.Writer, t config.Telemetry, level *slog.LevelVar) (*slog.Log
 		return nil, fmt.Errorf("telemetry.log_level: %w", err)
 	}
 	return telemetry.NewLogger(w, t.LogFormat, level)
-}
-
-// startProbes starts the admin port, if the settings have one. ready sets whether the process is
-// ready; it is not once ctx ends.
-func startProbes(ctx context.Context, a config.Admin, o RunOptions) (ready func(bool), stop func(), err error) {
-	if a.Listen == "" {
-		return func(bool) {}, func() {}, nil
-	}
-	listen := o.Listen
-	if listen == nil {
-		listen = new(net.ListenConfig).Listen
-	}
-	l, err := listen(ctx, "tcp", a.Listen)
-	if err != nil {
-		return nil, nil, fmt.Errorf("probes on admin.listen %s: %w; another process may use this port, so choose another one", a.Listen, err)
-	}
-	probes := telemetry.StartProbes(l)
-	stopWatching := context.AfterFunc(ctx, func() { probes.Ready(false) })
-	set := func(ok bool) {
-		probes.Ready(ok)
-		if ctx.Err() != nil {
-			probes.Ready(false)
-		}
-	}
-	return set, func() {
-		stopWatching()
-		_ = probes.Stop(ctx) // at the end of the process no one waits for an answer
-	}, nil
 }
 
 // watch starts a reloader, which reads the settings file on a value from reload or, if that is nil,

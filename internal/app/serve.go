@@ -27,7 +27,7 @@ func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	for _, p := range s.pipelines {
 		all = append(all, supervised{name: p.name, group: p.group, run: s.runEngine(p), works: p.works, failed: p.progress.failed.Store})
 	}
-	r := readiness{log: s.o.Log, pipelines: s.pipelines, waiting: s.waiting, set: ready}
+	r := readiness{log: s.o.Log, pipelines: s.pipelines, accounts: s.sight.Accounts, set: ready}
 	watching, stop := context.WithCancel(ctx)
 	var watched sync.WaitGroup
 	watched.Go(func() { r.watch(watching) })

@@ -16,6 +16,7 @@ import (
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/sight"
 )
 
 // Service runs the pipelines of one process.
@@ -30,7 +31,7 @@ type Service struct {
 	accounts map[order.Account]account
 	clients  map[clientKey]*gateway.Client // one for each account under each app that it had
 
-	waiting   *waitingAccounts
+	sight     *sight.Sight
 	pipelines []*pipeline
 }
 
@@ -47,7 +48,7 @@ type account struct {
 // New builds the service that the settings describe. It connects to nothing, except that a key
 // in a vault is looked up there. Close ends it, also when Run was not called.
 func New(ctx context.Context, cfg config.Config, o Options) (*Service, error) {
-	s := &Service{cfg: cfg, o: o.withDefaults(), apps: map[string]*gateway.App{}, clients: map[clientKey]*gateway.Client{}, waiting: newWaitingAccounts()}
+	s := &Service{cfg: cfg, o: o.withDefaults(), apps: map[string]*gateway.App{}, clients: map[clientKey]*gateway.Client{}, sight: sight.New(o.Metrics)}
 	if err := s.build(ctx); err != nil {
 		s.Close()
 		return nil, err

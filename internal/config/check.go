@@ -29,9 +29,7 @@ func (c *Config) check(fs *fault.Findings) {
 	c.Registry.check(fs)
 	c.Delivery.check(fs)
 	c.Telemetry.check(fs)
-	if c.Admin.Listen != "" {
-		fs.HostPort("admin.listen", c.Admin.Listen)
-	}
+	c.checkPorts(fs)
 	for i, h := range c.TrustedHosts {
 		if p := fault.Index("trusted_hosts", i); !hostForm.MatchString(h) {
 			fs.Add(p, "is %s; use a host such as gateway.example.com, without scheme, port or path", fs.Quoted(p))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,9 @@ type Config struct {
 	Privacy   Privacy   `yaml:"privacy,omitempty"`
 	Delivery  Delivery  `yaml:"delivery"`  // limits and intervals of reading and publishing
 	Telemetry Telemetry `yaml:"telemetry"` // where traces and logs go
-	Admin     Admin     `yaml:"admin"`     // the port with the probes for an orchestrator
+	Probes    Probes    `yaml:"probes"`    // the port with the probes of an orchestrator
+	Metrics   Metrics   `yaml:"metrics"`   // the port with the metrics
+	Admin     Admin     `yaml:"admin"`     // the port for operators: status, waiting orders, log level
 }
 
 // Kafka says which cluster and how this process takes part in its groups.
@@ -164,13 +167,6 @@ func (t *Telemetry) defaults() {
 	*t = Telemetry{ServiceName: "alipay-kafka-bridge", LogLevel: "info", LogFormat: "text"}
 }
 
-// Admin is the port of the probes.
-type Admin struct {
-	Listen string `yaml:"listen"` // address of the port, as host:port; empty: no port
-}
-
-func (a *Admin) defaults() { a.Listen = "127.0.0.1:8088" }
-
 // Default returns the settings that a file need not have: numbers, and topics with their default
 // names.
 func Default() Config {
@@ -190,10 +186,10 @@ func Load(path string, env func(string) (string, bool)) (Config, error) {
 }
 
 // LoadPublic is Load for commands that do not call Alipay. It does not read the key and token files of
-// apps and accounts, nor the key of masks.
+// apps and accounts, nor the key of masks, nor the files of the admin port.
 func LoadPublic(path string, env func(string) (string, bool)) (Config, error) {
 	return load(path, env, func(setting string) bool {
-		return !strings.HasPrefix(setting, "apps.") && !strings.HasPrefix(setting, "accounts.") && !strings.HasPrefix(setting, "privacy.")
+		return !slices.ContainsFunc([]string{"apps.", "accounts.", "privacy.", "admin."}, func(p string) bool { return strings.HasPrefix(setting, p) })
 	})
 }
 

@@ -42,6 +42,7 @@ func folder(t *testing.T) string {
 		"token":         {" " + canary + "\n", 0o600},
 		"password":      {canary, 0o400},
 		"mask":          {strings.Repeat(canary, 6), 0o600},
+		"admin-token":   {strings.Repeat(canary, 6), 0o600},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(dir, name)
@@ -162,7 +163,7 @@ func TestDefaults(t *testing.T) {
 	if hk.Timeout != 8*time.Second || hk.KeyVersion != "1" || c.Accounts["shop-hk"].Channel != "HK" {
 		t.Errorf("hk = %+v, %+v", hk, c.Accounts["shop-hk"])
 	}
-	if c.Delivery.SettleEvery != 100*time.Millisecond || c.Delivery.MaxBytes != 16<<20 || c.Admin.Listen != "127.0.0.1:8088" {
+	if c.Delivery.SettleEvery != 100*time.Millisecond || c.Delivery.MaxBytes != 16<<20 || c.Probes.Listen != "127.0.0.1:8088" || c.Admin.Listen != "127.0.0.1:8087" {
 		t.Errorf("delivery = %+v, admin = %+v", c.Delivery, c.Admin)
 	}
 }
@@ -254,7 +255,7 @@ func TestEnvironmentCannotInject(t *testing.T) {
 // TestLoadPublicReadsNoKeys: who only reads topics needs no key.
 func TestLoadPublicReadsNoKeys(t *testing.T) {
 	dir := folder(t)
-	for _, name := range []string{"private.pem", "public.pem", "token", "mask"} {
+	for _, name := range []string{"private.pem", "public.pem", "token", "mask", "admin-token"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}

@@ -221,7 +221,7 @@ func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (consum
 	var skip *order.SkipError
 	if errors.As(err, &skip) {
 		if !h.o.SkippedResults {
-			return consume.Outcome{Skip: skip.Reason}, nil
+			return consume.Outcome{Skip: skip.Reason, Note: End{Account: e.Account, Produced: e.in.Timestamp}}, nil
 		}
 		out, encodeErr := h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()))
 		out.Skip = skip.Reason
@@ -342,5 +342,5 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	if err != nil {
 		return consume.Outcome{}, err
 	}
-	return consume.Outcome{Records: append(out, more...)}, nil
+	return consume.Outcome{Records: append(out, more...), Note: End{Account: e.Account, Outcome: r.Outcome, Produced: e.in.Timestamp}}, nil
 }

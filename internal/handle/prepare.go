@@ -14,7 +14,7 @@ import (
 func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
 	if in.Value == nil {
 		return consume.Task{Key: "tombstone/" + string(in.Key), Handle: func(_ context.Context, in consume.Input) (consume.Outcome, error) {
-			return consume.Outcome{Skip: reasonTombstone}, nil
+			return consume.Outcome{Skip: reasonTombstone, Note: End{Produced: in.Timestamp}}, nil
 		}}, nil
 	}
 	head, err := h.o.Codec.EventHead(ctx, in.Topic, in.Value)

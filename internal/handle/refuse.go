@@ -66,7 +66,7 @@ func (h *Handler) refuseAfter(in consume.Input, made *tally, reason string, err 
 	out, encodeErr := h.refuseHandling(e, reason, err)
 	if encodeErr != nil {
 		letter := h.deadLetter(context.Background(), e, reason, err)
-		out = consume.Outcome{Records: []*kgo.Record{letter}}
+		out = consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Account: e.Account, Produced: in.Timestamp, Letter: true}}
 	}
 	return out
 }
@@ -98,5 +98,6 @@ func invalidRequest(err error) error {
 // the record, which has their place, length and hash.
 func (h *Handler) RefuseBare(in consume.Input, reason string, err error) consume.Outcome {
 	d := records.DeadLetter{Reason: reason, Error: err.Error(), Bare: true}
-	return consume.Outcome{Records: []*kgo.Record{h.o.Encoder.DeadLetter(context.Background(), records.Input(in), d)}}
+	letter := h.o.Encoder.DeadLetter(context.Background(), records.Input(in), d)
+	return consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Produced: in.Timestamp, Letter: true}}
 }

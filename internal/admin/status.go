@@ -1,0 +1,131 @@
+package admin
+
+import "time"
+
+// Status is what an instance knows about itself at one moment. It is served as JSON: fields are only
+// ever added.
+type Status struct {
+	AsOf     time.Time `json:"as_of"`
+	Instance Instance  `json:"instance"`
+	Verdict  Verdict   `json:"verdict"`
+
+	Pipelines  []Pipeline  `json:"pipelines"`
+	Apps       []App       `json:"apps"`
+	Accounts   []Account   `json:"accounts"`
+	Topics     []Topic     `json:"topics"`
+	Waiting    []Waiting   `json:"waiting"`    // events without an outcome, those that wait longest first; at most as many as were asked for
+	Partitions []Partition `json:"partitions"` // the worst first; at most 20
+	Changes    []Change    `json:"changes"`    // notable lines of the log, the last first; at most 50
+
+	PartitionsOmitted int `json:"partitions_omitted"` // how many partitions are not listed
+}
+
+// Instance is the process.
+type Instance struct {
+	Group    string    `json:"group"`
+	Slot     string    `json:"slot"`
+	Version  string    `json:"version"`
+	Go       string    `json:"go"`
+	Started  time.Time `json:"started"`
+	Settings string    `json:"settings_sha256"` // of the settings file in force
+	Ready    bool      `json:"ready"`           // as /readyz answers
+
+	ReloadFailed string `json:"reload_failed,omitempty"` // why new settings or files are not in force
+}
+
+// Pipeline is one consumer group of the process.
+type Pipeline struct {
+	Name       string `json:"name"`
+	Group      string `json:"group"`
+	Trouble    string `json:"trouble,omitempty"` // why it can make no progress; empty: it can
+	Partitions int    `json:"partitions"`
+	Running    int    `json:"running"`   // events that are being handled
+	Unsettled  int    `json:"unsettled"` // outcomes that are not committed yet
+	Finished   uint64 `json:"finished"`  // events since the start of the process
+	HeldBytes  int    `json:"held_bytes"`
+	MaxBytes   int    `json:"max_bytes"`
+	Stalled    bool   `json:"stalled"` // events could be handled, nothing explains a wait, and none was finished for a minute
+
+	LastSettled time.Time `json:"last_settled,omitzero"` // last transaction
+}
+
+// App is an app of Alipay's.
+type App struct {
+	Name        string       `json:"name"`
+	InFlight    int64        `json:"in_flight"`
+	Limit       int          `json:"limit"`
+	Untrusted   bool         `json:"untrusted"`            // no answer is provably Alipay's
+	ClockOffset float64      `json:"clock_offset_seconds"` // our clock is ahead by
+	Breakers    []Breaker    `json:"breakers"`
+	Credentials []Credential `json:"credentials"`
+}
+
+// Breaker is the circuit breaker of a method.
+type Breaker struct {
+	Pipeline string    `json:"pipeline"`
+	Method   string    `json:"method"`
+	State    string    `json:"state"` // closed, half-open or open
+	Since    time.Time `json:"since,omitzero"`
+	Error    string    `json:"error,omitempty"` // that was seen last
+}
+
+// Credential is a certificate or key with an end.
+type Credential struct {
+	Name string    `json:"name"`
+	Ends time.Time `json:"ends"`
+}
+
+// Account is a merchant.
+type Account struct {
+	Name         string    `json:"name"`
+	App          string    `json:"app"`
+	StoppedSince time.Time `json:"stopped_since,omitzero"` // a person must act; zero: it works, or was not called
+	Error        string    `json:"error,omitempty"`        // of the last call that failed
+	LastSuccess  time.Time `json:"last_success,omitzero"`
+	LastFailure  time.Time `json:"last_failure,omitzero"`
+}
+
+// Topic is the lag of an input topic.
+type Topic struct {
+	Name string           `json:"name"`
+	Lag  map[string]int64 `json:"lag"` // records by what they wait for
+}
+
+// Waiting is an event without an outcome.
+type Waiting struct {
+	Account   string    `json:"account"`
+	OrderNo   string    `json:"order_no"`
+	Method    string    `json:"method"`
+	Topic     string    `json:"topic"`
+	Partition int32     `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Since     time.Time `json:"since"`
+	Cause     string    `json:"cause"`
+	Attempts  int       `json:"attempts"`
+	Class     string    `json:"class,omitempty"`
+	Code      string    `json:"code,omitempty"`
+	Doubt     time.Time `json:"doubt_since,omitzero"` // since when it has not been known whether a call took effect
+	Next      time.Time `json:"next,omitzero"`
+	Behind    int       `json:"behind"` // later events of the same order
+}
+
+// Partition is a partition that the instance owns.
+type Partition struct {
+	Topic     string    `json:"topic"`
+	Partition int32     `json:"partition"`
+	State     string    `json:"state"`
+	Reason    string    `json:"reason,omitempty"` // why it is stopped
+	Head      int64     `json:"head"`             // first offset without an outcome
+	HeadSince time.Time `json:"head_since,omitzero"`
+	Window    float64   `json:"window_used"`
+	Waiting   int       `json:"waiting"`
+	Finished  int       `json:"finished"`
+	Unread    int64     `json:"unread"`
+}
+
+// Change is a notable line of the log.
+type Change struct {
+	At    time.Time `json:"at"`
+	Level string    `json:"level"`
+	Text  string    `json:"text"`
+}

@@ -1,0 +1,308 @@
+package admin
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Verdict sums a status up in a sentence, with what to do. The most serious finding decides.
+type Verdict struct {
+	Level string `json:"level"` // fine, starting, slow, provider, stopped or risk: from good to bad
+	Owner string `json:"owner"` // whose turn it is: none, bridge, alipay, kafka, merchant or producer
+	Text  string `json:"text"`
+	Do    string `json:"do"`
+
+	SafeToRestart bool   `json:"safe_to_restart"`
+	RestartNote   string `json:"restart_note"`
+}
+
+// Levels of a verdict.
+const (
+	LevelFine     = "fine"
+	LevelStarting = "starting"
+	LevelSlow     = "slow"
+	LevelProvider = "provider"
+	LevelStopped  = "stopped"
+	LevelRisk     = "risk"
+)
+
+// When something is worth a sentence.
+const (
+	doubtAfter  = 5 * time.Minute     // a call of which it is not known whether it took effect
+	behindAfter = time.Minute         // the oldest event that could be handled
+	clockLimit  = 30 * time.Second    // difference of clocks
+	expiresSoon = 14 * 24 * time.Hour // a certificate or key
+)
+
+// findings are the rules in their order: the first that has something to say decides.
+var findings = []func(*Status) (Verdict, bool){
+	partitionStopped, outcomeUnknown, pipelineInTrouble, stalled, untrusted, clockWrong, accountStopped, breakerOpen, behind, reloadFailed, expiring, notReady,
+}
+
+// Judge returns the verdict over a status.
+func Judge(s *Status) Verdict {
+	v := Verdict{Level: LevelFine, Owner: "none", Text: fmt.Sprintf("All is well: %s.", progress(s)), Do: "nothing"}
+	for _, find := range findings {
+		if found, ok := find(s); ok {
+			v = found
+			break
+		}
+	}
+	v.SafeToRestart, v.RestartNote = true, "calls that run are finished first; what is not finished is repeated without harm"
+	if slices.ContainsFunc(s.Pipelines, func(p Pipeline) bool { return p.Stalled }) {
+		v.SafeToRestart, v.RestartNote = false, "a restart is harmless, but it removes what shows the cause: save the goroutines first (see Do)"
+	}
+	return v
+}
+
+func partitionStopped(s *Status) (Verdict, bool) {
+	var all []Partition
+	for _, p := range s.Partitions {
+		if p.State == "stopped" {
+			all = append(all, p)
+		}
+	}
+	if len(all) == 0 {
+		return Verdict{}, false
+	}
+	p := all[0]
+	return Verdict{
+		Level: LevelRisk, Owner: "kafka",
+		Text: fmt.Sprintf("%s stopped, %s/%d first: %s. Its records are neither called nor lost; other partitions go on.", partitions(len(all)), p.Topic, p.Partition, p.Reason),
+		Do:   "do what the line \"partition stopped\" in the log says; bridge check -c FILE shows the positions",
+	}, true
+}
+
+func partitions(n int) string {
+	if n == 1 {
+		return "A partition is"
+	}
+	return fmt.Sprintf("%d partitions are", n)
+}
+
+func outcomeUnknown(s *Status) (Verdict, bool) {
+	n, oldest := 0, Waiting{}
+	for _, w := range s.Waiting {
+		if !w.Doubt.IsZero() && s.AsOf.Sub(w.Doubt) > doubtAfter {
+			n++
+			if oldest.Doubt.IsZero() || w.Doubt.Before(oldest.Doubt) {
+				oldest = w
+			}
+		}
+	}
+	if n == 0 {
+		return Verdict{}, false
+	}
+	return Verdict{
+		Level: LevelRisk, Owner: "alipay",
+		Text: fmt.Sprintf("It is not known whether %s took effect, for %s: order %s of account %s waited longest. The bridge asks Alipay again and again.",
+			count(n, "call"), span(s.AsOf.Sub(oldest.Doubt)), oldest.OrderNo, oldest.Account),
+		Do: "never send such an order again by hand; if it lasts, look the order up in Alipay's console",
+	}, true
+}
+
+func pipelineInTrouble(s *Status) (Verdict, bool) {
+	for _, p := range s.Pipelines {
+		if p.Trouble == "" || strings.HasPrefix(p.Trouble, "all accounts") || strings.HasPrefix(p.Trouble, "all its partitions") {
+			continue // other rules say more
+		}
+		return Verdict{Level: LevelStopped, Owner: "kafka", Text: fmt.Sprintf("Pipeline %s (group %s) can make no progress: %s.", p.Name, p.Group, p.Trouble), Do: "correct what it names; no restart is needed"}, true
+	}
+	return Verdict{}, false
+}
+
+func stalled(s *Status) (Verdict, bool) {
+	for _, p := range s.Pipelines {
+		if p.Stalled {
+			return Verdict{
+				Level: LevelStopped, Owner: "bridge",
+				Text: fmt.Sprintf("Pipeline %s is stalled: events could be handled, nothing explains a wait, and none was finished for a minute.", p.Name),
+				Do:   "save /debug/pprof/goroutine?debug=2 of the admin port (admin.pprof) and the log, then restart this instance",
+			}, true
+		}
+	}
+	return Verdict{}, false
+}
+
+func untrusted(s *Status) (Verdict, bool) {
+	for _, a := range s.Apps {
+		if a.Untrusted {
+			return Verdict{
+				Level: LevelStopped, Owner: "alipay",
+				Text: fmt.Sprintf("No answer of app %s is provably Alipay's. Its events wait, and one at a time probes.", a.Name),
+				Do:   "compare the app's keys or certificates with those that Alipay's console shows, and look for a proxy in between; new files are used without a restart",
+			}, true
+		}
+	}
+	return Verdict{}, false
+}
+
+func clockWrong(s *Status) (Verdict, bool) {
+	for _, a := range s.Apps {
+		off := time.Duration(a.ClockOffset * float64(time.Second))
+		if off.Abs() > clockLimit {
+			return Verdict{
+				Level: LevelStopped, Owner: "bridge",
+				Text: fmt.Sprintf("Our clock is %s %s that of the gateway of app %s: requests and answers are refused.", span(off.Abs()), aheadOrBehind(off), a.Name),
+				Do:   "correct the clock of this host",
+			}, true
+		}
+	}
+	return Verdict{}, false
+}
+
+func aheadOrBehind(off time.Duration) string {
+	if off < 0 {
+		return "behind"
+	}
+	return "ahead of"
+}
+
+func accountStopped(s *Status) (Verdict, bool) {
+	var stopped []Account
+	for _, a := range s.Accounts {
+		if !a.StoppedSince.IsZero() {
+			stopped = append(stopped, a)
+		}
+	}
+	if len(stopped) == 0 {
+		return Verdict{}, false
+	}
+	slices.SortFunc(stopped, func(a, b Account) int { return a.StoppedSince.Compare(b.StoppedSince) })
+	a := stopped[0]
+	who, others := "Account "+a.Name+" waits", "other accounts go on"
+	if len(stopped) > 1 {
+		who = fmt.Sprintf("%d accounts wait, %s first,", len(stopped), a.Name)
+	}
+	if len(stopped) == len(s.Accounts) {
+		others = "no other account is left"
+	}
+	return Verdict{
+		Level: LevelStopped, Owner: "merchant",
+		Text: fmt.Sprintf("%s for a person, for %s: %s. Its events wait and none is lost; %s.", who, span(s.AsOf.Sub(a.StoppedSince)), a.Error, others),
+		Do:   "correct the key, token or permission that the error names; events go on by themselves within a minute",
+	}, true
+}
+
+func breakerOpen(s *Status) (Verdict, bool) {
+	for _, a := range s.Apps {
+		for _, b := range a.Breakers {
+			if b.State == "closed" {
+				continue
+			}
+			text := fmt.Sprintf("Waiting for Alipay: %s of app %s fails", b.Method, a.Name)
+			if !b.Since.IsZero() {
+				text += ", for " + span(s.AsOf.Sub(b.Since))
+			}
+			return Verdict{
+				Level: LevelProvider, Owner: "alipay",
+				Text: fmt.Sprintf("%s (%s). %s, none is lost, and other calls go on.", text, b.Error, waiting(s, "breaker")),
+				Do:   "nothing: the bridge probes by itself; if it lasts longer than you can accept, call Alipay",
+			}, true
+		}
+	}
+	return Verdict{}, false
+}
+
+func behind(s *Status) (Verdict, bool) {
+	for _, w := range s.Waiting {
+		if w.Cause == "ready" && s.AsOf.Sub(w.Since) > behindAfter {
+			return Verdict{
+				Level: LevelSlow, Owner: "bridge",
+				Text: fmt.Sprintf("Behind: %s; the oldest could have been handled for %s.", waiting(s, "ready"), span(s.AsOf.Sub(w.Since))),
+				Do:   "add instances, or raise in_flight of the app if Alipay permits more",
+			}, true
+		}
+	}
+	return Verdict{}, false
+}
+
+func reloadFailed(s *Status) (Verdict, bool) {
+	if s.Instance.ReloadFailed == "" {
+		return Verdict{}, false
+	}
+	return Verdict{
+		Level: LevelSlow, Owner: "bridge",
+		Text: fmt.Sprintf("New settings or files are not in force: %s. What was read before stays in force.", s.Instance.ReloadFailed),
+		Do:   "correct the file; bridge check -c FILE names the line",
+	}, true
+}
+
+func expiring(s *Status) (Verdict, bool) {
+	for _, a := range s.Apps {
+		for _, c := range a.Credentials {
+			if left := c.Ends.Sub(s.AsOf); left < expiresSoon {
+				return Verdict{
+					Level: LevelSlow, Owner: "merchant",
+					Text: fmt.Sprintf("%s of app %s ends in %s.", c.Name, a.Name, span(left)),
+					Do:   "replace it; new files are used without a restart",
+				}, true
+			}
+		}
+	}
+	return Verdict{}, false
+}
+
+func notReady(s *Status) (Verdict, bool) {
+	if s.Instance.Ready {
+		return Verdict{}, false
+	}
+	return Verdict{Level: LevelStarting, Owner: "none", Text: "The instance is starting or stopping: no pipeline publishes yet.", Do: "wait; the log says what it waits for"}, true
+}
+
+// progress says what is under way.
+func progress(s *Status) string {
+	finished, running := uint64(0), 0
+	for _, p := range s.Pipelines {
+		finished += p.Finished
+		running += p.Running
+	}
+	return fmt.Sprintf("%s finished since %s, %s under way, %s", count(int(min(finished, 1<<62)), "event"), s.Instance.Started.UTC().Format("2006-01-02 15:04 UTC"), number(running), waiting(s, ""))
+}
+
+// waiting says how many events wait; for one cause, those behind them in their orders too.
+func waiting(s *Status, cause string) string {
+	n := int64(0)
+	for _, t := range s.Topics {
+		for c, k := range t.Lag {
+			if c == cause || c == "own_order" || cause == "" && c != "calling" && c != "settling" {
+				n += k
+			}
+		}
+	}
+	return count(int(n), "event") + plural(int(n), " waits", " wait")
+}
+
+func count(n int, what string) string { return number(n) + " " + what + plural(n, "", "s") }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// number writes a number with commas.
+func number(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// span writes a duration as a person says it.
+func span(d time.Duration) string {
+	switch d = d.Abs(); {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,26 @@
+package handle
+
+import (
+	"time"
+
+	"alipay-kafka-bridge/internal/order"
+)
+
+// End is how an event ended. It is the Note of each outcome of this package.
+type End struct {
+	Account  order.Account
+	Outcome  order.CallOutcome // of its result; "": it has none
+	Produced time.Time         // timestamp of its record
+	Letter   bool              // it has no result, but a dead letter
+}
+
+// Kind is result, dead_letter or skip.
+func (e End) Kind() string {
+	switch {
+	case e.Outcome != "":
+		return "result"
+	case e.Letter:
+		return "dead_letter"
+	}
+	return "skip"
+}

@@ -1,0 +1,75 @@
+package sight
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+// breakers logs when a breaker of an app opens, with the error that opened it, every ten minutes while
+// probes fail, and when it closes; and it knows the state of each.
+type breakers struct {
+	log *slog.Logger // with the app
+
+	mu       sync.Mutex
+	byMethod map[alipay.Method]*oneBreaker // guarded by mu
+}
+
+type oneBreaker struct {
+	trouble *telemetry.Trouble
+	state   string    // closed, half-open or open
+	since   time.Time // when it was last closed or opened; zero: it never opened
+	last    error     // of the last call that failed
+}
+
+func newBreakers(log *slog.Logger) *breakers {
+	return &breakers{log: log, byMethod: map[alipay.Method]*oneBreaker{}}
+}
+
+// of returns the breaker of a method. The caller holds mu.
+func (b *breakers) of(m alipay.Method) *oneBreaker {
+	if b.byMethod[m] == nil {
+		b.byMethod[m] = &oneBreaker{
+			state:   "closed",
+			trouble: telemetry.NewTrouble(b.log.With("method", m), "a breaker is open: Alipay fails, and calls of this method wait", "a breaker closed: Alipay works again"),
+		}
+	}
+	return b.byMethod[m]
+}
+
+// failed notes the error of a call; nil is no news.
+func (b *breakers) failed(m alipay.Method, err error) {
+	if err == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.of(m).last = err
+}
+
+// changed is called under the breaker's lock; slog only writes.
+func (b *breakers) changed(m alipay.Method, _, to string) {
+	b.mu.Lock()
+	one := b.of(m)
+	last := one.last
+	if to == "closed" || to == "open" && one.state == "closed" {
+		one.since = time.Now()
+	}
+	one.state = to
+	b.mu.Unlock()
+	switch to {
+	case "open":
+		if last == nil {
+			last = errUnknownFailure
+		}
+		one.trouble.Note(last, "remedy", "nothing to do: it probes by itself, and no event is given up meanwhile; call Alipay if it lasts")
+	case "closed":
+		one.trouble.Note(nil)
+	}
+}
+
+var errUnknownFailure = errors.New("the failures were not noted")

@@ -1,0 +1,47 @@
+package sight
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/metrics"
+	"alipay-kafka-bridge/internal/order"
+)
+
+// sealer is the client of an account.
+type sealer interface {
+	Seal(ctx context.Context, r alipay.Request) alipay.Send
+}
+
+// Client is the client of an account under an app. It notes how its calls end.
+type Client struct {
+	sealer
+
+	app     string
+	account order.Account
+	breaks  *breakers
+	sight   *Sight
+}
+
+// Seal builds a request, as the client does.
+func (c Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
+	send := c.sealer.Seal(ctx, r)
+	return func(ctx context.Context) func() (alipay.Reply, error) {
+		began := time.Now()
+		open := send(ctx)
+		return func() (alipay.Reply, error) {
+			reply, err := open()
+			c.sight.Accounts.note(c.app, c.account, err)
+			c.breaks.failed(r.Method(), err)
+			if alipay.IsInvalid(err) { // nothing was sent
+				return reply, err
+			}
+			class := strings.ToLower(alipay.ClassOf(err).String())
+			c.sight.metrics.Add(ctx, &metrics.Attempts, 1, c.app, string(c.account), string(r.Method()), class)
+			c.sight.metrics.Record(ctx, &metrics.AttemptDuration, time.Since(began).Seconds(), c.app, string(r.Method()), class)
+			return reply, err
+		}
+	}
+}

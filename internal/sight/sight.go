@@ -1,0 +1,194 @@
+package sight
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/handle"
+	"alipay-kafka-bridge/internal/metrics"
+	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// Sight watches one process.
+type Sight struct {
+	Accounts *Accounts
+
+	metrics *metrics.Set // nil: there are none
+	began   time.Time
+
+	mu        sync.Mutex
+	pipelines []*Pipeline // guarded by mu until all are built
+}
+
+// New returns a sight that makes metrics in m; nil makes none.
+func New(m *metrics.Set) *Sight {
+	s := &Sight{Accounts: NewAccounts(), metrics: m, began: time.Now()}
+	m.Observe(s.observe)
+	return s
+}
+
+// Metrics makes the instruments of a process with these settings. hash is that of the settings file.
+func Metrics(cfg config.Config, version, hash string) (*metrics.Set, error) {
+	values := map[string][]string{}
+	for name := range cfg.Apps {
+		values["app"] = append(values["app"], name)
+	}
+	for name := range cfg.Accounts {
+		values["account"] = append(values["account"], name)
+	}
+	letters := metrics.DeadLetters.Name + "/topic"
+	for _, inputs := range [][]config.Input{cfg.Topics.Inputs, cfg.Topics.Queries} {
+		for _, in := range inputs {
+			values["topic"] = append(values["topic"], in.Name)
+			values[letters] = append(values[letters], in.DeadLetters)
+		}
+	}
+	m, err := metrics.New(metrics.Options{Values: values})
+	if err != nil {
+		return nil, err
+	}
+	m.Observe(func(o *metrics.Observer) {
+		o.Gauge(&metrics.BuildInfo, 1, version, runtime.Version())
+		o.Gauge(&metrics.ConfigInfo, 1, fmt.Sprintf("%.16s", hash))
+	})
+	return m, nil
+}
+
+// Pipeline watches one pipeline.
+type Pipeline struct {
+	Name  string
+	Group string
+	Tx    *Transactor
+
+	sight  *Sight
+	log    *slog.Logger
+	breaks map[string]*breakers // by app
+	guards map[string]*breaker.Guard
+	limits map[string]int
+	engine *consume.Engine
+
+	able     atomic.Bool
+	finished atomic.Uint64 // events whose outcome was committed
+}
+
+// NewPipeline returns the watch over a pipeline with this transactor.
+func (s *Sight) NewPipeline(name, group string, tx *produce.Transactor, log *slog.Logger) *Pipeline {
+	p := &Pipeline{Name: name, Group: group, sight: s, log: log, breaks: map[string]*breakers{}, guards: map[string]*breaker.Guard{}, limits: map[string]int{}}
+	p.Tx = newTransactor(tx, p)
+	return p
+}
+
+// Guard builds the guard of an app, and watches it.
+func (p *Pipeline) Guard(app string, o breaker.Options) *breaker.Guard {
+	log := p.log.With("app", app)
+	p.breaks[app] = newBreakers(log)
+	p.limits[app] = o.InFlight
+	o.OnState = p.breaks[app].changed
+	o.OnTrust = func(trusted bool, why error) {
+		switch {
+		case trusted && why == nil:
+			log.Warn("answers of an app are believed again; its events go on")
+		case trusted:
+			log.Warn("answers of an app fail in other ways now; its events go on with the usual budgets", "error", why)
+		default:
+			log.Error("no answer of an app is provably Alipay's; its events wait, and one at a time probes: compare the keys or certificates of the app with those that Alipay shows, and look for a proxy", "error", why)
+		}
+	}
+	o.OnStep = func(m alipay.Method, step breaker.Step, took time.Duration) {
+		p.sight.metrics.Record(context.Background(), &metrics.StepDuration, took.Seconds(), app, string(m), step.String())
+	}
+	p.guards[app] = breaker.New(o)
+	return p.guards[app]
+}
+
+// Client watches the client of an account.
+func (p *Pipeline) Client(app string, account order.Account, c sealer) Client {
+	return Client{c, app, account, p.breaks[app], p.sight}
+}
+
+// Watch begins to watch an engine, when the pipeline is complete.
+func (p *Pipeline) Watch(e *consume.Engine) {
+	p.engine = e
+	p.sight.mu.Lock()
+	defer p.sight.mu.Unlock()
+	p.sight.pipelines = append(p.sight.pipelines, p)
+}
+
+// Progress notes whether the pipeline can make progress.
+func (p *Pipeline) Progress(able bool) { p.able.Store(able) }
+
+// Settled counts outcomes that are known to be committed. It is a hook of the engine.
+func (p *Pipeline) Settled(s consume.Settlement) {
+	m := p.sight.metrics
+	now := time.Now()
+	p.finished.Add(uint64(len(s.Outcomes)))
+	for _, o := range s.Outcomes {
+		end, _ := o.Note.(handle.End) // an outcome of the engine itself has none: its offset was journalled
+		m.Add(context.Background(), &metrics.Events, 1, s.Input.Topic, end.Kind())
+		if end.Outcome != "" {
+			m.Add(context.Background(), &metrics.Results, 1, string(end.Account), strings.ToLower(string(end.Outcome)))
+		}
+		if !end.Produced.IsZero() {
+			m.Record(context.Background(), &metrics.EventAge, max(0, now.Sub(end.Produced)).Seconds(), string(end.Account))
+		}
+	}
+}
+
+// observe gives the values of all gauges.
+func (s *Sight) observe(o *metrics.Observer) {
+	s.mu.Lock()
+	pipelines := s.pipelines
+	s.mu.Unlock()
+	for _, p := range pipelines {
+		p.observe(o)
+	}
+	s.Accounts.mu.Lock()
+	defer s.Accounts.mu.Unlock()
+	for name, l := range s.Accounts.last {
+		o.Gauge(&metrics.AccountStopped, metrics.State(!l.stopped.IsZero()), l.app, string(name), "misconfigured")
+	}
+}
+
+func (p *Pipeline) observe(o *metrics.Observer) {
+	stats := p.engine.Stats()
+	o.Gauge(&metrics.PartitionsAssigned, float64(stats.Partitions), p.Name)
+	o.Gauge(&metrics.SettlePending, float64(stats.Unsettled), p.Name)
+	o.Gauge(&metrics.Progressing, metrics.State(p.able.Load()), p.Name)
+	last := p.sight.began
+	if n := p.Tx.success.Load(); n > 0 {
+		last = time.Unix(0, n)
+	}
+	o.Gauge(&metrics.SettleLastSuccess, unix(last), p.Name)
+	for app, g := range p.guards {
+		gs := g.Stats()
+		o.Gauge(&metrics.CallsInFlight, float64(gs.InFlight), app, p.Name)
+		o.Gauge(&metrics.CallsLimit, float64(p.limits[app]), app, p.Name)
+		o.Gauge(&metrics.AnswersUntrusted, metrics.State(gs.Untrusted), app, p.Name)
+		for method, state := range gs.Breakers {
+			o.Gauge(&metrics.BreakerState, breakerState(state), app, p.Name, string(method))
+		}
+	}
+}
+
+func breakerState(state string) float64 {
+	switch state {
+	case "closed":
+		return 0
+	case "half-open":
+		return 1
+	}
+	return 2
+}
+
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

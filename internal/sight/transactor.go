@@ -1,0 +1,104 @@
+package sight
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"alipay-kafka-bridge/internal/metrics"
+	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/telemetry"
+)
+
+// Transactor is the transactor of an engine. It notes whether the producer is open, how transactions
+// end, and the dead letters that became visible.
+type Transactor struct {
+	*produce.Transactor
+
+	pipeline *Pipeline
+	open     atomic.Bool
+	success  atomic.Int64 // Unix time in nanoseconds of the last commit; 0: none
+	letters  *telemetry.Counts[deadLetters]
+}
+
+// deadLetters are those of one topic with one reason.
+type deadLetters struct{ topic, reason string }
+
+func newTransactor(tx *produce.Transactor, p *Pipeline) *Transactor {
+	return &Transactor{Transactor: tx, pipeline: p, letters: telemetry.NewCounts(p.log, "records became dead letters", func(d deadLetters) []any {
+		return []any{"reason", d.reason, "topic", d.topic, "remedy", "bridge tail " + d.topic + " shows them"}
+	})}
+}
+
+// Open reports whether the producer is open.
+func (t *Transactor) Open() bool { return t.open.Load() }
+
+// Recover opens a producer.
+func (t *Transactor) Recover(ctx context.Context) error {
+	t.open.Store(false)
+	err := t.Transactor.Recover(ctx)
+	t.open.Store(err == nil)
+	t.fenced(ctx, err)
+	return err
+}
+
+// Commit makes a batch visible. After an error other than a fence, a producer must be opened again.
+func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
+	began := time.Now()
+	err := t.Transactor.Commit(ctx, b)
+	m := t.pipeline.sight.metrics
+	m.Record(ctx, &metrics.SettleDuration, time.Since(began).Seconds(), t.pipeline.Name, endOf(err))
+	if err != nil {
+		t.fenced(ctx, err)
+		if !errors.Is(err, produce.ErrFenced) {
+			t.open.Store(false)
+		}
+		return err
+	}
+	t.success.Store(time.Now().UnixNano())
+	found := map[deadLetters]int{}
+	for _, r := range b.Records {
+		for _, h := range r.Headers {
+			if h.Key == records.HeaderDeadReason {
+				found[deadLetters{r.Topic, string(h.Value)}]++
+			}
+		}
+	}
+	for d, n := range found {
+		t.letters.Add(d, n)
+		m.Add(ctx, &metrics.DeadLetters, float64(n), d.topic, d.reason)
+	}
+	return nil
+}
+
+// fenced counts a fence.
+func (t *Transactor) fenced(ctx context.Context, err error) {
+	reason := ""
+	switch {
+	case errors.Is(err, produce.ErrSlotTaken):
+		reason = "slot"
+	case errors.Is(err, produce.ErrFenced):
+		reason = "generation"
+	default:
+		return
+	}
+	t.pipeline.sight.metrics.Add(ctx, &metrics.Fenced, 1, t.pipeline.Name, reason)
+}
+
+// endOf says how a transaction ended.
+func endOf(err error) string {
+	var record *produce.RecordError
+	var topic *produce.TopicError
+	var offset *produce.OffsetError
+	switch {
+	case err == nil:
+		return "committed"
+	case errors.Is(err, produce.ErrFenced), errors.Is(err, produce.ErrSlotTaken):
+		return "fenced"
+	case errors.As(err, &record), errors.As(err, &topic), errors.As(err, &offset):
+		return "refused"
+	}
+	return "failed"
+}
