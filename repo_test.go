@@ -25,7 +25,7 @@ const module = "alipay-kafka-bridge"
 var arrows = map[string][]string{
 	"schemas":                       nil,
 	"examples":                      nil,
-	"internal/admin":                {"internal/telemetry"},
+	"internal/admin":                {"internal/output"},
 	"internal/alipay":               {"internal/alipay/jsonscan"},
 	"internal/alipay/alipaytest":    {"internal/alipay", "internal/alipay/certs", "internal/alipay/keys"},
 	"internal/alipay/certs":         {"internal/alipay"},
