@@ -39,7 +39,6 @@ const maxAccounts = 20
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"esc": output.Escape, "num": number, "mib": func(n int) string { return fmt.Sprintf("%.1f", float64(n)/(1<<20)) },
 	"percent": func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
-	"ago":     func(time.Time) string { return "" }, "until": func(time.Time) string { return "" }, // by view
 }).Parse(pageText))
 
 // view is what the template shows.
@@ -120,26 +119,24 @@ func writePage(w io.Writer, s *Status, refresh int) error {
 	if n := len(v.Accounts) - maxAccounts; n > 0 {
 		v.Accounts, v.AccountsOmitted = v.Accounts[:maxAccounts], n
 	}
-	t, err := page.Clone()
-	if err != nil {
-		return err
-	}
-	t.Funcs(template.FuncMap{
-		"ago": func(at time.Time) string {
-			if at.IsZero() {
-				return "-"
-			}
-			return span(s.AsOf.Sub(at))
-		},
-		"until": func(at time.Time) string { return span(max(0, at.Sub(s.AsOf))) },
-	})
 	var b bytes.Buffer // an error must not leave half a page
-	if err := t.Execute(&b, v); err != nil {
+	if err := page.Execute(&b, v); err != nil {
 		return err
 	}
-	_, err = b.WriteTo(w)
+	_, err := b.WriteTo(w)
 	return err
 }
+
+// Ago is how long ago a time was.
+func (v view) Ago(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return span(v.S.AsOf.Sub(at))
+}
+
+// Until is how long it is until a time.
+func (v view) Until(at time.Time) string { return span(max(0, at.Sub(v.S.AsOf))) }
 
 // beijing is the time zone of Alipay's consoles and support.
 var beijing = time.FixedZone("+08:00", 8*60*60)
