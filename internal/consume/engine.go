@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/fair"
 	"alipay-kafka-bridge/internal/produce"
 	"alipay-kafka-bridge/internal/reread"
 )
@@ -49,8 +50,8 @@ type Engine struct {
 	lanes         *lanes
 	hooked        map[TopicPartition]*partition // whose Assigned began and whose Dropped has not returned
 	bytes         int                           // of all records and outcomes held
-	full          hysteresis                    // of bytes
-	crowded       hysteresis                    // of events
+	full          fair.Hysteresis               // of bytes
+	crowded       fair.Hysteresis               // of events
 	waits         waits                         // records without an outcome
 	gone          map[string]int                // how often in a row an input topic was missing
 	topicIDs      map[string][16]byte           // of the input topics that are read
@@ -71,7 +72,7 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 		settling:      make(chan struct{}, 1),
 		parts:         map[TopicPartition]*partition{},
 		hooked:        map[TopicPartition]*partition{},
-		lanes:         newLanes(o.started, o.MaxBytes),
+		lanes:         newLanes(o.started, o.MaxBytes, maxUnsettledBatches*o.SettleCount),
 		waits:         waits{},
 		gone:          map[string]int{},
 		topicIDs:      map[string][16]byte{},

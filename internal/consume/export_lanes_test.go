@@ -8,7 +8,7 @@ import (
 // StartOrder queues a lane for each key, of the topic before its dash, and returns the keys in
 // the order in which a pool of one starts them.
 func StartOrder(keys []string) []string {
-	l := newLanes(func(string) int { return 1 }, 1<<20)
+	l := newLanes(func(string) int { return 1 }, 1<<20, 1<<20)
 	byTopic := map[string]*partition{}
 	for _, key := range keys {
 		topic, _, _ := strings.Cut(key, "-")
@@ -28,7 +28,7 @@ func StartOrder(keys []string) []string {
 // StartedNextTo returns how many lanes of another topic start when one topic's handlings fill a
 // pool of this size and do not end.
 func StartedNextTo(size, waiting int) int {
-	l := newLanes(func(string) int { return size }, 1<<20)
+	l := newLanes(func(string) int { return size }, 1<<20, 1<<20)
 	flood, quiet := &partition{TopicPartition: TopicPartition{Topic: "flood"}}, &partition{TopicPartition: TopicPartition{Topic: "quiet"}}
 	for i := range 2 * size {
 		l.push(&item{part: flood, task: Task{Key: fmt.Sprint("flood", i)}})
@@ -42,7 +42,7 @@ func StartedNextTo(size, waiting int) int {
 
 // StartedInAnotherPool reports whether a lane starts whose head was dropped for one of another pool.
 func StartedInAnotherPool() bool {
-	l := newLanes(func(string) int { return 10 }, 1<<20)
+	l := newLanes(func(string) int { return 10 }, 1<<20, 1<<20)
 	gone, kept := &partition{TopicPartition: TopicPartition{Topic: "a"}}, &partition{TopicPartition: TopicPartition{Topic: "b"}}
 	l.pool(&item{task: Task{Pool: Pool{App: "B"}}})
 	l.push(&item{part: gone, task: Task{Key: "k", Pool: Pool{App: "A"}}})
@@ -54,7 +54,7 @@ func StartedInAnotherPool() bool {
 // StartedWithNeeds returns how many of 100 lanes of two pools start at once when each handling needs
 // that many bytes, and checks that the count is given back.
 func StartedWithNeeds(maxBytes, needs int) (started, left int) {
-	l := newLanes(func(string) int { return 100 }, maxBytes)
+	l := newLanes(func(string) int { return 100 }, maxBytes, 1<<20)
 	p := &partition{TopicPartition: TopicPartition{Topic: "in"}}
 	for i := range 100 {
 		l.push(&item{part: p, size: 10, task: Task{Key: fmt.Sprint(i), Pool: Pool{App: fmt.Sprint(i % 2)}, Needs: needs}})

@@ -7,6 +7,20 @@ func (e *Engine) HeldBytes() (counted, held int) {
 	return e.bytes, e.heldBytes()
 }
 
+// KeptBytes is HeldBytes of the requests that handlings keep.
+func (e *Engine) KeptBytes() (counted, held int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, ln := range e.lanes.byKey {
+		for _, it := range ln.queue {
+			if it.sent || it.kept > 0 {
+				held += requestSize(it)
+			}
+		}
+	}
+	return e.lanes.kept.Bytes(), held
+}
+
 // LookAt is one look at a topic.
 func (e *Engine) LookAt(topic string, exists bool) {
 	e.mu.Lock()

@@ -10,18 +10,6 @@ const backlogFull = 500
 // (security K6).
 const maxUnsettledBatches = 4
 
-// hysteresis is true from its limit on until no more than low is left.
-type hysteresis bool
-
-func (h *hysteresis) update(n, limit, low int) {
-	switch {
-	case n >= limit:
-		*h = true
-	case n <= low:
-		*h = false
-	}
-}
-
 // reflow resumes what has room again. Backlog and held bytes also shrink while nothing is
 // polled and nothing settles.
 func (e *Engine) reflow() {
@@ -39,10 +27,10 @@ func (e *Engine) flow() {
 	for _, p := range e.parts {
 		events += p.events()
 	}
-	e.full.update(e.bytes, e.o.MaxBytes, e.o.MaxBytes/4*3) // what waits holds less: see newLanes
-	e.crowded.update(events, e.o.MaxEvents, e.o.MaxEvents/4*3)
+	e.full.Update(e.bytes, e.o.MaxBytes, e.o.MaxBytes/4*3) // what waits holds less: see newLanes
+	e.crowded.Update(events, e.o.MaxEvents, e.o.MaxEvents/4*3)
 	for _, p := range e.parts {
-		p.full.update(len(p.backlog), backlogFull, backlogFull/2)
+		p.full.Update(len(p.backlog), backlogFull, backlogFull/2)
 		want := bool(p.full) || p.absent || p.state != stateOpen ||
 			bool(e.full) && e.aboveShare(p.bytes, e.o.MaxBytes) || bool(e.crowded) && e.aboveShare(p.events(), e.o.MaxEvents)
 		if want != p.paused && p.state != stateAssigned { // startOffsets decides then
@@ -74,50 +62,14 @@ func (e *Engine) pause(p *partition, want bool) {
 	}
 }
 
-// unsettled are the outcomes of one partition and pool that wait to be settled.
-type unsettled struct {
-	n, bytes int
-	choked   bool // nothing more of them is started
+// outlet is what outcomes share while they wait to be settled: where the topic of one merchant or
+// the offset of one partition is refused, the others go on.
+type outlet struct {
+	part *partition
+	pool Pool
 }
 
 // countOutcome adds an outcome that waits to be settled (1), or takes it away (-1). Called under mu.
-func (p *partition) countOutcome(o outcome, n int) {
-	u := p.unsettled[o.it.task.Pool]
-	if u == nil {
-		if p.unsettled == nil {
-			p.unsettled = map[Pool]*unsettled{}
-		}
-		u = &unsettled{}
-		p.unsettled[o.it.task.Pool] = u
-	}
-	u.n += n
-	u.bytes += n * o.size()
-}
-
-// choke keeps handlings from starting whose partition and pool have more than their share of the
-// outcomes that wait to be settled, while there are too many: where the topic of one merchant or
-// the offset of one partition is refused, the others go on. Called under mu.
-func (e *Engine) choke() {
-	limit, n, bytes, shares := maxUnsettledBatches*e.o.SettleCount, 0, 0, 1
-	for _, p := range e.parts {
-		for _, u := range p.unsettled {
-			n += u.n
-			bytes += u.bytes
-			shares++
-		}
-	}
-	for _, p := range e.parts {
-		resume := false
-		for pool, u := range p.unsettled {
-			was := u.choked
-			u.choked = n >= limit && u.n*shares >= limit || bytes >= e.o.MaxBytes && u.bytes*shares >= e.o.MaxBytes
-			resume = resume || was && !u.choked
-			if u.n == 0 && !u.choked {
-				delete(p.unsettled, pool)
-			}
-		}
-		if resume {
-			e.lanes.resume(p)
-		}
-	}
+func (e *Engine) countOutcome(o outcome, n int) {
+	e.lanes.unsettled.Add(outlet{o.it.part, o.it.task.Pool}, n, n*o.size())
 }

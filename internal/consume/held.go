@@ -12,8 +12,14 @@ func (e *Engine) hold(it *item, err error) {
 	it.held++
 	pause := min(time.Second<<min(it.held-1, 10), e.o.HoldMax)
 	it.next = time.Now().Add(pause)
+	before := it.facts.Attempts
 	if r, ok := errors.AsType[waitReporter](err); ok {
 		it.facts = r.WaitFacts()
+	}
+	if it.sent = it.sent || it.facts.Attempts > before+1; it.sent {
+		e.lanes.keepRequest(it)
+	} else {
+		e.lanes.dropRequest(it)
 	}
 	e.waits.begin(it, err, e.o)
 	e.lanes.release(it, false)

@@ -1,8 +1,10 @@
 package consume
 
 import (
-	"alipay-kafka-bridge/internal/consume/fair"
+	"math"
 	"time"
+
+	"alipay-kafka-bridge/internal/consume/fair"
 )
 
 // item is one admitted record on its way through a lane. Engine.mu guards the fields that change.
@@ -20,6 +22,8 @@ type item struct {
 	started bool       // its handling runs
 
 	held  int       // how often its handling ended without an outcome
+	sent  bool      // an attempt may have taken effect: its handling keeps the request
+	kept  int       // bytes of it in lanes.kept
 	facts WaitFacts // from the last of these
 	next  time.Time // when it is handled again
 }
@@ -36,6 +40,15 @@ type lanes struct {
 	bytes    int                  // that started handlings hold
 	byKey    map[string]*lane
 	pools    map[Pool]*pool // one for each app and method
+
+	unsettled fair.Shares[outlet] // outcomes that wait to be settled
+	kept      fair.Shares[keeper] // requests of handlings that may start again
+}
+
+// keeper is what kept requests share.
+type keeper struct {
+	pool  Pool
+	owner string
 }
 
 type lane struct {
@@ -66,9 +79,43 @@ type pool struct {
 
 // newLanes divides maxBytes: a quarter for the records that are handled, a sixteenth for the stock.
 // The shares of pools that come later at most double both, so what waits never keeps partitions
-// paused.
-func newLanes(limit func(app string) int, maxBytes int) *lanes {
-	return &lanes{limit: limit, maxBytes: maxBytes / 4, maxStock: maxBytes / 16, byKey: map[string]*lane{}, pools: map[Pool]*pool{}}
+// paused. Kept requests have a sixteenth of their own, which is not counted for the partitions.
+func newLanes(limit func(app string) int, maxBytes, maxOutcomes int) *lanes {
+	return &lanes{
+		limit: limit, maxBytes: maxBytes / 4, maxStock: maxBytes / 16, byKey: map[string]*lane{}, pools: map[Pool]*pool{},
+		unsettled: fair.Shares[outlet]{MaxN: maxOutcomes, MaxBytes: maxBytes}, kept: fair.Shares[keeper]{MaxN: math.MaxInt, MaxBytes: maxBytes / 16},
+	}
+}
+
+// starts reports whether the handling of an item may begin now. One that keeps its request may: it
+// ends only so.
+func (l *lanes) starts(it *item) bool {
+	return !it.part.state.ending() && !l.unsettled.Choked(outlet{it.part, it.task.Pool}) && (it.sent || !l.kept.Choked(it.keeper()))
+}
+
+func (it *item) keeper() keeper { return keeper{it.task.Pool, it.task.Owner} }
+
+// keepRequest counts the memory of a handling's event and request, while it runs and after it
+// ended without an outcome.
+func (l *lanes) keepRequest(it *item) {
+	if it.kept == 0 {
+		it.kept = requestSize(it)
+		l.kept.Add(it.keeper(), 1, it.kept)
+	}
+}
+
+// dropRequest gives it back.
+func (l *lanes) dropRequest(it *item) {
+	if it.kept > 0 {
+		l.kept.Add(it.keeper(), -1, -it.kept)
+		it.kept = 0
+	}
+}
+
+// requestSize is about how many bytes an event and its request hold, beyond what Task.Needs counts:
+// their fields, some values for which a record spends a byte or two, and its texts.
+func requestSize(it *item) int {
+	return 2<<10 + min(32*it.size, 24<<10) + 2*it.size + it.task.Needs
 }
 
 // push appends an item to the lane of its key.
@@ -88,7 +135,7 @@ func (l *lanes) ready(ln *lane) {
 	case ln.state != laneIdle:
 	case len(ln.queue) == 0:
 		delete(l.byKey, ln.key)
-	case ln.queue[0].starts():
+	case l.starts(ln.queue[0]):
 		ln.state = laneReady
 		p := l.pool(ln.queue[0])
 		p.count(ln.queue[0], 0) // its topic has a share from now on
@@ -114,13 +161,16 @@ func (l *lanes) start() []*item {
 			may := func(topic string) bool { return l.may(p, topic) }
 			for ln := p.ready.Pop(may); ln != nil; ln = p.ready.Pop(may) {
 				ln.state = laneIdle
-				if len(ln.queue) == 0 || !ln.queue[0].starts() || l.pool(ln.queue[0]) != p {
+				if len(ln.queue) == 0 || !l.starts(ln.queue[0]) || l.pool(ln.queue[0]) != p {
 					l.ready(ln) // its head changed while it waited
 					moved = true
 					continue
 				}
 				ln.state = laneBusy
 				l.count(ln.queue[0], 1)
+				if l.kept.Full() { // this one may have to keep its request as well
+					l.keepRequest(ln.queue[0])
+				}
 				out = append(out, ln.queue[0])
 			}
 		}
@@ -178,12 +228,10 @@ func (l *lanes) wake(key string) {
 	}
 }
 
-// resume lets the lanes of a partition start again.
-func (l *lanes) resume(p *partition) {
+// resume lets lanes start again that could not.
+func (l *lanes) resume() {
 	for _, ln := range l.byKey {
-		if len(ln.queue) > 0 && ln.queue[0].part == p {
-			l.ready(ln)
-		}
+		l.ready(ln)
 	}
 }
 
@@ -198,6 +246,7 @@ func (l *lanes) drop(gone *partition) {
 			} else {
 				l.unstock(it)
 				l.unpark(it)
+				l.dropRequest(it)
 			}
 		}
 		clear(ln.queue[len(kept):])

@@ -110,6 +110,7 @@ func (e *Engine) addBytes(p *partition, n int) {
 func (e *Engine) freeBytes(p *partition) {
 	e.bytes -= p.bytes
 	p.bytes = 0
+	e.lanes.unsettled.Forget(func(o outlet) bool { return o.part == p })
 }
 
 // size is what an outcome's records hold of memory.

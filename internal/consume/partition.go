@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/fair"
 	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/reread"
@@ -85,13 +86,12 @@ type partition struct {
 	entries        []Skipped // where it began, for the journal; at most two
 	rewoundBelow   int64     // end offset when an operator accepted its position: results of records below it may have been published before
 
-	backlog   []*kgo.Record       // fetched, not admitted by the window yet
-	preparing *item               // admitted, being read for its lane
-	done      []outcome           // finished and not settled
-	unsettled map[Pool]*unsettled // counts what is in done; entries for pools that have some
-	absent    bool                // the broker does not know it: not read until lookAt finds its topic
-	orphan    bool                // its topic is gone: outcomes are published without an offset
-	late      bool                // its committed offset was refused at first: kgo does not know of it
+	backlog   []*kgo.Record // fetched, not admitted by the window yet
+	preparing *item         // admitted, being read for its lane
+	done      []outcome     // finished and not settled
+	absent    bool          // the broker does not know it: not read until lookAt finds its topic
+	orphan    bool          // its topic is gone: outcomes are published without an offset
+	late      bool          // its committed offset was refused at first: kgo does not know of it
 
 	bytes      int             // of memory that its records and outcomes hold
 	parked     map[int64]*item // whose record was dropped, by offset; bounded by the window
@@ -100,8 +100,8 @@ type partition struct {
 	loadFailed time.Time
 	reader     *reread.Reader // of the session; never changes
 
-	full   hysteresis // of backlog
-	paused bool       // what the client was asked for last
+	full   fair.Hysteresis // of backlog
+	paused bool            // what the client was asked for last
 
 	hooks     hookState
 	hooksOver chan struct{} // closed when Dropped has returned
@@ -144,12 +144,6 @@ func (p *partition) ended() {
 	if p.state.ending() && p.running == 0 {
 		close(p.idle)
 	}
-}
-
-// starts reports whether the handling of an item may begin now. Called under Engine.mu.
-func (it *item) starts() bool {
-	u := it.part.unsettled[it.task.Pool]
-	return !it.part.state.ending() && (u == nil || !u.choked)
 }
 
 // intake adds fetched records to the backlog. Called under mu.
@@ -239,7 +233,9 @@ func (e *Engine) panicked(it *item, v any) outcome {
 
 // start begins every handling that may run now. Called under mu.
 func (e *Engine) start() {
-	e.choke()
+	if unsettled, kept := e.lanes.unsettled.Freed(), e.lanes.kept.Freed(); unsettled || kept {
+		e.lanes.resume()
+	}
 	for _, it := range e.lanes.start() {
 		it.started = true
 		e.lanes.unstock(it)
@@ -278,8 +274,9 @@ func (e *Engine) handle(it *item) {
 func (e *Engine) keep(it *item, out outcome) {
 	out.it = it
 	it.task.Handle = nil // what it holds is not needed any more
+	e.lanes.dropRequest(it)
 	it.part.done = append(it.part.done, out)
-	it.part.countOutcome(out, 1)
+	e.countOutcome(out, 1)
 	e.charge(it, it.size+out.size())
 	e.waits.end(it, e.o)
 	e.lanes.release(it, true)

@@ -125,8 +125,8 @@ func (e *Engine) replace(it *item, by outcome) {
 	for i, o := range it.part.done {
 		if o.it == it {
 			it.part.done[i] = by
-			it.part.countOutcome(o, -1)
-			it.part.countOutcome(by, 1)
+			e.countOutcome(o, -1)
+			e.countOutcome(by, 1)
 			e.charge(it, it.size+by.size())
 		}
 	}

@@ -203,7 +203,7 @@ func (e *Engine) forget(p *partition, offsets []int64) {
 	p.done = slices.DeleteFunc(p.done, func(o outcome) bool {
 		_, found := slices.BinarySearch(offsets, o.it.offset)
 		if found {
-			p.countOutcome(o, -1)
+			e.countOutcome(o, -1)
 			delete(e.settler.suspects, o.it)
 			delete(e.settler.held.items, o.it)
 			e.charge(o.it, 0)

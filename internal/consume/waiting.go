@@ -49,7 +49,7 @@ const (
 // WaitFacts is what the error of a [HandleFunc] may report about its record, by a method
 // WaitFacts() WaitFacts.
 type WaitFacts struct {
-	Attempts int    // made so far
+	Attempts int    // made so far. A handling that made more than one keeps its request: one may have taken effect
 	Class    string // of the last one
 	Code     string // of the last one
 }

@@ -1,4 +1,5 @@
-// Package fair is a queue in which topics take turns.
+// Package fair is how many share what is scarce: a queue in which topics take turns, and shares of
+// what they hold together.
 package fair
 
 import "slices"
