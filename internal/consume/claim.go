@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 )
 
@@ -25,17 +27,22 @@ const journalEvery = time.Second
 // claim is what one settle wants to make visible.
 type claim struct {
 	batch produce.Batch
-	trial *backOff      // what is tried again by it; nil: nothing
-	parts []claimedPart // those of batch.Offsets, and orphans
-	skips []Skipped     // for the journal
-	force bool          // skips do not wait for other outcomes
+	trial *pause.BackOff // what is tried again by it; nil: nothing
+	parts []claimedPart  // those of batch.Offsets, and orphans
+	skips []Skipped      // for the journal
+	force bool           // skips do not wait for other outcomes
 }
 
 type claimedPart struct {
 	*partition
-	taken   []outcome // ascending
-	entries int       // of partition.entries, the first ones
-	next    int64
+	taken []outcome // ascending
+	startClaim
+}
+
+// startClaim is what a claim commits of where a partition is and began.
+type startClaim struct {
+	at      offsets.Committed
+	entries int // of partition.entries, the first ones
 }
 
 func (c *claim) outcomes() []outcome {
@@ -106,7 +113,8 @@ func (c *claim) add(p *partition, taken []outcome, journal bool) error {
 	if !p.orphan {
 		c.batch.Offsets = append(c.batch.Offsets, o)
 	}
-	c.parts = append(c.parts, claimedPart{p, taken, len(entries), o.Next})
+	p.claimed = startClaim{offsets.Committed{Offset: o.Next, Text: o.Metadata}, len(entries)}
+	c.parts = append(c.parts, claimedPart{p, taken, p.claimed})
 	return err
 }
 
@@ -178,6 +186,14 @@ func (p *partition) finished(n int, may func(outcome) bool) []outcome {
 		taken = append(taken, o)
 	}
 	return taken
+}
+
+// begun notes that a claim was committed: where the partition began is journalled. Called under mu.
+func (p *partition) begun(c startClaim) {
+	p.startDue, p.entries, p.claimed.entries = false, p.entries[c.entries:], 0
+	if !p.orphan {
+		p.committed = c.at
+	}
 }
 
 func offsetsOf(taken []outcome) []int64 {

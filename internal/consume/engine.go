@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/consume/fair"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 	"alipay-kafka-bridge/internal/reread"
 )
@@ -106,7 +107,7 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // recoverUntil opens the committer, waiting for a cluster that is not there yet.
 func (e *Engine) recoverUntil(ctx context.Context) (final error) {
-	retry(ctx, time.Second, func() error {
+	pause.Retry(ctx, time.Second, func() error {
 		err := e.tryRecover(ctx)
 		if errors.Is(err, produce.ErrSlotTaken) {
 			final = err
@@ -240,33 +241,4 @@ func readFrom(fetches kgo.Fetches, tp TopicPartition) bool {
 		found = found || len(f.Records) > 0 && (tp.Topic == "" || tp == TopicPartition{Topic: f.Topic, Partition: f.Partition})
 	})
 	return found
-}
-
-// retry calls f until it returns nil, and reports false when ctx ended before. It calls warn
-// with the first error only.
-func retry(ctx context.Context, pause time.Duration, f func() error, warn func(error)) bool {
-	for warned := false; ; warned = true {
-		err := f()
-		if err == nil {
-			return true
-		}
-		if !warned && ctx.Err() == nil {
-			warn(err)
-		}
-		if !sleep(ctx, pause) {
-			return false
-		}
-	}
-}
-
-// sleep waits and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

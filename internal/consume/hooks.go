@@ -3,6 +3,8 @@ package consume
 import (
 	"context"
 	"slices"
+
+	"alipay-kafka-bridge/internal/consume/pause"
 )
 
 // Hooks let a pipeline keep state for each partition. All are optional.
@@ -53,7 +55,7 @@ const (
 // restore calls Assigned until it returns nil, then opens the partition and feeds it. It counts
 // as a handling, so that a revoke waits for it.
 func (e *Engine) restore(p *partition) {
-	restored := e.claimHooks(p) && retry(p.ctx, e.o.RetryPrepare, func() error { return e.o.Assigned(p.ctx, p.TopicPartition) },
+	restored := e.claimHooks(p) && pause.Retry(p.ctx, e.o.RetryPrepare, func() error { return e.o.Assigned(p.ctx, p.TopicPartition) },
 		func(err error) {
 			e.o.Log.WarnContext(p.ctx, "partition cannot be restored now; it is not read yet", "topic", p.Topic, "partition", p.Partition, "error", err)
 		})

@@ -2,6 +2,7 @@ package consume
 
 import (
 	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"context"
 	"maps"
 	"slices"
@@ -78,7 +79,7 @@ func (e *Engine) askRefused(ctx context.Context, cl *kgo.Client, facts offsets.F
 			}
 			return out
 		}
-		if !sleep(ctx, time.Second) {
+		if !pause.Sleep(ctx, time.Second) {
 			return out
 		}
 		more, still, busy, err := offsets.Fetch(ctx, cl, e.o.Group, facts, missing)
@@ -108,7 +109,7 @@ func (e *Engine) missing(facts offsets.Facts, known ...map[TopicPartition]offset
 // awaitOffsets waits until the committed offsets of all partitions can be read, and then begins a
 // new session, which reads them.
 func (e *Engine) awaitOffsets(s *session, cl *kgo.Client, facts offsets.Facts, missing []TopicPartition) {
-	for sleep(s.ctx, 30*time.Second) {
+	for pause.Sleep(s.ctx, 30*time.Second) {
 		if found, _, busy, err := offsets.Fetch(s.ctx, cl, e.o.Group, facts, missing); err == nil && !busy && len(found) == len(missing) {
 			s.cancel(errBeginAgain)
 			return

@@ -13,6 +13,7 @@ import (
 
 	"alipay-kafka-bridge/internal/consume/fair"
 	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/reread"
 )
@@ -79,12 +80,13 @@ type partition struct {
 	running int            // handlings, counted until they return
 
 	// Set when the committed position is known, that is on leaving stateAssigned.
-	place          window.Place
-	firstCommitted offsets.Committed // what the group had committed when it was assigned
-	win            *window.Window
-	startDue       bool      // its position is not ours yet: commit it even without an outcome
-	entries        []Skipped // where it began, for the journal; at most two
-	rewoundBelow   int64     // end offset when an operator accepted its position: results of records below it may have been published before
+	place        window.Place
+	committed    offsets.Committed // what the group has, as far as is known
+	claimed      startClaim        // the last one
+	win          *window.Window
+	startDue     bool      // its position is not ours yet: commit it even without an outcome
+	entries      []Skipped // where it began, for the journal; at most two
+	rewoundBelow int64     // end offset when an operator accepted its position: results of records below it may have been published before
 
 	backlog   []*kgo.Record // fetched, not admitted by the window yet
 	preparing *item         // admitted, being read for its lane
@@ -205,7 +207,7 @@ func (e *Engine) nextAdmitted(p *partition) *item {
 // when the partition was given up.
 func (e *Engine) prepareUntil(it *item) (task Task, ok bool) {
 	p := it.part
-	ok = retry(p.ctx, e.o.RetryPrepare, func() (err error) {
+	ok = pause.Retry(p.ctx, e.o.RetryPrepare, func() (err error) {
 		task, err = e.tryPrepare(it)
 		return err
 	}, func(err error) {

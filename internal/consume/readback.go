@@ -2,6 +2,7 @@ package consume
 
 import (
 	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"context"
 	"errors"
 	"fmt"
@@ -41,13 +42,13 @@ func (e *Engine) readBackHeld(ctx context.Context) {
 	for _, tp := range due {
 		b, p := e.settler.held.parts[tp], e.parts[tp]
 		switch {
-		case b == nil || !b.due(): // refused again
+		case b == nil || !b.Due(): // refused again
 		case err != nil:
-			b.again(time.Now())
+			b.Again(time.Now())
 		case p == nil || !p.state.settles() || len(p.done) == 0 && !p.startDue:
 			delete(e.settler.held.parts, tp) // nothing waits for it any more
 		default:
-			b.read = true
+			b.Read = true
 		}
 	}
 }
@@ -88,13 +89,17 @@ func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]offsets.
 			continue
 		}
 		pos, err := p.place.Read(c.Offset, c.Text)
-		if err != nil && c == p.firstCommitted {
+		if err != nil && c == p.committed {
 			continue // nothing of ours was committed yet
 		}
 		if err != nil {
 			e.stop(p, "its committed position was changed by someone else while we held it", "offset", c.Offset)
 			continue
 		}
+		if c == p.claimed.at && c != p.committed {
+			p.begun(p.claimed)
+		}
+		p.committed = c
 		covered := p.finished(len(p.done), func(o outcome) bool { return pos.Covers(o.it.offset) })
 		e.forget(p, offsetsOf(covered))
 		if len(covered) > 0 {
@@ -121,7 +126,7 @@ func (e *Engine) fetchStable(ctx context.Context, cl *kgo.Client, only []TopicPa
 		if !busy || time.Since(start) > unstableFor && len(refused) > 0 {
 			return found, refused, nil
 		}
-		if !sleep(ctx, 20*time.Millisecond) {
+		if !pause.Sleep(ctx, 20*time.Millisecond) {
 			return nil, nil, context.Cause(ctx)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 )
 
@@ -117,11 +118,11 @@ func (e *Engine) settle(ctx context.Context, only []*partition) bool {
 	}
 	e.settler.inDoubt = true
 	if c.trial != nil {
-		c.trial.again(time.Now()) // whatever it failed for, it must not be the next one again
+		c.trial.Again(time.Now()) // whatever it failed for, it must not be the next one again
 	}
 	isolated := e.isolate(ctx, c, err)
 	if !isolated && c.trial == nil && len(e.settler.suspects) > 0 {
-		e.settler.suspectsNext = time.Now().Add(holdBackMin)
+		e.settler.suspectsNext = time.Now().Add(pause.Min)
 	}
 	if !isolated {
 		e.settleFailed(ctx, err)
@@ -187,10 +188,9 @@ func (e *Engine) forgetClaim(c claim) []Settlement {
 	var known []Settlement
 	for _, p := range c.parts {
 		e.forget(p.partition, offsetsOf(p.taken))
-		p.startDue = false
-		p.partition.entries = p.partition.entries[p.entries:]
+		p.begun(p.startClaim)
 		if len(p.taken) > 0 {
-			known = append(known, settlement(p.partition, p.next, p.taken))
+			known = append(known, settlement(p.partition, p.at.Offset, p.taken))
 		}
 	}
 	e.flow()

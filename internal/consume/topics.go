@@ -8,6 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/consume/pause"
 )
 
 // watchEvery is how often the input topics are looked at: whether they still are the ones that the
@@ -16,7 +18,7 @@ const watchEvery = 10 * time.Second
 
 // watchTopics looks after input topics that are deleted or created again, until the session ends.
 func (e *Engine) watchTopics(ctx context.Context, cl *kgo.Client) {
-	for first := true; sleep(ctx, watchEvery); first = false {
+	for first := true; pause.Sleep(ctx, watchEvery); first = false {
 		if first && e.Stats().Partitions == 0 {
 			e.o.Log.InfoContext(ctx, "no partition is assigned yet; a member that ended without leaving is waited for until its session ends", "group", e.o.Group)
 		}
