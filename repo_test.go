@@ -53,7 +53,7 @@ var arrows = map[string][]string{
 	"internal/consume/window":       nil,
 	"internal/control":              {"internal/order"},
 	"internal/demo":                 {"examples", "internal/app", "internal/audit", "internal/avro", "internal/config", "internal/kafka", "internal/localkafka", "internal/order", "internal/records", "internal/simulator", "internal/simulator/standalone"},
-	"internal/handle":               {"internal/alipay", "internal/budget", "internal/consume", "internal/order", "internal/recent", "internal/records", "internal/telemetry"},
+	"internal/handle":               {"internal/alipay", "internal/budget", "internal/consume", "internal/consume/look", "internal/order", "internal/recent", "internal/records", "internal/telemetry"},
 	"internal/inspect":              {"internal/alipay", "internal/alipay/form", "internal/alipay/gateway", "internal/alipay/keys", "internal/app", "internal/config", "internal/order"},
 	"internal/kafka":                {"internal/config", "schemas"},
 	"internal/localkafka":           {"internal/avro"},

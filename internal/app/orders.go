@@ -5,10 +5,10 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
-	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/sight"
 )
 
 // orderHandler handles order events. Its input topics say which accounts their events may name.
@@ -41,7 +41,7 @@ func (h *orderHandler) useAccounts(topics config.Topics, accounts map[order.Acco
 		observed := h.pipeline.watch.Client(a.app, name, client)
 		out[name] = handle.NewAccount(handle.Account{
 			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, Supports: client.Supports, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
-		}, func() *breaker.Call { return guard.Call(observed) })
+		}, func() sight.Call { return sight.Call{Call: guard.Call(observed)} })
 	}
 	h.SetPermissions(permissionsOf(h.inputs(topics), h.queriesOnly), out)
 }

@@ -224,7 +224,7 @@ func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 		e.mu.Lock()
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if p := e.parts[TopicPartition{Topic: f.Topic, Partition: f.Partition}]; p != nil && p.state != stateStopped {
-				e.intake(p, f.Records)
+				e.intake(p, f.FetchPartition)
 			}
 		})
 		e.fetchesWork(func(tp TopicPartition) bool { return readFrom(fetches, tp) })

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/produce"
 )
 
@@ -33,13 +34,7 @@ type shared struct {
 
 var errHeld = errors.New("this key is not known")
 
-// sentError is errHeld after this many attempts.
-type sentError int
-
-func (sentError) Error() string { return "no permission" }
-func (n sentError) WaitFacts() consume.WaitFacts {
-	return consume.WaitFacts{Attempts: int(n), Class: "MISCONFIGURED"}
-}
+var errSent = errors.New("no permission")
 
 func (r *rig) startShared(o consume.Options) *shared {
 	s := &shared{}
@@ -48,7 +43,12 @@ func (r *rig) startShared(o consume.Options) *shared {
 			task, err := inner(ctx, in)
 			merchant, _, _ := strings.Cut(string(in.Key), "-")
 			task.Pool, task.Owner = consume.Pool{App: "app", Method: strings.TrimRight(merchant, "0123456789")}, merchant
-			handle, attempts := task.Handle, 0
+			handle := task.Handle
+			var attempts atomic.Int64
+			task.Facts = func() look.Facts {
+				n := int(attempts.Load())
+				return look.Facts{Account: merchant, Attempts: n, Kept: n > 1}
+			}
 			task.Handle = func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 				for merchant == "stuck" && !s.fixed.Load() {
 					select {
@@ -62,8 +62,8 @@ func (r *rig) startShared(o consume.Options) *shared {
 				}
 				if strings.HasPrefix(merchant, "sent") && !s.fixed.Load() {
 					time.Sleep(time.Second)
-					attempts += 2
-					return consume.Outcome{}, sentError(attempts)
+					attempts.Add(2)
+					return consume.Outcome{}, errSent
 				}
 				return handle(ctx, in)
 			}

@@ -2,8 +2,9 @@ package consume
 
 import (
 	"cmp"
-	"errors"
 	"time"
+
+	"alipay-kafka-bridge/internal/consume/look"
 )
 
 // hold keeps a record without outcome at the head of its lane and tries again later. Called
@@ -12,16 +13,13 @@ func (e *Engine) hold(it *item, err error) {
 	it.held++
 	pause := min(time.Second<<min(it.held-1, 10), e.o.HoldMax)
 	it.next = time.Now().Add(pause)
-	before := it.facts.Attempts
-	if r, ok := errors.AsType[waitReporter](err); ok {
-		it.facts = r.WaitFacts()
-	}
-	if it.sent = it.sent || it.facts.Attempts > before+1; it.sent {
+	facts := it.facts()
+	if it.sent = facts.Kept; it.sent {
 		e.lanes.keepRequest(it)
 	} else {
 		e.lanes.dropRequest(it)
 	}
-	e.waits.begin(it, err, e.o)
+	e.waits.begin(it, facts, err, e.o)
 	e.lanes.release(it, false)
 	e.park(it)
 	time.AfterFunc(pause, func() {
@@ -47,7 +45,7 @@ type wait struct {
 	reasons string
 }
 
-func (w waits) begin(it *item, err error, o Options) {
+func (w waits) begin(it *item, facts look.Facts, err error, o Options) {
 	owner := it.task.Owner
 	g := w[owner]
 	if g == nil {
@@ -56,14 +54,14 @@ func (w waits) begin(it *item, err error, o Options) {
 	}
 	g.items[it] = true
 	g.most = max(g.most, len(g.items))
-	reason := cmp.Or(it.facts.Class+it.facts.Code, "error")
+	reason := cmp.Or(facts.Class+facts.Code, "error")
 	if reason == g.reasons && time.Since(g.said) < waitLogEvery {
 		o.Log.DebugContext(it.part.ctx, "event waits without an outcome", "topic", it.part.Topic, "partition", it.part.Partition, "offset", it.offset, "next", it.next, "error", err)
 		return
 	}
 	g.reasons, g.said = reason, time.Now()
 	o.Log.WarnContext(it.part.ctx, "events wait without an outcome; they are tried again until it is fixed", "group", o.Group, "account", owner,
-		"waiting", len(g.items), "for", time.Since(g.since).Round(time.Second), "class", it.facts.Class, "code", it.facts.Code,
+		"waiting", len(g.items), "for", time.Since(g.since).Round(time.Second), "class", facts.Class, "code", facts.Code,
 		"topic", it.part.Topic, "partition", it.part.Partition, "offset", it.offset, "error", err)
 }
 

@@ -2,12 +2,11 @@ package consume_test
 
 import (
 	"fmt"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 )
 
 // Requests that are kept have a bound in bytes, which merchants of one pool share: those of three
@@ -57,19 +56,16 @@ func TestKeptRequestsAreBounded(t *testing.T) {
 	})
 }
 
-// A handling with a single attempt made no request that has to stay.
+// A handling that keeps no request holds no memory for one.
 func TestOneAttemptKeepsNoRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.putEach(0, 5, "once", 1000)
-		var attempts atomic.Int64
-		e := r.start(setup{options: earliest, handle: func(consume.Input) (consume.Outcome, error) {
-			return consume.Outcome{}, sentError((attempts.Add(1) + 4) / 5) // each of the five makes one in each handling
-		}})
+		r.putEach(0, 5, "held", 1000)
+		s := r.startShared(earliest)
 		time.Sleep(10 * time.Minute)
-		if counted, held := e.KeptBytes(); counted != 0 || held != 0 || attempts.Load() < 20 {
-			t.Errorf("%d bytes are counted, %d held after %d attempts", counted, held, attempts.Load())
+		if counted, held := s.KeptBytes(); counted != 0 || held != 0 || s.Look(10).Records[0].Cause != look.Retry {
+			t.Errorf("%d bytes are counted, %d held: %+v", counted, held, s.Look(10).Records)
 		}
-		_ = e.stop()
+		_ = s.stop()
 	})
 }

@@ -21,11 +21,10 @@ type item struct {
 	parked  bool       // its record was dropped
 	started bool       // its handling runs
 
-	held  int       // how often its handling ended without an outcome
-	sent  bool      // an attempt may have taken effect: its handling keeps the request
-	kept  int       // bytes of it in lanes.kept
-	facts WaitFacts // from the last of these
-	next  time.Time // when it is handled again
+	held int       // how often its handling ended without an outcome
+	sent bool      // an attempt may have taken effect: its handling keeps the request
+	kept int       // bytes of it in lanes.kept
+	next time.Time // when it is handled again
 }
 
 // lanes keeps one queue per key and lets at most one record per key be handled, and at

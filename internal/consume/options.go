@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"alipay-kafka-bridge/internal/consume/look"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -17,8 +19,7 @@ type Outcome struct {
 
 // HandleFunc blocks until its record has an outcome. An error means that there is none:
 // the context ended, or nothing can be done until a person acts. Then nothing of this
-// record is committed; the lane keeps it and tries again, or its next owner handles it. The error may have a method
-// WaitFacts() [WaitFacts], which [Engine.Waiting] reports.
+// record is committed; the lane keeps it and tries again, or its next owner handles it.
 type HandleFunc func(ctx context.Context, in Input) (Outcome, error)
 
 // Task is one record made ready to be handled. The engine may drop the record while the task
@@ -29,6 +30,8 @@ type Task struct {
 	Owner  string // for the log: whose record it is, for instance an account
 	Needs  int    // bytes of memory that a started handling holds, apart from the record
 	Handle HandleFunc
+	// Facts is what is known of the record, before, while and after it is handled; it must not block. nil: nothing.
+	Facts func() look.Facts
 	// Refuse is Options.Refuse for this record, once it is handled: it knows how many calls were made. It is kept until the
 	// outcome is settled, so it holds little. nil: Options.Refuse.
 	Refuse RefuseFunc

@@ -91,6 +91,10 @@ type partition struct {
 	backlog   []*kgo.Record // fetched, not admitted by the window yet
 	preparing *item         // admitted, being read for its lane
 	done      []outcome     // finished and not settled
+	read      int64         // next offset to fetch, as far as records show
+	end       int64         // where the partition ended at the last fetch
+	readAt    time.Time     // when records were fetched last
+	reason    string        // why it is stopped
 	absent    bool          // the broker does not know it: not read until lookAt finds its topic
 	orphan    bool          // its topic is gone: outcomes are published without an offset
 	late      bool          // its committed offset was refused at first: kgo does not know of it
@@ -149,8 +153,11 @@ func (p *partition) ended() {
 }
 
 // intake adds fetched records to the backlog. Called under mu.
-func (e *Engine) intake(p *partition, records []*kgo.Record) {
-	for _, r := range records {
+func (e *Engine) intake(p *partition, f kgo.FetchPartition) {
+	if n := len(f.Records); n > 0 {
+		p.read, p.end, p.readAt = f.Records[n-1].Offset+1, f.HighWatermark, time.Now()
+	}
+	for _, r := range f.Records {
 		e.addBytes(p, size(r))
 		p.backlog = append(p.backlog, reread.Copy(r))
 	}

@@ -89,6 +89,7 @@ func (e *Engine) begin(p *partition, pos window.Position, startDue bool) {
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
 	e.o.Log.Error("partition stopped; an operator must decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
 	p.become(stateStopped)
+	p.reason = why
 	p.backlog, p.done, p.parked = nil, nil, nil
 	e.freeBytes(p)
 	e.lanes.drop(p)

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/produce"
 )
 
@@ -59,8 +59,8 @@ func TestSilentLeaderOfParkedRecords(t *testing.T) {
 		s.fixed.Store(true)
 		r.eventually("a read that hangs", func() bool { return reads.Load() == 1 })
 		held := func() (n int) {
-			for _, w := range s.Waiting(1000) {
-				if w.Partition == 0 && w.State == consume.WaitHeld {
+			for _, w := range s.Look(1000).Records {
+				if w.Partition == 0 && w.Cause == look.Retry {
 					n++
 				}
 			}

@@ -17,6 +17,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/budget"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/recent"
 	"alipay-kafka-bridge/internal/records"
@@ -49,6 +50,7 @@ type caller interface {
 	Do(ctx context.Context, r alipay.Request) (alipay.Reply, error)
 	Exhausted() bool
 	Until(t time.Time) // the end of the event's life
+	Look() look.Facts  // what it does now; any goroutine may ask
 }
 
 // HandlerOptions configure a [Handler]. Tracer, Now and Log have defaults.
@@ -143,6 +145,7 @@ func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (c
 	}
 	if e.call == nil {
 		e.call = account.Call()
+		e.begun(e.call)
 	}
 	e.account = account
 	e.Handling = h.origin(e.in)
@@ -242,6 +245,7 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 		reply, err := h.do(ctx, e, e.Request)
 		// A single refusal proves that nothing took effect: new settings may then give another request.
 		e.kept = e.kept || alipay.ClassOf(err) != alipay.Misconfigured || e.attempts > before+1
+		e.keeps(e.kept)
 		e.otherContent = e.otherContent || alipay.IsOtherContent(err)
 		h.alert(ctx, e, err)
 		switch class := alipay.ClassOf(err); {
@@ -254,11 +258,12 @@ func (h *Handler) callUntil(ctx context.Context, e *handling) (consume.Outcome, 
 		case class == alipay.Done, class == alipay.Accepted, class == alipay.Rejected:
 			return h.decided(ctx, e, reply, err)
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, withWaitFacts(err, reply.Attempts) // no outcome: the lane keeps the record
+			return consume.Outcome{}, err // no outcome: the lane keeps the record
 		case e.Request.Repeatable(), class == alipay.Transient, class == alipay.Throttled:
 			return h.exhausted(ctx, e, reply, err) // the guard's budget is spent
 		}
 		e.doubt = reply.LastAttemptAt.Add(e.account.AttemptTimeout)
+		e.doubts(reply.LastAttemptAt)
 		if alipay.IsUnknownRefusal(err) {
 			e.refused = &refusal{reply, err}
 		}

@@ -3,7 +3,6 @@ package handle_test
 import (
 	"context"
 	"crypto/rsa"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,9 +19,11 @@ import (
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/sight"
 	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
 	"alipay-kafka-bridge/schemas"
@@ -79,7 +80,7 @@ func newDesk(t *testing.T, faults ...simulator.Fault) *desk {
 		return handle.NewAccount(handle.Account{
 			Name: name, App: app, Environment: "simulator", Supports: client.Supports, AttemptTimeout: attemptTimeout,
 			Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: ch}),
-		}, func() *breaker.Call { return guard.Call(client) })
+		}, func() sight.Call { return sight.Call{Call: guard.Call(client)} })
 	}
 	d.options = handle.HandlerOptions{
 		Group: "g", Codec: d.codec,
@@ -136,6 +137,7 @@ func (d *desk) record(ev order.Event) *kgo.Record {
 
 // came is the outcome of a record: its result and the topics of all records.
 type came struct {
+	facts look.Facts
 	order.Result
 	topics string
 	skip   string
@@ -150,6 +152,9 @@ func (d *desk) handle(ctx context.Context, in *kgo.Record) came {
 	must(d.t, err)
 	out, err := task.Handle(ctx, input)
 	c := came{skip: out.Skip, err: err}
+	if task.Facts != nil {
+		c.facts = task.Facts()
+	}
 	var topics []string
 	for _, r := range out.Records {
 		topics = append(topics, r.Topic)
@@ -464,9 +469,8 @@ func TestMisconfiguredHasNoOutcome(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		// What an operator sees of an event that waits.
-		var waits interface{ WaitFacts() consume.WaitFacts }
-		if want := (consume.WaitFacts{Attempts: 1, Class: "MISCONFIGURED", Code: "ACQ.ACCESS_FORBIDDEN"}); !errors.As(got.err, &waits) || waits.WaitFacts() != want {
-			t.Errorf("facts of %v, want %+v", got.err, want)
+		if want := (look.Facts{Account: "shop", OrderNo: "o1", Method: "alipay.trade.create", Cause: look.Person, Attempts: 1, Class: "MISCONFIGURED", Code: "ACQ.ACCESS_FORBIDDEN"}); got.facts != want {
+			t.Errorf("facts %+v, want %+v", got.facts, want)
 		}
 		if got = d.send(created("o1")); got.Outcome != order.OutcomeApplied {
 			t.Errorf("once it is fixed: %+v", got)

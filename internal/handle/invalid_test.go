@@ -13,8 +13,10 @@ import (
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/alipay/keys"
 	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/sight"
 )
 
 // A character that the app's charset lacks can never be sent: nothing was, so it is not a refusal of Alipay's.
@@ -31,7 +33,7 @@ func TestACharacterThatTheCharsetLacks(t *testing.T) {
 		guard := breaker.New(breaker.Options{Consecutive: 1})
 		d.options.Accounts["shop"] = handle.NewAccount(handle.Account{Name: "shop", App: "main", AttemptTimeout: attemptTimeout,
 			Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})},
-			func() *breaker.Call { return guard.Call(gbk.Client(alipay.Merchant{})) })
+			func() sight.Call { return sight.Call{Call: guard.Call(gbk.Client(alipay.Merchant{}))} })
 		d.handler = handle.NewHandler(d.options)
 		ev := created("o1")
 		ev.Subject = "tea \U0001f375"
@@ -86,8 +88,9 @@ func (f *shownTrade) Do(_ context.Context, r alipay.Request) (alipay.Reply, erro
 	rep.Code, rep.Verified, rep.Body = "10000", true, json.RawMessage(f.body)
 	return rep, nil
 }
-func (f *shownTrade) Exhausted() bool { return false }
-func (f *shownTrade) Until(time.Time) {}
+func (f *shownTrade) Exhausted() bool  { return false }
+func (f *shownTrade) Until(time.Time)  {}
+func (f *shownTrade) Look() look.Facts { return look.Facts{} }
 
 // An amount that is missing or cannot be read exactly is unknown: it is asked for again, and then a person decides.
 func TestAnAmountThatCannotBeReadIsNoConflict(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/sight"
 	"alipay-kafka-bridge/internal/simulator"
 )
 
@@ -49,7 +50,7 @@ func shopWith(row order.Row) map[order.Account]*handle.Account {
 	return map[order.Account]*handle.Account{"shop": handle.NewAccount(handle.Account{
 		Name: "shop", App: "main", AttemptTimeout: attemptTimeout,
 		Planner: order.NewPlanner(order.DefaultMapping().With(row), order.Defaults{Channel: order.ChannelTrade, StoreID: "new"}),
-	}, func() *breaker.Call { return nil })}
+	}, func() sight.Call { return sight.Call{Call: new(breaker.Call)} })}
 }
 
 // What an event's topic may name when its handling begins counts, not what it could when it

@@ -1,13 +1,15 @@
 package handle
 
 import (
-	"alipay-kafka-bridge/internal/alipay"
-	"alipay-kafka-bridge/internal/consume"
-	"alipay-kafka-bridge/internal/order"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
+
+	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
 )
 
 // Prepare finds a record's lane. It is a [PrepareFunc].
@@ -32,6 +34,7 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 		h.o.Log.DebugContext(ctx, "record key is not the order number", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset)
 	}
 	task := consume.Task{Key: laneKey(name, head.OrderNo), Needs: needs(head.Values, len(in.Value))}
+	var method alipay.Method
 	if account, reason := t.account(in.Topic, name); reason == "" {
 		if h.floods.over(task.Key, in.Record, h.o.Now()) {
 			task.Handle = func(_ context.Context, in consume.Input) (consume.Outcome, error) {
@@ -40,9 +43,11 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 			return task, nil
 		}
 		task.Owner = string(name)
-		task.Pool = consume.Pool{App: account.App, Method: string(account.Planner.Action(head.Type, head.Channel))}
+		action := account.Planner.Action(head.Type, head.Channel)
+		task.Pool, method = consume.Pool{App: account.App, Method: string(action)}, action.Method()
 	}
-	made := &tally{}
+	made := &tally{shown: shown{account: name, orderNo: strings.TrimPrefix(task.Key, string(name)+"/"), method: method}}
+	task.Facts = made.facts
 	var e *handling // made when it is begun: thousands wait in lanes
 	task.Handle = func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 		if e == nil {

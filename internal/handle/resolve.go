@@ -1,7 +1,6 @@
 package handle
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +40,7 @@ func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome
 		return out, true, err
 	}
 	e.doubt = time.Time{}
+	e.doubts(e.doubt)
 	return consume.Outcome{}, false, nil
 }
 
@@ -85,7 +85,7 @@ func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time
 		case err != nil && !answered(err):
 			return consume.Outcome{}, false, err // the context ended
 		case class == alipay.Misconfigured:
-			return consume.Outcome{}, false, withWaitFacts(err, reply.Attempts)
+			return consume.Outcome{}, false, err
 		case class == alipay.Done:
 			trade, _ := reply.Trade() // one that cannot be read shows nothing
 			whose := compare(create, trade)
@@ -157,22 +157,4 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
-}
-
-// waitError is why an event waits without an outcome. The engine reports its facts to operators.
-type waitError struct {
-	error
-	facts consume.WaitFacts
-}
-
-func (e *waitError) Unwrap() error                { return e.error }
-func (e *waitError) WaitFacts() consume.WaitFacts { return e.facts }
-
-// withWaitFacts adds to an error of a call the facts that an operator asks for.
-func withWaitFacts(err error, attempts int) error {
-	facts := consume.WaitFacts{Attempts: attempts, Class: alipay.ClassOf(err).String()}
-	if ae, ok := errors.AsType[*alipay.Error](err); ok {
-		facts.Code = cmp.Or(ae.SubCode, ae.Code)
-	}
-	return &waitError{err, facts}
 }

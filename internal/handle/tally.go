@@ -8,6 +8,8 @@ import (
 
 // tally is what is known of one event's calls. It outlives the handling, until the outcome is settled.
 type tally struct {
+	shown
+
 	attempts int           // exchanges with Alipay so far, queries included
 	first    time.Time     // when the first of them began
 	result   *order.Result // what they decided, without texts that may be long; nil: nothing yet

@@ -23,6 +23,23 @@ const (
 	Refuse      Action = "refuse"       // result INVALID, with Word as the field that is missing
 )
 
+// Method is the method of Alipay's that an action calls; empty for an action that calls nothing.
+func (a Action) Method() alipay.Method {
+	switch a {
+	case Create:
+		return alipay.MethodTradeCreate
+	case Query:
+		return alipay.MethodTradeQuery
+	case Sync, SyncAsGiven:
+		return alipay.MethodOrderInfoSync
+	case HKSync, HKAsGiven:
+		return alipay.MethodHKOrderSync
+	case KoubeiQuery:
+		return alipay.MethodItemOrderQuery
+	}
+	return ""
+}
+
 // Condition is what a row may ask of an event in addition to channel and type.
 type Condition string
 

@@ -1,11 +1,15 @@
 package sight
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/breaker"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
 )
@@ -44,4 +48,26 @@ func (c Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 			return reply, err
 		}
 	}
+}
+
+// Call is the calls of one event, as its handler sees them.
+type Call struct{ *breaker.Call }
+
+// Look says what the calls wait for.
+func (c Call) Look() look.Facts {
+	l := c.Call.Look()
+	f := look.Facts{Cause: causes[l.Step], Attempts: l.Attempts, Next: l.Next}
+	if l.Attempts > 0 {
+		f.Class = alipay.ClassOf(l.Last).String()
+	}
+	if ae, ok := errors.AsType[*alipay.Error](l.Last); ok {
+		f.Code = cmp.Or(ae.SubCode, ae.Code)
+	}
+	return f
+}
+
+// causes are what records wait for at the steps of their calls.
+var causes = map[breaker.Step]look.Cause{
+	breaker.StepBreaker: look.Breaker, breaker.StepRate: look.RateLimit, breaker.StepSlot: look.Ready,
+	breaker.StepSign: look.Calling, breaker.StepExchange: look.Calling, breaker.StepBackOff: look.Retry,
 }

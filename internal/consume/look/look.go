@@ -44,6 +44,7 @@ type Facts struct {
 	Class    string    // of the last attempt's answer
 	Code     string    // of the last attempt's answer
 	Next     time.Time // of the next attempt; zero: not known
+	Kept     bool      // an attempt may have taken effect: the handling keeps its request
 }
 
 // Record is a record without an outcome: the first of its lane, or one that is being read.
@@ -68,6 +69,14 @@ type Partition struct {
 	Waiting   int       // records that were read and have no outcome
 	Finished  int       // outcomes that are not committed
 	Unread    int64     // records that the broker has and that were not read; by the last fetch
+}
+
+// Saw counts a record that was read and has no outcome.
+func (p *Partition) Saw(offset int64, since time.Time) {
+	p.Waiting++
+	if offset == p.Head {
+		p.HeadSince = since
+	}
 }
 
 // Topic is the lag of one input topic, by cause.
@@ -102,8 +111,6 @@ type Engine struct {
 	Unsettled  int         // outcomes that are not committed
 	Bytes      int         // of records and outcomes in memory
 	MaxBytes   int
-	Finished   uint64    // events whose outcome was committed, since the process began
-	FinishedAt time.Time // when the last of them was; zero: none was
 }
 
 // Builder adds up what is found in one pass over an engine.

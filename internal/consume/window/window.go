@@ -79,6 +79,20 @@ func (w *Window) High() int64 { return w.high }
 // Next is the lowest offset that is not settled.
 func (w *Window) Next() int64 { return w.Position(nil).Next }
 
+// Head is the lowest offset that was admitted and is not settled, or the next to be admitted.
+func (w *Window) Head() int64 {
+	if len(w.open) > 0 {
+		return w.open[0]
+	}
+	return w.high
+}
+
+// Used is the share of the window that is used: at 1, an offset is not admitted any more.
+func (w *Window) Used() float64 {
+	distance := float64(w.high - w.Head())
+	return min(1, distance/bitsetSpan, float64(len(w.open))/fewOpen)
+}
+
 // Admits reports whether the window text stays below its size limit with this offset.
 func (w *Window) Admits(offset int64) bool {
 	if len(w.open) == 0 {

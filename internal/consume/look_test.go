@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,19 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 )
-
-// refused is the error of a handling that knows why there is no outcome.
-type refused struct{ attempts int }
-
-func (refused) Error() string { return "permission missing" }
-func (r refused) WaitFacts() consume.WaitFacts {
-	return consume.WaitFacts{Attempts: r.attempts, Class: "MISCONFIGURED", Code: "isv.insufficient-permissions"}
-}
 
 // What an operator asks for of a record that waits: since when, how many attempts, the last
 // class and code, and when it is tried again.
-func TestWaitingRecords(t *testing.T) {
+func TestLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		var tries atomic.Int32
@@ -38,7 +32,7 @@ func TestWaitingRecords(t *testing.T) {
 			return 0
 		}, handle: func(in consume.Input) (consume.Outcome, error) {
 			if string(in.Key) == "held" {
-				return consume.Outcome{}, fmt.Errorf("create: %w", refused{int(tries.Add(1))})
+				return consume.Outcome{}, fmt.Errorf("permission missing after %d tries", tries.Add(1))
 			}
 			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
 		}}
@@ -50,6 +44,9 @@ func TestWaitingRecords(t *testing.T) {
 				task, err := inner(ctx, in)
 				if string(in.Key) == "held" {
 					task.Pool = consume.Pool{App: "other"} // the first one is full soon
+					task.Facts = func() look.Facts {
+						return look.Facts{Account: "shop", OrderNo: "held", Cause: look.Person, Attempts: int(tries.Load()), Class: "MISCONFIGURED", Code: "isv.insufficient-permissions"}
+					}
 				}
 				return task, err
 			}
@@ -69,13 +66,24 @@ func TestWaitingRecords(t *testing.T) {
 		r.put(0, "unreadable", "0")
 		time.Sleep(time.Second)
 
-		got := e.Waiting(100)
-		want := []consume.WaitingRecord{
-			{Topic: "in", Partition: 3, Key: "held", State: consume.WaitHeld, WaitFacts: consume.WaitFacts{Attempts: int(tries.Load()), Class: "MISCONFIGURED", Code: "isv.insufficient-permissions"}, Behind: 2},
-			{Topic: "in", Partition: 2, Key: "slow", State: consume.WaitRunning},
-			{Topic: "in", Partition: 2, Offset: 1, Key: "slow2", State: consume.WaitRunning},
-			{Topic: "in", Partition: 1, Key: "queued", State: consume.WaitQueued},
-			{Topic: "in", Partition: 0, Key: "unreadable", State: consume.WaitReading},
+		all := e.Look(100)
+		got := all.Records
+		want := []look.Record{
+			{Topic: "in", Partition: 3, Facts: look.Facts{Account: "shop", OrderNo: "held", Cause: look.Person, Attempts: int(tries.Load()), Class: "MISCONFIGURED", Code: "isv.insufficient-permissions"}, Behind: 2},
+			{Topic: "in", Partition: 2, Facts: look.Facts{Cause: look.Calling}},
+			{Topic: "in", Partition: 2, Offset: 1, Facts: look.Facts{Cause: look.Calling}},
+			{Topic: "in", Partition: 1, Facts: look.Facts{Cause: look.Ready}},
+			{Topic: "in", Partition: 0, Facts: look.Facts{Cause: look.Unread}},
+		}
+		wantLag := map[look.Cause]int64{look.Person: 1, look.OwnOrder: 2, look.Calling: 2, look.Ready: 1, look.Unread: 1}
+		if len(all.Topics) != 1 || !maps.Equal(nonZero(all.Topics[0].Lag), wantLag) {
+			t.Errorf("lag %v, want %v", all.Topics, wantLag)
+		}
+		if p := all.Partitions[3]; p.Topic != "in" || p.Partition != 3 || p.State != "open" || p.Head != 0 || !p.HeadSince.Equal(got[0].Since) || p.Waiting != 3 {
+			t.Errorf("partition 3: %+v", p)
+		}
+		if o := all.Oldest[0]; o != (look.Oldest{Account: "shop", Cause: look.Person, Since: got[0].Since}) {
+			t.Errorf("the oldest: %+v", o)
 		}
 		if len(got) != len(want) {
 			t.Fatalf("%d records wait, want %d: %+v", len(got), len(want), got)
@@ -83,10 +91,10 @@ func TestWaitingRecords(t *testing.T) {
 		for i, w := range want {
 			g := got[i]
 			if g.Since.Before(began) || g.Since.After(time.Now()) || i > 0 && !g.Since.After(got[i-1].Since) {
-				t.Errorf("%s: since %v", w.Key, g.Since)
+				t.Errorf("%d: since %v", i, g.Since)
 			}
-			if held, later := w.State == consume.WaitHeld, g.Next.After(time.Now()); held != later || held == g.Next.IsZero() {
-				t.Errorf("%s: next try at %v", w.Key, g.Next)
+			if held, later := w.Cause == look.Person, g.Next.After(time.Now()); held != later || held == g.Next.IsZero() {
+				t.Errorf("%d: next try at %v", i, g.Next)
 			}
 			g.Since, g.Next = time.Time{}, time.Time{}
 			if g != w {
@@ -94,13 +102,13 @@ func TestWaitingRecords(t *testing.T) {
 			}
 		}
 		for _, limit := range []int{-1, 0, 1, 2, 4} {
-			first := e.Waiting(limit)
+			first := e.Look(limit).Records
 			if len(first) != max(limit, 0) {
 				t.Fatalf("limit %d: %d records", limit, len(first))
 			}
 			for i := range first {
-				if first[i].Key != want[i].Key {
-					t.Errorf("limit %d: %s is at %d, want %s", limit, first[i].Key, i, want[i].Key)
+				if first[i].Partition != want[i].Partition || first[i].Offset != want[i].Offset {
+					t.Errorf("limit %d: %+v is at %d", limit, first[i], i)
 				}
 			}
 		}
@@ -108,24 +116,30 @@ func TestWaitingRecords(t *testing.T) {
 	})
 }
 
-// Waiting may be called before, during and after Run.
-func TestWaitingAtAnyTime(t *testing.T) {
+// Look may be called before, during and after Run.
+func TestLookAtAnyTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(400, 40)
 		e := r.start(setup{options: earliest, latency: fixed(20 * time.Millisecond)})
 		most := 0
 		for range 50 {
-			most = max(most, len(e.Waiting(7)))
+			most = max(most, len(e.Look(7).Records))
 			time.Sleep(10 * time.Millisecond)
 		}
 		r.wantEachOnce(400, 40)
-		if got := e.Waiting(7); len(got) != 0 || most != 7 {
+		if got := e.Look(7).Records; len(got) != 0 || most != 7 {
 			t.Errorf("at most %d waited, %d at the end", most, len(got))
 		}
 		_ = e.stop()
-		if got := e.Waiting(7); len(got) != 0 {
+		if got := e.Look(7).Records; len(got) != 0 {
 			t.Errorf("%d wait after the end", len(got))
 		}
 	})
+}
+
+func nonZero(lag map[look.Cause]int64) map[look.Cause]int64 {
+	out := maps.Clone(lag)
+	maps.DeleteFunc(out, func(_ look.Cause, n int64) bool { return n == 0 })
+	return out
 }
