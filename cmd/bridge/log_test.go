@@ -17,7 +17,7 @@ func TestO4_LogLinesCannotControlATerminal(t *testing.T) {
 	const text = "a\u009b31mred\u202egnp\x7f\u200b\U000e0041b"
 	for _, format := range []string{"text", "json"} {
 		var b bytes.Buffer
-		log, err := telemetry.NewLogger(output.SafeWriter(&b), format, slog.LevelInfo)
+		log, err := telemetry.NewLogger(output.SafeWriter(&b), format, slog.LevelInfo, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

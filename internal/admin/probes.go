@@ -21,6 +21,9 @@ func (p *Probes) Handler() http.Handler {
 	return mux
 }
 
+// IsReady is the answer of /readyz.
+func (p *Probes) IsReady() bool { return p.ready.Load() }
+
 // Ready sets the answer of /readyz.
 func (p *Probes) Ready(ok bool) { p.ready.Store(ok) }
 

@@ -18,19 +18,17 @@ import (
 type ports struct {
 	probes  admin.Probes
 	servers []*admin.Server
-	listen  func(ctx context.Context, network, addr string) (net.Listener, error)
-	log     *slog.Logger
 }
 
-// openPorts opens all ports that the settings have, or none.
-func openPorts(ctx context.Context, cfg config.Config, o RunOptions, log *slog.Logger, metrics, operators http.Handler) (*ports, error) {
-	p := &ports{listen: o.Listen, log: log}
-	if p.listen == nil {
-		p.listen = new(net.ListenConfig).Listen
+// open opens all ports that the settings have, or none.
+func (p *ports) open(ctx context.Context, cfg config.Config, o RunOptions, log *slog.Logger, metrics, operators http.Handler) error {
+	listen := o.Listen
+	if listen == nil {
+		listen = new(net.ListenConfig).Listen
 	}
 	guarded, secure, err := guardAdmin(cfg.Admin, log, operators)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, port := range []struct {
 		setting, addr string
@@ -44,17 +42,17 @@ func openPorts(ctx context.Context, cfg config.Config, o RunOptions, log *slog.L
 		if port.addr == "" {
 			continue
 		}
-		l, err := p.listen(ctx, "tcp", port.addr)
+		l, err := listen(ctx, "tcp", port.addr)
 		if err != nil {
 			p.stop(ctx)
-			return nil, fmt.Errorf("%s %s: %w; another process may use this port, so choose another one", port.setting, port.addr, err)
+			return fmt.Errorf("%s %s: %w; another process may use this port, so choose another one", port.setting, port.addr, err)
 		}
 		if port.tls != nil {
 			l = tls.NewListener(l, port.tls)
 		}
 		p.servers = append(p.servers, admin.Serve(l, port.handler, log))
 	}
-	return p, nil
+	return nil
 }
 
 // guardAdmin lets only those to the admin port that the settings permit, and returns its TLS, if any.

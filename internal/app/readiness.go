@@ -52,7 +52,7 @@ func (r *readiness) decide(ctx context.Context, now time.Time) {
 	for _, p := range r.pipelines {
 		reason := r.reasonOf(p, now)
 		able = able || reason == "" && p.progress.opened
-		p.watch.Progress(reason == "" && p.progress.opened)
+		p.watch.Progress(reason == "" && p.progress.opened, reason)
 		before, known := r.reasons[p.name]
 		switch {
 		case reason == before && known:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"alipay-kafka-bridge/internal/config"
@@ -31,6 +32,10 @@ type reloader struct {
 	log     *slog.Logger
 	level   *slog.LevelVar // of log
 
+	refused string                 // why the settings file is not in force; empty: it is
+	digest  atomic.Pointer[string] // of latest
+	trouble atomic.Pointer[string] // what is not in force, for operators; nil: nothing
+
 	failed map[string]string // why the new files of an app are not in use, by app
 	faulty map[string]string // what is wrong with a file, by setting
 	warned map[string]int    // how many warnings were logged, by what ends
@@ -38,10 +43,12 @@ type reloader struct {
 
 // newReloader returns a reloader for a service that was built from these settings.
 func newReloader(l Settings, s *Service, level *slog.LevelVar) *reloader {
-	return &reloader{
+	r := &reloader{
 		path: l.path, slot: l.slot, env: os.LookupEnv, files: l.source, latest: l.source, now: l.Config, service: s, log: s.o.Log, level: level,
 		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
 	}
+	r.showTrouble()
+	return r
 }
 
 // run works until ctx ends. A value from hup makes it read the settings file.
@@ -60,7 +67,37 @@ func (r *reloader) run(ctx context.Context, hup <-chan os.Signal) {
 			r.rereadFiles(ctx)
 		}
 		r.warnOfEnds(time.Now())
+		r.showTrouble()
 	}
+}
+
+// showTrouble lets operators see what is not in force.
+func (r *reloader) showTrouble() {
+	var all []string
+	if r.refused != "" {
+		all = append(all, "the settings file: "+r.refused)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.failed)) {
+		all = append(all, "files of app "+name+": "+r.failed[name])
+	}
+	for _, setting := range slices.Sorted(maps.Keys(r.faulty)) {
+		all = append(all, setting+": "+r.faulty[setting])
+	}
+	digest := r.latest.Digest()
+	r.digest.Store(&digest)
+	text := strings.Join(all, "; ")
+	r.trouble.Store(&text)
+}
+
+// Digest is the SHA-256 of the settings file that was read last and is in force.
+func (r *reloader) Digest() string { return *r.digest.Load() }
+
+// Trouble says what is not in force, and why; empty: everything is.
+func (r *reloader) Trouble() string {
+	if text := r.trouble.Load(); text != nil {
+		return *text
+	}
+	return ""
 }
 
 // rereadSettings reads the settings file and puts in use what needs no restart.
@@ -70,9 +107,11 @@ func (r *reloader) rereadSettings() {
 		_, err = newAccounts(c)
 	}
 	if err != nil {
+		r.refused = firstLine(err)
 		r.logRefusal(err)
 		return
 	}
+	r.refused = ""
 	if r.slot != "" {
 		c.Kafka.Slot = r.slot
 	}
@@ -86,6 +125,15 @@ func (r *reloader) rereadSettings() {
 	}
 	r.latest = src
 	r.useAccounts(next, "the settings file was read again", config.Changes(r.now, next), waiting)
+}
+
+// firstLine is the first fault of a settings file, or what else is wrong with it.
+func firstLine(err error) string {
+	var faults fault.Faults
+	if errors.As(err, &faults) && len(faults) > 0 {
+		return faults[0].String()
+	}
+	return err.Error()
 }
 
 // logRefusal logs all faults of a settings file.

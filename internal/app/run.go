@@ -6,14 +6,16 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 
+	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/sight"
 	"alipay-kafka-bridge/internal/telemetry"
 )
@@ -55,7 +57,8 @@ type RunOptions struct {
 // reverse order.
 func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	level := new(slog.LevelVar)
-	log, err := newLogger(o.Log, cfg.Telemetry, level)
+	recent := &telemetry.Recent{}
+	log, err := newLogger(o.Log, cfg.Telemetry, level, recent)
 	if err != nil {
 		return err
 	}
@@ -69,7 +72,7 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 		}
 	}()
 	LimitMemory(cfg.Config)
-	set, err := sight.Metrics(cfg.Config, o.Version, cfg.source.Digest())
+	set, err := sight.Metrics(cfg.Config)
 	if err != nil {
 		return err
 	}
@@ -83,9 +86,12 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err := s.checkSigners(ctx); err != nil {
 		return err
 	}
-	defer watch(ctx, newReloader(cfg, s, level), o.Reload)()
-	ports, err := openPorts(ctx, cfg.Config, o, log, set.Handler(), http.NotFoundHandler())
-	if err != nil {
+	reloader := newReloader(cfg, s, level)
+	defer watch(ctx, reloader, o.Reload)()
+	ports := &ports{}
+	s.describe(o.Version, reloader, ports.probes.IsReady, recent)
+	operators := admin.Operators{Level: level, Log: log, Pprof: cfg.Admin.Pprof, Status: s.sight.Status}
+	if err := ports.open(ctx, cfg.Config, o, log, set.Handler(), operators.Handler()); err != nil {
 		return err
 	}
 	defer ports.stop(ctx)
@@ -95,12 +101,27 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	return err
 }
 
+// describe says what process this is, for metrics and operators.
+func (s *Service) describe(version string, r *reloader, ready func() bool, recent *telemetry.Recent) {
+	p := sight.Process{
+		Group: s.cfg.Kafka.Group, Slot: s.cfg.Kafka.Slot, Version: version, Go: runtime.Version(), Settings: r.Digest, Ready: ready, Trouble: r.Trouble, Recent: recent,
+		Apps: map[string]sight.App{}, Accounts: map[order.Account]string{},
+	}
+	for name, a := range s.apps {
+		p.Apps[name] = a
+	}
+	for name, a := range s.accounts {
+		p.Accounts[name] = a.app
+	}
+	s.sight.Describe(p)
+}
+
 // newLogger returns a logger whose level a reload may change.
-func newLogger(w io.Writer, t config.Telemetry, level *slog.LevelVar) (*slog.Logger, error) {
+func newLogger(w io.Writer, t config.Telemetry, level *slog.LevelVar, recent *telemetry.Recent) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(t.LogLevel)); err != nil {
 		return nil, fmt.Errorf("telemetry.log_level: %w", err)
 	}
-	return telemetry.NewLogger(w, t.LogFormat, level)
+	return telemetry.NewLogger(w, t.LogFormat, level, recent)
 }
 
 // watch starts a reloader, which reads the settings file on a value from reload or, if that is nil,

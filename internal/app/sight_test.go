@@ -1,6 +1,9 @@
 package app
 
 import (
+	"encoding/json"
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"strings"
@@ -8,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/app/apptest"
+	"alipay-kafka-bridge/internal/simulator"
 )
 
 // get asks a port of a process in the bubble.
@@ -77,5 +82,69 @@ func TestMetricsOfAProcess(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// status asks the admin port.
+func (w *world) status() admin.Status {
+	w.t.Helper()
+	code, body := w.get("http://localhost:8087/status.json")
+	if code != http.StatusOK {
+		w.t.Fatalf("status.json: %d %s", code, body)
+	}
+	var s admin.Status
+	apptest.NoError(w.t, json.Unmarshal([]byte(body), &s))
+	return s
+}
+
+// TestStatusOfAProcess: at rest and in trouble, the status says what waits, for what and since when, and
+// the page says the same.
+func TestStatusOfAProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		p := w.start(lifeSettings)
+		w.send("o1", "shop")
+		w.wantResults("o1=APPLIED")
+		time.Sleep(10 * time.Second)
+		rest := w.status()
+		if rest.Verdict.Level != admin.LevelFine || !rest.Instance.Ready || rest.Pipelines[0].Finished != 1 || rest.Instance.Slot != "one" || len(rest.Partitions) != 2 || len(rest.Waiting) != 0 {
+			t.Errorf("at rest: %+v", rest)
+		}
+
+		w.sim.AddFault(simulator.BadGateway(simulator.TradeCreate).Always())
+		for i := range 12 {
+			w.send(fmt.Sprintf("down_%d", i), "shop")
+		}
+		w.send("down_0", "shop")
+		time.Sleep(5 * time.Minute)
+		down := w.status()
+		if v := down.Verdict; v.Level != admin.LevelProvider || v.Owner != "alipay" || !strings.Contains(v.Text, "alipay.trade.create of app main fails, for ") || !strings.Contains(v.Text, " events wait, none is lost") {
+			t.Errorf("in an outage: %+v", v)
+		}
+		if b := down.Apps[0].Breakers[0]; b.State == "closed" || b.Error == "" {
+			t.Errorf("the breaker: %+v", b)
+		}
+		if len(down.Waiting) != 12 {
+			t.Fatalf("%d events wait: %+v", len(down.Waiting), down.Waiting)
+		}
+		first := down.Waiting[0]
+		if first.OrderNo != "down_0" || first.Account != "shop" || first.Method != "alipay.trade.create" || first.Behind != 1 || down.AsOf.Sub(first.Since).Round(time.Minute) != 5*time.Minute {
+			t.Errorf("the first: %+v", first)
+		}
+		_, page := w.get("http://localhost:8087/status?refresh=0")
+		for _, want := range []string{"ALIPAY FAILS.", "down_0", "1 behind it", html.EscapeString(down.Verdict.Do)} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page does not say %q", want)
+			}
+		}
+		_, scrape := w.get("http://localhost:9464/metrics")
+		for _, want := range []string{`bridge_lag_records{cause="own_order",topic="order-events"} 1`, `bridge_stalled{pipeline="calls"} 0`, `bridge_oldest_waiting_seconds{account="shop",cause="breaker"} 3`} {
+			if !strings.Contains(scrape, want) {
+				t.Errorf("the scrape does not say %s", want)
+			}
+		}
+		p.stop()
+		apptest.NoError(t, <-p.ended)
 	})
 }

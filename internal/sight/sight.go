@@ -2,9 +2,8 @@ package sight
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
@@ -25,6 +25,7 @@ type Sight struct {
 	Accounts *Accounts
 
 	metrics *metrics.Set // nil: there are none
+	process Process      // set before the ports are opened
 	began   time.Time
 
 	mu        sync.Mutex
@@ -38,8 +39,8 @@ func New(m *metrics.Set) *Sight {
 	return s
 }
 
-// Metrics makes the instruments of a process with these settings. hash is that of the settings file.
-func Metrics(cfg config.Config, version, hash string) (*metrics.Set, error) {
+// Metrics makes the instruments of a process with these settings.
+func Metrics(cfg config.Config) (*metrics.Set, error) {
 	values := map[string][]string{}
 	for name := range cfg.Apps {
 		values["app"] = append(values["app"], name)
@@ -54,15 +55,7 @@ func Metrics(cfg config.Config, version, hash string) (*metrics.Set, error) {
 			values[letters] = append(values[letters], in.DeadLetters)
 		}
 	}
-	m, err := metrics.New(metrics.Options{Values: values})
-	if err != nil {
-		return nil, err
-	}
-	m.Observe(func(o *metrics.Observer) {
-		o.Gauge(&metrics.BuildInfo, 1, version, runtime.Version())
-		o.Gauge(&metrics.ConfigInfo, 1, fmt.Sprintf("%.16s", hash))
-	})
-	return m, nil
+	return metrics.New(metrics.Options{Values: values})
 }
 
 // Pipeline watches one pipeline.
@@ -78,8 +71,10 @@ type Pipeline struct {
 	limits map[string]int
 	engine *consume.Engine
 
-	able     atomic.Bool
-	finished atomic.Uint64 // events whose outcome was committed
+	able       atomic.Bool
+	trouble    atomic.Pointer[string] // why it can make no progress
+	finished   atomic.Uint64          // events whose outcome was committed
+	finishedAt atomic.Int64           // when the last of them was, as Unix time in nanoseconds
 }
 
 // NewPipeline returns the watch over a pipeline with this transactor.
@@ -125,14 +120,18 @@ func (p *Pipeline) Watch(e *consume.Engine) {
 	p.sight.pipelines = append(p.sight.pipelines, p)
 }
 
-// Progress notes whether the pipeline can make progress.
-func (p *Pipeline) Progress(able bool) { p.able.Store(able) }
+// Progress notes whether the pipeline can make progress, and why not.
+func (p *Pipeline) Progress(able bool, trouble string) {
+	p.able.Store(able)
+	p.trouble.Store(&trouble)
+}
 
 // Settled counts outcomes that are known to be committed. It is a hook of the engine.
 func (p *Pipeline) Settled(s consume.Settlement) {
 	m := p.sight.metrics
 	now := time.Now()
 	p.finished.Add(uint64(len(s.Outcomes)))
+	p.finishedAt.Store(now.UnixNano())
 	for _, o := range s.Outcomes {
 		end, _ := o.Note.(handle.End) // an outcome of the engine itself has none: its offset was journalled
 		m.Add(context.Background(), &metrics.Events, 1, s.Input.Topic, end.Kind())
@@ -147,10 +146,7 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 
 // observe gives the values of all gauges.
 func (s *Sight) observe(o *metrics.Observer) {
-	s.mu.Lock()
-	pipelines := s.pipelines
-	s.mu.Unlock()
-	for _, p := range pipelines {
+	for _, p := range s.all() {
 		p.observe(o)
 	}
 	s.Accounts.mu.Lock()
@@ -161,9 +157,8 @@ func (s *Sight) observe(o *metrics.Observer) {
 }
 
 func (p *Pipeline) observe(o *metrics.Observer) {
-	stats := p.engine.Stats()
-	o.Gauge(&metrics.PartitionsAssigned, float64(stats.Partitions), p.Name)
-	o.Gauge(&metrics.SettlePending, float64(stats.Unsettled), p.Name)
+	e := p.engine.Look(0)
+	p.observeEngine(o, &e)
 	o.Gauge(&metrics.Progressing, metrics.State(p.able.Load()), p.Name)
 	last := p.sight.began
 	if n := p.Tx.success.Load(); n > 0 {
@@ -192,3 +187,33 @@ func breakerState(state string) float64 {
 }
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func (p *Pipeline) observeEngine(o *metrics.Observer, e *look.Engine) {
+	o.Gauge(&metrics.PartitionsAssigned, float64(len(e.Partitions)), p.Name)
+	o.Gauge(&metrics.SettlePending, float64(e.Unsettled), p.Name)
+	o.Gauge(&metrics.HeldBytes, float64(e.Bytes), p.Name)
+	o.Gauge(&metrics.HeldBytesLimit, float64(e.MaxBytes), p.Name)
+	o.Gauge(&metrics.Stalled, metrics.State(p.stalled(e)), p.Name)
+	for _, t := range e.Topics {
+		for _, cause := range look.Causes() {
+			o.Gauge(&metrics.Lag, float64(t.Lag[cause]), t.Name, string(cause))
+		}
+	}
+	for _, w := range e.Oldest {
+		o.Gauge(&metrics.OldestWaiting, e.At.Sub(w.Since).Seconds(), w.Account, string(w.Cause))
+	}
+	for _, d := range e.Doubts {
+		o.Gauge(&metrics.UnknownOutcomeOldest, e.At.Sub(d.Since).Seconds(), d.Account, d.Method)
+	}
+	for i := range e.Partitions {
+		part := &e.Partitions[i]
+		number := strconv.Itoa(int(part.Partition))
+		o.Gauge(&metrics.PartitionStopped, metrics.State(part.State == "stopped"), part.Topic, number)
+		o.Gauge(&metrics.WindowUsed, part.Window, part.Topic, number)
+		age := 0.0
+		if !part.HeadSince.IsZero() {
+			age = e.At.Sub(part.HeadSince).Seconds()
+		}
+		o.Gauge(&metrics.HeadAge, age, part.Topic, number)
+	}
+}

@@ -18,7 +18,7 @@ import (
 func TestATroubleCannotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		l, err := telemetry.NewLogger(&b, "text", slog.LevelInfo)
+		l, err := telemetry.NewLogger(&b, "text", slog.LevelInfo, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestATroubleCannotFloodTheLog(t *testing.T) {
 func TestEachStoppedPartitionHasItsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		l, _ := telemetry.NewLogger(&b, "json", slog.LevelInfo)
+		l, _ := telemetry.NewLogger(&b, "json", slog.LevelInfo, nil)
 		for i := range 100 {
 			l.Error("partition stopped", "partition", i)
 			l.Debug("not shown", "n", i)

@@ -10,16 +10,24 @@ import (
 )
 
 // NewLogger writes lines of the given format ("text" or "json") from level on. A line that
-// is logged inside a span names its trace_id and span_id. Lines that are repeated are counted.
-func NewLogger(w io.Writer, format string, level slog.Leveler) (*slog.Logger, error) {
+// is logged inside a span names its trace_id and span_id. Lines that are repeated are counted. recent
+// keeps the notable ones; nil: no one asks.
+func NewLogger(w io.Writer, format string, level slog.Leveler, recent *Recent) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{Level: level}
+	var h slog.Handler
 	switch format {
 	case "text":
-		return slog.New(newBoundedHandler(traceHandler{slog.NewTextHandler(w, o)})), nil
+		h = slog.NewTextHandler(w, o)
 	case "json":
-		return slog.New(newBoundedHandler(traceHandler{slog.NewJSONHandler(w, o)})), nil
+		h = slog.NewJSONHandler(w, o)
+	default:
+		return nil, fmt.Errorf("log format %q: want text or json", format)
 	}
-	return nil, fmt.Errorf("log format %q: want text or json", format)
+	h = traceHandler{h}
+	if recent != nil {
+		h = recentHandler{Handler: h, recent: recent}
+	}
+	return slog.New(newBoundedHandler(h)), nil
 }
 
 type traceHandler struct{ slog.Handler }

@@ -78,7 +78,7 @@ func TestEndpointIsChecked(t *testing.T) {
 
 func TestLogLineNamesItsTrace(t *testing.T) {
 	var b bytes.Buffer
-	l, err := telemetry.NewLogger(&b, "json", slog.LevelInfo)
+	l, err := telemetry.NewLogger(&b, "json", slog.LevelInfo, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestLogLineNamesItsTrace(t *testing.T) {
 	if !strings.Contains(lines[0], `"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"`) || strings.Contains(lines[1], "trace_id") {
 		t.Error(b.String())
 	}
-	if _, err := telemetry.NewLogger(&b, "xml", slog.LevelInfo); err == nil {
+	if _, err := telemetry.NewLogger(&b, "xml", slog.LevelInfo, nil); err == nil {
 		t.Error("format xml taken")
 	}
 }

@@ -187,6 +187,10 @@ func (a *App) UseKeys(from *App) error {
 	return nil
 }
 
+// ClockOffset is how far our clock is ahead of the gateway's, by the last answer; negative: behind. An
+// answer shows whole seconds, so less than two mean nothing.
+func (a *App) ClockOffset() time.Duration { return a.clock.offset() }
+
 // Ends returns the time at which each certificate, or each key of Alipay's with an end, becomes
 // invalid, by the name that an operator knows.
 func (a *App) Ends() map[string]time.Time {

@@ -19,7 +19,8 @@ type clockWatch struct {
 	log *slog.Logger
 	now func() time.Time
 
-	mu      sync.Mutex // guards the rest
+	mu      sync.Mutex    // guards the rest
+	off     time.Duration // of the last answer
 	wrong   bool
 	changed time.Time // when the last line was logged
 }
@@ -34,6 +35,7 @@ func (c *clockWatch) saw(sealed time.Time, a *answer, rep alipay.Reply) {
 	off := offBy(sealed, now, theirs)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.off = off
 	wrong := off.Abs() > clockLimit
 	if wrong == c.wrong || !c.changed.IsZero() && now.Sub(c.changed) < clockPause && !now.Before(c.changed) {
 		return
@@ -45,6 +47,13 @@ func (c *clockWatch) saw(sealed time.Time, a *answer, rep alipay.Reply) {
 	}
 	c.log.Error("our clock differs from the gateway's; correct the clock of this host, or requests and answers are refused",
 		"clock_is", aheadOrBehind(off)+" the gateway's", "by", off.Abs().Round(time.Second).String(), "compared_with", source)
+}
+
+// offset is how far our clock is ahead of the gateway's, by the last answer.
+func (c *clockWatch) offset() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.off
 }
 
 // answerTime is the time that an answer carries: signed in AlipayHK's Response-Time, otherwise the Date of HTTP.
