@@ -132,11 +132,11 @@ func (v view) Ago(at time.Time) string {
 	if at.IsZero() {
 		return "-"
 	}
-	return span(v.S.AsOf.Sub(at))
+	return Span(v.S.AsOf.Sub(at))
 }
 
 // Until is how long it is until a time.
-func (v view) Until(at time.Time) string { return span(max(0, at.Sub(v.S.AsOf))) }
+func (v view) Until(at time.Time) string { return Span(max(0, at.Sub(v.S.AsOf))) }
 
 // beijing is the time zone of Alipay's consoles and support.
 var beijing = time.FixedZone("+08:00", 8*60*60)

@@ -99,7 +99,7 @@ func outcomeUnknown(s *Status) (Verdict, bool) {
 	return Verdict{
 		Level: LevelRisk, Owner: "alipay",
 		Text: fmt.Sprintf("It is not known whether %s took effect, for %s: order %s of account %s waited longest. The bridge asks Alipay again and again.",
-			count(n, "call"), span(s.AsOf.Sub(oldest.Doubt)), oldest.OrderNo, oldest.Account),
+			count(n, "call"), Span(s.AsOf.Sub(oldest.Doubt)), oldest.OrderNo, oldest.Account),
 		Do: "never send such an order again by hand; if it lasts, look the order up in Alipay's console",
 	}, true
 }
@@ -146,7 +146,7 @@ func clockWrong(s *Status) (Verdict, bool) {
 		if off.Abs() > clockLimit {
 			return Verdict{
 				Level: LevelStopped, Owner: "bridge",
-				Text: fmt.Sprintf("Our clock is %s %s that of the gateway of app %s: requests and answers are refused.", span(off.Abs()), aheadOrBehind(off), a.Name),
+				Text: fmt.Sprintf("Our clock is %s %s that of the gateway of app %s: requests and answers are refused.", Span(off.Abs()), aheadOrBehind(off), a.Name),
 				Do:   "correct the clock of this host",
 			}, true
 		}
@@ -182,29 +182,44 @@ func accountStopped(s *Status) (Verdict, bool) {
 	}
 	return Verdict{
 		Level: LevelStopped, Owner: "merchant",
-		Text: fmt.Sprintf("%s for a person, for %s: %s. Its events wait and none is lost; %s.", who, span(s.AsOf.Sub(a.StoppedSince)), a.Error, others),
+		Text: fmt.Sprintf("%s for a person, for %s: %s. Its events wait and none is lost; %s.", who, Span(s.AsOf.Sub(a.StoppedSince)), a.Error, others),
 		Do:   "correct the key, token or permission that the error names; events go on by themselves within a minute",
 	}, true
 }
 
 func breakerOpen(s *Status) (Verdict, bool) {
+	open, closed, app, first := 0, 0, "", Breaker{}
 	for _, a := range s.Apps {
 		for _, b := range a.Breakers {
 			if b.State == "closed" {
+				closed++
 				continue
 			}
-			text := fmt.Sprintf("Waiting for Alipay: %s of app %s fails", b.Method, a.Name)
-			if !b.Since.IsZero() {
-				text += ", for " + span(s.AsOf.Sub(b.Since))
+			open++
+			if open == 1 || b.Since.Before(first.Since) {
+				app, first = a.Name, b
 			}
-			return Verdict{
-				Level: LevelProvider, Owner: "alipay",
-				Text: fmt.Sprintf("%s (%s). %s, none is lost, and other calls go on.", text, b.Error, waiting(s, "breaker")),
-				Do:   "nothing: the bridge probes by itself; if it lasts longer than you can accept, call Alipay",
-			}, true
 		}
 	}
-	return Verdict{}, false
+	if open == 0 {
+		return Verdict{}, false
+	}
+	what := fmt.Sprintf("%s of app %s fails", first.Method, app)
+	if open > 1 {
+		what = fmt.Sprintf("%d methods fail, %s of app %s first", open, first.Method, app)
+	}
+	if !first.Since.IsZero() {
+		what += ", for " + Span(s.AsOf.Sub(first.Since))
+	}
+	others := "and no other call succeeds"
+	if closed > 0 {
+		others = "and other calls go on"
+	}
+	return Verdict{
+		Level: LevelProvider, Owner: "alipay",
+		Text: fmt.Sprintf("Waiting for Alipay: %s (%s). %s, none is lost, %s.", what, first.Error, waiting(s, "breaker"), others),
+		Do:   "nothing: the bridge probes by itself; if it lasts longer than you can accept, call Alipay",
+	}, true
 }
 
 func behind(s *Status) (Verdict, bool) {
@@ -212,7 +227,7 @@ func behind(s *Status) (Verdict, bool) {
 		if w.Cause == "ready" && s.AsOf.Sub(w.Since) > behindAfter {
 			return Verdict{
 				Level: LevelSlow, Owner: "bridge",
-				Text: fmt.Sprintf("Behind: %s; the oldest could have been handled for %s.", waiting(s, "ready"), span(s.AsOf.Sub(w.Since))),
+				Text: fmt.Sprintf("Behind: %s; the oldest could have been handled for %s.", waiting(s, "ready"), Span(s.AsOf.Sub(w.Since))),
 				Do:   "add instances, or raise in_flight of the app if Alipay permits more",
 			}, true
 		}
@@ -237,7 +252,7 @@ func expiring(s *Status) (Verdict, bool) {
 			if left := c.Ends.Sub(s.AsOf); left < expiresSoon {
 				return Verdict{
 					Level: LevelSlow, Owner: "merchant",
-					Text: fmt.Sprintf("%s of app %s ends in %s.", c.Name, a.Name, span(left)),
+					Text: fmt.Sprintf("%s of app %s ends in %s.", c.Name, a.Name, Span(left)),
 					Do:   "replace it; new files are used without a restart",
 				}, true
 			}
@@ -294,8 +309,8 @@ func number(n int) string {
 	return text
 }
 
-// span writes a duration as a person says it.
-func span(d time.Duration) string {
+// Span writes a duration as a person says it.
+func Span(d time.Duration) string {
 	switch d = d.Abs(); {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))

@@ -17,7 +17,7 @@ var (
 
 // Methods are the methods that the bridge calls.
 func Methods() []string {
-	return []string{"alipay.trade.create", "alipay.trade.query", "alipay.trade.orderinfo.sync", "koubei.trade.itemorder.query", "alipayhk.order.sync"}
+	return []string{"alipay.trade.create", "alipay.trade.query", "alipay.trade.orderinfo.sync", "koubei.trade.itemorder.query", "alipayhk.merchant.order.sync"}
 }
 
 // Classes are the classes of answers.

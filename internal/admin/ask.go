@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Bounds of an answer of another instance, which may be slow or not what it seems.
+const (
+	askTimeout = 3 * time.Second
+	maxAnswer  = 16 << 20
+)
+
+// Client asks the admin ports of instances.
+type Client struct {
+	Token string
+	TLS   *tls.Config // nil: plain HTTP
+}
+
+// Answer is what one instance said.
+type Answer struct {
+	Address string
+	Status  Status
+	Err     error // it could not be asked
+}
+
+// Ask asks all addresses (host:port) at once, each for up to waiting events. A host name stands for all
+// addresses that it resolves to, so that one headless service names all instances.
+func (c Client) Ask(ctx context.Context, addresses []string, waiting int) []Answer {
+	var all []Answer
+	var names []string // of the hosts that the operator gave: certificates have them
+	for _, a := range addresses {
+		name, _, _ := net.SplitHostPort(a)
+		for _, one := range resolve(ctx, a) {
+			all, names = append(all, Answer{Address: one}), append(names, name)
+		}
+	}
+	var asking sync.WaitGroup
+	for i := range all {
+		asking.Go(func() { all[i].Status, all[i].Err = c.ask(ctx, c.http(names[i]), all[i].Address, waiting) })
+	}
+	asking.Wait()
+	return all
+}
+
+// http is a client for one host, which follows no redirect and uses no proxy.
+func (c Client) http(name string) *http.Client {
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
+	if c.TLS != nil {
+		transport.TLSClientConfig = c.TLS.Clone()
+		transport.TLSClientConfig.ServerName = name
+	}
+	return &http.Client{Transport: transport, Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// resolve returns the addresses of a host name, or the address itself.
+func resolve(ctx context.Context, address string) []string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" || net.ParseIP(host) != nil {
+		return []string{address}
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil || len(ips) <= 1 {
+		return []string{address}
+	}
+	out := make([]string, len(ips))
+	for i, ip := range ips {
+		out[i] = net.JoinHostPort(ip, port)
+	}
+	return out
+}
+
+func (c Client) ask(ctx context.Context, client *http.Client, address string, waiting int) (s Status, err error) {
+	u := url.URL{Scheme: "http", Host: address, Path: "/status.json", RawQuery: fmt.Sprintf("waiting=%d", waiting)}
+	if c.TLS != nil {
+		u.Scheme = "https"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return s, err
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return s, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return s, err
+	case resp.StatusCode != http.StatusOK:
+		return s, fmt.Errorf("%s: %s", resp.Status, firstLine(body))
+	}
+	if err := json.Unmarshal(body, &s); err != nil || s.AsOf.IsZero() {
+		return s, fmt.Errorf("no status of a bridge; is this the admin port?")
+	}
+	return s, nil
+}
+
+func firstLine(body []byte) string {
+	const most = 200
+	for i, b := range body {
+		if b == '\n' || i == most {
+			return string(body[:i])
+		}
+	}
+	return string(body)
+}
