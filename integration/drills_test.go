@@ -5,8 +5,11 @@ package integration_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -339,4 +342,78 @@ func TestDrillKeyRotated(t *testing.T) {
 	p.stop(t)
 	e.checkExecutions()
 	p.report(t, from, 20)
+}
+
+// freePorts returns ports that no process of this machine listens on.
+func freePorts(t *testing.T, n int) (ports []string) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		defer func() { _ = l.Close() }()
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		must(t, err)
+		ports = append(ports, port)
+	}
+	return ports
+}
+
+// withoutTransactions starts a broker of its own whose transaction state log cannot be made, because
+// it needs more brokers than there are. It returns the broker's address.
+func withoutTransactions(t *testing.T) string {
+	t.Helper()
+	ports := freePorts(t, 3)
+	own := []string{"KAFKA_PORT=" + ports[0], "KAFKA_CONTROLLER_PORT=" + ports[1], "REGISTRY_PORT=" + ports[2]}
+	t.Cleanup(func() {
+		stop := exec.Command("./kafka.sh", "stop")
+		stop.Env = append(os.Environ(), own...)
+		_ = stop.Run()
+	})
+	scriptWith(t, "", own, "start")
+	scriptWith(t, "", own, "kill")
+	cache, err := os.UserCacheDir()
+	must(t, err)
+	file := filepath.Join(cache, "alipay-kafka-bridge", "run-"+ports[0]+"-"+ports[2], "server.properties")
+	text, err := os.ReadFile(file)
+	must(t, err)
+	changed := bytes.Replace(text, []byte("transaction.state.log.replication.factor=1"), []byte("transaction.state.log.replication.factor=3"), 1)
+	if bytes.Equal(changed, text) {
+		t.Fatalf("%s does not set transaction.state.log.replication.factor", file)
+	}
+	must(t, os.WriteFile(file, changed, 0o600))
+	scriptWith(t, "", own, "resume")
+	return "127.0.0.1:" + ports[0]
+}
+
+// TestDrillNoTransactions: a cluster that cannot make its transaction state log. The bridge ends with
+// what to do about it, and makes no call.
+func TestDrillNoTransactions(t *testing.T) {
+	t.Parallel()
+	broker := withoutTransactions(t)
+	e := &environment{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(broker)}, security: fmt.Sprintf("brokers: [%q]", broker)}
+	e.write(e.simulate(time.Millisecond), 1)
+	e.command("topics", "create", "--yes", "-c", e.settings)
+	e.send(orders(20))
+	began := time.Now()
+	p := e.run("a")
+	ended := make(chan error, 1)
+	go func() { ended <- p.wait() }()
+	select {
+	case err := <-ended:
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+			t.Errorf("bridge run ended with %v, want exit code 1", err)
+		}
+	case <-time.After(80 * time.Second):
+		t.Fatal("the bridge still runs")
+	}
+	t.Logf("it ended after %v", time.Since(began).Round(100*time.Millisecond))
+	for _, want := range []string{"transaction.state.log.replication.factor", "makes no call without them"} {
+		if !strings.Contains(p.log.String(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, p.log)
+		}
+	}
+	if n := len(e.sim.Journal().Executions); n != 0 || e.sim.Totals().Requests != 0 {
+		t.Errorf("the simulator counted %d requests, %d took effect", e.sim.Totals().Requests, n)
+	}
 }
