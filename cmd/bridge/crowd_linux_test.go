@@ -84,6 +84,9 @@ func TestCrowds(t *testing.T) {
 		{"order numbers of 600,000 characters", 150, each(func(ev *order.Event) {
 			ev.OrderNo += alipay.OutTradeNo(strings.Repeat("o", 600_000))
 		})},
+		{"one order number of 500,000 characters", 400, each(func(ev *order.Event) {
+			ev.OrderNo = alipay.OutTradeNo(strings.Repeat("o", 500_000))
+		})},
 		{"free texts with names in names", 300, each(func(ev *order.Event) {
 			ev.BusinessParamsJSON, ev.ExtraJSON, ev.OrderBizInfoJSON = nested, nested, nested
 			for range 8 {
@@ -182,4 +185,91 @@ func TestCrowdOfAnswers(t *testing.T) {
 		}
 	}
 	b.resident()
+}
+
+// TestCrowdOfLongKeys: keys of half a megabyte, which are also the order numbers, of records that
+// become dead letters, and of records without a value.
+func TestCrowdOfLongKeys(t *testing.T) {
+	const n = 400
+	b := besiege(t, time.Millisecond)
+	long := strings.Repeat("k", 500_000)
+	var records []*kgo.Record
+	for i := range n {
+		ev := created(long + fmt.Sprint(i))
+		ev.ID = order.EventID(fmt.Sprint("long", i))
+		r := b.record(ev)
+		switch i % 4 {
+		case 1:
+			r.Value = nil
+		case 2:
+			r.Value = []byte("no event")
+		case 3:
+			r.Key = []byte(long)
+		}
+		records = append(records, r)
+	}
+	b.sendInBatches(append(records, b.record(created("last"))))
+	b.run()
+	if got := b.outcomes(n - n/4 + 1); got["e-last"] != "APPLIED" {
+		t.Errorf("the order behind them: %q", got["e-last"])
+	}
+	b.resident()
+}
+
+// TestCrowdInCompressedBatches: batches that are small on the wire and nearly as large as a fetch may
+// be when they are unpacked, of events that wait, because the gateways do not answer. They are read
+// again when their turn comes, of several partitions at once.
+func TestCrowdInCompressedBatches(t *testing.T) {
+	const partitions, batches, most = 4, 1, 31 << 20
+	for name, codec := range map[string]kgo.CompressionCodec{"zstd": kgo.ZstdCompression(), "gzip": kgo.GzipCompression()} {
+		t.Run(name, func(t *testing.T) {
+			const header = 900_000
+			b := besiegePartitions(t, time.Millisecond, partitions)
+			ev := created("crowd0000")
+			ev.OrderBizInfoJSON = `{"memo":"` + strings.Repeat("x", 30_000) + `"}`
+			more := []kgo.RecordHeader{{Key: "unused", Value: make([]byte, header)}}
+			value := b.record(ev).Value
+			n := 0
+			for p := range int32(partitions) {
+				for range batches {
+					var records []*kgo.Record
+					for range most / (len(value) + header + 100) {
+						no := fmt.Appendf(nil, "crowd%04d", n)
+						records = append(records, &kgo.Record{Topic: inputTopic, Partition: p, Key: no, Value: bytes.ReplaceAll(value, []byte("crowd0000"), no), Headers: more})
+						n++
+					}
+					b.pack(codec, records)
+				}
+			}
+			b.stall.Lock()
+			b.run()
+			b.await("the handlings that may be started wait for their answers", func() bool { return b.calls.Load() >= 3 })
+			b.stall.Unlock()
+			began := time.Now()
+			b.outcomes(n)
+			t.Logf("%d events in %v", n, time.Since(began).Round(time.Millisecond))
+			b.resident()
+		})
+	}
+}
+
+// pack sends records in one compressed batch.
+func (b *besieged) pack(codec kgo.CompressionCodec, records []*kgo.Record) {
+	b.t.Helper()
+	cl, err := kgo.NewClient(append(b.kafka.ClientOptions(), kgo.ProducerBatchMaxBytes(64<<20), kgo.ProducerBatchCompression(codec), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(time.Second))...)
+	apptest.NoError(b.t, err)
+	defer cl.Close()
+	apptest.NoError(b.t, cl.ProduceSync(b.t.Context(), records...).FirstErr())
+}
+
+// await waits until something is true of the child.
+func (b *besieged) await(what string, ok func() bool) {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(time.Minute); !ok(); <-tick.C {
+		if b.alive(); time.Now().After(until) {
+			b.t.Fatalf("not within a minute: %s; the bridge said:\n%s", what, tailOf(b.said.String()))
+		}
+	}
 }

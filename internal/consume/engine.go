@@ -217,7 +217,7 @@ func (e *Engine) clientOptions() []kgo.Opt {
 // poll hands records over to their partitions until the session ends.
 func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 	for ctx.Err() == nil {
-		fetches := cl.PollRecords(ctx, 1000)
+		fetches := cl.PollRecords(ctx, e.pollSize(cl))
 		fetches.EachError(func(topic string, p int32, err error) {
 			e.fetchError(ctx, TopicPartition{Topic: topic, Partition: p}, err)
 		})
@@ -232,6 +232,13 @@ func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 		e.mu.Unlock()
 		cl.AllowRebalance()
 	}
+}
+
+// pollSize is how many records one poll takes. Records are copied when they are polled, and stay in
+// the client until then: a poll of all that it has unpacked would double their memory.
+func (e *Engine) pollSize(cl *kgo.Client) int {
+	n, bytes := cl.BufferedFetchRecords(), cl.BufferedFetchBytes()
+	return int(min(max(1, n*int64(e.o.MaxBytes/8)/max(1, bytes)), max(1, n), 1000))
 }
 
 // readFrom reports whether there are records of a partition, or of any for that without a topic.

@@ -41,7 +41,7 @@ func (e *Engine) park(it *item) {
 func (e *Engine) unpark(it *item, r *kgo.Record) {
 	delete(it.part.parked, it.offset)
 	e.lanes.unpark(it)
-	it.in.Record = reread.Copy(r)
+	it.in.Record = r
 	e.charge(it, it.size)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -20,6 +21,10 @@ var ErrGone = errors.New("the record is not in the topic any more")
 // readBytes is how much one read asks for. The broker returns at least one whole batch.
 const readBytes = 256 << 10
 
+// copyBytes is how much one read returns at most, apart from its first record: a batch of a few
+// kilobytes may be unpacked to 32 MiB.
+const copyBytes = 1 << 20
+
 // Place names a record.
 type Place struct {
 	Topic     string
@@ -31,26 +36,30 @@ type Place struct {
 // Reader reads records with a client of its own: the fetches of a group's client wait at the
 // broker for new records. It may be used by many goroutines.
 type Reader struct {
-	client *kgo.Client
+	client       *kgo.Client
+	decompressor kgo.Decompressor // of the client, with the bound of the process
+	unpacking    chan struct{}    // a lock of one slot, held while a batch is unpacked and copied
 
 	mu      sync.Mutex
 	leaders map[Place]int32 // by place without offset; one entry for each partition that was read
 }
 
-// New starts nothing and connects to nothing yet. opts are brokers and security.
+// New starts nothing and connects to nothing yet. opts are brokers, security and fetch limits.
 func New(opts ...kgo.Opt) (*Reader, error) {
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("reader of records: %w", err)
 	}
-	return &Reader{client: cl, leaders: map[Place]int32{}}, nil
+	r := &Reader{client: cl, unpacking: make(chan struct{}, 1), leaders: map[Place]int32{}}
+	r.decompressor, _ = cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	return r, nil
 }
 
 // Close ends all reads.
 func (r *Reader) Close() { r.client.Close() }
 
-// Read returns the record at a place and committed ones that follow it, up to about 256 KiB or
-// the one batch that it is in. It returns [ErrGone] where the record does not exist any more; any
+// Read returns the record at a place and committed ones that follow it, up to about 256 KiB, or of
+// the one batch that it is in up to 1 MiB. It returns [ErrGone] where the record does not exist any more; any
 // other error may pass. What it returns is not shared.
 func (r *Reader) Read(ctx context.Context, at Place) ([]*kgo.Record, error) {
 	leader, err := r.leader(ctx, at)
@@ -67,17 +76,23 @@ func (r *Reader) Read(ctx context.Context, at Place) ([]*kgo.Record, error) {
 	}
 	for i := range resp.Topics {
 		for j := range resp.Topics[i].Partitions {
-			return r.records(at, &resp.Topics[i].Partitions[j])
+			return r.records(ctx, at, &resp.Topics[i].Partitions[j])
 		}
 	}
 	return nil, fmt.Errorf("read %s/%d at %d: the broker's answer has no partition", at.Topic, at.Partition, at.Offset)
 }
 
-func (r *Reader) records(at Place, p *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, error) {
-	// The same batch was accepted before, within the limits of the first reader.
-	f, _ := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
-	}, p, kgo.DefaultDecompressor(), nil)
+func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, error) {
+	select {
+	case r.unpacking <- struct{}{}: // one batch at a time: nothing else of it stays
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-r.unpacking }()
+	f := r.unpack(at, p)
+	for temporary(f.Err) && pause(ctx) {
+		f = r.unpack(at, p)
+	}
 	switch {
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.Is(f.Err, kerr.UnknownTopicID), errors.Is(f.Err, kerr.InconsistentTopicID):
 		return nil, fmt.Errorf("%s/%d at %d: %w: %w", at.Topic, at.Partition, at.Offset, ErrGone, f.Err)
@@ -89,7 +104,49 @@ func (r *Reader) records(at Place, p *kmsg.FetchResponseTopicPartition) ([]*kgo.
 	case len(f.Records) == 0 || f.Records[0].Offset != at.Offset:
 		return nil, fmt.Errorf("%s/%d at %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
 	}
-	return f.Records, nil
+	return copies(f.Records), nil
+}
+
+// copies copies records that follow each other, so that their batch does not stay.
+func copies(records []*kgo.Record) (out []*kgo.Record) {
+	size := 0
+	for _, rec := range records {
+		if size += Size(rec); size > copyBytes && len(out) > 0 {
+			break
+		}
+		out = append(out, Copy(rec))
+	}
+	return out
+}
+
+// unpack decompresses what a fetch returned. The same batch was accepted before, but its memory is
+// needed once more: a batch of a few kilobytes may need 32 MiB.
+func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) kgo.FetchPartition {
+	f, _ := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
+	}, p, r.decompressor, nil)
+	return f
+}
+
+// temporary reports whether there is no memory for a batch until others are handled.
+func temporary(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	return ok && t.Temporary()
+}
+
+// pause waits a moment and reports whether ctx is still alive.
+func pause(ctx context.Context) bool {
+	t := time.NewTimer(20 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 // leader returns the broker to ask.

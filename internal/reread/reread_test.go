@@ -141,3 +141,61 @@ func TestLeaderMoves(t *testing.T) {
 		}
 	})
 }
+
+// scarce is a decompressor that has no memory at first. It counts what it is asked for.
+type scarce struct {
+	kgo.Decompressor
+	without, asked int
+}
+
+type noMemory struct{}
+
+func (noMemory) Error() string   { return "no memory" }
+func (noMemory) Temporary() bool { return true }
+
+func (s *scarce) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if s.asked++; s.asked <= s.without {
+		return nil, noMemory{}
+	}
+	return s.Decompressor.Decompress(src, codec)
+}
+
+// Batches are unpacked within the bound of the process: a read waits for memory.
+func TestReadWaitsForMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		s := &scarce{Decompressor: kgo.DefaultDecompressor(), without: 3}
+		reader, err := reread.New(append(r.client.Opts(), kgo.WithDecompressor(s))...)
+		must(t, err)
+		defer reader.Close()
+		large := &kgo.Record{Topic: "in", Partition: 1, Value: make([]byte, 10<<10)} // small ones are not compressed
+		must(t, r.client.ProduceSync(t.Context(), large).FirstErr())
+		at := r.at
+		at.Offset = large.Offset
+		got, err := reader.Read(t.Context(), at)
+		must(t, err)
+		if len(got[0].Value) != 10<<10 || s.asked != s.without+1 {
+			t.Errorf("%d bytes, decompressed %d times", len(got[0].Value), s.asked)
+		}
+	})
+}
+
+// What a read returns has a bound, however large its batch is unpacked.
+func TestReadReturnsLittleOfALargeBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cl, err := kgo.NewClient(append(r.client.Opts(), kgo.ProducerBatchMaxBytes(16<<20), kgo.ProducerLinger(time.Second))...)
+		must(t, err)
+		defer cl.Close()
+		var batch []*kgo.Record
+		for range 20 {
+			batch = append(batch, &kgo.Record{Topic: "in", Partition: 1, Value: make([]byte, 300<<10)})
+		}
+		must(t, cl.ProduceSync(t.Context(), batch...).FirstErr())
+		got, err := r.read(t, batch[0].Offset)
+		must(t, err)
+		if len(got) != 3 || got[0].Offset != batch[0].Offset {
+			t.Errorf("%d records of 300 KiB at %d, want 3 at %d", len(got), got[0].Offset, batch[0].Offset)
+		}
+	})
+}
