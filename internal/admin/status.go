@@ -85,6 +85,9 @@ type Account struct {
 	LastFailure  time.Time `json:"last_failure,omitzero"`
 }
 
+// Fails reports whether its last call failed.
+func (a Account) Fails() bool { return a.LastFailure.After(a.LastSuccess) }
+
 // Topic is the lag of an input topic.
 type Topic struct {
 	Name string           `json:"name"`

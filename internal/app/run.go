@@ -15,6 +15,7 @@ import (
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/sight"
 	"alipay-kafka-bridge/internal/telemetry"
@@ -62,7 +63,11 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: cfg.Telemetry.OTLPEndpoint, Service: cfg.Telemetry.ServiceName, Version: o.Version, Log: log})
+	set, err := sight.Metrics(cfg.Config)
+	if err != nil {
+		return err
+	}
+	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: cfg.Telemetry.OTLPEndpoint, Service: cfg.Telemetry.ServiceName, Version: o.Version, Log: log, OnLost: func(n int) { set.Add(ctx, &metrics.SpansLost, float64(n)) }})
 	if err != nil {
 		return err
 	}
@@ -72,10 +77,6 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 		}
 	}()
 	LimitMemory(cfg.Config)
-	set, err := sight.Metrics(cfg.Config)
-	if err != nil {
-		return err
-	}
 	s, err := New(ctx, cfg.Config, Options{
 		Tracer: tracing.Tracer(), Log: log, Metrics: set, Dial: o.Dial, AcceptedPositions: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
 	})

@@ -33,7 +33,10 @@ func (s *shown) facts() look.Facts {
 	if f.Cause == "" && f.Class == alipay.Misconfigured.String() {
 		f.Cause = look.Person
 	}
-	f.Account, f.OrderNo, f.Method, f.Kept, f.Doubt = string(s.account), s.orderNo, string(s.method), kept, doubt
+	if s.method != "" { // the call may be a query that asks what became of it
+		f.Method = string(s.method)
+	}
+	f.Account, f.OrderNo, f.Kept, f.Doubt = string(s.account), s.orderNo, kept, doubt
 	return f
 }
 

@@ -76,7 +76,7 @@ var (
 	}
 	UnknownOutcomeOldest = Metric{
 		Name: "bridge.unknown.outcome.oldest", Kind: Gauge, Unit: "s",
-		Help:   "How long the oldest call has been of which it is not known whether it took effect; 0 if there is none.",
+		Help:   "How long the oldest call has been of which it is not known whether it took effect; absent if there is none.",
 		Labels: []Label{labelAccount, labelMethod},
 	}
 	ClockOffset = Metric{
@@ -185,10 +185,6 @@ var (
 		Name: "bridge.spans.lost", Kind: Counter, Unit: "{span}", Zero: true,
 		Help: "Spans that could not be exported.",
 	}
-	ReplicasWanted = Metric{
-		Name: "bridge.replicas.wanted", Kind: Gauge, Unit: "{instance}",
-		Help: "How many instances the work of this one wants; the sum over all is what the group wants.",
-	}
 )
 
 // All is the whole table.
@@ -199,6 +195,6 @@ func All() []*Metric {
 		&UnknownOutcomeOldest, &ClockOffset, &CredentialExpiry,
 		&Lag, &OldestWaiting, &PartitionsAssigned, &PartitionStopped, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
 		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &Progressing,
-		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost, &ReplicasWanted,
+		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost,
 	}
 }

@@ -56,7 +56,7 @@ type Call struct{ *breaker.Call }
 // Look says what the calls wait for.
 func (c Call) Look() look.Facts {
 	l := c.Call.Look()
-	f := look.Facts{Cause: causes[l.Step], Attempts: l.Attempts, Next: l.Next}
+	f := look.Facts{Cause: causes[l.Step], Method: string(l.Method), Attempts: l.Attempts, Next: l.Next}
 	if l.Attempts > 0 {
 		f.Class = alipay.ClassOf(l.Last).String()
 	}

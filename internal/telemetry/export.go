@@ -31,11 +31,16 @@ type reportedExporter struct {
 	sdktrace.SpanExporter
 
 	url     string
+	lost    func(n int)
 	trouble *Trouble
 }
 
 // ExportSpans never returns an error: the processor could only print it.
 func (e *reportedExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	e.trouble.Note(e.SpanExporter.ExportSpans(ctx, spans), "url", e.url, "remedy", "check telemetry.otlp_endpoint and the collector; orders are handled without traces")
+	err := e.SpanExporter.ExportSpans(ctx, spans)
+	if err != nil {
+		e.lost(len(spans))
+	}
+	e.trouble.Note(err, "url", e.url, "remedy", "check telemetry.otlp_endpoint and the collector; orders are handled without traces")
 	return nil
 }

@@ -52,7 +52,8 @@ func TestLostSpansAreLogged(t *testing.T) {
 	var b bytes.Buffer
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: server.URL, Log: slog.New(slog.NewTextHandler(&b, nil))})
+	var lost atomic.Int64
+	tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: server.URL, Log: slog.New(slog.NewTextHandler(&b, nil)), OnLost: func(n int) { lost.Add(int64(n)) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +62,9 @@ func TestLostSpansAreLogged(t *testing.T) {
 	_ = tr.Stop(t.Context())
 	if got := b.String(); strings.Count(got, "spans cannot be exported") != 1 || !strings.Contains(got, server.URL+"/v1/traces") || !strings.Contains(got, "404") {
 		t.Errorf("log = %s", got)
+	}
+	if lost.Load() != 1 {
+		t.Errorf("%d spans are counted as lost, want 1", lost.Load())
 	}
 }
 

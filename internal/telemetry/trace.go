@@ -42,6 +42,7 @@ type TracingOptions struct {
 	Version  string
 	Ratio    float64      // share of the traces beginning here that are kept; 0: all
 	Log      *slog.Logger // for exports that fail; nil: none
+	OnLost   func(n int)  // is called with the number of spans that could not be exported; nil: no one asks
 }
 
 // Tracing returns tracers and, at the end, sends buffered spans.
@@ -70,7 +71,10 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	reported := &reportedExporter{exporter, url, NewTrouble(o.Log, "spans cannot be exported and are lost", "spans are exported again")}
+	if o.OnLost == nil {
+		o.OnLost = func(int) {}
+	}
+	reported := &reportedExporter{exporter, url, o.OnLost, NewTrouble(o.Log, "spans cannot be exported and are lost", "spans are exported again")}
 	return newTracing(sdktrace.NewBatchSpanProcessor(reported, sdktrace.WithMaxQueueSize(queueSize)), o), nil
 }
 
