@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -190,6 +191,59 @@ func TestOnlyAnswersShowTrust(t *testing.T) {
 		send("refused")
 		if !log.is(false, true) {
 			t.Errorf("changes %v", log.seen)
+		}
+	})
+}
+
+// untrusted loses the trust of an app, with creates of three orders.
+func untrusted(t *testing.T, g *breaker.Guard) {
+	t.Helper()
+	bad := &server{answer: func(int) error { return fail(alipay.Untrusted) }}
+	for i := range 3 {
+		_, _ = g.Call(bad).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint(i))})
+	}
+	if !g.Stats().Untrusted {
+		t.Fatal("the app is still trusted")
+	}
+}
+
+// While the app waits nothing is signed, and its probe is one alone, whichever methods ask at that moment.
+func TestOneProbeOfAnApp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := breaker.New(breaker.Options{})
+		untrusted(t, g)
+		p := &post{sealing: time.Millisecond, away: 2 * time.Second, err: fail(alipay.Untrusted)}
+		for _, r := range []alipay.Request{query, create, &alipay.ItemOrderQuery{OrderNo: "k"}} {
+			go func() { _, _ = g.Call(p).Do(t.Context(), r) }()
+		}
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		if n := p.seals.Load(); n != 0 {
+			t.Errorf("%d requests were signed while nothing may be sent", n)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := p.sends.Load(); n != 1 {
+			t.Errorf("%d probes at a time, want 1", n)
+		}
+		p.err = nil
+		time.Sleep(time.Hour)
+	})
+}
+
+// As soon as one answer can be believed again, no call waits any more.
+func TestTrustReturnsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := breaker.New(breaker.Options{})
+		untrusted(t, g)
+		began := time.Now()
+		for range 2 {
+			if _, err := g.Call(&server{}).Do(t.Context(), query); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(began); took < 10*time.Second || took > 11*time.Second {
+			t.Errorf("a probe and a call took %v, want the ten seconds before the probe", took)
 		}
 	})
 }
