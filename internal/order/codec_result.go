@@ -44,16 +44,10 @@ func resultFrom(r avro.Reader) Result {
 	}
 }
 
-// originFrom reads where an event was read; -1 is the schema's default of both numbers.
+// originFrom reads where an event was read. Where a writer has no such fields, decoding gives the schema's -1 for both.
 func originFrom(r avro.Reader) Origin {
-	o := Origin{Topic: r.Text("source_topic"), Partition: -1, Offset: -1}
-	if r.Has("source_partition") {
-		o.Partition = int32(r.Long("source_partition")) //nolint:gosec // the schema's type is int
-	}
-	if r.Has("source_offset") {
-		o.Offset = r.Long("source_offset")
-	}
-	return o
+	//nolint:gosec // the schema's type of a partition is int
+	return Origin{Topic: r.Text("source_topic"), Partition: int32(r.Long("source_partition")), Offset: r.Long("source_offset")}
 }
 
 func (r Result) record() map[string]any {

@@ -161,7 +161,7 @@ func (m *Masker) hide(value string) string {
 
 // shows reports whether the member at this path of an answer is shown.
 func (cleared clearedFields) shows(path []byte) bool {
-	return outputMasks.allowed[string(path)] || len(cleared) > 0 && cleared[outputMasks.wire[string(path)]]
+	return outputMasks.allowed[string(path)] || cleared[outputMasks.wire[string(path)]]
 }
 
 // maskJSON hides the members of a JSON text that may name a person. The text is at this

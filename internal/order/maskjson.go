@@ -54,7 +54,7 @@ func (r *jsonRewriter) object() {
 // such names.
 func (r *jsonRewriter) push(raw string) {
 	name := raw[1 : len(raw)-1]
-	if strings.IndexByte(name, '\\') >= 0 && json.Unmarshal([]byte(raw), &name) != nil || strings.IndexByte(name, '.') >= 0 {
+	if strings.Contains(name, `\`) && json.Unmarshal([]byte(raw), &name) != nil || strings.Contains(name, ".") {
 		name = "?"
 	}
 	if len(r.path) > 0 {
