@@ -40,7 +40,7 @@ const (
 	maxBareKey   = 256
 )
 
-// maxErrorText bounds foreign words in headers (security.md G8).
+// maxErrorText bounds foreign words in headers, in bytes (security.md G8).
 const maxErrorText = 256
 
 // DeadLetter is why a record needs a person.
@@ -110,10 +110,5 @@ func headerText(s string) string {
 		}
 		return r
 	}, s)
-	for i := range s {
-		if i > maxErrorText {
-			return s[:i]
-		}
-	}
-	return s
+	return strings.ToValidUTF8(s[:min(len(s), maxErrorText)], "") // a character that was cut is left out
 }

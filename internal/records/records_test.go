@@ -326,10 +326,43 @@ func TestDeadLetterHeadersAreBounded(t *testing.T) {
 		t.Run("error text, "+name, func(t *testing.T) {
 			enc, _ := newEncoder(t)
 			got := headers(t, enc.DeadLetter(t.Context(), input(), records.DeadLetter{Error: text}))["dead-error"]
-			if len(got) < 250 || len(got) > 260 || !strings.HasPrefix(text, got) {
+			if want := map[string]int{"ascii": 256, "chinese": 255}[name]; len(got) != want || !strings.HasPrefix(text, got) {
 				t.Errorf("%d bytes", len(got))
 			}
 		})
+	}
+}
+
+// Headers of the input are kept up to exactly 64 KiB of names and values.
+func TestInputHeadersThatJustFit(t *testing.T) {
+	enc, _ := newEncoder(t)
+	fits := header("fits", strings.Repeat("y", 64<<10-len("fits")))
+	for name, tt := range map[string]struct {
+		in   records.Input
+		bare bool
+		want bool
+	}{
+		"exactly":       {input(fits), false, true},
+		"a byte more":   {input(header("fits!", string(fits.Value))), false, false},
+		"bare":          {input(fits), true, false},
+		"empty headers": {input(header("", "")), false, true},
+	} {
+		kept := false
+		for _, h := range enc.DeadLetter(t.Context(), tt.in, records.DeadLetter{Reason: "invalid", Bare: tt.bare}).Headers {
+			kept = kept || strings.HasPrefix(h.Key, "in.")
+		}
+		if kept != tt.want {
+			t.Errorf("%s: kept %v, want %v", name, kept, tt.want)
+		}
+	}
+}
+
+// What controls a terminal is replaced, and nothing beside it.
+func TestErrorTextOfADeadLetter(t *testing.T) {
+	enc, _ := newEncoder(t)
+	got := headers(t, enc.DeadLetter(t.Context(), input(), records.DeadLetter{Error: "\x1f \x7e\x7f\u0080\u009f\u00a0\xff."}))["dead-error"]
+	if want := "? ~???\u00a0?."; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
