@@ -313,6 +313,20 @@ func TestEndOfContext(t *testing.T) {
 			}
 		})
 	})
+	t.Run("before a slot", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			s := &server{latency: 10 * time.Second}
+			g := breaker.New(breaker.Options{InFlight: 1})
+			go func() { _, _ = g.Call(s).Do(t.Context(), create) }()
+			synctest.Wait()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(cause) })
+			if _, err := g.Call(s).Do(ctx, create); !errors.Is(err, cause) || s.count() != 1 {
+				t.Errorf("%v after %d calls", err, s.count())
+			}
+			time.Sleep(time.Minute)
+		})
+	})
 	t.Run("before an open breaker", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			s := &server{answer: func(int) error { return fail(alipay.Transient) }}

@@ -1,6 +1,7 @@
 package breaker_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -244,6 +245,47 @@ func TestTrustReturnsAtOnce(t *testing.T) {
 		}
 		if took := time.Since(began); took < 10*time.Second || took > 11*time.Second {
 			t.Errorf("a probe and a call took %v, want the ten seconds before the probe", took)
+		}
+	})
+}
+
+// Three answers of another kind end the wait only if they come in a row.
+func TestOtherAnswersInARowEndTheWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		g := breaker.New(breaker.Options{Consecutive: 1 << 30, MinRequests: 1 << 30})
+		untrusted(t, g)
+		other := &server{answer: func(int) error { return &alipay.Error{Class: alipay.Ambiguous, HTTPStatus: 200} }}
+		bad := &server{answer: func(int) error { return fail(alipay.Untrusted) }}
+		for i, s := range []*server{other, other, bad, other, other, other} {
+			if !g.Stats().Untrusted {
+				t.Fatalf("trusted after %d answers", i)
+			}
+			_, _ = g.Call(s).Do(t.Context(), create)
+		}
+		if g.Stats().Untrusted {
+			t.Error("not trusted after three in a row")
+		}
+	})
+}
+
+// signed answers with a signed refusal of our rights: it is Alipay's, and says nothing of its health.
+type signed struct{}
+
+func (signed) Seal(context.Context, alipay.Request) alipay.Send {
+	return func(context.Context) func() (alipay.Reply, error) {
+		return func() (alipay.Reply, error) { return alipay.Reply{Verified: true}, fail(alipay.Misconfigured) }
+	}
+}
+
+// Whatever a signed answer says, it shows that answers can be believed.
+func TestASignedRefusalIsBelieved(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		log := &trustLog{}
+		g := breaker.New(breaker.Options{OnTrust: log.add})
+		untrusted(t, g)
+		_, _ = g.Call(signed{}).Do(t.Context(), query)
+		if g.Stats().Untrusted || !log.is(false, true) {
+			t.Errorf("%+v, changes %v", g.Stats(), log.seen)
 		}
 	})
 }
