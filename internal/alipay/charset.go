@@ -37,7 +37,7 @@ func (c Charset) Encode(text []byte) ([]byte, error) {
 		return nil, &FieldError{Field: "biz_content", Reason: "form", Text: "is not UTF-8"}
 	}
 	// GB18030 equals Java's GBK in all characters of two bytes; that of x/text writes the euro
-	// sign as 80, which Java does not know. What GB18030 writes in four bytes is not in GBK.
+	// sign as 80, which Java does not know. What GB18030 writes in four bytes, the second one a digit, is not in GBK.
 	coded, err := simplifiedchinese.GB18030.NewEncoder().Bytes(text)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", c, err)
@@ -46,7 +46,7 @@ func (c Charset) Encode(text []byte) ([]byte, error) {
 		if coded[i] < utf8.RuneSelf {
 			continue
 		}
-		if i+1 >= len(coded) || coded[i+1] < 0x40 || c == CharsetGB2312 && !inGB2312(coded[i], coded[i+1]) {
+		if coded[i+1] < 0x40 || c == CharsetGB2312 && !inGB2312(coded[i], coded[i+1]) {
 			return nil, &FieldError{Field: "biz_content", Reason: "charset", Text: fmt.Sprintf("has a character that %s lacks", c)}
 		}
 		i++

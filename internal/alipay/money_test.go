@@ -78,6 +78,8 @@ func TestAmountTexts(t *testing.T) {
 	}{
 		{alipay.Money{Minor: 8888, Currency: "CNY"}, "88.88", "8888", "88.88 CNY"},
 		{alipay.Money{Minor: 1, Currency: "CNY"}, "0.01", "1", "0.01 CNY"},
+		{alipay.Money{Minor: 50, Currency: "CNY"}, "0.50", "50", "0.50 CNY"},
+		{alipay.Money{Minor: 100, Currency: "CNY"}, "1.00", "100", "1.00 CNY"},
 		{alipay.Money{Minor: 0, Currency: "CNY"}, "0.00", "0", "0.00 CNY"},
 		{alipay.Money{Minor: -5, Currency: "CNY"}, "-0.05", "-5", "-0.05 CNY"},
 		{alipay.Money{Minor: 10_000_000_000, Currency: "CNY"}, "100000000.00", "10000000000", "100000000.00 CNY"},

@@ -1,6 +1,7 @@
 package alipay_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"testing"
@@ -45,6 +46,33 @@ func TestViolatedInTexts(t *testing.T) {
 		m, err := alipay.ParseMembers(text)
 		if err != nil || m.Mentions("VIOLATED") != want {
 			t.Errorf("%s: %v, %v, want %v", text, m.Mentions("VIOLATED"), err, want)
+		}
+	}
+}
+
+// Every name of a text in a text is found, wherever it stands, and a value is not taken for a name.
+func TestNamesOfTextsInTexts(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"royalty":1}`:                   true,
+		`{"a":1,"royalty":2}`:             true,
+		`{"a":{"b":1},"royalty":2}`:       true,
+		`{"a":[1,{}],"royalty":2}`:        true,
+		`[[{"a":[]}],{"royalty":2}]`:      true,
+		`{"a":{"b":{"c":1,"royalty":2}}}`: true,
+		`{a:1,royalty:2}`:                 true, // only a lenient reader takes it
+		`{a:1,b:2,'royalty':3}`:           true,
+		`{"a":"royalty"}`:                 false,
+		`["royalty"]`:                     false,
+		`{"a":["b","royalty"]}`:           false,
+		`{"a":{},"b":["royalty"]}`:        false,
+	} {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := alipay.ParseMembers(`{"x":"y","ext":` + string(quoted) + `}`)
+		if err != nil || m.NamesHold([]string{"royalty"}) != want {
+			t.Errorf("%s: found %v, want %v (%v)", text, !want, want, err)
 		}
 	}
 }
