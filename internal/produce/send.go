@@ -41,7 +41,7 @@ func (b *sending) answer(i int, asked, left *kgo.Record, err error) {
 	defer b.mu.Unlock()
 	b.answered[i] = true
 	// A record that is given up because the batch ran out of time says nothing of itself.
-	if err != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		b.answered[i] = false
 		return
 	}

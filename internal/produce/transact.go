@@ -79,7 +79,7 @@ func (t *Transactor) Recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.oldProtocol, err = oldTransactions(ctx, cl); err == nil && t.oldProtocol {
+	if t.oldProtocol, err = oldTransactions(ctx, cl); t.oldProtocol {
 		cl.Close()
 		if cl, err = t.newClient(kgo.MaxVersions(oldVersions())); err != nil {
 			return err

@@ -216,6 +216,29 @@ func TestCommitOrder(t *testing.T) {
 	}
 }
 
+// An old broker that refuses the announcement of offsets has refused the batch.
+func TestRefusedAnnouncement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, kfake.MaxVersions(kversion.V3_5_0()))
+		tx := r.transactor()
+		r.cluster.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
+			if _, ok := req.(*kmsg.AddOffsetsToTxnRequest); !ok {
+				r.cluster.KeepControl()
+				return nil, nil, false
+			}
+			resp := req.ResponseKind().(*kmsg.AddOffsetsToTxnResponse)
+			resp.ErrorCode = kerr.GroupAuthorizationFailed.Code
+			return resp, nil, true
+		})
+		if err := tx.Commit(t.Context(), r.batch(1, "a")); !errors.Is(err, kerr.GroupAuthorizationFailed) {
+			t.Errorf("Commit = %v", err)
+		}
+		if slices.Contains(r.seen(), kmsg.TxnOffsetCommit) {
+			t.Error("offsets were sent that are not part of the transaction")
+		}
+	})
+}
+
 // A batch without offsets is possible, one without a record is not: its offsets would be part of
 // a transaction that kgo does not know of.
 func TestWhatABatchNeeds(t *testing.T) {
