@@ -10,6 +10,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
+	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
 // What a charset lacks is refused, never replaced: a text that is signed must be the text that was meant.
@@ -233,6 +234,24 @@ func TestAnswersThatJustFit(t *testing.T) {
 		got := trade(t, `{"code":"10000",`+long(n)+rest).Unparsed["receipt_amount"]
 		if strings.HasPrefix(got, `"999`) != kept {
 			t.Errorf("%d bytes that cannot be read: %.40s", n, got)
+		}
+	}
+}
+
+// Texts of a success that are longer than any number or word are in another form.
+func TestLengthsOfASuccess(t *testing.T) {
+	long := func(fill string, n int) string { return `"` + strings.Repeat(fill, n) + `"` }
+	for n, fits := range map[int]bool{256: true, 257: false} {
+		for name, raw := range map[string]string{"out_trade_no": long("x", n), "trade_no": long("1", n), "trade_status": long("A", n), "total_amount": long("1", n)} {
+			answer := jsonscan.Object{{Name: name, Raw: []byte(raw)}}
+			for other, value := range map[string]string{"out_trade_no": `"1"`, "trade_no": `"2"`, "trade_status": `"WAIT_BUYER_PAY"`, "total_amount": `"1.00"`} {
+				if other != name {
+					answer = append(answer, jsonscan.Member{Name: other, Raw: []byte(value)})
+				}
+			}
+			if err := alipay.CheckAnswer(alipay.MethodTradeQuery, answer, true); (err == nil) != fits {
+				t.Errorf("%s of %d bytes: %v", name, n, err)
+			}
 		}
 	}
 }

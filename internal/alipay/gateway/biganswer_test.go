@@ -67,7 +67,7 @@ func TestLongAnswersTakeTurns(t *testing.T) {
 			t.Errorf("%d long answers are in memory, and %d KiB of the others", whole, rest>>10)
 		}
 
-		quick := newSlowBody(30 << 10)
+		quick := newSlowBody(32 << 10) // the most that needs no place
 		close(quick.more)
 		if err := long.ReadAndRelease(ctx, &http.Response{Body: quick}); err != nil {
 			t.Errorf("an ordinary answer: %v", err)
@@ -102,6 +102,15 @@ func TestLongAnswersTakeTurns(t *testing.T) {
 			t.Error("an answer waits for a place after its deadline")
 		}
 	})
+}
+
+// Of an answer that is too long no more is read than shows it.
+func TestTooLongAnswersAreNotRead(t *testing.T) {
+	body := newSlowBody(4 << 20)
+	close(body.more)
+	if err := gateway.NewPlaces().ReadAndRelease(t.Context(), &http.Response{Body: body}); err == nil || body.read.Load() != 1<<20+1 {
+		t.Errorf("%v, %d bytes were read", err, body.read.Load())
+	}
 }
 
 // TestLongAnswersKeepTheirBytes: the buffers are used again, the answers are not changed by it.

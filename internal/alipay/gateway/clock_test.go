@@ -93,6 +93,42 @@ func TestClockIsWatched(t *testing.T) {
 	}
 }
 
+// A minute is right, and so is a minute between two lines; a clock that goes back is no reason to be silent.
+func TestBoundsOfTheClock(t *testing.T) {
+	log := &bytes.Buffer{}
+	now := hkNow
+	theirs := now
+	app := hkApp(t, func(w http.ResponseWriter, r *http.Request) {
+		hkSigned(t, 200, hkBody("F", "PARAM_ILLEGAL", ""), "valid", theirs)(w, r)
+	}, func(o *gateway.HKOptions) {
+		o.Now, o.Log = func() time.Time { return now }, slog.New(slog.NewTextHandler(log, nil))
+	})
+	ask := func() alipay.Class {
+		_, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+		return alipay.ClassOf(err)
+	}
+	for _, off := range []time.Duration{time.Minute, -time.Minute} {
+		if theirs = now.Add(off); ask() != alipay.Rejected || lines(log, "our clock") != 0 {
+			t.Errorf("a clock that is %s off is to blame", off)
+		}
+		if theirs = now.Add(off * 61 / 60); ask() != alipay.Misconfigured || lines(log, clockWrong) != 1 {
+			t.Errorf("a clock that is %s off is not to blame", off*61/60)
+		}
+		if now = now.Add(time.Minute - 1); ask() == alipay.Accepted || lines(log, "our clock") != 0 {
+			t.Error("two lines within a minute")
+		}
+		now = now.Add(1)
+		if theirs = now; ask() == alipay.Accepted || lines(log, clockRight) != 1 {
+			t.Error("no line after exactly a minute")
+		}
+		now = now.Add(time.Minute)
+	}
+	now = now.Add(-time.Hour)
+	if theirs = now.Add(10 * time.Minute); ask() != alipay.Misconfigured || lines(log, clockWrong) != 1 {
+		t.Error("no line after our clock went back")
+	}
+}
+
 // The change to the next private key is logged with the fingerprint of its public half, and no breaker counts it.
 func TestTheChangeOfOurKeyIsLogged(t *testing.T) {
 	log := &bytes.Buffer{}

@@ -213,6 +213,14 @@ func TestForeignTextIsTamed(t *testing.T) {
 			}
 		})
 	}
+	for text, want := range map[string]string{
+		strings.Repeat("x", 256): strings.Repeat("x", 256), strings.Repeat("x", 257): strings.Repeat("x", 256) + "...",
+		"\x1f \x7e\x7f": `\u001f ~\u007f`,
+	} {
+		if got := gateway.Sanitize(text, 256); got != want {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
 	if got := gateway.Sanitize(strings.Repeat("\u5b57", 300), 256); got != strings.Repeat("\u5b57", 256)+"..." {
 		t.Errorf("300 characters became %q", got)
 	}
