@@ -129,6 +129,13 @@ func TestHKStatuses(t *testing.T) {
 		{"a signed success with 404", hkSuccess, "valid", 404, alipay.Ambiguous, "a success with a failure status"},
 		{"a signed success with 202", hkSuccess, "valid", 202, alipay.Ambiguous, "a success with a failure status"},
 		{"an unsigned success with 200", hkSuccess, "absent", 200, alipay.Untrusted, "not signed"},
+		{"a signed refusal with 300", hkFailed, "valid", 300, alipay.Misconfigured, "HTTP status 300"},
+		{"a signed refusal with 400", hkFailed, "valid", 400, alipay.Rejected, ""},
+		{"a signed refusal with 499", hkFailed, "valid", 499, alipay.Rejected, ""},
+		{"a signed refusal with 500", hkFailed, "valid", 500, alipay.Transient, "HTTP status 500"},
+		{"a page with 404", "<html>", "absent", 404, alipay.Misconfigured, "HTTP status 404"},
+		{"no result with 404", "{}", "absent", 404, alipay.Misconfigured, "HTTP status 404"},
+		{"no result with 200", "{}", "absent", 200, alipay.Ambiguous, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := hkApp(t, hkSigned(t, tt.status, tt.body, tt.signature, hkNow)).Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
@@ -137,6 +144,15 @@ func TestHKStatuses(t *testing.T) {
 				t.Errorf("%v, want %v, %q", err, tt.want, tt.message)
 			}
 		})
+	}
+}
+
+// TestHKAcceptedNamesItsOrder: an order that AlipayHK accepted has a number there already.
+func TestHKAcceptedNamesItsOrder(t *testing.T) {
+	app := hkApp(t, hkSigned(t, 200, hkBody("A", "ACCEPT", "202611290001"), "valid", hkNow))
+	rep, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+	if alipay.ClassOf(err) != alipay.Accepted || rep.HKOrderID != "202611290001" {
+		t.Errorf("%v, order %q", err, rep.HKOrderID)
 	}
 }
 

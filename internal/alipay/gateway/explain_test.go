@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,8 +28,13 @@ func TestAnswersAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	ours, theirs := keys.NewRSASigner(ourKey()), &theirKey().PublicKey
-	wrapped := func(node string, key *rsa.PrivateKey) string {
-		return `{"alipay_trade_query_response":` + node + `,"sign":"` + sign(t, key, []byte(node)) + `"}`
+	withSign := func(node, sign string) string {
+		return `{"alipay_trade_query_response":` + node + `,"sign":"` + sign + `"}`
+	}
+	wrapped := func(node string, key *rsa.PrivateKey) string { return withSign(node, sign(t, key, []byte(node))) }
+	gbkNode, err := alipay.CharsetGBK.Encode([]byte(node))
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		name, body string
@@ -42,6 +48,10 @@ func TestAnswersAreExplained(t *testing.T) {
 		{"our own signature", wrapped(node, ourKey()), gateway.OpenAPIOptions{AlipayKey: theirs, Signer: ours}, alipay.Untrusted, "made with our own private key"},
 		{"a changed byte", strings.Replace(good, "10000", "10003", 1), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "at least one byte was changed"},
 		{"converted in transit", string(gbk), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "good over the same text in UTF-8"},
+		{"converted after it was signed", withSign(node, sign(t, theirKey(), gbkNode)), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "good over the same text in GBK"},
+		{"a short signature", withSign(node, base64.StdEncoding.EncodeToString(make([]byte, 128))), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "the signature has 128 bytes, the configured key makes 256"},
+		{"the longest sign", withSign(node, strings.Repeat("AAAA", 256)), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "the signature has 768 bytes"},
+		{"a longer sign", withSign(node, strings.Repeat("AAAA", 257)), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "sign is not Base64"},
 		{"no sign", `{"alipay_trade_query_response":` + node + `}`, gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Untrusted, "carries no sign"},
 		{"refused", wrapped(`{"code":"40004","sub_code":"ACQ.TRADE_NOT_EXIST"}`, theirKey()), gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Rejected, "ACQ.TRADE_NOT_EXIST"},
 		{"a page", "<html>", gateway.OpenAPIOptions{AlipayKey: theirs}, alipay.Ambiguous, "no complete JSON object"},
@@ -151,6 +161,7 @@ func TestHKAnswersAreExplained(t *testing.T) {
 		{"key version", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"2": two}}, header(nil), c.Body.Base64, alipay.Untrusted, "names key version 1; configured are [2]"},
 		{"keys mixed up", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": two, "2": one}}, header(nil), c.Body.Base64, alipay.Untrusted, "good with version 2"},
 		{"our own key", gateway.HKOptions{Signer: own, PlatformKeys: map[string]*rsa.PublicKey{"1": &hkKey(t, "merchant_rsa_v1").PublicKey}}, header(nil), c.Body.Base64, alipay.Untrusted, "public half of our own"},
+		{"our own signature", gateway.HKOptions{Signer: keys.NewRSASigner(hkKey(t, "platform_rsa_v1")), PlatformKeys: map[string]*rsa.PublicKey{"1": two}}, header(nil), c.Body.Base64, alipay.Untrusted, "made with our own private key"},
 		{"another key", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": two}}, header(nil), c.Body.Base64, alipay.Untrusted, "made with another key"},
 		{"a changed byte", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": one}}, header(nil), append(bytes.Clone(c.Body.Base64), ' '), alipay.Untrusted, "at least one byte was changed"},
 		{"unsigned", gateway.HKOptions{PlatformKeys: map[string]*rsa.PublicKey{"1": one}}, header(func(h http.Header) { h.Del("Signature"); h.Del("Response-Time") }), c.Body.Base64, alipay.Untrusted, "neither Signature nor Response-Time"},
@@ -173,6 +184,16 @@ func TestHKAnswersAreExplained(t *testing.T) {
 				t.Errorf("verified %v, %q, %v", e.Verified, e.Reason, err)
 			}
 		})
+	}
+}
+
+// TestStatusesAreExplained: another HTTP status than 200 is the first thing to look at.
+func TestStatusesAreExplained(t *testing.T) {
+	for status, want := range map[int]string{500: "status: HTTP status 500: business answers come with 200", 200: "cut: no complete JSON object"} {
+		e, err := gateway.OpenAPIOptions{AlipayKey: &theirKey().PublicKey}.Explain(alipay.MethodTradeQuery, status, []byte("x"), nil)
+		if err != nil || !strings.HasPrefix(e.Reason, want) || len(e.Steps) != 2 {
+			t.Errorf("%d: %+v, %v", status, e, err)
+		}
 	}
 }
 

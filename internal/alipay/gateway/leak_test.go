@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -185,6 +186,12 @@ func TestSpanOfAnAttempt(t *testing.T) {
 			}
 			if got["server.address"] != "gateway.test" || got["server.port"] != "80" || got["http.response.status_code"] != "200" {
 				t.Errorf("attributes %v", got)
+			}
+			if code := regexp.MustCompile(`^{"code":"(\d+)"(?:,"sub_code":"([^"]+)")?`).FindStringSubmatch(tt.node); got["alipay.code"] != code[1] || got["alipay.sub_code"] != code[2] {
+				t.Errorf("attributes %v, want the codes of %v", got, code)
+			}
+			if _, empty := got["alipay.trace_id"]; empty {
+				t.Error("an attribute without a value")
 			}
 			if strings.Contains(fmt.Sprint(got, s.Status()), "secret words") {
 				t.Error("a text of Alipay is in the span")

@@ -182,6 +182,9 @@ func TestMerchantChecks(t *testing.T) {
 		{"by authorised app", byAuth, set("auth_app_id", "9"), nil},
 		{"another authorised app", byAuth, set("auth_app_id", "8"), gateway.ErrNotOurs},
 		{"no authorised app", byAuth, nil, gateway.ErrNotOurs},
+		{"an authorised app that does not matter", bySeller, set("auth_app_id", "8"), nil},
+		{"another type for another seller", bySeller, set("notify_type", "open_app_auth_notify", "seller_id", "2088000000000000", "auth_app_id", "8"), nil},
+		{"another type for another authorised app", byAuth, set("notify_type", "open_app_auth_notify", "auth_app_id", "8"), nil},
 		{"an unknown charset", bySeller, set("charset", "big5"), gateway.ErrForged},
 		{"bytes of another charset", bySeller, set("subject", "\xff\xfe"), gateway.ErrForged},
 	} {
@@ -195,6 +198,24 @@ func TestMerchantChecks(t *testing.T) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
 		})
+	}
+	// What names another merchant costs no verification: whoever made its signature.
+	for name, tt := range map[string]struct {
+		o      gateway.VerifierOptions
+		change func(map[string]string)
+		want   error
+	}{
+		"another seller": {bySeller, set("seller_id", "2088000000000000"), gateway.ErrNotOurs}, "another authorised app": {byAuth, set("auth_app_id", "8"), gateway.ErrNotOurs},
+		"ours": {bySeller, nil, gateway.ErrForged},
+	} {
+		tt.o.AppID, tt.o.AlipayKey = "1", &theirKey().PublicKey
+		v, err := gateway.NewVerifier(tt.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Notification(notify(t, ourKey(), tradeParams(tt.change))); !errors.Is(err, tt.want) {
+			t.Errorf("%s, signed by a stranger: %v, want %v", name, err, tt.want)
+		}
 	}
 	for name, o := range map[string]gateway.VerifierOptions{
 		"no merchant": {AppID: "1", AlipayKey: &theirKey().PublicKey},

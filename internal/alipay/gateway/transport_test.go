@@ -256,3 +256,16 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 		t.Errorf("dialled %v", hosts)
 	}
 }
+
+// TestCauseOfTheEnd: a call that ends with its context says why that ended.
+func TestCauseOfTheEnd(t *testing.T) {
+	cause := errors.New("the partition was given away")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	app := openAPI(t, func(w http.ResponseWriter, r *http.Request) {
+		cancel(cause)
+		<-r.Context().Done()
+	})
+	if _, err := app.Client(alipay.Merchant{}).Do(ctx, alipaytest.Query()); !errors.Is(err, cause) || strings.Count(err.Error(), cause.Error()) != 1 {
+		t.Errorf("%v", err)
+	}
+}

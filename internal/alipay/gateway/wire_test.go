@@ -219,8 +219,18 @@ func TestOptionsAreChecked(t *testing.T) {
 			}
 		})
 	}
-	if _, err := gateway.NewOpenAPI(good); err != nil {
-		t.Error(err)
+	good.AppID = strings.Repeat("1", 32)
+	for address, want := range map[string]string{
+		"https://a.test": "https://a.test/gateway.do", "https://a.test/": "https://a.test/gateway.do", "https://a.test/other": "https://a.test/other",
+	} {
+		good.URL = address
+		app, err := gateway.NewOpenAPI(good)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := app.Client(alipay.Merchant{}).Preview(t.Context(), alipaytest.Query()); err != nil || p.URL != want {
+			t.Errorf("%s is called at %s, %v", address, p.URL, err)
+		}
 	}
 	if _, err := gateway.NewHK(gateway.HKOptions{URL: "https://open.alipay.hk", ClientID: "1", Signer: signer,
 		PlatformKeys: map[string]*rsa.PublicKey{"1": &ourKey().PublicKey}}); err == nil {
