@@ -69,3 +69,22 @@ func TestK11_AnOutageOfFewOrders(t *testing.T) {
 		}
 	})
 }
+
+// TestK11_ALongStreakIsAMinute: to the nanosecond, so that the budgets of few orders last as long as they should.
+func TestK11_ALongStreakIsAMinute(t *testing.T) {
+	for pause, want := range map[time.Duration]string{time.Minute - 1: "closed", time.Minute: "open"} {
+		bubble(t, func(t *testing.T) {
+			s := &server{answer: func(int) error { return fail(alipay.Ambiguous) }}
+			g := breaker.New(breaker.Options{})
+			for i := range 10 {
+				if i == 9 {
+					time.Sleep(pause)
+				}
+				_, _ = g.Call(s).Do(t.Context(), &alipay.TradeCreate{OutTradeNo: alipay.OutTradeNo(fmt.Sprint("o", i%2))})
+			}
+			if got := g.Stats().Breakers[alipay.MethodTradeCreate]; got != want {
+				t.Errorf("two orders that fail for %v: breaker is %s, want %s", pause, got, want)
+			}
+		})
+	}
+}

@@ -187,6 +187,37 @@ func TestHKAnswersAreExplained(t *testing.T) {
 	}
 }
 
+// TestHKDecryptionIsExplained: a signed answer that our keys cannot decrypt, and nothing of it for one in plain.
+func TestHKDecryptionIsExplained(t *testing.T) {
+	key := hkKey(t, "platform_rsa_v1")
+	o := gateway.HKOptions{ClientID: hkClientID, PlatformKeys: map[string]*rsa.PublicKey{"1": &key.PublicKey}}
+	for encrypt, want := range map[string]int{"algorithm=RSA_AES,keyVersion=1,symmetricKey=AAAA": 1, "": 0} {
+		const path, at = "/x", "2026-11-29T00:00:00Z"
+		body := []byte(hkBody("S", "SUCCESS", "1"))
+		sig, err := base64.StdEncoding.DecodeString(sign(t, key, gateway.HKContent(path, hkClientID, at, body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := http.Header{"Response-Time": {at}, "Signature": {gateway.FormatHKSignature("RSA256", "1", sig)}}
+		if encrypt != "" {
+			h.Set("Encrypt", encrypt)
+		}
+		e, err := o.Explain(path, 200, h, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, s := range e.Steps {
+			if s.Name == "decrypt" && strings.Contains(s.Detail, "cannot be decrypted with our keys") != s.OK {
+				n++
+			}
+		}
+		if n != want || e.Verified != (want == 0) {
+			t.Errorf("Encrypt %q: %+v", encrypt, e)
+		}
+	}
+}
+
 // TestStatusesAreExplained: another HTTP status than 200 is the first thing to look at.
 func TestStatusesAreExplained(t *testing.T) {
 	for status, want := range map[int]string{500: "status: HTTP status 500: business answers come with 200", 200: "cut: no complete JSON object"} {

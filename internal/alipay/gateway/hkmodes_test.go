@@ -93,6 +93,10 @@ func TestECC224Calls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := gateway.NewHK(gateway.HKOptions{URL: "https://open.alipay.hk", ClientID: "1", Signer: signer,
+		PlatformECKeys: map[string]*ecdsa.PublicKey{"1": &ours.PublicKey}}); err == nil {
+		t.Error("our own public half was accepted")
+	}
 	for name, ecc := range eccSettings {
 		t.Run(name, func(t *testing.T) {
 			h := func(w http.ResponseWriter, r *http.Request) {
