@@ -97,6 +97,11 @@ func TestECC224Calls(t *testing.T) {
 		PlatformECKeys: map[string]*ecdsa.PublicKey{"1": &ours.PublicKey}}); err == nil {
 		t.Error("our own public half was accepted")
 	}
+	if _, err := gateway.NewHK(gateway.HKOptions{URL: "https://open.alipay.hk", ClientID: "1", Signer: signer,
+		PlatformKeys:   map[string]*rsa.PublicKey{"1": &hkKey(t, "platform_rsa_v1").PublicKey},
+		PlatformECKeys: map[string]*ecdsa.PublicKey{"1": &theirs.PublicKey}}); err != nil {
+		t.Errorf("a key of each kind: %v", err)
+	}
 	for name, ecc := range eccSettings {
 		t.Run(name, func(t *testing.T) {
 			h := func(w http.ResponseWriter, r *http.Request) {

@@ -228,6 +228,16 @@ func TestForeignTextIsTamed(t *testing.T) {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
+	for _, r := range []rune{0x1f, 0x7f, 0x80, 0x9f, 0x061c, 0x200b, 0x200f, 0x2028, 0x202e, 0x2060, 0x206f, 0xfeff, 0xfffd} {
+		if got, want := gateway.Sanitize("\u5b57"+string(r), 256), fmt.Sprintf("\u5b57\\u%04x", r); got != want {
+			t.Errorf("%U became %q", r, got)
+		}
+	}
+	for _, r := range []rune{0x20, 0x7e, 0xa0, 0x200a, 0x2010, 0x2027, 0x202f, 0x205f, 0x2070} {
+		if got := gateway.Sanitize("\u5b57"+string(r), 256); got != "\u5b57"+string(r) {
+			t.Errorf("%U became %q", r, got)
+		}
+	}
 	if got := gateway.Sanitize(strings.Repeat("\u5b57", 300), 256); got != strings.Repeat("\u5b57", 256)+"..." {
 		t.Errorf("300 characters became %q", got)
 	}

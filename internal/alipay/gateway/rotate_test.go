@@ -143,6 +143,7 @@ func TestNoRotationWithoutReason(t *testing.T) {
 		{"never a success", false, &keyedGateway{}},
 		{"the refusal is not signed", true, &keyedGateway{bare: true}},
 		{"the texts differ", true, &keyedGateway{text: func(s string) string { return strings.Replace(s, "charset=utf-8", "charset=GBK", 1) }}},
+		{"the texts differ from the first byte on", true, &keyedGateway{text: func(s string) string { return s[strings.Index(s, "&")+1:] }}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.gate.t, tt.gate.key = t, &ourKey().PublicKey

@@ -117,6 +117,10 @@ func TestHTTPStatuses(t *testing.T) {
 		{404, "", alipay.Misconfigured, alipay.Misconfigured, 0},
 		{302, "", alipay.Misconfigured, alipay.Misconfigured, 0},
 		{204, "", alipay.Ambiguous, alipay.Ambiguous, 0},
+		{299, "", alipay.Ambiguous, alipay.Ambiguous, 0},
+		{300, "", alipay.Misconfigured, alipay.Misconfigured, 0},
+		{499, "", alipay.Misconfigured, alipay.Misconfigured, 0},
+		{500, "", alipay.Ambiguous, alipay.Transient, 0},
 	} {
 		t.Run(fmt.Sprint(tt.status, " ", tt.retryAfter), func(t *testing.T) {
 			for r, want := range map[alipay.Request]alipay.Class{alipaytest.Create(): tt.create, alipaytest.Query(): tt.query} {
