@@ -1,7 +1,9 @@
 package certs_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"alipay-kafka-bridge/internal/alipay/alipaytest"
 	"alipay-kafka-bridge/internal/alipay/certs"
@@ -60,5 +62,37 @@ func TestCertificatesOfTheApp(t *testing.T) {
 				t.Error("accepted")
 			}
 		})
+	}
+}
+
+// TestCertificatesEnd: nothing verifies before its time or after its end, neither what is installed nor what is downloaded.
+func TestCertificatesEnd(t *testing.T) {
+	now := alipaytest.Certificates(t)
+	var end time.Time
+	for sn, at := range now.Ends() {
+		if sn != now.AppSN() {
+			end = at
+		}
+	}
+	v := alipaytest.Load[alipaytest.CertVectors](t, "openapi/certs.json")
+	var chain []byte
+	for _, c := range v.Trust {
+		if c.Trusted && chain == nil {
+			chain = []byte(c.Chain)
+		}
+	}
+	for at, want := range map[time.Time]bool{
+		alipaytest.CertTime: true, end: true, end.Add(time.Second): false, time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC): false,
+	} {
+		if _, err := alipaytest.CertificatesAt(t, at).Keys(""); (err == nil) != want || err != nil && !errors.Is(err, certs.ErrUntrusted) {
+			t.Errorf("the installed certificate at %v: %v", at, err)
+		}
+	}
+	for at, want := range map[time.Time]bool{
+		alipaytest.CertTime: true, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC): false,
+	} {
+		if err := certs.TrustChain([]byte(v.RootBundle), v.Issuer, chain, at); (err == nil) != want {
+			t.Errorf("a chain at %v: %v", at, err)
+		}
 	}
 }

@@ -263,6 +263,28 @@ func TestOnlySignedAnswersCount(t *testing.T) {
 	}
 }
 
+// TestEachNumberTiesAnAnswer: an answer that is right in all but one number is another request's.
+func TestEachNumberTiesAnAnswer(t *testing.T) {
+	both := alipaytest.Query()
+	both.TradeNo = "2015042321001004720200028594"
+	for _, tt := range []struct {
+		r      alipay.Request
+		number string // that ties it
+	}{
+		{alipaytest.Create(), "ORD_1"}, {alipaytest.Query(), "ORD_1"}, {both, "ORD_1"}, {both, string(both.TradeNo)},
+		{alipaytest.OrderInfoSync(), "2018061021001004680073956707"}, {alipaytest.ItemOrderQuery(), "20170427000000001000000001"},
+	} {
+		node := `{"code":"10000",` + numbers(tt.r.Method()) + `}`
+		if _, err := call(t, answering(200, signedAnswer(t, tt.r.Method(), node)), tt.r); err != nil {
+			t.Errorf("%s: %v", tt.r.Method(), err)
+		}
+		other := strings.Replace(node, `"`+tt.number+`"`, `"`+tt.number+`0"`, 1)
+		if _, err := call(t, answering(200, signedAnswer(t, tt.r.Method(), other)), tt.r); other == node || alipay.ClassOf(err) != alipay.Untrusted {
+			t.Errorf("%s with another number than %s: %v", tt.r.Method(), tt.number, err)
+		}
+	}
+}
+
 // TestAnswerOfAnotherRequest: a genuine answer to another order is not believed.
 func TestAnswerOfAnotherRequest(t *testing.T) {
 	for _, r := range alipaytest.Classic() {

@@ -178,3 +178,6 @@ func (p places) ReadAndRelease(ctx context.Context, res *http.Response) error {
 	a.release()
 	return err
 }
+
+// UsesProxy reports whether requests may take a detour.
+func (a *App) UsesProxy() bool { return a.http.Transport.(*http.Transport).Proxy != nil }

@@ -243,8 +243,12 @@ func TestConnectionsAreKept(t *testing.T) {
 	})
 }
 
-// TestProxyOfTheEnvironmentIsIgnored: keys and orders take no detour.
+// TestProxyOfTheEnvironmentIsIgnored: keys and orders take no detour. net/http reads the environment once, so that the
+// addresses that are dialled show it only in a process that has made no call before.
 func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
+	if openAPI(t, silent).UsesProxy() || hkApp(t, silent).UsesProxy() {
+		t.Error("a proxy may be used")
+	}
 	t.Setenv("HTTP_PROXY", "http://proxy.test:1")
 	t.Setenv("HTTPS_PROXY", "http://proxy.test:1")
 	var hosts []string
