@@ -147,6 +147,17 @@ func TestHKStatuses(t *testing.T) {
 	}
 }
 
+// TestHKEncryptComesOnce: of two headers that say how to read a body neither is believed.
+func TestHKEncryptComesOnce(t *testing.T) {
+	app := hkApp(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Encrypt"] = []string{"", "algorithm=RSA_AES,symmetricKey=AAAA"}
+		hkSigned(t, 200, hkSuccess, "valid", hkNow)(w, r)
+	})
+	if _, err := app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync()); alipay.ClassOf(err) != alipay.Untrusted {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestHKAcceptedNamesItsOrder: an order that AlipayHK accepted has a number there already.
 func TestHKAcceptedNamesItsOrder(t *testing.T) {
 	app := hkApp(t, hkSigned(t, 200, hkBody("A", "ACCEPT", "202611290001"), "valid", hkNow))

@@ -129,6 +129,19 @@ func TestBoundsOfTheClock(t *testing.T) {
 	}
 }
 
+// A Response-Time that AlipayHK did not sign says nothing of our clock.
+func TestUnsignedTimeIsNoClock(t *testing.T) {
+	log := &bytes.Buffer{}
+	app := hkApp(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", hkNow.UTC().Format(http.TimeFormat))
+		hkSigned(t, 200, hkBody("S", "SUCCESS", "1"), "invalid", hkNow.Add(time.Hour))(w, r)
+	}, func(o *gateway.HKOptions) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	_, _ = app.Client(alipay.Merchant{}).Do(t.Context(), alipaytest.HKOrderSync())
+	if n := lines(log, "our clock"); n != 0 {
+		t.Errorf("%d lines", n)
+	}
+}
+
 // The change to the next private key is logged with the fingerprint of its public half, and no breaker counts it.
 func TestTheChangeOfOurKeyIsLogged(t *testing.T) {
 	log := &bytes.Buffer{}
