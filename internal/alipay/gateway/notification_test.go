@@ -185,6 +185,7 @@ func TestMerchantChecks(t *testing.T) {
 		{"an authorised app that does not matter", bySeller, set("auth_app_id", "8"), nil},
 		{"another type for another seller", bySeller, set("notify_type", "open_app_auth_notify", "seller_id", "2088000000000000", "auth_app_id", "8"), nil},
 		{"another type for another authorised app", byAuth, set("notify_type", "open_app_auth_notify", "auth_app_id", "8"), nil},
+		{"another type for another app", bySeller, set("notify_type", "open_app_auth_notify", "app_id", "2"), gateway.ErrNotOurs},
 		{"an unknown charset", bySeller, set("charset", "big5"), gateway.ErrForged},
 		{"bytes of another charset", bySeller, set("subject", "\xff\xfe"), gateway.ErrForged},
 	} {
