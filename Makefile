@@ -46,7 +46,7 @@ fuzz:
 
 ## mutants: breaks one line after another and runs the package's tests; hours, so not in CI.
 ## make mutants PACKAGES=internal/records does one package
-PACKAGES ?= internal/records internal/produce internal/consume/window internal/breaker internal/handle internal/order internal/alipay internal/alipay/gateway internal/consume
+PACKAGES ?= internal/records internal/produce internal/consume/window internal/consume/offsets internal/consume/fair internal/breaker internal/handle internal/order internal/alipay internal/alipay/gateway internal/consume
 mutants:
 	for p in $(PACKAGES); do $(GREMLINS) unleash --workers 1 --timeout-coefficient 20 ./$$p || exit 1; done
 
