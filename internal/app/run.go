@@ -92,7 +92,7 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	ports := &ports{}
 	s.describe(o.Version, reloader, ports.probes.IsReady, recent)
 	operators := admin.Operators{Level: level, Log: log, Pprof: cfg.Admin.Pprof, Status: s.sight.Status}
-	if err := ports.open(ctx, cfg.Config, o, log, set.Handler(), operators.Handler()); err != nil {
+	if err := ports.open(ctx, cfg.Config, o, log, s.sight.MetricsHandler(set), operators.Handler()); err != nil {
 		return err
 	}
 	defer ports.stop(ctx)

@@ -31,6 +31,7 @@ func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	watching, stop := context.WithCancel(ctx)
 	var watched sync.WaitGroup
 	watched.Go(func() { r.watch(watching) })
+	watched.Go(func() { s.sight.Run(watching) })
 	defer watched.Wait()
 	defer stop()
 	return supervise(ctx, s.o.Log, all)

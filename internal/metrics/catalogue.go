@@ -181,6 +181,10 @@ var (
 		Name: "bridge.config.reload.failed", Kind: Gauge, Unit: "{state}",
 		Help: "1 while the settings file, or a file that it names, has faults and what was read before stays in force.",
 	}
+	ReplicasWanted = Metric{
+		Name: "bridge.replicas.wanted", Kind: Gauge, Unit: "{instance}",
+		Help: "How many instances the work of this one wants; the sum over all is what the group wants. What waits for Alipay, a person or its own order wants none.",
+	}
 	SpansLost = Metric{
 		Name: "bridge.spans.lost", Kind: Counter, Unit: "{span}", Zero: true,
 		Help: "Spans that could not be exported.",
@@ -195,6 +199,6 @@ func All() []*Metric {
 		&UnknownOutcomeOldest, &ClockOffset, &CredentialExpiry,
 		&Lag, &OldestWaiting, &PartitionsAssigned, &PartitionStopped, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
 		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &Progressing,
-		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost,
+		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost, &ReplicasWanted,
 	}
 }

@@ -43,8 +43,10 @@ func (c Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 				return reply, err
 			}
 			class := strings.ToLower(alipay.ClassOf(err).String())
+			took := time.Since(began)
+			c.sight.scale.exchanged(c.app, alipay.ClassOf(err), took)
 			c.sight.metrics.Add(ctx, &metrics.Attempts, 1, c.app, string(c.account), string(r.Method()), class)
-			c.sight.metrics.Record(ctx, &metrics.AttemptDuration, time.Since(began).Seconds(), c.app, string(r.Method()), class)
+			c.sight.metrics.Record(ctx, &metrics.AttemptDuration, took.Seconds(), c.app, string(r.Method()), class)
 			return reply, err
 		}
 	}

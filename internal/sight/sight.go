@@ -26,6 +26,7 @@ type Sight struct {
 
 	metrics *metrics.Set // nil: there are none
 	process Process      // set before the ports are opened
+	scale   scale
 	began   time.Time
 
 	mu        sync.Mutex
@@ -146,6 +147,7 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 
 // observe gives the values of all gauges.
 func (s *Sight) observe(o *metrics.Observer) {
+	o.Gauge(&metrics.ReplicasWanted, s.ReplicasWanted())
 	for _, p := range s.all() {
 		p.observe(o)
 	}
