@@ -81,7 +81,7 @@ func (at Place) Text(p Position, rewoundBelow int64) (string, error) {
 // Read returns what text says for a commit at next, or ErrForeignText.
 func (at Place) Read(next int64, text string) (Written, error) {
 	raw, err := base64.RawStdEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) < textRewound || raw[0] != textVersion && raw[0] != textOld {
+	if err != nil || len(raw) < textRewound+textHash || raw[0] != textVersion && raw[0] != textOld {
 		return Written{}, ErrForeignText
 	}
 	sum := textSum

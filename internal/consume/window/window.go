@@ -30,7 +30,7 @@ func (p Position) Covers(offset int64) bool {
 	if offset < p.Next {
 		return true
 	}
-	i, found := slices.BinarySearchFunc(p.Ahead, offset, func(s Span, o int64) int {
+	_, found := slices.BinarySearchFunc(p.Ahead, offset, func(s Span, o int64) int {
 		switch {
 		case s.To <= o:
 			return -1
@@ -39,7 +39,7 @@ func (p Position) Covers(offset int64) bool {
 		}
 		return 0
 	})
-	return found && i < len(p.Ahead)
+	return found
 }
 
 // From is the position without what lies below an offset.

@@ -2,6 +2,7 @@ package window_test
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -146,15 +147,109 @@ func TestAdmittedWindowAlwaysFits(t *testing.T) {
 	}
 }
 
-// One slow record holds back at most so many others.
+// One slow record holds back at most so many others, wherever the partition is.
 func TestWindowIsBounded(t *testing.T) {
-	w := window.New(window.Position{Next: 0})
-	o := int64(0)
-	for ; w.Admits(o); o++ {
-		w.Admit(o)
+	for _, begin := range []int64{0, 1_000_000_000} {
+		w := window.New(window.Position{Next: begin})
+		o := begin
+		for ; w.Admits(o); o++ {
+			w.Admit(o)
+		}
+		if o-begin != 24_000 {
+			t.Errorf("admitted %d offsets behind one unfinished, want 24000", o-begin)
+		}
 	}
-	if o != 24_000 {
-		t.Errorf("admitted %d offsets behind one unfinished, want 24000", o)
+}
+
+// A few unfinished records hold nothing back that is far away, within a bound.
+func TestFewUnfinishedHoldBackLess(t *testing.T) {
+	const begin, near, far = 1_000_000_000, 24_000, 1 << 28
+	for open, want := range map[int]map[int64]bool{
+		1:   {near: true, far - 1: true, far: false},
+		699: {near: true, far - 1: true, far: false},
+		700: {near - 1: true, near: false, far - 1: false},
+	} {
+		w := window.New(window.Position{Next: begin})
+		for o := range int64(open) {
+			w.Admit(begin + o)
+		}
+		for distance, admits := range want {
+			if w.Admits(begin+distance) != admits {
+				t.Errorf("%d unfinished: an offset %d away is admitted: %t, want %t", open, distance, !admits, admits)
+			}
+		}
+	}
+}
+
+// spans are so many, with a gap of that length before each.
+func spans(next int64, gap int64, n int) (out []window.Span) {
+	for range n {
+		next += gap
+		out = append(out, window.Span{From: next, To: next + 1})
+		next++
+	}
+	return out
+}
+
+// A text may be as long as the broker allows, and no longer.
+func TestTextsAtTheirLimit(t *testing.T) {
+	const next = 1_000_000
+	full := spans(next, 128, 1016) // three bytes each, as runs
+	last := full[len(full)-1].To
+	for name, tt := range map[string]struct {
+		ahead []window.Span
+		fits  bool
+	}{
+		"4096 bytes":                  {append(full[:1016:1016], spans(last, 1, 1)...), true},
+		"one more run":                {append(full[:1016:1016], spans(last, 1, 2)...), false},
+		"every second of 24000":       {spans(next, 1, 12_000), true},
+		"every second of 24000 and 2": {spans(next, 1, 12_001), false},
+	} {
+		p := window.Position{Next: next, Ahead: tt.ahead}
+		text, err := here.Text(p, 0)
+		if fits := err == nil; fits != tt.fits || len(text) > window.MaxText {
+			t.Errorf("%s: %d bytes, %v", name, len(text), err)
+		}
+		if err != nil {
+			continue
+		}
+		if back, err := here.Read(next, text); err != nil || !slices.Equal(back.Ahead, tt.ahead) {
+			t.Errorf("%s: reads back as another position, %v", name, err)
+		}
+	}
+}
+
+// A text that is ours by its hash and makes no sense all the same is foreign.
+func TestTextsThatMakeNoSense(t *testing.T) {
+	const bits, runs, far = 0, 1, 1 << 28
+	varints := func(n ...uint64) (b []byte) {
+		for _, v := range n {
+			b = binary.AppendUvarint(b, v)
+		}
+		return b
+	}
+	for name, tt := range map[string]struct {
+		kind    byte
+		payload []byte
+		want    []window.Span // nil: foreign
+	}{
+		"bits":                  {bits, []byte{0b110}, []window.Span{{From: 11, To: 13}}},
+		"runs":                  {runs, varints(1, 2, 3, 4), []window.Span{{From: 11, To: 13}, {From: 16, To: 20}}},
+		"a third kind":          {2, []byte{1}, nil},
+		"half a number":         {runs, []byte{0x80}, nil},
+		"one number of two":     {runs, varints(1), nil},
+		"one and a half":        {runs, []byte{1, 0x80}, nil},
+		"a number of 11 bytes":  {runs, append(slices.Repeat([]byte{0xff}, 10), 1, 1), nil},
+		"a second one of those": {runs, append([]byte{1}, append(slices.Repeat([]byte{0xff}, 10), 1)...), nil},
+		"a gap at its limit":    {runs, varints(far, 1), []window.Span{{From: 10 + far, To: 11 + far}}},
+		"a gap beyond it":       {runs, varints(far+1, 1), nil},
+		"a run at its limit":    {runs, varints(1, 1<<62), []window.Span{{From: 11, To: 11 + 1<<62}}},
+		"a run beyond it":       {runs, varints(1, 1<<62+1), nil},
+	} {
+		got, err := here.Read(10, window.Forge(here, 10, tt.kind, tt.payload))
+		if !slices.Equal(got.Ahead, tt.want) || errors.Is(err, window.ErrForeignText) != (tt.want == nil) {
+			t.Errorf("%s: %+v, %v; want %v", name, got, err, tt.want)
+		}
 	}
 }
 
