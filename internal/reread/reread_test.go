@@ -1,6 +1,7 @@
 package reread_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"alipay-kafka-bridge/internal/reread"
 )
@@ -21,6 +23,7 @@ type rig struct {
 	client  *kgo.Client
 	reader  *reread.Reader
 	at      reread.Place
+	opts    []kgo.Opt
 }
 
 // newRig has a topic of 50 records, v0 to v49, in batches of ten.
@@ -34,7 +37,7 @@ func newRig(t *testing.T, opts ...kfake.Opt) *rig {
 	cl, err := kgo.NewClient(append(o, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	must(t, err)
 	t.Cleanup(cl.Close)
-	r := &rig{cluster: c, client: cl, at: reread.Place{Topic: "in", Partition: 1}}
+	r := &rig{cluster: c, client: cl, opts: o, at: reread.Place{Topic: "in", Partition: 1}}
 	for i := range 5 {
 		var batch []*kgo.Record
 		for j := range 10 {
@@ -105,6 +108,9 @@ func TestGone(t *testing.T) {
 		}, false},
 		{"not authorized for now", func(_ *testing.T, r *rig) {
 			r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.TopicAuthorizationFailed, Count: 1})
+		}, false},
+		{"the whole answer is refused for now", func(_ *testing.T, r *rig) {
+			r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, TopLevel: true, Err: kerr.FetchSessionTopicIDError, Count: 1})
 		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -180,6 +186,88 @@ func TestReadWaitsForMemory(t *testing.T) {
 	})
 }
 
+// A place that is not there yet is not gone: it is read once it is there.
+func TestNotThereYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		if _, err := r.read(t, 50); err == nil || errors.Is(err, reread.ErrGone) {
+			t.Fatalf("err = %v, want one that may pass", err)
+		}
+		must(t, r.client.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: 1, Value: []byte("v50")}).FirstErr())
+		got, err := r.read(t, 50)
+		must(t, err)
+		if string(got[0].Value) != "v50" {
+			t.Errorf("read %s", got[0].Value)
+		}
+	})
+}
+
+// The end of a transaction takes an offset and is no record, whether records follow or not.
+func TestTheEndOfATransactionIsNoRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		tx, err := kgo.NewClient(append(r.opts, kgo.TransactionalID("t"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+		must(t, err)
+		defer tx.Close()
+		must(t, tx.BeginTransaction())
+		must(t, tx.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: 1, Value: []byte("v50")}).FirstErr())
+		must(t, tx.EndTransaction(t.Context(), kgo.TryCommit))
+		for range 2 {
+			got, err := r.read(t, 50)
+			must(t, err)
+			if string(got[0].Value) != "v50" {
+				t.Errorf("read %s", got[0].Value)
+			}
+			if got, err := r.read(t, 51); !errors.Is(err, reread.ErrGone) {
+				t.Errorf("%d records, %v; want none for ever", len(got), err)
+			}
+			must(t, r.client.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Partition: 1, Value: []byte("v52")}).FirstErr())
+		}
+	})
+}
+
+// Brokers without topic ids are asked by name. A topic that was created again is known by its new id.
+func TestBrokersWithoutTopicIDs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		id   func(*reread.Place)
+		gone bool
+	}{
+		"no id is known":    {func(at *reread.Place) { at.TopicID = [16]byte{} }, false},
+		"the same topic":    {func(*reread.Place) {}, false},
+		"another one by id": {func(at *reread.Place) { at.TopicID[0]++ }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				old := kversion.Stable()
+				old.SetMaxKeyVersion(int16(kmsg.Fetch), 12)
+				r := newRig(t, kfake.MaxVersions(old))
+				tt.id(&r.at)
+				got, err := r.read(t, 20)
+				if errors.Is(err, reread.ErrGone) != tt.gone || !tt.gone && (err != nil || string(got[0].Value) != "v20") {
+					t.Errorf("%d records, %v; want gone: %t", len(got), err, tt.gone)
+				}
+			})
+		})
+	}
+}
+
+// Nothing can be asked: the error says so, and the next read works.
+func TestReadsThatAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		for _, known := range []bool{false, true} { // its leader
+			ctx, cancel := context.WithCancel(t.Context())
+			h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata, kmsg.Fetch}, Count: -1, Observe: true, When: func(kmsg.Request) bool { cancel(); return true }})
+			if got, err := r.reader.Read(ctx, r.at); err == nil || errors.Is(err, reread.ErrGone) {
+				t.Errorf("leader known %t: %d records, %v; want an error that may pass", known, len(got), err)
+			}
+			h.Remove()
+			_, err := r.read(t, 0)
+			must(t, err)
+		}
+	})
+}
+
 // What a read returns has a bound, however large its batch is unpacked.
 func TestReadReturnsLittleOfALargeBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -196,6 +284,18 @@ func TestReadReturnsLittleOfALargeBatch(t *testing.T) {
 		must(t, err)
 		if len(got) != 3 || got[0].Offset != batch[0].Offset {
 			t.Errorf("%d records of 300 KiB at %d, want 3 at %d", len(got), got[0].Offset, batch[0].Offset)
+		}
+	})
+}
+
+// A topic that is not there, and a partition that is not there, may come back.
+func TestNoLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		for _, at := range []reread.Place{{Topic: "missing"}, {Topic: "in", TopicID: r.at.TopicID, Partition: 2}} {
+			if _, err := r.reader.Read(t.Context(), at); err == nil || errors.Is(err, reread.ErrGone) {
+				t.Errorf("%s/%d: %v", at.Topic, at.Partition, err)
+			}
 		}
 	})
 }
