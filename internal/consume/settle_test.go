@@ -1,0 +1,189 @@
+package consume_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/produce"
+)
+
+// commits lets a test decide what becomes of each transaction.
+type commits struct {
+	*produce.Transactor
+	mu     sync.Mutex
+	times  []time.Time // when they came
+	commit func(ctx context.Context, n int, b produce.Batch, next func() error) error
+}
+
+func (c *commits) Commit(ctx context.Context, b produce.Batch) error {
+	c.mu.Lock()
+	n := len(c.times)
+	c.times = append(c.times, time.Now())
+	c.mu.Unlock()
+	return c.commit(ctx, n, b, func() error { return c.Transactor.Commit(ctx, b) })
+}
+
+func (c *commits) wrap(tx *produce.Transactor) committer {
+	c.Transactor = tx
+	return c
+}
+
+func (c *commits) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.times)
+}
+
+// has reports whether a batch has a record for a topic.
+func has(b produce.Batch, topic string) bool {
+	return slices.ContainsFunc(b.Records, func(r *kgo.Record) bool { return r.Topic == topic })
+}
+
+// A generation that was refused is tried again after ten seconds, not with each settle: a member
+// that is really fenced would trouble the coordinator ten times a second.
+func TestAFencedGenerationIsTriedSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.send(8, 4)
+		c := &commits{commit: func(_ context.Context, n int, _ produce.Batch, next func() error) error {
+			if n < 3 {
+				return produce.ErrFenced
+			}
+			return next()
+		}}
+		e := r.start(setup{options: earliest, wrap: c.wrap})
+		r.wantEachOnce(8, 4)
+		_ = e.stop()
+		var pauses []time.Duration
+		for i := range 3 {
+			pauses = append(pauses, c.times[i+1].Sub(c.times[i]))
+		}
+		if want := slices.Repeat([]time.Duration{10 * time.Second}, 3); !slices.Equal(pauses, want) {
+			t.Errorf("tried again after %v, want %v", pauses, want)
+		}
+	})
+}
+
+// What was held back is tried again, and fails in another way than before, again and again. The
+// rest goes on between its tries.
+func TestATrialThatFailsHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := &commits{}
+		refused := 0
+		c.commit = func(_ context.Context, _ int, b produce.Batch, next func() error) error {
+			if !has(b, "dlq") {
+				return next()
+			}
+			if refused++; refused == 1 {
+				return &produce.TopicError{Topics: []string{"dlq"}, Err: kerr.TopicAuthorizationFailed}
+			}
+			return errLost
+		}
+		e := r.start(setup{options: earliest, wrap: c.wrap, handle: func(in consume.Input) (consume.Outcome, error) {
+			if string(in.Key) == "k1" {
+				return refuse(in, "invalid", nil), nil
+			}
+			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
+		}})
+		r.send(4, 4)
+		time.Sleep(20 * time.Second) // it is tried for the second time
+		for n := 3; n < 30; n += 3 {
+			if got := len(r.read("out")); got != n {
+				t.Fatalf("%d results of others, want %d", got, n)
+			}
+			r.send(4, 4)
+			time.Sleep(2 * time.Second)
+		}
+		if refused < 3 || refused > 6 {
+			t.Errorf("tried %d times", refused)
+		}
+		_ = e.stop()
+	})
+}
+
+// A revoke waits for outcomes of its own partitions, and for no transaction longer than its bound.
+func TestARevokeIsShort(t *testing.T) {
+	for name, commit := range map[string]func(ctx context.Context, _ int, _ produce.Batch, next func() error) error{
+		"others have outcomes all the time": func(_ context.Context, _ int, _ produce.Batch, next func() error) error {
+			time.Sleep(time.Second)
+			return next()
+		},
+		"a transaction has no end": func(ctx context.Context, n int, _ produce.Batch, next func() error) error {
+			if n < 10 {
+				return next()
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				c := &commits{commit: commit}
+				o := earliest
+				o.RevokeBound = 10 * time.Second
+				dropped := make(chan time.Time, 2*parts)
+				o.Dropped = func(consume.TopicPartition) { dropped <- time.Now() }
+				e := r.start(setup{options: o, wrap: c.wrap})
+				var enough atomic.Bool
+				go func() {
+					for !enough.Load() {
+						r.send(8, 8)
+						time.Sleep(100 * time.Millisecond)
+					}
+				}()
+				r.eventually("ten transactions", func() bool { return c.count() > 10 })
+				begin := time.Now()
+				b := r.start(setup{options: earliest, slot: "b"})
+				if took := (<-dropped).Sub(begin); took > o.RevokeBound+1500*time.Millisecond || name[0] == 'o' && took > 6*time.Second {
+					t.Errorf("the revoke took %v", took)
+				}
+				enough.Store(true)
+				time.Sleep(time.Minute)
+				e.wire.cut()
+				_ = b.stop()
+			})
+		})
+	}
+}
+
+// A transaction took place, its answer is lost, and the offset of one partition cannot be read
+// back. Nothing of it is published before it was: it would come twice.
+func TestAHeldPartitionIsReadBackFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.send(40, 8)
+		var h *kfake.FaultHandle
+		c := &commits{}
+		c.commit = func(_ context.Context, n int, b produce.Batch, next func() error) error {
+			err := next()
+			if has(b, "out") && h == nil {
+				h = r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Topic: "in", Partitions: []int32{1}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+				return errLost
+			}
+			return err
+		}
+		e := r.start(setup{options: earliest, wrap: c.wrap})
+		r.eventually("held back", func() bool { return r.logged("partition is held back") })
+		time.Sleep(3 * time.Minute)
+		h.Remove()
+		r.send(8, 8) // one more of each key
+		time.Sleep(3 * time.Minute)
+		if n := len(r.read("out")); n != 48 {
+			t.Errorf("%d results, want 48", n)
+		}
+		_ = e.stop()
+	})
+}
