@@ -3,6 +3,7 @@ package consume_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -174,6 +175,107 @@ func TestAHeldPartitionIsReadBackFirst(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		if n := len(r.read("out")); n != 48 {
 			t.Errorf("%d results, want 48", n)
+		}
+		_ = e.stop()
+	})
+}
+
+// Some outcomes were refused together, and what is tried of them next fails in another way, again
+// and again. The rest goes on between its tries.
+func TestSuspectsThatFailHoldUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := &commits{}
+		refused := 0
+		c.commit = func(_ context.Context, _ int, b produce.Batch, next func() error) error {
+			var bad []*kgo.Record
+			for _, rec := range b.Records {
+				if string(rec.Key) == "k1" {
+					bad = append(bad, rec)
+				}
+			}
+			if len(bad) == 0 {
+				return next()
+			}
+			if refused++; refused == 1 {
+				return &produce.RecordError{Records: bad, Topic: "out", Err: kerr.InvalidRecord}
+			}
+			return errLost
+		}
+		r.send(40, 4)
+		e := r.start(setup{options: earliest, wrap: c.wrap})
+		time.Sleep(3 * time.Second)
+		for n := 30; n < 60; n += 3 {
+			if got := len(r.read("out")); got != n {
+				t.Fatalf("%d results of others, want %d", got, n)
+			}
+			r.send(4, 4)
+			time.Sleep(2 * time.Second)
+		}
+		if refused < 3 || refused > 20 {
+			t.Errorf("tried %d times", refused)
+		}
+		_ = e.stop()
+	})
+}
+
+// A journal record is refused once for all its skips: they are halved until it is accepted, and
+// afterwards not any more.
+func TestSkipsAreHalvedNoLongerThanNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.send(40, 40)
+		var skips []int // of the journal record of each transaction
+		c := &commits{}
+		c.commit = func(_ context.Context, _ int, b produce.Batch, next func() error) error {
+			text := string(b.Records[0].Value)
+			if !strings.Contains(text, "not_wanted") {
+				return next() // where the partitions began
+			}
+			skips = append(skips, strings.Count(text, "not_wanted"))
+			if len(skips) < 3 {
+				return &produce.RecordError{Records: b.Records, Topic: "journal", Err: kerr.InvalidRecord}
+			}
+			return next()
+		}
+		e := r.start(setup{options: earliest, wrap: c.wrap, handle: func(consume.Input) (consume.Outcome, error) {
+			return consume.Outcome{Skip: "not_wanted"}, nil
+		}})
+		time.Sleep(time.Minute)
+		if want := []int{40, 20, 10, 30}; !slices.Equal(skips, want) {
+			t.Errorf("transactions of %v skips, want %v", skips, want)
+		}
+		_ = e.stop()
+	})
+}
+
+// A transaction has the offsets of its outcomes, and no others: one that is refused must not hold
+// up what has nothing to do with it. Where a partition begins is committed once.
+func TestATransactionHasTheOffsetsOfItsOutcomes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var offsets [][]int32
+		c := &commits{}
+		c.commit = func(_ context.Context, _ int, b produce.Batch, next func() error) error {
+			var of []int32
+			for _, o := range b.Offsets {
+				of = append(of, o.Partition)
+			}
+			slices.Sort(of)
+			offsets = append(offsets, of)
+			return next()
+		}
+		e := r.start(setup{options: earliest, wrap: c.wrap})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		for p := range int32(2) {
+			r.put(p, "k", "v")
+			time.Sleep(time.Second)
+		}
+		if want := [][]int32{{0, 1, 2, 3}, {0}, {1}}; !slices.EqualFunc(offsets, want, slices.Equal) {
+			t.Errorf("offsets of the partitions %v, want %v", offsets, want)
+		}
+		if n := len(r.read("journal")); n != 1 {
+			t.Errorf("%d journal records, want one that says where the partitions began", n)
 		}
 		_ = e.stop()
 	})
