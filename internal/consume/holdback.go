@@ -50,7 +50,7 @@ func (s *settler) picks() []pick {
 	}
 	for tp, b := range s.held.parts {
 		if b.Due() {
-			out = append(out, pick{b, 1, true, journal, func(p *partition) bool { return p.TopicPartition == tp }, s.mayPublish})
+			out = append(out, pick{b, 1, true, journal, func(p *partition) bool { return p.TopicPartition == tp }, s.mayTry})
 		}
 	}
 	for it, b := range s.held.items {
@@ -80,8 +80,8 @@ func (s *settler) mayPublish(o outcome) bool {
 	return true
 }
 
-// mayTry reports whether everything that holds an outcome back is due: one that is refused for
-// two topics is tried when both are.
+// mayTry reports whether everything that holds an outcome back is due, apart from its partition: one
+// that is refused for two topics is tried when both are.
 func (s *settler) mayTry(o outcome) bool {
 	ready := func(b *pause.BackOff) bool { return b == nil || b.Due() }
 	if !ready(s.held.items[o.it]) || o.Skip != "" && !ready(s.held.journal) {

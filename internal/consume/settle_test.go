@@ -280,3 +280,25 @@ func TestATransactionHasTheOffsetsOfItsOutcomes(t *testing.T) {
 		_ = e.stop()
 	})
 }
+
+// The offset of a partition is refused, and while it waits the topic of its only outcome too. Both
+// are accepted again: nothing else has to come before the outcome is published.
+func TestAPartitionAndATopicAreHeldBackTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.start(setup{options: earliest, handle: func(in consume.Input) (consume.Outcome, error) { return refuse(in, "invalid", nil), nil }})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		offset := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Topic: "in", Partitions: []int32{1}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+		r.put(1, "k", "v")
+		r.eventually("the partition is held back", func() bool { return r.logged("partition is held back") })
+		topic := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq", Err: kerr.TopicAuthorizationFailed, Count: -1})
+		r.eventually("the topic is held back", func() bool { return r.logged("outcomes are held back") })
+		offset.Remove()
+		topic.Remove()
+		time.Sleep(10 * time.Minute)
+		if n := len(r.read("dlq")); n != 1 {
+			t.Errorf("%d dead letters, want 1; log:\n%s", n, r.logs.String())
+		}
+		_ = e.stop()
+	})
+}
