@@ -23,7 +23,7 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 	if t.TotalAmount != nil && *t.TotalAmount != c.TotalAmount {
 		return verdictOther
 	}
-	facts := 0
+	compared := false // one more fact than the amount
 	for _, f := range []struct {
 		created, shown string
 		equal          func(created, shown string) bool
@@ -41,10 +41,10 @@ func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {
 		case !f.equal(f.created, f.shown):
 			return verdictOther
 		default:
-			facts++
+			compared = true
 		}
 	}
-	if t.TotalAmount == nil || facts == 0 {
+	if t.TotalAmount == nil || !compared {
 		return verdictUndecided
 	}
 	return verdictOurs
