@@ -29,6 +29,13 @@ func (e *Engine) LookAt(topic string, exists bool) {
 	e.lookAt(topic, exists, id)
 }
 
+// HeldBack is how many outcomes are suspected or held back.
+func (e *Engine) HeldBack() int {
+	e.settling <- struct{}{}
+	defer e.unlock()
+	return len(e.settler.suspects) + len(e.settler.held.items)
+}
+
 // heldBytes sums up what addBytes counts, from what is held. Called under mu.
 func (e *Engine) heldBytes() int {
 	n := 0

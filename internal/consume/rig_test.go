@@ -170,7 +170,9 @@ func (r *rig) start(s setup) *engine {
 	if o.RefuseBare == nil {
 		o.RefuseBare = refuseBare
 	}
-	o.Journal = journal
+	if o.Journal == nil {
+		o.Journal = journal
+	}
 	o.Log = slog.New(slog.NewTextHandler(lockedWriter{r}, nil))
 	prepare := r.prepare(s)
 	if s.wrapPrepare != nil {
