@@ -371,6 +371,8 @@ func TestParkedRecordsOfAnotherTopic(t *testing.T) {
 		cl := r.client()
 		defer cl.Close()
 		adm := kadm.NewClient(cl)
+		// Nothing is fetched while the new topic is empty: a position that does not exist is another alert.
+		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.NotLeaderForPartition, Count: -1})
 		if _, err := adm.DeleteTopics(t.Context(), "in"); err != nil {
 			t.Fatal(err)
 		}
@@ -378,6 +380,7 @@ func TestParkedRecordsOfAnotherTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.putEach(0, 100, "other", 1000)
+		h.Remove()
 		s.fixed.Store(true)
 		time.Sleep(time.Minute)
 		for _, rec := range r.read("out") {

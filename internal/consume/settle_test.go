@@ -219,6 +219,36 @@ func TestSuspectsThatFailHoldUpNothing(t *testing.T) {
 	})
 }
 
+// Outcomes that are refused together are looked through at once, whatever failed just before.
+func TestSuspectsAreTriedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		n := 0
+		var settled time.Duration
+		c := &commits{}
+		c.commit = func(_ context.Context, _ int, b produce.Batch, next func() error) error {
+			if !has(b, "out") {
+				return next()
+			}
+			switch n++; n {
+			case 1:
+				return errLost
+			case 2:
+				return &produce.RecordError{Records: b.Records, Topic: "out", Err: kerr.InvalidRecord}
+			}
+			settled = time.Since(c.times[0])
+			return next()
+		}
+		r.send(4, 2)
+		e := r.start(setup{options: earliest, wrap: c.wrap})
+		r.wantEachOnce(4, 2)
+		if settled > 2*time.Second {
+			t.Errorf("settled after %v", settled)
+		}
+		_ = e.stop()
+	})
+}
+
 // A journal record is refused once for all its skips: they are halved until it is accepted, and
 // afterwards not any more.
 func TestSkipsAreHalvedNoLongerThanNeeded(t *testing.T) {

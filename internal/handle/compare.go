@@ -69,8 +69,8 @@ func shownName(created, shown string) string {
 
 // withoutCountry cuts the country code off a phone number such as +86-15900005620.
 func withoutCountry(name string) string {
-	if i := strings.IndexByte(name, '-'); i > 0 && name[0] == '+' {
-		return name[i+1:]
+	if country, rest, ok := strings.Cut(name, "-"); ok && strings.HasPrefix(country, "+") {
+		return rest
 	}
 	return name
 }

@@ -70,6 +70,14 @@ func TestMaskedLoginNames(t *testing.T) {
 		{"+86-15900005620", "159****5620", "ours"},
 		{"15900005620", "+86-138****5620", "another"},
 		{"alice@example.com", "***", "undecided"},
+		{"15900005620", "****5620", "ours"}, // the mask may be at either end
+		{"15900005620", "****5621", "another"},
+		{"15900005620", "159****", "ours"},
+		{"15900005620", "158****", "another"},
+		{"1595620", "159****5620", "ours"},   // and stand for nothing
+		{"159620", "159****9620", "another"}, // but no character counts twice
+		{"a-b@example.com", "a-b@example.com", "ours"},
+		{"a-b@example.com", "x-b@example.com", "another"}, // no country code
 	} {
 		t.Run(tt.name+" as "+tt.shown, func(t *testing.T) {
 			create := &alipay.TradeCreate{TotalAmount: alipay.Money{Minor: 1, Currency: "CNY"}, BuyerLogonID: tt.name}
