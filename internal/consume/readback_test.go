@@ -241,3 +241,33 @@ func TestWaitsEndWithTheirPartition(t *testing.T) {
 		_ = first.stop()
 	})
 }
+
+// Positions that cannot be read back for a pending transaction take their share of a settle, and
+// leave the rest to the others.
+func TestReadingBackLeavesTimeForTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var settled []time.Time
+		o := earliest
+		o.Settled = func(consume.Settlement) { settled = append(settled, time.Now()) }
+		e := r.start(setup{options: o, wrap: loseOnce(func() { r.refuseFetches(1, 1) }).wrap})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		r.put(1, "k", "v")
+		r.eventually("held back", func() bool { return r.logged("partition is held back") })
+		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: "g", Err: kerr.UnstableOffsetCommit, Count: -1})
+		for range 60 {
+			r.put(2, "other", "v")
+			time.Sleep(time.Second)
+		}
+		h.Remove()
+		_ = e.stop()
+		for i := range len(settled) - 1 {
+			if gap := settled[i+1].Sub(settled[i]); gap > 5*time.Second {
+				t.Errorf("no outcome was settled for %v", gap)
+			}
+		}
+		if len(settled) < 30 {
+			t.Errorf("settled %d times", len(settled))
+		}
+	})
+}
