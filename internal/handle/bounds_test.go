@@ -42,7 +42,8 @@ func TestLongIdentifiers(t *testing.T) {
 				}
 				out, err := task.Handle(t.Context(), input)
 				must(t, err)
-				for _, r := range out.Records {
+				refused := d.handler.Refuse(input, "panic", errors.New("panic"))
+				for _, r := range append(out.Records, refused.Records...) {
 					if r.Topic == "results" && size(r) > 8<<10 {
 						t.Errorf("a result of %d bytes", size(r))
 					}

@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/schemas"
 )
 
 // read is what records say.
@@ -47,6 +51,7 @@ func TestReplacedOutcomesStayTrue(t *testing.T) {
 		reason string
 		calls  string
 	}{
+		{"another trade has the number", func() order.Event { e := created("taken"); e.Subject = "ten kilograms of gold"; return e }, nil, order.OutcomeRejected, "conflict", "2"},
 		{"applied", func() order.Event { return created("o1") }, nil, order.OutcomeApplied, "too_large", "1"},
 		{"resolved", func() order.Event { return created("o1") }, []simulator.Fault{simulator.CutAfter(simulator.TradeCreate)}, order.OutcomeApplied, "too_large", "2"},
 		{"refused by Alipay", func() order.Event { return created("o1") }, []simulator.Fault{simulator.Refuse(simulator.TradeCreate, "ACQ.TOTAL_FEE_EXCEED")}, order.OutcomeRejected, "too_large", "1"},
@@ -55,6 +60,9 @@ func TestReplacedOutcomesStayTrue(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, tt.faults...)
+				if tt.reason == "conflict" {
+					must(t, d.send(created("taken")).err)
+				}
 				in := consume.Input{Record: d.record(tt.event())}
 				task, err := d.handler.Prepare(t.Context(), in)
 				must(t, err)
@@ -119,4 +127,32 @@ func TestPanicAfterACall(t *testing.T) {
 			t.Errorf("%s %q after %d attempts, dead letter %v", res.Outcome, res.Reason, res.Attempts, dead)
 		}
 	})
+}
+
+// No result can be encoded: the dead letter is published alone. Without a record the offset would be
+// committed, and the event be lost.
+func TestRefuseWithoutAResult(t *testing.T) {
+	d := newDesk(t)
+	registry, err := avro.NewFolder(fstest.MapFS{
+		"ids.json":         {Data: []byte(`{"order_event.avsc": 1}`)},
+		"order_event.avsc": {Data: []byte(schemas.OrderEvent)},
+	}, 0)
+	must(t, err)
+	d.options.Encoder = records.NewEncoder(order.NewCodec(registry), records.Topics{Results: "results", DeadLetters: map[string]string{"in": "in.dlq"}}, nil)
+	d.handler = handle.NewHandler(d.options)
+	in := d.record(created("o1"))
+	out := d.handler.Refuse(consume.Input{Record: in}, "panic", errors.New("panic"))
+	if len(out.Records) != 1 || out.Records[0].Topic != "in.dlq" || string(out.Records[0].Value) != string(in.Value) {
+		t.Errorf("%d records, want the dead letter", len(out.Records))
+	}
+}
+
+// Nothing is said of a record that cannot be decoded: it has no account, not its topic's either.
+func TestRefuseOfWhatCannotBeDecoded(t *testing.T) {
+	d := newDesk(t)
+	in := consume.Input{Record: &kgo.Record{Topic: "in", Key: []byte("k"), Value: []byte("v")}}
+	res, dead := d.read(d.handler.Refuse(in, "panic", errors.New("panic")).Records)
+	if res.Outcome != order.OutcomeInvalid || res.Account != "" || dead["dead-reason"] != "panic" {
+		t.Errorf("%s of account %q, dead letter %v", res.Outcome, res.Account, dead)
+	}
 }
