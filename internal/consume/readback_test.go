@@ -45,7 +45,13 @@ func TestADoubtOutlastsFailedReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.send(40, 8)
-		e := r.start(setup{options: earliest, wrap: loseOnce(func() { r.refuseFetches(20) }).wrap})
+		o := earliest
+		o.Settled = func(s consume.Settlement) {
+			if len(s.Outcomes) == 0 {
+				t.Errorf("%s: settled without an outcome", s.Input)
+			}
+		}
+		e := r.start(setup{options: o, wrap: loseOnce(func() { r.refuseFetches(20) }).wrap})
 		r.wantEachOnce(40, 8)
 		time.Sleep(time.Minute)
 		r.wantEachOnce(40, 8)
@@ -90,7 +96,13 @@ func TestHeldPartitionsAreReadBackSeldom(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				topic := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq", Err: kerr.TopicAuthorizationFailed, Count: -1})
-				e := r.start(setup{options: earliest, wrap: loseOnce(func() { r.refuseFetches(1, 1) }).wrap, handle: func(in consume.Input) (consume.Outcome, error) {
+				o := earliest
+				o.Settled = func(s consume.Settlement) {
+					if len(s.Outcomes) == 0 {
+						t.Errorf("%s: settled without an outcome", s.Input)
+					}
+				}
+				e := r.start(setup{options: o, wrap: loseOnce(func() { r.refuseFetches(1, 1) }).wrap, handle: func(in consume.Input) (consume.Outcome, error) {
 					if string(in.Key) == "bad" {
 						return refuse(in, "invalid", nil), nil
 					}
@@ -269,5 +281,26 @@ func TestReadingBackLeavesTimeForTheRest(t *testing.T) {
 		if len(settled) < 30 {
 			t.Errorf("settled %d times", len(settled))
 		}
+	})
+}
+
+// A partition stays held back while its outcomes wait: there is one line, and not one for each try.
+func TestAHeldPartitionIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.start(setup{options: earliest})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Topic: "in", Partitions: []int32{1}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+		r.put(1, "k", "v")
+		time.Sleep(10 * time.Minute)
+		if n := r.countLogged("partition is held back"); n != 1 || h.Hits() < 5 || h.Hits() > 20 {
+			t.Errorf("%d lines, %d tries", n, h.Hits())
+		}
+		h.Remove()
+		time.Sleep(2 * time.Minute)
+		if n := len(r.read("out")); n != 1 || !r.logged("partition is committed again") {
+			t.Errorf("%d results", n)
+		}
+		_ = e.stop()
 	})
 }

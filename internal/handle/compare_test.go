@@ -136,7 +136,7 @@ func TestEveryExchangeIsCounted(t *testing.T) {
 		d := newDesk(t, simulator.CutBefore(simulator.TradeCreate).Times(100))
 		got := d.send(created("o1"))
 		requests := len(d.sim.Journal().Requests)
-		if got.Outcome != order.OutcomeExhausted || got.Attempts != requests || got.dead["dead-attempts"] != itoa(requests) {
+		if got.Outcome != order.OutcomeExhausted || got.Attempts != requests || got.dead["dead-attempts"] != itoa(requests) || got.FirstAttemptAt == nil {
 			t.Errorf("%s: %d attempts, dead-attempts %s; the gateway saw %d", got.Outcome, got.Attempts, got.dead["dead-attempts"], requests)
 		}
 	})

@@ -19,3 +19,9 @@ func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, 
 func Whose(c *alipay.TradeCreate, t alipay.Trade) string {
 	return map[verdict]string{verdictOurs: "ours", verdictOther: "another", verdictUndecided: "undecided"}[compare(c, t)]
 }
+
+// Needs and LaneKey are what Prepare says of a record.
+var (
+	Needs   = needs
+	LaneKey = laneKey
+)
