@@ -304,3 +304,48 @@ func TestAHeldPartitionIsSaidOnce(t *testing.T) {
 		_ = e.stop()
 	})
 }
+
+// A pending transaction on one offset is waited for, for two seconds, and asked for every 20 ms. Then its
+// partition is held back. A coordinator that says so of the whole group has said nothing of any partition.
+func TestHowLongAPendingTransactionIsWaitedFor(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault kfake.Fault
+		lasts time.Duration
+		asked int // until the partition is held back; 0: it is not
+	}{
+		"one partition, for long": {kfake.Fault{Topic: "in", Partitions: []int32{1}}, time.Minute, 102},
+		"one partition, shortly":  {kfake.Fault{Topic: "in", Partitions: []int32{1}}, time.Second, 0},
+		"the whole group":         {kfake.Fault{Group: "g"}, 5 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				tt.fault.Keys, tt.fault.Err, tt.fault.Count = []kmsg.Key{kmsg.OffsetFetch}, kerr.UnstableOffsetCommit, -1
+				var h *kfake.FaultHandle
+				e := r.start(setup{options: earliest, wrap: loseOnce(func() { h = r.cluster.Fault(tt.fault) }).wrap})
+				r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+				if n := r.countLogged("partitions assigned"); n != 1 {
+					t.Errorf("%d lines of an assignment", n)
+				}
+				for p := range int32(parts) {
+					r.put(p, "k"+string(rune('0'+p)), "0")
+				}
+				r.eventually("a lost answer", func() bool { return h != nil })
+				if tt.asked > 0 {
+					r.eventually("held back", func() bool { return r.logged("partition is held back") })
+					if n := h.Hits(); n != tt.asked {
+						t.Errorf("asked %d times, want %d", n, tt.asked)
+					}
+				}
+				time.Sleep(tt.lasts)
+				h.Remove()
+				if held := r.logged("partition is held back"); held != (tt.asked > 0) {
+					t.Errorf("held back: %t", held)
+				}
+				time.Sleep(2 * time.Minute)
+				r.wantEachOnce(4, 4)
+				_ = e.stop()
+			})
+		})
+	}
+}
