@@ -321,8 +321,8 @@ func TestHowLongAPendingTransactionIsWaitedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
 				tt.fault.Keys, tt.fault.Err, tt.fault.Count = []kmsg.Key{kmsg.OffsetFetch}, kerr.UnstableOffsetCommit, -1
-				var h *kfake.FaultHandle
-				e := r.start(setup{options: earliest, wrap: loseOnce(func() { h = r.cluster.Fault(tt.fault) }).wrap})
+				var lost atomic.Pointer[kfake.FaultHandle]
+				e := r.start(setup{options: earliest, wrap: loseOnce(func() { lost.Store(r.cluster.Fault(tt.fault)) }).wrap})
 				r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
 				if n := r.countLogged("partitions assigned"); n != 1 {
 					t.Errorf("%d lines of an assignment", n)
@@ -330,7 +330,8 @@ func TestHowLongAPendingTransactionIsWaitedFor(t *testing.T) {
 				for p := range int32(parts) {
 					r.put(p, "k"+string(rune('0'+p)), "0")
 				}
-				r.eventually("a lost answer", func() bool { return h != nil })
+				r.eventually("a lost answer", func() bool { return lost.Load() != nil })
+				h := lost.Load()
 				if tt.asked > 0 {
 					r.eventually("held back", func() bool { return r.logged("partition is held back") })
 					if n := h.Hits(); n != tt.asked {

@@ -106,10 +106,10 @@ func TestATrialThatFailsHoldsUpNothing(t *testing.T) {
 			r.send(4, 4)
 			time.Sleep(2 * time.Second)
 		}
+		_ = e.stop()
 		if refused < 3 || refused > 6 {
 			t.Errorf("tried %d times", refused)
 		}
-		_ = e.stop()
 	})
 }
 
@@ -212,10 +212,10 @@ func TestSuspectsThatFailHoldUpNothing(t *testing.T) {
 			r.send(4, 4)
 			time.Sleep(2 * time.Second)
 		}
+		_ = e.stop()
 		if refused < 3 || refused > 20 {
 			t.Errorf("tried %d times", refused)
 		}
-		_ = e.stop()
 	})
 }
 
@@ -242,10 +242,10 @@ func TestSuspectsAreTriedAtOnce(t *testing.T) {
 		r.send(4, 2)
 		e := r.start(setup{options: earliest, wrap: c.wrap})
 		r.wantEachOnce(4, 2)
+		_ = e.stop()
 		if settled > 2*time.Second {
 			t.Errorf("settled after %v", settled)
 		}
-		_ = e.stop()
 	})
 }
 
@@ -272,10 +272,10 @@ func TestSkipsAreHalvedNoLongerThanNeeded(t *testing.T) {
 			return consume.Outcome{Skip: "not_wanted"}, nil
 		}})
 		time.Sleep(time.Minute)
+		_ = e.stop()
 		if want := []int{40, 20, 10, 30}; !slices.Equal(skips, want) {
 			t.Errorf("transactions of %v skips, want %v", skips, want)
 		}
-		_ = e.stop()
 	})
 }
 
@@ -301,13 +301,13 @@ func TestATransactionHasTheOffsetsOfItsOutcomes(t *testing.T) {
 			r.put(p, "k", "v")
 			time.Sleep(time.Second)
 		}
+		_ = e.stop()
 		if want := [][]int32{{0, 1, 2, 3}, {0}, {1}}; !slices.EqualFunc(offsets, want, slices.Equal) {
 			t.Errorf("offsets of the partitions %v, want %v", offsets, want)
 		}
 		if n := len(r.read("journal")); n != 1 {
 			t.Errorf("%d journal records, want one that says where the partitions began", n)
 		}
-		_ = e.stop()
 	})
 }
 
