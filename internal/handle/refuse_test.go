@@ -77,7 +77,7 @@ func TestReplacedOutcomesStayTrue(t *testing.T) {
 					if dead["dead-attempts"] != tt.calls || itoa(res.Attempts) != tt.calls || (dead["dead-first-attempt"] != "") != (tt.calls != "0") {
 						t.Errorf("attempts: result %d, dead letter %s, want %s", res.Attempts, dead["dead-attempts"], tt.calls)
 					}
-					if res.TradeNo != before.TradeNo || res.Code != before.Code || res.ResolvedBy != before.ResolvedBy || res.ReplyJSON != "" {
+					if res.TradeNo != before.TradeNo || res.Code != before.Code || res.ResolvedBy != before.ResolvedBy || res.ReplyJSON != "" || res.OrderNo != before.OrderNo || res.Account != before.Account {
 						t.Errorf("trade %s, code %s, by %s; before %s, %s, %s", res.TradeNo, res.Code, res.ResolvedBy, before.TradeNo, before.Code, before.ResolvedBy)
 					}
 				}
