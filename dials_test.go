@@ -12,6 +12,7 @@ import (
 // operator name. No URL in an event, an answer or a notification is ever used (security G9).
 var dials = map[string]string{
 	"internal/admin/ask.go":                "--address, admin.listen",
+	"cmd/bridge/health.go":                 "--address, probes.listen",
 	"internal/alipay/gateway/transport.go": "the gateways of the settings",
 	"internal/alipay/keys/vault.go":        "Vault, as private_key_uri names it",
 	"internal/app/serve.go":                "kafka.brokers",

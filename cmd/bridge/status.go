@@ -132,6 +132,9 @@ wait longest first. Each stands for the later events of its order, too.
   settling     finished; the transaction is under way
   unread       its record cannot be read yet, for instance without the registry
 
+In doubt means that it is not known whether the call took effect: the bridge
+asks Alipay. Never send such an order again by hand.
+
 It exits with 0 if nothing waits for more than a minute, with 3 if something
 does, and with 4 if an instance cannot be asked.`,
 		Args: noArguments,
@@ -207,13 +210,13 @@ func stuck(all []stuckRow) int {
 func printWaiting(w io.Writer, layout output.Layout, all []stuckRow) error {
 	columns := []output.Heading{
 		{Name: "account"}, {Name: "order", Whole: true}, {Name: "waits for", Whole: true}, {Name: "since", Right: true, Whole: true}, {Name: "tries", Right: true},
-		{Name: "last answer"}, {Name: "next", Right: true, Whole: true}, {Name: "behind", Right: true, Wide: true}, {Name: "method", Wide: true}, {Name: "record", Wide: true}, {Name: "instance", Wide: true},
+		{Name: "answer"}, {Name: "next", Right: true, Whole: true}, {Name: "behind", Right: true, Wide: true}, {Name: "method", Wide: true}, {Name: "record", Wide: true}, {Name: "instance", Wide: true},
 	}
 	rows := [][]string{}
 	for _, r := range all {
 		cause := r.Cause
 		if !r.Doubt.IsZero() {
-			cause += ", outcome unknown"
+			cause += ", in doubt"
 		}
 		next := ""
 		if !r.Next.IsZero() {

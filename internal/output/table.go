@@ -93,15 +93,12 @@ func writeTSV(w io.Writer, rows [][]string) error {
 			if i > 0 {
 				_ = b.WriteByte('\t')
 			}
-			_, _ = b.WriteString(Column1(cell))
+			_, _ = b.WriteString(Column(cell))
 		}
 		_ = b.WriteByte('\n')
 	}
 	return b.Flush()
 }
-
-// Column1 is a cell that cannot break its line, however hostile.
-func Column1(cell string) string { return strings.ReplaceAll(Escape(cell), "\t", " ") }
 
 // widthOf is the width of a terminal, or of 80 columns where that is not known.
 func widthOf(w io.Writer) int {
@@ -140,7 +137,7 @@ func writeTable(w io.Writer, wide bool, columns []Heading, rows [][]string) erro
 	for _, row := range rows {
 		line := make([]string, len(shown))
 		for k, i := range shown {
-			line[k] = Dash(Column1(row[i]))
+			line[k] = Dash(Column(row[i]))
 		}
 		cells = append(cells, line)
 	}
@@ -185,7 +182,7 @@ func fit(columns []Heading, shown []int, cells [][]string, width int) {
 			}
 		}
 		if widest < 0 {
-			return // what is left is needed whole; the terminal wraps it
+			break // what is left is needed whole; the terminal wraps it
 		}
 		widths[widest]--
 		total--
