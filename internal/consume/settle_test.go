@@ -151,6 +151,42 @@ func TestARevokeIsShort(t *testing.T) {
 	}
 }
 
+// A revoke waits for running handlings, for three quarters of its bound: the rest is for settling.
+func TestARevokeWaitsForHandlings(t *testing.T) {
+	for latency, want := range map[time.Duration][2]time.Duration{ // when the partitions are given up: a member learns of a rebalance within 3 s
+		12 * time.Second: {8 * time.Second, 13 * time.Second},
+		time.Hour:        {14 * time.Second, 19 * time.Second},
+	} {
+		t.Run(latency.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				o := earliest
+				o.RevokeBound = 20 * time.Second
+				dropped := make(chan time.Time, 2*parts)
+				o.Dropped = func(consume.TopicPartition) { dropped <- time.Now() }
+				e := r.start(setup{options: o, latency: fixed(latency)})
+				time.Sleep(10 * time.Second)
+				r.send(200, 200)
+				time.Sleep(time.Second)
+				begin := time.Now()
+				b := r.start(setup{options: earliest, slot: "b", latency: fixed(latency)})
+				if took := (<-dropped).Sub(begin); took < want[0] || took > want[1] {
+					t.Errorf("the partitions were given up after %v, want %v", took, want)
+				}
+				time.Sleep(time.Minute)
+				if latency < time.Minute {
+					r.wantEachOnce(200, 200)
+					if n := r.called(); n != 200 {
+						t.Errorf("%d calls, want 200", n)
+					}
+				}
+				e.wire.cut()
+				b.wire.cut()
+			})
+		})
+	}
+}
+
 // A transaction took place, its answer is lost, and the offset of one partition cannot be read
 // back. Nothing of it is published before it was: it would come twice.
 func TestAHeldPartitionIsReadBackFirst(t *testing.T) {
