@@ -70,7 +70,7 @@ type Pipeline struct {
 	breaks map[string]*breakers // by app
 	guards map[string]*breaker.Guard
 	limits map[string]int
-	engine *consume.Engine
+	engine engine
 
 	able       atomic.Bool
 	trouble    atomic.Pointer[string] // why it can make no progress
@@ -113,8 +113,13 @@ func (p *Pipeline) Client(app string, account order.Account, c sealer) Client {
 	return Client{c, app, account, p.breaks[app], p.sight}
 }
 
+// engine is a *consume.Engine.
+type engine interface {
+	Look(limit int) look.Engine
+}
+
 // Watch begins to watch an engine, when the pipeline is complete.
-func (p *Pipeline) Watch(e *consume.Engine) {
+func (p *Pipeline) Watch(e engine) {
 	p.engine = e
 	p.sight.mu.Lock()
 	defer p.sight.mu.Unlock()
