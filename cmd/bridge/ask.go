@@ -122,7 +122,6 @@ func (a *asked) tls(s config.Admin) (*tls.Config, error) {
 // notAsked is the error of instances that did not answer.
 type notAsked struct {
 	answers []admin.Answer // that failed
-	all     bool
 }
 
 func (e notAsked) Error() string {

@@ -307,7 +307,7 @@ func TestY3_EndsAreLoggedInTime(t *testing.T) {
 		main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{URL: "http://127.0.0.1:1", AppID: reloadApp, Signer: keys.NewRSASigner(apptest.OwnKey()), AlipayKey: &apptest.PlatformKey().PublicKey,
 			MoreKeys: []gateway.AlipayKey{{Key: &apptest.LaterKey().PublicKey, Until: end}}})
 		apptest.NoError(t, err)
-		watcher := newReloader(Settings{}, &Service{apps: map[string]*gateway.App{"main": main}, o: r.service.o}, new(slog.LevelVar))
+		watcher := newReloader(Settings{source: new(config.Source)}, &Service{apps: map[string]*gateway.App{"main": main}, o: r.service.o}, new(slog.LevelVar))
 		logged := map[int]string{}
 		for day := range 45 {
 			watcher.warnOfEnds(time.Now().Add(time.Duration(day) * 24 * time.Hour))

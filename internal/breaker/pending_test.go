@@ -17,7 +17,8 @@ import (
 type post struct {
 	seals, sends           atomic.Int32
 	sealing, away, opening time.Duration
-	err                    error // of every call
+	err                    error       // of every call ...
+	fixed                  atomic.Bool // ... until this is set
 }
 
 func (p *post) Seal(context.Context, alipay.Request) alipay.Send {
@@ -28,6 +29,9 @@ func (p *post) Seal(context.Context, alipay.Request) alipay.Send {
 		time.Sleep(p.away)
 		return func() (alipay.Reply, error) {
 			time.Sleep(p.opening)
+			if p.fixed.Load() {
+				return alipay.Reply{}, nil
+			}
 			return alipay.Reply{}, p.err
 		}
 	}
