@@ -435,3 +435,21 @@ func TestSettledGetsTheReplacement(t *testing.T) {
 		}
 	})
 }
+
+// A hook that has returned holds up no stop.
+func TestAStopAfterTheHooksIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		o := earliest
+		o.Assigned = func(context.Context, consume.TopicPartition) error { return nil }
+		r.send(40, 8)
+		e := r.start(setup{options: o, latency: fixed(time.Millisecond)})
+		r.wantEachOnce(40, 8)
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		_ = e.stop()
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("a stop took %v though nothing runs", took)
+		}
+	})
+}
