@@ -5,7 +5,7 @@ LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
 GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-.PHONY: mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder, with the flags of go run, so that nothing is compiled twice
 build:
@@ -32,6 +32,10 @@ lint:
 ## check: what must pass before a commit
 check: fmt lint race
 	go test -tags vault -run Vault ./internal/alipay/... ./internal/app ./cmd/bridge
+
+## dashboards: write deploy/grafana from the table of metrics
+dashboards:
+	go run ./scripts/dashboards
 
 ## structure: for each package its lines, names and the share of calls to another file
 structure:

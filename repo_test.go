@@ -74,6 +74,7 @@ var arrows = map[string][]string{
 	"internal/status":               {"internal/breaker", "internal/consume", "internal/order", "internal/records", "internal/telemetry"},
 	"internal/telemetry":            nil,
 	"integration":                   nil,
+	"scripts/dashboards":            {"internal/metrics"},
 	"scripts/structure":             nil,
 }
 

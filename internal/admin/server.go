@@ -13,6 +13,7 @@ import (
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second
+	writeTimeout  = time.Minute // a client that does not read must not hold one of few places; a profile takes 30 s
 	idleTimeout   = 30 * time.Second
 	maxHeader     = 16 << 10
 	stopTimeout   = 2 * time.Second
@@ -29,7 +30,7 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{done: make(chan struct{})}
 	s.server = http.Server{
 		Handler: h, Addr: l.Addr().String(), MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // who cannot speak TLS is no trouble of ours
 	}
 	go func() {
