@@ -1,12 +1,14 @@
 package kafka
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -17,7 +19,9 @@ import (
 const (
 	maxBatch             = 32 << 20  // bytes that one batch may decompress to
 	maxBatchCost         = 40 << 20  // memory that one batch may need, including its records
-	maxFetched           = 48 << 20  // memory that all batches may need before another one is decompressed: more than two engines hold, or each fetch would run the garbage collector
+	maxFetched           = 48 << 20  // memory that all batches may need: more than two engines hold, or each fetch would run the garbage collector
+	minLent              = 1 << 20   // bytes of a batch that is lent; there is time to copy smaller ones
+	maxLentRecords       = 2 << 20   // memory of its records, which is not counted
 	recordCost           = 176       // bytes of a kgo.Record and the pointer to it
 	headerCost           = 64        // bytes of a kgo.RecordHeader and its key
 	maxFetchBytes        = 512 << 10 // of one fetch, compressed
@@ -62,7 +66,7 @@ type scratch struct{ b []byte }
 
 func (s *scratch) GetDecompressBytes([]byte, kgo.CompressionCodecType) []byte {
 	if s.b == nil {
-		s.b = make([]byte, 0, maxBatch+1)
+		s.b = make([]byte, 0, maxBatch+1+bytes.MinRead) // a bytes.Buffer has room for one more read
 	}
 	return s.b
 }
@@ -78,8 +82,10 @@ func (*scratch) PutDecompressBytes([]byte) {}
 type budget struct {
 	held atomic.Int64 // cost of batches that are decompressed and not yet collected
 
-	scratchLock sync.Mutex // held while the scratch is in use
-	inner       kgo.Decompressor
+	// turn is held from a batch's decompression, in the scratch, until it has its memory. Who waits
+	// longest is next, so that fetches cannot keep reads of parked records from theirs.
+	turn  sync.Mutex
+	inner kgo.Decompressor
 
 	mu      sync.Mutex
 	waiting map[int][]*batch // decompressed, without records yet, by their number; guarded by mu
@@ -100,20 +106,37 @@ func (budgetError) Error() string { return "no memory for another batch until ot
 func (budgetError) Temporary() bool { return true }
 
 func (b *budget) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	if b.held.Load() > maxFetched {
-		runtime.GC() // memory that the consumer no longer uses is included until it is collected
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	out, d, err := b.decompress(src, codec)
+	if err != nil {
+		return nil, err
 	}
-	if b.held.Load() > maxFetched {
-		return nil, budgetError{}
-	}
-	out, err := b.decompress(src, codec)
-	if err != nil || len(out) == 0 {
-		return out, err
+	return b.keep(out, d)
+}
+
+// decompress returns the bytes of a batch in the scratch, and its cost. Called under turn.
+func (b *budget) decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, *batch, error) {
+	out, err := b.inner.Decompress(src, codec)
+	if err != nil {
+		return nil, nil, err
 	}
 	d := measure(out)
 	if d.cost > maxBatchCost {
-		return nil, kgo.ErrMaxDecompress
+		return nil, nil, kgo.ErrMaxDecompress
 	}
+	return out, d, nil
+}
+
+// keep copies a batch out of the scratch. Called under turn.
+func (b *budget) keep(out []byte, d *batch) ([]byte, error) {
+	if len(out) == 0 {
+		return nil, nil
+	}
+	if !b.makeRoom(d.cost) {
+		return nil, budgetError{}
+	}
+	out = slices.Clone(out)
 	b.held.Add(d.cost)
 	b.mu.Lock()
 	b.waiting[d.records] = append(b.waiting[d.records], d)
@@ -122,11 +145,48 @@ func (b *budget) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte,
 	return out, nil
 }
 
-func (b *budget) decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
-	b.scratchLock.Lock()
-	defer b.scratchLock.Unlock()
-	out, err := b.inner.Decompress(src, codec)
-	return slices.Clone(out), err
+// Borrow lets use decompress batches whose records it copies. A large batch stays in the scratch until
+// use returns. It is the last one: lent says that there was one.
+func (b *budget) Borrow(use func(kgo.Decompressor)) (lent bool) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
+	d := &borrower{budget: b}
+	use(d)
+	return d.lent
+}
+
+// borrower decompresses during one call of Borrow.
+type borrower struct {
+	*budget
+	lent bool // the scratch is in use
+}
+
+func (b *borrower) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
+	if b.lent {
+		return nil, budgetError{}
+	}
+	out, d, err := b.decompress(src, codec)
+	if err != nil {
+		return nil, err
+	}
+	if records := d.cost - int64(len(out)); len(out) < minLent || records > maxLentRecords {
+		return b.keep(out, d)
+	}
+	b.lent = true
+	return out, nil
+}
+
+// makeRoom waits a moment until a batch fits. What consumers no longer use is included until it is
+// collected. Called under turn: meanwhile nobody else takes memory.
+func (b *budget) makeRoom(cost int64) bool {
+	for tries := 0; b.held.Load()+cost > maxFetched; tries++ {
+		if tries == 10 {
+			return false
+		}
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond) // what is collected is subtracted after the collection
+	}
+	return true
 }
 
 // forget releases a batch whose bytes are collected, unless its records hold it now.
