@@ -104,7 +104,7 @@ func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTop
 	case len(f.Records) == 0 || f.Records[0].Offset != at.Offset:
 		return nil, fmt.Errorf("%s/%d at %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
 	}
-	return copies(f.Records), nil
+	return f.Records, nil
 }
 
 // copies copies records that follow each other, so that their batch does not stay.
@@ -119,12 +119,26 @@ func copies(records []*kgo.Record) (out []*kgo.Record) {
 	return out
 }
 
-// unpack decompresses what a fetch returned. The same batch was accepted before, but its memory is
-// needed once more: a batch of a few kilobytes may need 32 MiB.
-func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) kgo.FetchPartition {
-	f, _ := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-		Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
-	}, p, r.decompressor, nil)
+// lender decompresses until use returns. A large batch is not copied, and is the last one: lent.
+type lender interface {
+	Borrow(use func(kgo.Decompressor)) (lent bool)
+}
+
+// unpack decompresses what a fetch returned and copies what is to be returned of it. The same batch
+// was accepted before, but its memory is needed once more: a batch of a few kilobytes may need 32 MiB.
+func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) (f kgo.FetchPartition) {
+	use := func(d kgo.Decompressor) {
+		f, _ = kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+			Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
+		}, p, d, nil)
+		f.Records = copies(f.Records)
+	}
+	l, ok := r.decompressor.(lender)
+	if !ok {
+		use(r.decompressor)
+	} else if l.Borrow(use) && temporary(f.Err) {
+		f.Err = nil // the record would be in the first batch that was decompressed
+	}
 	return f
 }
 

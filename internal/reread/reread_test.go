@@ -1,6 +1,7 @@
 package reread_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -296,6 +297,66 @@ func TestNoLeader(t *testing.T) {
 			if _, err := r.reader.Read(t.Context(), at); err == nil || errors.Is(err, reread.ErrGone) {
 				t.Errorf("%s/%d: %v", at.Topic, at.Partition, err)
 			}
+		}
+	})
+}
+
+// lends is a decompressor that lends large batches: what it lent is overwritten afterwards.
+type lends struct {
+	kgo.Decompressor
+	lent []byte
+}
+
+func (l *lends) Borrow(use func(kgo.Decompressor)) bool {
+	l.lent = nil
+	use((*borrowed)(l))
+	clear(l.lent)
+	return l.lent != nil
+}
+
+type borrowed lends
+
+func (b *borrowed) Decompress(src []byte, codec kgo.CompressionCodecType) (out []byte, err error) {
+	if b.lent != nil {
+		return nil, noMemory{}
+	}
+	out, err = b.Decompressor.Decompress(src, codec)
+	b.lent = out
+	return out, err
+}
+
+// A large batch is read where it was unpacked. What is behind it is not read, and a record that is
+// in neither is gone.
+func TestReadOfALargeBatchTakesNoMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		reader, err := reread.New(append(r.client.Opts(), kgo.WithDecompressor(&lends{Decompressor: kgo.DefaultDecompressor()}))...)
+		must(t, err)
+		defer reader.Close()
+		cl, err := kgo.NewClient(append(r.client.Opts(), kgo.TransactionalID("t"))...)
+		must(t, err)
+		defer cl.Close()
+		send := func(commit kgo.TransactionEndTry) *kgo.Record {
+			must(t, cl.BeginTransaction())
+			rec := &kgo.Record{Topic: "in", Partition: 1, Value: bytes.Repeat([]byte("x"), 10<<10)}
+			must(t, cl.ProduceSync(t.Context(), rec).FirstErr())
+			must(t, cl.EndTransaction(t.Context(), commit))
+			return rec
+		}
+		sound, aborted := send(kgo.TryCommit), send(kgo.TryAbort)
+		send(kgo.TryCommit)
+		at := r.at
+		at.Offset = sound.Offset
+		got, err := reader.Read(ctx, at)
+		must(t, err)
+		if len(got) != 1 || !bytes.Equal(got[0].Value, sound.Value) {
+			t.Errorf("%d records, the first begins with %q", len(got), got[0].Value[:1])
+		}
+		at.Offset = aborted.Offset
+		if _, err := reader.Read(ctx, at); !errors.Is(err, reread.ErrGone) {
+			t.Errorf("a record that does not exist: %v", err)
 		}
 	})
 }
