@@ -9,8 +9,8 @@ import (
 
 // Shares of the soft memory limit.
 const (
-	memoryBase    = 84 << 20  // code, clients, codecs, and fetches: their scratch is included though it is hardly touched; what is decoded at once, or long answers, take the same place
-	memoryPerCall = 128 << 10 // one call in flight and the two handlings that wait for its slot
+	memoryBase    = 80 << 20 // code, clients, codecs, scratch and fetches; what is decoded at once, or long answers, take the same place
+	memoryPerCall = 96 << 10 // one call in flight and the two handlings that wait for its slot
 )
 
 // LimitMemory makes the garbage collector work harder rather than let the process grow past
