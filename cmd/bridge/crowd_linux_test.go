@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -214,4 +215,88 @@ func TestCrowdOfLongKeys(t *testing.T) {
 		t.Errorf("the order behind them: %q", got["e-last"])
 	}
 	b.resident()
+}
+
+// TestCrowdInCompressedBatches: batches of a few kilobytes that are nearly as large as a batch may be
+// when they are unpacked, of events that wait, because the gateways do not answer. They are read
+// again when their turn comes.
+func TestCrowdInCompressedBatches(t *testing.T) {
+	for _, c := range []struct {
+		name                        string
+		codec                       kgo.CompressionCodec
+		partitions, batches, header int
+		long                        bool // the gateways answer when the bridge has read all that it may hold
+	}{
+		{"zstd, large records, long stall", kgo.ZstdCompression(), 4, 2, 900_000, true},
+		{"gzip, large records, short stall", kgo.GzipCompression(), 4, 1, 900_000, false},
+		{"zstd, small records, short stall", kgo.ZstdCompression(), 4, 1, 30_000, false},
+		{"gzip, small records, long stall", kgo.GzipCompression(), 4, 2, 100_000, true},
+		{"zstd, one partition, small records, long stall", kgo.ZstdCompression(), 1, 4, 60_000, true},
+		{"gzip, one partition, large records, short stall", kgo.GzipCompression(), 1, 4, 900_000, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := besiegePartitions(t, time.Millisecond, c.partitions)
+			n := 0
+			for p := range int32(c.partitions) {
+				for range c.batches {
+					n += b.packed(c.codec, p, n, c.header)
+				}
+			}
+			b.stall.Lock()
+			b.run()
+			b.await("calls wait for their answers", func() bool { return b.calls.Load() >= 3 })
+			if c.long {
+				b.await("the bridge takes no more memory", b.restful())
+			}
+			b.stall.Unlock()
+			began := time.Now()
+			b.outcomes(n)
+			t.Logf("%d events in %v", n, time.Since(began).Round(time.Millisecond))
+			b.resident()
+		})
+	}
+}
+
+// packed sends one compressed batch of nearly 32 MiB, of events from a number on that have a header
+// of so many bytes, and returns how many they are.
+func (b *besieged) packed(codec kgo.CompressionCodec, partition int32, from, header int) int {
+	b.t.Helper()
+	value := b.record(created("crowd00000")).Value
+	more := []kgo.RecordHeader{{Key: "unused", Value: make([]byte, header)}}
+	var records []*kgo.Record
+	for i := range (31 << 20) / (len(value) + header + 100) {
+		no := fmt.Appendf(nil, "crowd%05d", from+i)
+		records = append(records, &kgo.Record{Topic: inputTopic, Partition: partition, Key: no, Value: bytes.ReplaceAll(value, []byte("crowd00000"), no), Headers: more})
+	}
+	cl, err := kgo.NewClient(append(b.kafka.ClientOptions(), kgo.ProducerBatchMaxBytes(64<<20), kgo.ProducerBatchCompression(codec), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(time.Minute))...)
+	apptest.NoError(b.t, err)
+	defer cl.Close()
+	for _, r := range records {
+		cl.Produce(b.t.Context(), r, func(_ *kgo.Record, err error) { apptest.NoError(b.t, err) })
+	}
+	apptest.NoError(b.t, cl.Flush(b.t.Context()))
+	return len(records)
+}
+
+// restful returns a condition: for two seconds the most memory that the child had did not grow.
+func (b *besieged) restful() func() bool {
+	most, since := 0, time.Now()
+	return func() bool {
+		if n := apptest.PeakResident(b.t, strconv.Itoa(b.child.Process.Pid)); n > most {
+			most, since = n, time.Now()
+		}
+		return time.Since(since) > 2*time.Second
+	}
+}
+
+// await waits until something is true of the child.
+func (b *besieged) await(what string, ok func() bool) {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(time.Minute); !ok(); <-tick.C {
+		if b.alive(); time.Now().After(until) {
+			b.t.Fatalf("not within a minute: %s; the bridge said:\n%s", what, tailOf(b.said.String()))
+		}
+	}
 }

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,14 +59,21 @@ type besieged struct {
 	client *kgo.Client
 	child  *exec.Cmd
 	said   bytes.Buffer
-	dead   chan error // gets one value when the child ends by itself
+	dead   chan error   // gets one value when the child ends by itself
+	stall  sync.RWMutex // held while the gateways do not answer
+	calls  atomic.Int64 // that reached them
 }
 
 // besiege starts everything but the child; events that are sent before run are there at once.
 func besiege(t *testing.T, latency time.Duration) *besieged {
 	t.Helper()
+	return besiegePartitions(t, latency, 1)
+}
+
+func besiegePartitions(t *testing.T, latency time.Duration, n int) *besieged {
+	t.Helper()
 	b := &besieged{t: t, topics: config.Default().Topics, dead: make(chan error, 1)}
-	b.topics.Partitions = 1
+	b.topics.Partitions = n
 	app, err := standalone.GenerateApp(testApp)
 	apptest.NoError(t, err)
 	hk, err := standalone.GenerateHKApp(testHKApp)
@@ -80,7 +89,12 @@ func besiege(t *testing.T, latency time.Duration) *besieged {
 	apptest.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	apptest.NoError(t, err)
-	server := &http.Server{Handler: b.sim, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.calls.Add(1)
+		b.stall.RLock()
+		defer b.stall.RUnlock()
+		b.sim.ServeHTTP(w, r)
+	})}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
 	b.client, err = kgo.NewClient(append(b.kafka.ClientOptions(), kgo.ProducerBatchMaxBytes(4<<20))...)
