@@ -177,7 +177,7 @@ func (b *borrower) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 }
 
 // makeRoom waits a moment until a batch fits. What consumers no longer use is included until it is
-// collected. Called under turn: meanwhile nobody else takes memory.
+// collected. Called under turn: meanwhile no other batch takes memory.
 func (b *budget) makeRoom(cost int64) bool {
 	for tries := 0; b.held.Load()+cost > maxFetched; tries++ {
 		if tries == 10 {
