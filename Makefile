@@ -1,11 +1,12 @@
 # Everything here needs only Go; integration also needs Java 17, Maven and Python 3, and interop needs
-# Node 20 as well. Tools are pinned by version; Go, integration/kafka.sh and interop/run.sh cache them.
+# Node 20 as well. Tools are pinned by version; Go, integration/kafka.sh, interop/run.sh and
+# deploy/prometheus/check.sh cache them.
 
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
 GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-.PHONY: dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder, with the flags of go run, so that nothing is compiled twice
 build:
@@ -78,6 +79,10 @@ seeds:
 ## interop: the official SDKs of Java, Node and Python call the simulator
 interop:
 	interop/run.sh
+
+## alerts: check the alerts for Prometheus, and run their tests; builds promtool once (some minutes)
+alerts:
+	deploy/prometheus/check.sh
 
 ## demo: the bridge, Kafka and the simulator in one process
 demo:
