@@ -23,6 +23,7 @@ const module = "alipay-kafka-bridge"
 // arrows lists which of our packages a package may import. cmd/bridge may import all of them.
 // A package that does not exist yet has its row already, as a plan.
 var arrows = map[string][]string{
+	"docs":                          nil,
 	"schemas":                       nil,
 	"examples":                      nil,
 	"internal/admin":                {"internal/output"},
@@ -53,6 +54,7 @@ var arrows = map[string][]string{
 	"internal/consume/window":       nil,
 	"internal/control":              {"internal/order"},
 	"internal/demo":                 {"examples", "internal/app", "internal/audit", "internal/avro", "internal/config", "internal/kafka", "internal/localkafka", "internal/order", "internal/records", "internal/simulator", "internal/simulator/standalone"},
+	"internal/explain":              {"docs"},
 	"internal/handle":               {"internal/alipay", "internal/budget", "internal/consume", "internal/consume/look", "internal/order", "internal/recent", "internal/records", "internal/telemetry"},
 	"internal/inspect":              {"internal/alipay", "internal/alipay/form", "internal/alipay/gateway", "internal/alipay/keys", "internal/app", "internal/config", "internal/order"},
 	"internal/kafka":                {"internal/config", "schemas"},

@@ -122,7 +122,7 @@ To try it without any preparation: bridge demo`,
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", "FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(),
-		topicsCommand(), simulateCommand(), schemasCommand(), inspectCommand(), statusCommand(), stuckCommand(), healthCommand(), versionCommand())
+		topicsCommand(), simulateCommand(), schemasCommand(), inspectCommand(), explainCommand(), statusCommand(), stuckCommand(), healthCommand(), versionCommand())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
