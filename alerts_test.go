@@ -283,3 +283,72 @@ func TestAlertsAreTested(t *testing.T) {
 		}
 	}
 }
+
+// TestInhibitions: the rules name alerts that exist, and labels that they have.
+func TestInhibitions(t *testing.T) {
+	var file struct {
+		Rules []struct {
+			Source []string `yaml:"source_matchers"`
+			Target []string `yaml:"target_matchers"`
+			Equal  []string `yaml:"equal"`
+		} `yaml:"inhibit_rules"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(read(t, "deploy/prometheus/inhibit.yaml")))
+	d.KnownFields(true)
+	if err := d.Decode(&file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Rules) < 4 {
+		t.Errorf("%d rules", len(file.Rules))
+	}
+	all := rules(t)
+	for _, r := range file.Rules {
+		for _, side := range [][]string{r.Source, r.Target} {
+			var named []rule
+			for _, m := range matcher.FindAllStringSubmatch(strings.Join(side, " "), -1) {
+				if m[1] == "alertname" {
+					is := regexp.MustCompile("^(" + m[3] + ")$")
+					for name := range strings.SplitSeq(m[3], "|") {
+						if !slices.ContainsFunc(all, func(a rule) bool { return regexp.MustCompile("^(" + name + ")$").MatchString(a.Alert) }) {
+							t.Errorf("there is no alert %s", name)
+						}
+					}
+					for _, a := range all {
+						if is.MatchString(a.Alert) {
+							named = append(named, a)
+						}
+					}
+				}
+			}
+			if len(r.Equal) > 2 || len(named) == 0 { // the general rule, where most labels are missing on both sides
+				continue
+			}
+			for _, label := range r.Equal {
+				for _, a := range named {
+					if !givesLabel(a.Expr, label, all) {
+						t.Errorf("%s has no label %s, by which it would inhibit or be inhibited", a.Alert, label)
+					}
+				}
+			}
+		}
+	}
+}
+
+// givesLabel reports whether an expression, or a record that it uses, groups by a label.
+func givesLabel(expr, label string, all []rule) bool {
+	for _, g := range grouping.FindAllStringSubmatch(expr, -1) {
+		for name := range strings.SplitSeq(g[1], ",") {
+			if strings.TrimSpace(name) == label {
+				return true
+			}
+		}
+	}
+	for _, s := range selector.FindAllStringSubmatch(expr, -1) {
+		for _, r := range all {
+			if r.Record == s[1] && givesLabel(r.Expr, label, all) {
+				return true
+			}
+		}
+	}
+	return false
+}
