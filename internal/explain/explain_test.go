@@ -143,6 +143,16 @@ func TestEverySetting(t *testing.T) {
 	}
 }
 
+// TestLastKeys: a setting may be named by its last keys, where nothing else has that name.
+func TestLastKeys(t *testing.T) {
+	if got := find(t, explain.Setting, "in_flight"); len(got) != 2 {
+		t.Errorf("in_flight: %d settings, want those of an app and of its queries", len(got))
+	}
+	if got := find(t, explain.Setting, "queries.rate"); len(got) != 1 || got[0].Name != "apps.NAME.queries.rate" {
+		t.Errorf("queries.rate: %+v", got)
+	}
+}
+
 // TestEveryWordOfTheCode: classes, outcomes, reasons and causes have a row in reasons.md, and no row is
 // left over.
 func TestEveryWordOfTheCode(t *testing.T) {
