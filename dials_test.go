@@ -29,12 +29,12 @@ var dials = map[string]string{
 	"internal/produce/transact.go":         "kafka.brokers",
 	"internal/reread/reread.go":            "kafka.brokers",
 	"internal/simulator/notify.go":         "only in the simulator: notify_url, as Alipay does",
-	"internal/telemetry/trace.go":          "telemetry.otlp_endpoint",
+	"internal/telemetry/export.go":         "telemetry.otlp_endpoint",
 }
 
 // opens matches code that opens a connection, or makes something that does.
 var opens = regexp.MustCompile(`\bhttp\.(Get|Post|PostForm|Head|DefaultClient|DefaultTransport)\b|\bhttp\.(Client|Transport)\{|` +
-	`\bnet\.(Dial\w*\(|Dialer\{)|\btls\.(Dial\w*\(|Dialer\{)|\bkgo\.NewClient\(|\bsr\.NewClient\(|\botlptracehttp\.New\(`)
+	`\bnet\.(Dial\w*\(|Dialer\{)|\btls\.(Dial\w*\(|Dialer\{)|\bkgo\.NewClient\(|\bsr\.NewClient\(|\botlptrace(http|grpc)\.New\(`)
 
 // TestG9_WhoOpensConnections: a file that opens connections is listed with the hosts.
 func TestG9_WhoOpensConnections(t *testing.T) {

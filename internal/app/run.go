@@ -67,7 +67,11 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: cfg.Telemetry.OTLPEndpoint, Service: cfg.Telemetry.ServiceName, Version: o.Version, Log: log, OnLost: func(n int) { set.Add(ctx, &metrics.SpansLost, float64(n)) }})
+	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{
+		Endpoint: cfg.Telemetry.OTLPEndpoint, Protocol: cfg.Telemetry.OTLPProtocol, Service: cfg.Telemetry.ServiceName, Version: o.Version,
+		Sampling: &telemetry.Sampling{Ratio: cfg.Telemetry.SampleRatio, MaxPerSecond: cfg.Telemetry.MaxTracesPerSecond},
+		Log:      log, OnLost: func(n int) { set.Add(ctx, &metrics.SpansLost, float64(n)) },
+	})
 	if err != nil {
 		return err
 	}

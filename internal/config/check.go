@@ -2,6 +2,8 @@ package config
 
 import (
 	"maps"
+	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -126,12 +128,41 @@ func (d Delivery) check(fs *fault.Findings) {
 }
 
 func (t Telemetry) check(fs *fault.Findings) {
-	if t.OTLPEndpoint != "" {
-		fs.SecureURL("telemetry.otlp_endpoint", t.OTLPEndpoint)
+	if fs.OneOf("telemetry.otlp_protocol", t.OTLPProtocol, "http/protobuf", "grpc") && t.OTLPEndpoint != "" {
+		t.checkEndpoint(fs, "telemetry.otlp_endpoint")
 	}
+	if !(t.SampleRatio >= 0 && t.SampleRatio <= 1) { // so that NaN is refused as well
+		fs.Add("telemetry.sample_ratio", "is %s; use 0 to 1", fs.Quoted("telemetry.sample_ratio"))
+	}
+	fs.Number("telemetry.max_traces_per_second", t.MaxTracesPerSecond, 0, 1_000_000)
 	if t.ServiceName == "" {
 		fs.Add("telemetry.service_name", "is empty; set it to a name")
 	}
 	fs.OneOf("telemetry.log_level", t.LogLevel, "debug", "info", "warn", "error")
 	fs.OneOf("telemetry.log_format", t.LogFormat, "text", "json")
+}
+
+// checkEndpoint requires an address that fits the protocol.
+func (t Telemetry) checkEndpoint(fs *fault.Findings, path string) {
+	bare := !strings.Contains(t.OTLPEndpoint, "://")
+	if t.OTLPProtocol != "grpc" {
+		if _, _, err := net.SplitHostPort(t.OTLPEndpoint); bare && err == nil {
+			fs.Add(path, "is %s; use a URL such as https://collector.example.com:4318, or set otlp_protocol to grpc", fs.Quoted(path))
+			return
+		}
+		fs.SecureURL(path, t.OTLPEndpoint)
+		return
+	}
+	if bare {
+		fs.HostPort(path, t.OTLPEndpoint)
+		return
+	}
+	switch u, err := url.Parse(t.OTLPEndpoint); {
+	case err == nil && strings.Trim(u.Path, "/") != "":
+		fs.Add(path, "has a path, and grpc has none; remove it, or set otlp_protocol to http/protobuf")
+	case err == nil && u.Hostname() != "" && u.Port() == "":
+		fs.Add(path, "has no port; use one such as https://%s:4317", u.Hostname())
+	default:
+		fs.SecureURL(path, t.OTLPEndpoint)
+	}
 }

@@ -157,14 +157,24 @@ func (d *Delivery) defaults() {
 
 // Telemetry says where spans and logs go.
 type Telemetry struct {
-	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"` // URL of a collector for traces (OTLP over HTTP), to which /v1/traces is appended; empty: no traces are sent
-	ServiceName  string `yaml:"service_name"`            // value of service.name in traces
-	LogLevel     string `yaml:"log_level"`               // lowest level that is logged: debug, info, warn or error
-	LogFormat    string `yaml:"log_format"`              // format of log lines: text or json
+	// Where a collector takes traces: for http/protobuf a URL, to which /v1/traces is appended; for grpc a URL without a
+	// path, or host:port, which means https. Empty: no traces are sent.
+	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"`
+	OTLPProtocol string `yaml:"otlp_protocol"` // protocol of otlp_endpoint: http/protobuf (usual port 4318) or grpc (usual port 4317)
+	// Share of the traces beginning here that are kept, from 0 to 1. A trace that a producer has begun is kept if the
+	// producer has sampled it.
+	SampleRatio float64 `yaml:"sample_ratio"`
+	// How many of the traces that producers have sampled are kept, per second and input topic: a producer may sample
+	// all of its records. 0: all.
+	MaxTracesPerSecond int `yaml:"max_traces_per_second"`
+
+	ServiceName string `yaml:"service_name"` // value of service.name in traces
+	LogLevel    string `yaml:"log_level"`    // lowest level that is logged: debug, info, warn or error
+	LogFormat   string `yaml:"log_format"`   // format of log lines: text or json
 }
 
 func (t *Telemetry) defaults() {
-	*t = Telemetry{ServiceName: "alipay-kafka-bridge", LogLevel: "info", LogFormat: "text"}
+	*t = Telemetry{OTLPProtocol: "http/protobuf", SampleRatio: 1, MaxTracesPerSecond: 100, ServiceName: "alipay-kafka-bridge", LogLevel: "info", LogFormat: "text"}
 }
 
 // Default returns the settings that a file need not have: numbers, and topics with their default

@@ -2,16 +2,13 @@ package telemetry
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -30,17 +27,18 @@ const maxTraceState = 512
 // hundred events per second.
 const queueSize = 16_384
 
-// exportTimeout is the time limit for one export of spans. It is the exporter's own default.
-const exportTimeout = 10 * time.Second
+// maxText is the longest text of an attribute (security O5).
+const maxText = 256
 
 var propagator = propagation.TraceContext{} // no baggage: it would pass on data from outside
 
 // TracingOptions configure [StartTracing].
 type TracingOptions struct {
-	Endpoint string // OTLP over HTTP, e.g. http://127.0.0.1:4318; /v1/traces is appended; empty: no tracing
+	Endpoint string // for http/protobuf a URL, to which /v1/traces is appended; for grpc a URL or HOST:PORT; empty: no tracing
+	Protocol string // ProtocolHTTP, the default, or ProtocolGRPC
 	Service  string
 	Version  string
-	Ratio    float64      // share of the traces beginning here that are kept; 0: all
+	Sampling *Sampling    // nil: all traces are kept, unless their producer has not sampled them
 	Log      *slog.Logger // for exports that fail; nil: none
 	OnLost   func(n int)  // is called with the number of spans that could not be exported; nil: no one asks
 }
@@ -56,15 +54,7 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 	if o.Endpoint == "" {
 		return &Tracing{provider: noop.NewTracerProvider()}, nil
 	}
-	url, err := tracesURL(o.Endpoint)
-	if err != nil {
-		return nil, err
-	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(url), otlptracehttp.WithHTTPClient(&http.Client{
-		Transport:     &http.Transport{Proxy: nil, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, // the exporter's own transport uses proxies of the environment (security G1)
-		Timeout:       exportTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}))
+	exporter, url, err := newExporter(ctx, o.Protocol, o.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("OTLP exporter: %w", err)
 	}
@@ -82,13 +72,15 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 func TracingTo(p sdktrace.SpanProcessor, o TracingOptions) *Tracing { return newTracing(p, o) }
 
 func newTracing(p sdktrace.SpanProcessor, o TracingOptions) *Tracing {
-	ratio := o.Ratio
-	if ratio == 0 {
-		ratio = 1
+	if o.Sampling == nil {
+		o.Sampling = &Sampling{Ratio: 1}
 	}
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeValueLengthLimit = maxText
 	sdk := sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(p),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio))),
+		sdktrace.WithSampler(o.Sampling.sampler()),
+		sdktrace.WithRawSpanLimits(limits),
 		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version))),
 	)
 	return &Tracing{provider: sdk, sdk: sdk}
