@@ -48,7 +48,7 @@ type account struct {
 // New builds the service that the settings describe. It connects to nothing, except that a key
 // in a vault is looked up there. Close ends it, also when Run was not called.
 func New(ctx context.Context, cfg config.Config, o Options) (*Service, error) {
-	s := &Service{cfg: cfg, o: o.withDefaults(), apps: map[string]*gateway.App{}, clients: map[clientKey]*gateway.Client{}, sight: sight.New(o.Metrics)}
+	s := &Service{cfg: cfg, o: o.withDefaults(), apps: map[string]*gateway.App{}, clients: map[clientKey]*gateway.Client{}, sight: sight.New(o.Metrics, o.Tracer)}
 	if err := s.build(ctx); err != nil {
 		s.Close()
 		return nil, err

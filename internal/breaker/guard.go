@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -37,8 +38,8 @@ type Options struct {
 	// again, or with a reason when they fail in other ways. It must not block or call the guard.
 	OnTrust func(trusted bool, why error)
 
-	// OnStep is called when a call leaves a step, with the time that it took. It must not block.
-	OnStep func(method alipay.Method, step Step, took time.Duration)
+	// OnStep is called when a call leaves a step, with the context of the call and the time that it took. It must not block.
+	OnStep func(ctx context.Context, method alipay.Method, step Step, took time.Duration)
 }
 
 func (o *Options) defaults() {
@@ -64,7 +65,7 @@ func (o *Options) defaults() {
 		o.OnTrust = func(bool, error) {}
 	}
 	if o.OnStep == nil {
-		o.OnStep = func(alipay.Method, Step, time.Duration) {}
+		o.OnStep = func(context.Context, alipay.Method, Step, time.Duration) {}
 	}
 }
 

@@ -28,6 +28,7 @@ type Call struct {
 	persons  int           // how often it began to, after another outcome
 	class    alipay.Class  // of the last attempt
 	pause    map[alipay.Class]*backoff.ExponentialBackOff
+	sent     map[alipay.Method]int // exchanges by method, for people
 
 	method  alipay.Method        // of the request that Do makes
 	lastErr error                // of the last attempt
@@ -50,7 +51,7 @@ func (c *Call) Do(ctx context.Context, r alipay.Request) (alipay.Reply, error) {
 	g := c.guard.gate(r.Method())
 	c.resume()
 	c.method = r.Method()
-	defer c.step(StepNone)
+	defer c.step(ctx, StepNone)
 	for {
 		rep, made, err := c.attempt(ctx, g, r)
 		rep.Attempts, rep.FirstAttemptAt, rep.LastAttemptAt = c.attempts, c.first, c.last
@@ -120,7 +121,7 @@ func (c *Call) Exhausted() bool {
 func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alipay.Reply, made bool, err error) {
 	asked := time.Now()
 	pending := pendingRequest{client: c.client, request: r}
-	p, err := g.enter(ctx, c.step, func() { pending.seal(ctx) })
+	p, err := g.enter(ctx, func(s Step) { c.step(ctx, s) }, func() { pending.seal(ctx) })
 	if c.attempts > 0 {
 		c.waited += time.Since(asked) - pending.spent
 	}
@@ -135,8 +136,8 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	}
 	actx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.guard.o.AttemptTimeout, errAttempt)
 	defer cancel()
-	c.step(StepExchange)
-	rep, err = pending.exchange(actx, p)
+	c.step(ctx, StepExchange)
+	rep, err = pending.exchange(alipay.WithAttempt(actx, c.next(r.Method())), p)
 	g.trust.saw(r, rep, err)
 	if alipay.IsInvalid(err) { // nothing was sent
 		return rep, false, err
@@ -151,6 +152,15 @@ func (c *Call) attempt(ctx context.Context, g *gate, r alipay.Request) (rep alip
 	return rep, true, err
 }
 
+// next numbers the exchange that follows.
+func (c *Call) next(m alipay.Method) alipay.Attempt {
+	if c.sent == nil {
+		c.sent = map[alipay.Method]int{}
+	}
+	c.sent[m]++
+	return alipay.Attempt{Number: c.attempts + 1, Resends: c.sent[m] - 1}
+}
+
 var errAttempt = errors.New("attempt deadline passed")
 
 // waitBackOff pauses before the next attempt: full jitter, longer when throttled, and at least as
@@ -162,7 +172,7 @@ func (c *Call) waitBackOff(ctx context.Context, g *gate, class alipay.Class, err
 	if errors.As(err, &ae) {
 		d = max(d, min(ae.RetryAfter, maxRetryAfter))
 	}
-	c.pauses(time.Now().Add(d))
+	c.pauses(ctx, time.Now().Add(d))
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

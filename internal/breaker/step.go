@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"context"
 	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -45,21 +46,21 @@ func (c *Call) Look() Look {
 }
 
 // step notes what the call does from now on, and reports how long the step before took.
-func (c *Call) step(s Step) {
+func (c *Call) step(ctx context.Context, s Step) {
 	now := time.Now()
 	before := c.Look()
 	if s == before.Step {
 		return
 	}
 	if before.Step != StepNone {
-		c.guard.o.OnStep(before.Method, before.Step, now.Sub(before.Since))
+		c.guard.o.OnStep(ctx, before.Method, before.Step, now.Sub(before.Since))
 	}
 	c.look.Store(&Look{Step: s, Since: now, Method: c.method, Attempts: c.attempts, First: c.first, Last: c.lastErr})
 }
 
 // pauses notes a pause that ends at a time.
-func (c *Call) pauses(until time.Time) {
-	c.step(StepBackOff)
+func (c *Call) pauses(ctx context.Context, until time.Time) {
+	c.step(ctx, StepBackOff)
 	l := c.Look()
 	l.Next = until
 	c.look.Store(&l)

@@ -1,6 +1,7 @@
 package breaker_test
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ type steps struct {
 	took map[breaker.Step]time.Duration
 }
 
-func (s *steps) left(m alipay.Method, step breaker.Step, took time.Duration) {
+func (s *steps) left(_ context.Context, m alipay.Method, step breaker.Step, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.took == nil {

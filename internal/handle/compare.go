@@ -17,6 +17,9 @@ const (
 	verdictOther                    // something differs
 )
 
+// String returns the verdict as spans have it.
+func (v verdict) String() string { return [...]string{"undecided", "ours", "another"}[v] }
+
 // compare decides whose trade was found. It compares all that a create says and a query shows
 // (docs/DESIGN.md, "A trade is found"). A fact that one side does not have decides nothing.
 func compare(c *alipay.TradeCreate, t alipay.Trade) verdict {

@@ -17,7 +17,7 @@ func (h *Handler) Judge(account order.Account, lane string, in *kgo.Record, at, 
 
 // Whose is the verdict over a trade that was found under the number of a create.
 func Whose(c *alipay.TradeCreate, t alipay.Trade) string {
-	return map[verdict]string{verdictOurs: "ours", verdictOther: "another", verdictUndecided: "undecided"}[compare(c, t)]
+	return compare(c, t).String()
 }
 
 // Needs and LaneKey are what Prepare says of a record.

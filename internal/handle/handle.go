@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -21,7 +19,6 @@ import (
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/recent"
 	"alipay-kafka-bridge/internal/records"
-	"alipay-kafka-bridge/internal/telemetry"
 )
 
 // Reasons of dead letters that the handling gives.
@@ -118,30 +115,38 @@ func (e *handling) wait() {
 	}
 }
 
-// begin handles an event for the account of that name, as its settings are now. Only here it
-// is decoded: thousands wait in lanes, and a decoded event needs three times the memory of its
-// bytes.
-func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (consume.Outcome, error) {
+// begin handles an event for the account of that name, as its settings are now, in a span of its own.
+func (h *Handler) begin(ctx context.Context, e *handling, name order.Account) (out consume.Outcome, err error) {
+	ctx, span := h.startSpan(ctx, e)
+	defer func() { endSpan(span, e, err) }()
 	if e.kept {
+		spanEvent(ctx, e.Account, e.Event)
 		return h.handle(ctx, e)
 	}
+	return h.read(ctx, e, name)
+}
+
+// read decodes an event and finds its account. Only here it is decoded: thousands wait in lanes, and a decoded
+// event needs three times the memory of its bytes.
+func (h *Handler) read(ctx context.Context, e *handling, name order.Account) (consume.Outcome, error) {
 	ev, err := h.o.Codec.DecodeEvent(ctx, e.in.Topic, e.in.Value)
 	if reason, final := order.IsUndecodable(err); final {
-		return h.refuse(e.in, h.origin(e.in), reason, err)
+		return h.refuse(ctx, e.in, h.origin(e.in), reason, err)
 	}
 	if err != nil {
 		return consume.Outcome{}, fmt.Errorf("decode event: %w", err)
 	}
 	if ev, err := ev.Bounded(); err != nil {
-		return h.refuseEvent(e.in, ev, order.ReasonInvalid, err)
+		return h.refuseEvent(ctx, e.in, ev, order.ReasonInvalid, err)
 	}
+	spanEvent(ctx, name, ev)
 	t := h.permissions.Load()
 	account, reason := t.account(e.in.Topic, name)
 	if reason != "" {
-		return h.refuseEvent(e.in, ev, reason, fmt.Errorf("account %q", name))
+		return h.refuseEvent(ctx, e.in, ev, reason, fmt.Errorf("account %q", name))
 	}
 	if !t.takes(e.in.Topic, ev.Type) {
-		return h.refuseEvent(e.in, ev, order.ReasonInvalid, fmt.Errorf("event_type is %s, and this topic takes QUERY_REQUESTED only: send the event to an input topic of calls", ev.Type))
+		return h.refuseEvent(ctx, e.in, ev, order.ReasonInvalid, fmt.Errorf("event_type is %s, and this topic takes QUERY_REQUESTED only: send the event to an input topic of calls", ev.Type))
 	}
 	if e.call == nil {
 		e.call = account.Call()
@@ -164,13 +169,6 @@ func (h *Handler) origin(in consume.Input) order.Handling {
 
 // handle blocks until the event has an outcome, or ctx ends.
 func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome, err error) {
-	ctx, span := h.startSpan(telemetry.Extract(ctx, e.in.Record), e)
-	defer func() {
-		if err != nil {
-			span.SetStatus(codes.Error, "no outcome")
-		}
-		span.End()
-	}()
 	if e.kept {
 		if !e.doubt.IsZero() { // an earlier handling ended while it asked
 			if out, decided, err := h.resolve(ctx, e); decided || err != nil {
@@ -204,26 +202,12 @@ func (h *Handler) handle(ctx context.Context, e *handling) (out consume.Outcome,
 	return h.callUntil(ctx, e)
 }
 
-func (h *Handler) startSpan(ctx context.Context, e *handling) (context.Context, trace.Span) {
-	return h.o.Tracer.Start(ctx, "process "+e.in.Topic, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-		attribute.String("messaging.system", "kafka"),
-		attribute.String("messaging.operation.name", "process"),
-		attribute.String("messaging.operation.type", "process"),
-		attribute.String("messaging.destination.name", e.in.Topic),
-		attribute.Int("messaging.destination.partition.id", int(e.in.Partition)),
-		attribute.Int64("messaging.kafka.offset", e.in.Offset),
-		attribute.String("messaging.consumer.group.name", h.o.Group),
-		attribute.String("bridge.account", string(e.Account)),
-		attribute.String("bridge.order_no", string(e.Event.OrderNo)),
-		attribute.String("bridge.event_id", string(e.Event.ID)),
-	))
-}
-
 // unplanned ends an event that maps to no call.
 func (h *Handler) unplanned(ctx context.Context, e *handling, err error) (consume.Outcome, error) {
 	var skip *order.SkipError
 	if errors.As(err, &skip) {
 		if !h.o.SkippedResults {
+			spanSkip(ctx, skip.Reason)
 			return consume.Outcome{Skip: skip.Reason, Note: End{Account: e.Account, Produced: e.in.Timestamp}}, nil
 		}
 		out, encodeErr := h.publish(ctx, e, order.ResultOf(e.Handling, alipay.Reply{}, err, h.o.Now()))
@@ -337,11 +321,7 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	if r.FirstAttemptAt == nil && !e.first.IsZero() {
 		r.FirstAttemptAt = &e.first
 	}
-	span := trace.SpanFromContext(ctx)
-	span.SetAttributes(attribute.String("bridge.outcome", string(r.Outcome)), attribute.String("bridge.class", string(r.CallClass)))
-	if r.Outcome == order.OutcomeExhausted || r.Outcome == order.OutcomeInvalid {
-		span.SetStatus(codes.Error, string(r.Outcome))
-	}
+	spanResult(ctx, r)
 	e.decide(r)
 	out, err := h.o.Encoder.Result(ctx, records.Input(e.in), e.Handling, r)
 	if err != nil {

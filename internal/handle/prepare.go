@@ -15,14 +15,21 @@ import (
 // Prepare finds a record's lane. It is a [PrepareFunc].
 func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, error) {
 	if in.Value == nil {
-		return consume.Task{Key: "tombstone/" + string(in.Key), Handle: func(_ context.Context, in consume.Input) (consume.Outcome, error) {
+		return consume.Task{Key: "tombstone/" + string(in.Key), Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
+			ctx, span := h.startSpan(ctx, &handling{in: in, tally: &tally{}})
+			defer span.End()
+			spanSkip(ctx, reasonTombstone)
 			return consume.Outcome{Skip: reasonTombstone, Note: End{Produced: in.Timestamp}}, nil
 		}}, nil
 	}
 	head, err := h.o.Codec.EventHead(ctx, in.Topic, in.Value)
 	if reason, final := order.IsUndecodable(err); final {
-		return consume.Task{Key: "undecodable/" + string(in.Key), Handle: func(_ context.Context, in consume.Input) (consume.Outcome, error) {
-			return h.refuse(in, h.origin(in), reason, err)
+		return consume.Task{Key: "undecodable/" + string(in.Key), Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
+			e := &handling{in: in, tally: &tally{}}
+			ctx, span := h.startSpan(ctx, e)
+			out, err := h.refuse(ctx, in, h.origin(in), reason, err)
+			endSpan(span, e, err)
+			return out, err
 		}}, nil
 	}
 	if err != nil {
@@ -46,7 +53,7 @@ func (h *Handler) Prepare(ctx context.Context, in consume.Input) (consume.Task, 
 		action := account.Planner.Action(head.Type, head.Channel)
 		task.Pool, method = consume.Pool{App: account.App, Method: string(action)}, action.Method()
 	}
-	made := &tally{shown: shown{account: name, orderNo: strings.TrimPrefix(task.Key, string(name)+"/"), method: method}}
+	made := &tally{prepared: h.o.Now(), shown: shown{account: name, orderNo: strings.TrimPrefix(task.Key, string(name)+"/"), method: method}}
 	task.Facts = made.facts
 	var e *handling // made when it is begun: thousands wait in lanes
 	task.Handle = func(ctx context.Context, in consume.Input) (consume.Outcome, error) {

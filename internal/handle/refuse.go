@@ -11,14 +11,14 @@ import (
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
-	"alipay-kafka-bridge/internal/telemetry"
 )
 
 // refuseEvent ends an event that is refused before its account is known to be allowed.
-func (h *Handler) refuseEvent(in consume.Input, ev order.Event, reason string, err error) (consume.Outcome, error) {
+func (h *Handler) refuseEvent(ctx context.Context, in consume.Input, ev order.Event, reason string, err error) (consume.Outcome, error) {
 	hd := h.origin(in)
 	hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
-	return h.refuse(in, hd, reason, err)
+	spanEvent(ctx, hd.Account, ev)
+	return h.refuse(ctx, in, hd, reason, err)
 }
 
 func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error) *kgo.Record {
@@ -31,14 +31,13 @@ func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, er
 
 // refuse ends a record that never became an event to handle: a result INVALID, so that
 // readers do not wait for ever, and a dead letter.
-func (h *Handler) refuse(in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
-	return h.refuseHandling(&handling{Handling: hd, in: in, tally: &tally{}}, reason, err)
+func (h *Handler) refuse(ctx context.Context, in consume.Input, hd order.Handling, reason string, err error) (consume.Outcome, error) {
+	return h.refuseHandling(ctx, &handling{Handling: hd, in: in, tally: &tally{}}, reason, err)
 }
 
 // refuseHandling ends a record that cannot be published as it is. What its calls decided stays true: only a record for
 // which no call was made is INVALID, and one whose calls decided nothing is EXHAUSTED.
-func (h *Handler) refuseHandling(e *handling, reason string, err error) (consume.Outcome, error) {
-	ctx := telemetry.Extract(context.Background(), e.in.Record)
+func (h *Handler) refuseHandling(ctx context.Context, e *handling, reason string, err error) (consume.Outcome, error) {
 	letter := h.deadLetter(ctx, e, reason, err)
 	r := order.Ended(e.Handling, order.OutcomeInvalid, reason, "", h.o.Now())
 	switch {
@@ -63,9 +62,12 @@ func (h *Handler) refuseAfter(in consume.Input, made *tally, reason string, err 
 		hd.Event, hd.Account = ev, h.permissions.Load().nameOf(in.Topic, ev.Account)
 	}
 	e := &handling{Handling: hd, in: in, tally: made}
-	out, encodeErr := h.refuseHandling(e, reason, err)
+	ctx, span := h.startSpan(context.Background(), e)
+	spanEvent(ctx, e.Account, e.Event)
+	out, encodeErr := h.refuseHandling(ctx, e, reason, err)
+	defer func() { endSpan(span, e, encodeErr) }()
 	if encodeErr != nil {
-		letter := h.deadLetter(context.Background(), e, reason, err)
+		letter := h.deadLetter(ctx, e, reason, err)
 		out = consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Account: e.Account, Produced: in.Timestamp, Letter: true}}
 	}
 	return out

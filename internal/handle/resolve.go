@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
+
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/telemetry"
 )
 
 // notFoundPause is the time between the two answers "no such trade" that are believed together. A
@@ -27,7 +30,7 @@ func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome
 	absences := absentTwice
 	if e.refused != nil {
 		absences = 1
-		if !wait(ctx, e.doubt.Sub(h.o.Now())) {
+		if !wait(ctx, "wait answer", e.doubt.Sub(h.o.Now())) {
 			return consume.Outcome{}, false, context.Cause(ctx)
 		}
 	}
@@ -76,11 +79,13 @@ const absentTwice = 2
 
 // queryTrade queries until the trade is found, or was so many times not found after settled.
 func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time, absences int) (consume.Outcome, bool, error) {
+	search, span := h.startResolve(ctx) // of the queries and waits; the outcome belongs to the handling
+	defer span.End()
 	create := e.Request.(*alipay.TradeCreate) // only creates are not repeatable
 	query := &alipay.TradeQuery{OutTradeNo: create.OutTradeNo}
 	for absent, unclear := 0, 0; ; {
 		asked := h.o.Now()
-		reply, err := h.do(ctx, e, query)
+		reply, err := h.do(search, e, query)
 		switch class := alipay.ClassOf(err); {
 		case err != nil && !answered(err):
 			return consume.Outcome{}, false, err // the context ended
@@ -92,6 +97,7 @@ func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time
 			if unclear++; whose == verdictUndecided && unclear < askUndecided {
 				break // ask again: an answer may lack what the next one has
 			}
+			span.SetAttributes(keyFound.String(whose.String()))
 			out, err := h.found(ctx, e, whose, trade, reply)
 			return out, true, err
 		case alipay.IsTradeNotFound(err):
@@ -99,13 +105,16 @@ func (h *Handler) queryTrade(ctx context.Context, e *handling, settled time.Time
 				absent++
 			}
 		default: // refused for another reason, or the budget is spent: the outcome stays unknown
+			span.SetAttributes(keyFound.String("unknown"))
+			span.SetStatus(codes.Error, "unknown")
 			out, err := h.exhausted(ctx, e, alipay.Reply{}, &alipay.Error{Method: create.Method(), Class: alipay.Ambiguous, Message: "the outcome is unknown, and the query for it failed too", Err: err})
 			return out, true, err
 		}
 		if absent == absences {
+			span.SetAttributes(keyFound.String("none"))
 			return consume.Outcome{}, false, nil
 		}
-		if !wait(ctx, max(e.account.NotFoundPause, settled.Sub(h.o.Now()))) {
+		if !wait(search, "wait not found", max(e.account.NotFoundPause, settled.Sub(h.o.Now()))) {
 			return consume.Outcome{}, false, context.Cause(ctx)
 		}
 	}
@@ -148,7 +157,9 @@ func describeTrade(t alipay.Trade) string {
 }
 
 // wait waits and reports whether ctx is still alive.
-func wait(ctx context.Context, d time.Duration) bool {
+func wait(ctx context.Context, why string, d time.Duration) bool {
+	began := time.Now()
+	defer func() { telemetry.Waited(ctx, why, time.Since(began)) }()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

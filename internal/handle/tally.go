@@ -10,9 +10,11 @@ import (
 type tally struct {
 	shown
 
-	attempts int           // exchanges with Alipay so far, queries included
-	first    time.Time     // when the first of them began
-	result   *order.Result // what they decided, without texts that may be long; nil: nothing yet
+	prepared  time.Time     // when its record had a lane; zero: it is read again
+	handlings int           // so far
+	attempts  int           // exchanges with Alipay so far, queries included
+	first     time.Time     // when the first of them began
+	result    *order.Result // what they decided, without texts that may be long; nil: nothing yet
 }
 
 // decide keeps a result, for the case that its records cannot be published.

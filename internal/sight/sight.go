@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
@@ -18,6 +21,7 @@ import (
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/telemetry"
 )
 
 // Sight watches one process.
@@ -25,7 +29,8 @@ type Sight struct {
 	Accounts *Accounts
 
 	metrics *metrics.Set // nil: there are none
-	process Process      // set before the ports are opened
+	tracer  trace.Tracer
+	process Process // set before the ports are opened
 	scale   scale
 	began   time.Time
 
@@ -33,9 +38,12 @@ type Sight struct {
 	pipelines []*Pipeline // guarded by mu until all are built
 }
 
-// New returns a sight that makes metrics in m; nil makes none.
-func New(m *metrics.Set) *Sight {
-	s := &Sight{Accounts: NewAccounts(), metrics: m, began: time.Now()}
+// New returns a sight that makes metrics in m and spans with tracer; nil makes none.
+func New(m *metrics.Set, tracer trace.Tracer) *Sight {
+	if tracer == nil {
+		tracer = noop.Tracer{}
+	}
+	s := &Sight{Accounts: NewAccounts(), metrics: m, tracer: tracer, began: time.Now()}
 	m.Observe(s.observe)
 	return s
 }
@@ -101,11 +109,19 @@ func (p *Pipeline) Guard(app string, o breaker.Options) *breaker.Guard {
 			log.Error("no answer of an app is provably Alipay's; its events wait, and one at a time probes: compare the keys or certificates of the app with those that Alipay shows, and look for a proxy", "error", why)
 		}
 	}
-	o.OnStep = func(m alipay.Method, step breaker.Step, took time.Duration) {
+	o.OnStep = func(ctx context.Context, m alipay.Method, step breaker.Step, took time.Duration) {
+		if why := waits[step]; why != "" {
+			telemetry.Waited(ctx, why, took)
+		}
 		p.sight.metrics.Record(context.Background(), &metrics.StepDuration, took.Seconds(), app, string(m), step.String())
 	}
 	p.guards[app] = breaker.New(o)
 	return p.guards[app]
+}
+
+// waits are the names of spans for the steps of a call that are no exchange: that has a span of its own.
+var waits = map[breaker.Step]string{
+	breaker.StepBreaker: "wait breaker", breaker.StepRate: "wait rate", breaker.StepSlot: "wait slot", breaker.StepSign: "sign", breaker.StepBackOff: "wait backoff",
 }
 
 // Client watches the client of an account.

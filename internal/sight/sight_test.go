@@ -16,7 +16,7 @@ import (
 func TestDeadLettersAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log apptest.Buffer
-		tx := New(nil).NewPipeline("calls", "g", nil, slog.New(slog.NewTextHandler(&log, nil))).Tx
+		tx := New(nil, nil).NewPipeline("calls", "g", nil, slog.New(slog.NewTextHandler(&log, nil))).Tx
 		for range 300 {
 			tx.letters.Add(deadLetters{"dead", "invalid"}, 2)
 			time.Sleep(time.Second + time.Millisecond) // not in step with the minutes

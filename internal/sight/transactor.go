@@ -48,6 +48,11 @@ func (t *Transactor) Recover(ctx context.Context) error {
 func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
 	began := time.Now()
 	err := t.Transactor.Commit(ctx, b)
+	failed := ""
+	if err != nil {
+		failed = endOf(err)
+	}
+	telemetry.Sent(t.pipeline.sight.tracer, b.Records, began, failed)
 	m := t.pipeline.sight.metrics
 	m.Record(ctx, &metrics.SettleDuration, time.Since(began).Seconds(), t.pipeline.Name, endOf(err))
 	if err != nil {

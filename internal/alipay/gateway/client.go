@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -35,8 +36,7 @@ type App struct {
 	timeout time.Duration
 	tracer  trace.Tracer
 	clock   clockWatch
-	host    string // for spans
-	port    int
+	address []attribute.KeyValue // of the gateway, for spans
 
 	long         places // of answers to calls
 	longDownload places // of certificates: opening an answer may wait for one
@@ -51,7 +51,7 @@ func newApp(w protocol, u *url.URL, t transport) *App {
 	}
 	a := &App{http: t.client(), long: newPlaces(longAnswers), longDownload: newPlaces(1), timeout: t.timeout, tracer: t.tracer, clock: clockWatch{log: orDiscard(t.log), now: orNow(t.now)}}
 	a.inUse.Store(&w)
-	a.host, a.port = hostPort(u)
+	a.address = addressOf(u)
 	return a
 }
 
@@ -110,6 +110,7 @@ func (c *Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 			return func() (alipay.Reply, error) { return alipay.Reply{Method: r.Method()}, sealErr }
 		}
 		ctx, span := c.app.startSpan(ctx, r.Method())
+		spanAttempt(span, alipay.AttemptOf(ctx))
 		ctx, cancel := context.WithTimeoutCause(ctx, c.app.timeout, errTimeout)
 		ans, err := c.app.send(ctx, r, s, c.app.long)
 		return func() (alipay.Reply, error) {

@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -164,63 +162,4 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return min(max(until.Sub(date), 0), maxRetryAfter)
-}
-
-// hostPort returns the address as a span has it.
-func hostPort(u *url.URL) (host string, port int) {
-	port, err := strconv.Atoi(u.Port())
-	switch {
-	case err == nil:
-	case u.Scheme == "https":
-		port = 443
-	default:
-		port = 80
-	}
-	return u.Hostname(), port
-}
-
-// startSpan begins the client span of one attempt. It has the address and the method,
-// never the URL: the query is a signed request. The trace does not continue at Alipay.
-func (a *App) startSpan(ctx context.Context, m alipay.Method) (context.Context, trace.Span) {
-	return a.tracer.Start(ctx, string(m), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("http.request.method", http.MethodPost),
-		attribute.String("server.address", a.host),
-		attribute.Int("server.port", a.port),
-		attribute.String("alipay.method", string(m)),
-	))
-}
-
-// exchange is send with a span of its own, for the download of a certificate.
-func (a *App) exchange(ctx context.Context, r call, s *sealedRequest) (*answer, error) {
-	ctx, span := a.startSpan(ctx, r.Method())
-	ans, err := a.send(ctx, r, s, a.longDownload)
-	if err == nil {
-		body := ans.own(ans.body)
-		ans.release()
-		ans.body = body
-		spanStatus(span, ans.status)
-	}
-	endSpan(span, alipay.Reply{}, err)
-	return ans, err
-}
-
-func spanStatus(span trace.Span, status int) {
-	span.SetAttributes(attribute.Int("http.response.status_code", status))
-}
-
-// endSpan ends a span with class and codes; texts of Alipay stay out of spans.
-func endSpan(span trace.Span, rep alipay.Reply, err error) {
-	class := alipay.ClassOf(err)
-	span.SetAttributes(attribute.String("alipay.class", class.String()))
-	for _, kv := range [][2]string{{"alipay.code", rep.Code}, {"alipay.sub_code", rep.SubCode}, {"alipay.trace_id", rep.TraceID}} {
-		if kv[1] != "" {
-			span.SetAttributes(attribute.String(kv[0], kv[1]))
-		}
-	}
-	switch class {
-	case alipay.Done, alipay.Accepted, alipay.Rejected: // a refusal is a healthy answer
-	default:
-		span.SetStatus(codes.Error, class.String())
-	}
-	span.End()
 }
