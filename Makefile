@@ -6,7 +6,7 @@ LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
 GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-.PHONY: alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: jaeger jaeger-stop alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder, with the flags of go run, so that nothing is compiled twice
 build:
@@ -68,8 +68,10 @@ bench:
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 	go test -tags bench -run ^$$ -bench '^BenchmarkFairness$$' -benchtime 1x ./internal/consume
 
-## integration: the main job with a real Kafka and a real registry
+## integration: the main job with a real Kafka and a real registry, and its traces in a real Jaeger. Jaeger
+## is built here, because a test has less time; where it cannot be built, its tests are skipped unless CI is set
 integration:
+	integration/jaeger.sh get || test -z "$$CI"
 	go test -tags integration -count=1 -timeout 15m ./integration
 
 ## seeds: the main job in virtual time with a hundred seeds; BRIDGE_SEEDS=17-17 repeats one
@@ -95,3 +97,11 @@ kafka:
 ## kafka-stop: stop them and delete their data
 kafka-stop:
 	@integration/kafka.sh stop
+
+## jaeger: build Jaeger once (some minutes), and start it on 127.0.0.1 (integration/jaeger.sh)
+jaeger:
+	@integration/jaeger.sh start
+
+## jaeger-stop: stop it and delete its traces
+jaeger-stop:
+	@integration/jaeger.sh stop
