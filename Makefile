@@ -60,11 +60,12 @@ mutants:
 	done
 
 ## bench: a call compared with its cryptography alone; the scanner with encoding/json; the checks of an
-## event (K5 occurs twice: it is decoded twice); schemas of different versions; the bridge compared
+## event (K5 occurs twice: it is decoded twice); the cost of a trace; schemas of different versions; the bridge compared
 ## with a simple loop; and the cost of the simulator itself
 bench:
 	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay/...
 	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/handle
+	go test -run ^$$ -bench '^BenchmarkEvent$$' -benchtime 20000x ./internal/telemetry
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
 	go test -tags bench -run ^$$ -bench '^BenchmarkFairness$$' -benchtime 1x ./internal/consume
 
