@@ -18,7 +18,7 @@ test:
 
 ## race: the same with the race detector
 race:
-	go test -race ./...
+	go test -race -timeout 20m ./...
 
 ## fmt: check that all files are formatted with gofmt
 fmt:

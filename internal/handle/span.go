@@ -58,7 +58,10 @@ func (h *Handler) startSpan(ctx context.Context, e *handling) (context.Context, 
 		span.SetAttributes(keyHandling.Int(e.handlings))
 	case !e.prepared.IsZero():
 		now := h.o.Now()
-		span.SetAttributes(keyTopic.Int64(milliseconds(e.prepared.Sub(e.in.Timestamp))), keyLane.Int64(milliseconds(now.Sub(e.prepared))))
+		span.SetAttributes(keyLane.Int64(milliseconds(now.Sub(e.prepared))))
+		if e.in.Timestamp.Unix() > 0 { // a record may have none
+			span.SetAttributes(keyTopic.Int64(milliseconds(e.prepared.Sub(e.in.Timestamp))))
+		}
 	}
 	return ctx, span
 }

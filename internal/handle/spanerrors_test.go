@@ -1,6 +1,7 @@
 package handle_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -36,9 +37,9 @@ func TestSpansThatAreErrors(t *testing.T) {
 				ev := created("o1")
 				tt.change(&ev)
 				d.send(ev)
-				got := spans.GetSpans()
-				if len(got) != 1 || got[0].Name != "process in" {
-					t.Fatalf("spans %v", got.Snapshots())
+				got := slices.DeleteFunc(spans.GetSpans(), func(s tracetest.SpanStub) bool { return s.Name != "process in" })
+				if len(got) != 1 {
+					t.Fatalf("%d spans of the handling", len(got))
 				}
 				if s := got[0].Status; s.Description != tt.want || (s.Code == codes.Error) != (tt.want != "") {
 					t.Errorf("status %v %q, want %q", s.Code, s.Description, tt.want)

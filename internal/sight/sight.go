@@ -160,7 +160,7 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 		if end.Outcome != "" {
 			m.Add(context.Background(), &metrics.Results, 1, string(end.Account), strings.ToLower(string(end.Outcome)))
 		}
-		if !end.Produced.IsZero() {
+		if end.Produced.Unix() > 0 { // a record may have no timestamp
 			m.Record(context.Background(), &metrics.EventAge, max(0, now.Sub(end.Produced)).Seconds(), string(end.Account))
 		}
 	}

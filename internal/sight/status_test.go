@@ -65,7 +65,7 @@ func watched(t testing.TB, e look.Engine, accounts int) (*Sight, *metrics.Set) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(m)
+	s := New(m, nil)
 	p := s.NewPipeline("calls", "g", nil, slog.New(slog.DiscardHandler))
 	p.Guard("main", breaker.Options{InFlight: 10})
 	p.Watch(still{e})
