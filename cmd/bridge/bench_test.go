@@ -203,7 +203,7 @@ func load(ctx context.Context, cluster *localkafka.Cluster, g *benchGateway, pre
 			orders = append(orders, no)
 		}
 		events = append(events, order.Event{
-			ID: order.EventID(fmt.Sprintf("e%d", i)), Type: order.TypeCreated, OccurredAt: time.Unix(int64(1e9+i), 0), OrderNo: alipay.OutTradeNo(no),
+			ID: order.EventID(fmt.Sprintf("e%d", i)), Type: order.TypeCreated, OccurredAt: time.Unix(int64(1.7e9)+int64(i), 0), OrderNo: alipay.OutTradeNo(no),
 			Channel: order.ChannelAccount, Total: &alipay.Money{Minor: 8888, Currency: "CNY"}, Subject: "tea", Body: strings.Repeat("b", 128),
 			BuyerUserID: "2088102146225135", BusinessParamsJSON: `{"a":"` + strings.Repeat("x", 500) + `"}`, PassbackParams: strings.Repeat("p", 170),
 		})

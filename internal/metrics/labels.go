@@ -33,7 +33,7 @@ func Outcomes() []string {
 // DeadReasons are the reasons of dead letters.
 func DeadReasons() []string {
 	return []string{
-		"account_not_allowed", "channel_not_supported", "exhausted", "future_time", "invalid", "key_flood", "panic", "payee_not_allowed",
+		"account_not_allowed", "channel_not_supported", "exhausted", "future_time", "invalid", "key_flood", "panic", "payee_not_allowed", "schema_refused",
 		"too_large", "undecided", "undecodable", "unknown_account", "unknown_type", "unpublishable",
 	}
 }

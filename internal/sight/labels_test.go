@@ -1,6 +1,10 @@
 package sight
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,5 +48,38 @@ func TestLabelsHaveAllWords(t *testing.T) {
 		if !slices.Equal(sets[0], sets[1]) {
 			t.Errorf("%s: the code has %v, the table of metrics %v", name, sets[0], sets[1])
 		}
+	}
+}
+
+// reasonForm is the declaration of a reason in the code.
+var reasonForm = regexp.MustCompile(`(?m)^(?:const )?\s*[rR]eason[A-Z]\w*\s*= "([a-z_]+)"`)
+
+// TestEveryReasonOfADeadLetterIsCounted: a reason that the set lacks would be _other, and the first dead letter of
+// that kind would raise no alert.
+func TestEveryReasonOfADeadLetterIsCounted(t *testing.T) {
+	noLetter := []string{ // reasons of skips and results
+		"conflict", "trade_closed", "tombstone", "no_trade_no", "partial_refund", "no_query_api", "no_status", "not_terminal", "no_biz_type", "unmapped", "account_stopped",
+		"start", "accepted_loss", "accepted_position", "topic_found_again", // entries of the journal
+	}
+	found := map[string]bool{"panic": true, "too_large": true, "unpublishable": true} // internal/consume names them where they are used
+	for _, dir := range []string{"avro", "handle", "order", "consume"} {
+		files, err := filepath.Glob("../" + dir + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range reasonForm.FindAllSubmatch(text, -1) {
+				if reason := string(m[1]); !slices.Contains(noLetter, reason) {
+					found[reason] = true
+				}
+			}
+		}
+	}
+	if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, metrics.DeadReasons()) {
+		t.Errorf("the code has %v, the table of metrics %v", got, metrics.DeadReasons())
 	}
 }
