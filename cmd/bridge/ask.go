@@ -34,7 +34,7 @@ func (a *asked) flags(c *cobra.Command) {
 	f.StringVarP(&a.file, "config", "c", "", "settings `file` that names the admin port and its token (default: 127.0.0.1:8087, without a token)")
 	f.StringSliceVarP(&a.addresses, "address", "a", nil, "admin ports as `host:port`; a host name stands for all its addresses (default: admin.listen)")
 	f.StringVar(&a.tokenFile, "token-file", "", "`file` with the token of the admin port (default: admin.token_file)")
-	f.StringVar(&a.caFile, "ca-file", "", "`file` with the root certificates of the admin port (default: admin.cert_file, if the settings have one)")
+	f.StringVar(&a.caFile, "ca-file", "", "`file` with the root certificates of admin ports (default: admin.cert_file, or those of the operating system); other machines are always asked over TLS")
 	f.StringVar(&a.certFile, "cert-file", "", "`file` with our client certificate, if the port asks for one")
 	f.StringVar(&a.keyFile, "key-file", "", "`file` with the private key of --cert-file")
 }
@@ -89,7 +89,7 @@ func local(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// tls is how the port is trusted; nil: it is asked in clear, as on this machine.
+// tls is how the ports are trusted; nil: in clear on this machine, elsewhere by the roots of the operating system.
 func (a *asked) tls(s config.Admin) (*tls.Config, error) {
 	roots := config.File{Path: a.caFile}
 	if a.caFile == "" {

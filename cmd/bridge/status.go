@@ -146,7 +146,7 @@ does, and with 4 if an instance cannot be asked.`,
 			if err != nil {
 				return err
 			}
-			ask := limit
+			ask := min(limit+1, 10_000) // one more says whether there are more
 			if account != "" {
 				ask = 10_000 // others may wait longer
 			}
@@ -237,7 +237,7 @@ func printWaiting(w io.Writer, layout output.Layout, all []stuckRow) error {
 func summarize(w io.Writer, answers []admin.Answer, found, limit int) {
 	out := output.SafeWriter(w)
 	switch {
-	case len(answers) > 0 && answers[0].Err != nil && found == 0:
+	case found == 0 && slices.ContainsFunc(answers, func(a admin.Answer) bool { return a.Err != nil }):
 	case found == 0:
 		fmt.Fprintln(out, "No event waits.")
 	case found > limit:

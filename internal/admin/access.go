@@ -10,7 +10,7 @@ import (
 
 // Access says who may use the admin port (security O2).
 type Access struct {
-	Hosts []string               // that requests may name, apart from addresses of this machine's loopback
+	Hosts []string               // names that requests may have, apart from localhost and addresses
 	Token func() (string, error) // what requests must bear; nil: nothing
 }
 

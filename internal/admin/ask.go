@@ -22,7 +22,7 @@ const (
 // Client asks the admin ports of instances.
 type Client struct {
 	Token string
-	TLS   *tls.Config // nil: plain HTTP
+	TLS   *tls.Config // nil: plain HTTP on this machine, elsewhere TLS with the roots of the operating system
 }
 
 // Answer is what one instance said.
@@ -53,11 +53,11 @@ func (c Client) Ask(ctx context.Context, addresses []string, waiting int) []Answ
 
 // http is a client for one host, which follows no redirect and uses no proxy.
 func (c Client) http(name string) *http.Client {
-	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true}
+	transport := &http.Transport{Proxy: nil, DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
 	if c.TLS != nil {
 		transport.TLSClientConfig = c.TLS.Clone()
-		transport.TLSClientConfig.ServerName = name
 	}
+	transport.TLSClientConfig.ServerName = name
 	return &http.Client{Transport: transport, Timeout: askTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
@@ -70,7 +70,7 @@ func resolve(ctx context.Context, address string) []string {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	ips, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil || len(ips) <= 1 {
+	if err != nil || len(ips) == 0 {
 		return []string{address}
 	}
 	out := make([]string, len(ips))
@@ -80,9 +80,16 @@ func resolve(ctx context.Context, address string) []string {
 	return out
 }
 
+// onThisMachine reports whether an address can only be reached from here.
+func onThisMachine(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 func (c Client) ask(ctx context.Context, client *http.Client, address string, waiting int) (s Status, err error) {
 	u := url.URL{Scheme: "http", Host: address, Path: "/status.json", RawQuery: fmt.Sprintf("waiting=%d", waiting)}
-	if c.TLS != nil {
+	if c.TLS != nil || !onThisMachine(address) { // a token never leaves this machine in clear
 		u.Scheme = "https"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

@@ -17,6 +17,7 @@ const (
 	pageWaiting    = 20     // events on the page
 	defaultWaiting = 100    // in JSON
 	maxWaiting     = 10_000 // that a client may ask for
+	maxAsking      = 4      // requests for a status at a time: each passes over all that an engine holds
 )
 
 // Operators is the handler of the admin port. It only reads, except for the log level.
@@ -30,9 +31,21 @@ type Operators struct {
 // Handler serves the port. Whoever may use it has been let through.
 func (o Operators) Handler() http.Handler {
 	mux := http.NewServeMux()
+	places := make(chan struct{}, maxAsking)
+	bounded := func(h http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case places <- struct{}{}:
+				defer func() { <-places }()
+				h(w, r)
+			default:
+				http.Error(w, "too many ask for the status; try again", http.StatusServiceUnavailable)
+			}
+		}
+	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/status", http.StatusSeeOther))
-	mux.HandleFunc("GET /status", o.page)
-	mux.HandleFunc("GET /status.json", o.json)
+	mux.HandleFunc("GET /status", bounded(o.page))
+	mux.HandleFunc("GET /status.json", bounded(o.json))
 	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, levelWord(o.Level)) })
 	mux.HandleFunc("POST /log-level", o.setLevel)
 	if o.Pprof {

@@ -213,3 +213,35 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 }
+
+// Few ask for the status at a time; the others are told so at once.
+func TestStatusHasPlaces(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	h := admin.Operators{Status: func(int) admin.Status {
+		asked <- struct{}{}
+		<-release
+		return *well()
+	}, Level: new(slog.LevelVar), Log: slog.New(slog.DiscardHandler)}.Handler()
+	codes := make(chan int, 4)
+	for range 4 {
+		go func() { codes <- do(h, "GET", "http://127.0.0.1/status.json", "").Code }()
+		<-asked
+	}
+	if w := do(h, "GET", "http://127.0.0.1/status", ""); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("the fifth: %d", w.Code)
+	}
+	close(release)
+	for range 4 {
+		if code := <-codes; code != http.StatusOK {
+			t.Errorf("one of four: %d", code)
+		}
+	}
+}
+
+// A token never leaves this machine in clear.
+func TestOthersAreAskedOverTLS(t *testing.T) {
+	got := admin.Client{Token: "0123456789abcdef0123456789abcdef"}.Ask(t.Context(), []string{"bridge.invalid:1"}, 0)
+	if got[0].Err == nil || !strings.Contains(got[0].Err.Error(), "https://bridge.invalid:1/") {
+		t.Errorf("err = %v", got[0].Err)
+	}
+}

@@ -13,6 +13,8 @@ type Status struct {
 	Apps       []App       `json:"apps"`
 	Accounts   []Account   `json:"accounts"`
 	Topics     []Topic     `json:"topics"`
+	Oldest     []Oldest    `json:"oldest"`     // the longest wait of each account and cause
+	Doubts     []Doubt     `json:"doubts"`     // calls of which it is not known whether they took effect, by account and method
 	Waiting    []Waiting   `json:"waiting"`    // events without an outcome, those that wait longest first; at most as many as were asked for
 	Partitions []Partition `json:"partitions"` // the worst first; at most 20
 	Changes    []Change    `json:"changes"`    // notable lines of the log, the last first; at most 50
@@ -92,6 +94,22 @@ func (a Account) Fails() bool { return a.LastFailure.After(a.LastSuccess) }
 type Topic struct {
 	Name string           `json:"name"`
 	Lag  map[string]int64 `json:"lag"` // records by what they wait for
+}
+
+// Oldest is the longest wait of an account for one thing.
+type Oldest struct {
+	Account string    `json:"account"`
+	Cause   string    `json:"cause"`
+	Since   time.Time `json:"since"`
+}
+
+// Doubt counts calls of which it is not known whether they took effect.
+type Doubt struct {
+	Account string    `json:"account"`
+	Method  string    `json:"method"`
+	Calls   int       `json:"calls"`
+	Since   time.Time `json:"since"`    // of the oldest
+	OrderNo string    `json:"order_no"` // of the oldest
 }
 
 // Waiting is an event without an outcome.

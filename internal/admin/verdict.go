@@ -84,12 +84,12 @@ func partitions(n int) string {
 }
 
 func outcomeUnknown(s *Status) (Verdict, bool) {
-	n, oldest := 0, Waiting{}
-	for _, w := range s.Waiting {
-		if !w.Doubt.IsZero() && s.AsOf.Sub(w.Doubt) > doubtAfter {
-			n++
-			if oldest.Doubt.IsZero() || w.Doubt.Before(oldest.Doubt) {
-				oldest = w
+	n, oldest := 0, Doubt{}
+	for _, d := range s.Doubts {
+		if s.AsOf.Sub(d.Since) > doubtAfter {
+			n += d.Calls
+			if oldest.Since.IsZero() || d.Since.Before(oldest.Since) {
+				oldest = d
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func outcomeUnknown(s *Status) (Verdict, bool) {
 	return Verdict{
 		Level: LevelRisk, Owner: "alipay",
 		Text: fmt.Sprintf("It is not known whether %s took effect, for %s: order %s of account %s waited longest. The bridge asks Alipay again and again.",
-			count(n, "call"), Span(s.AsOf.Sub(oldest.Doubt)), oldest.OrderNo, oldest.Account),
+			count(n, "call"), Span(s.AsOf.Sub(oldest.Since)), oldest.OrderNo, oldest.Account),
 		Do: "never send such an order again by hand; if it lasts, look the order up in Alipay's console",
 	}, true
 }
@@ -223,7 +223,7 @@ func breakerOpen(s *Status) (Verdict, bool) {
 }
 
 func behind(s *Status) (Verdict, bool) {
-	for _, w := range s.Waiting {
+	for _, w := range s.Oldest {
 		if w.Cause == "ready" && s.AsOf.Sub(w.Since) > behindAfter {
 			return Verdict{
 				Level: LevelSlow, Owner: "bridge",

@@ -39,7 +39,7 @@ var troubles = []struct {
 		s.Partitions[1].State, s.Partitions[1].Reason = "stopped", "its committed position was not written by the bridge"
 	}, admin.LevelRisk, "kafka", "A partition is stopped, order-events/1 first: its committed position was not written by the bridge. Its records are neither called nor lost; other partitions go on."},
 	{"an outcome is unknown", func(s *admin.Status) {
-		s.Waiting = append(s.Waiting, admin.Waiting{Account: "shop", OrderNo: "o1", Since: ago(7 * time.Minute), Doubt: ago(6 * time.Minute), Cause: "retry"})
+		s.Doubts = append(s.Doubts, admin.Doubt{Account: "shop", OrderNo: "o1", Calls: 1, Since: ago(6 * time.Minute)}, admin.Doubt{Account: "other", OrderNo: "o9", Calls: 1, Since: ago(time.Minute)})
 	}, admin.LevelRisk, "alipay", "It is not known whether 1 call took effect, for 6 min: order o1 of account shop waited longest. The bridge asks Alipay again and again."},
 	{"no broker answers", func(s *admin.Status) {
 		s.Pipelines[0].Trouble = "no broker answers; check the brokers and the network"
@@ -55,7 +55,7 @@ var troubles = []struct {
 		s.Topics[0].Lag["breaker"] = 3214
 	}, admin.LevelProvider, "alipay", "Waiting for Alipay: alipay.trade.create of app main fails, for 12 min (SYSTEM_ERROR). 3,214 events wait, none is lost, and other calls go on."},
 	{"it is behind", func(s *admin.Status) {
-		s.Waiting = append(s.Waiting, admin.Waiting{Account: "shop", OrderNo: "o2", Since: ago(2 * time.Hour), Cause: "ready"})
+		s.Oldest = append(s.Oldest, admin.Oldest{Account: "shop", Since: ago(2 * time.Hour), Cause: "ready"})
 		s.Topics[0].Lag["ready"] = 1
 	}, admin.LevelSlow, "bridge", "Behind: 1 event waits; the oldest could have been handled for 2 h 0 min."},
 	{"a reload failed", func(s *admin.Status) { s.Instance.ReloadFailed = "line 3: x" }, admin.LevelSlow, "bridge", "New settings or files are not in force: line 3: x. What was read before stays in force."},
@@ -116,7 +116,7 @@ func TestVerdictsOfMany(t *testing.T) {
 	}
 	// A call that has been in doubt for a moment, and an order that could have been handled for one, are no trouble.
 	s = well()
-	s.Waiting = []admin.Waiting{{Doubt: ago(4 * time.Minute), Since: ago(4 * time.Minute), Cause: "retry"}, {Since: ago(30 * time.Second), Cause: "ready"}}
+	s.Doubts, s.Oldest = []admin.Doubt{{Calls: 1, Since: ago(4 * time.Minute)}}, []admin.Oldest{{Since: ago(30 * time.Second), Cause: "ready"}}
 	if v := admin.Judge(s); v.Level != admin.LevelFine {
 		t.Error(v.Text)
 	}

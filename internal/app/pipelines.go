@@ -83,6 +83,7 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 		return nil, err
 	}
 	pl.watch = s.sight.NewPipeline(pl.name, pl.group, tx, log)
+	pl.watch.Letters = OutputTopics(s.cfg.Topics).DeadLetters
 	o.Settled = pl.watch.Settled
 	for name, a := range s.cfg.Apps {
 		limits := kind.limits(a)

@@ -150,7 +150,7 @@ func (r *reloader) logRefusal(err error) {
 
 // useLogLevel puts the level of the settings file in use. The settings have checked the word.
 func (r *reloader) useLogLevel(next *config.Config, read config.Config) {
-	from, to := next.Telemetry.LogLevel, read.Telemetry.LogLevel
+	from, to := strings.ToLower(r.level.Level().String()), read.Telemetry.LogLevel // an operator may have changed it meanwhile
 	if from == to || r.level.UnmarshalText([]byte(to)) != nil {
 		return
 	}

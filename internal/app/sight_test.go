@@ -148,3 +148,29 @@ func TestStatusOfAProcess(t *testing.T) {
 		apptest.NoError(t, <-p.ended)
 	})
 }
+
+// TestAnOutageIsNoStall: events that have no room because the started ones wait for Alipay wait for Alipay, too. More
+// instances would not help, and a restart even less.
+func TestAnOutageIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		p := w.start(strings.Replace(lifeSettings, "app_id:", "in_flight: 8, app_id:", 1))
+		w.send("o1", "shop")
+		w.wantResults("o1=APPLIED")
+		w.sim.AddFault(simulator.Unavailable(simulator.TradeCreate).Always())
+		for i := range 300 { // 8 + 64 handlings are started at a time
+			w.send(fmt.Sprintf("down_%d", i), "shop")
+		}
+		time.Sleep(5 * time.Minute)
+		s := w.status()
+		if s.Verdict.Level != admin.LevelProvider || s.Pipelines[0].Stalled || s.Topics[0].Lag["ready"] > 0 {
+			t.Errorf("%+v\nlag %v", s.Verdict, s.Topics[0].Lag)
+		}
+		if code, scale := w.get("http://localhost:9464/scale"); code != http.StatusOK || scale != "{\"replicas_wanted\":1.00}\n" {
+			t.Errorf("%d %s", code, scale)
+		}
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+	})
+}

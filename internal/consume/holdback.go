@@ -49,8 +49,9 @@ func (s *settler) picks() []pick {
 		out = append(out, pick{s.held.journal, 1, true, true, s.free, func(o outcome) bool { return o.Skip != "" && s.mayTry(o) }})
 	}
 	for tp, b := range s.held.parts {
-		if b.Due() {
-			out = append(out, pick{b, 1, true, journal, func(p *partition) bool { return p.TopicPartition == tp }, s.mayTry})
+		if b.Due() { // first with an outcome that nothing else holds back, so that the partition's own trouble decides
+			own := func(p *partition) bool { return p.TopicPartition == tp }
+			out = append(out, pick{b, 1, true, journal, own, s.mayPublish}, pick{b, 1, true, journal, own, s.mayTry})
 		}
 	}
 	for it, b := range s.held.items {

@@ -55,21 +55,40 @@ func (e *Engine) Look(limit int) look.Engine {
 		out.Unsettled += len(p.done)
 		if p.preparing != nil && p.state.settles() {
 			shown[i].Saw(p.preparing.offset, p.preparing.since)
-			b.Add(p.preparing.record(look.Facts{Cause: look.Unread}))
+			b.Add(p.preparing.record(look.Facts{Cause: look.Unread}, 0))
 		}
 	}
+	running := map[Pool]map[look.Cause]int{} // what the started handlings of each pool wait for
+	var ready []*lane
 	for _, ln := range e.lanes.byKey {
 		for i, it := range ln.queue {
 			if of[it.part] == nil {
 				continue // the assignment is over, and only its running handling is left
 			}
 			of[it.part].Saw(it.offset, it.since)
-			if i == 0 {
-				r := it.record(it.look(ln.state))
-				r.Behind = len(ln.queue) - 1
+			switch {
+			case i > 0:
+			case ln.state == laneReady:
+				ready = append(ready, ln)
+			default:
+				r := it.record(e.lanes.look(it, ln.state), len(ln.queue)-1)
 				b.Add(r)
+				if ln.state == laneBusy {
+					if running[it.task.Pool] == nil {
+						running[it.task.Pool] = map[look.Cause]int{}
+					}
+					running[it.task.Pool][r.Cause]++
+				}
 			}
 		}
+	}
+	for _, ln := range ready {
+		it := ln.queue[0]
+		r := it.record(e.lanes.look(it, ln.state), len(ln.queue)-1)
+		if p := e.lanes.pools[it.task.Pool]; p != nil && p.started >= p.limit {
+			r.Cause = look.HoldsUp(running[it.task.Pool])
+		}
+		b.Add(r)
 	}
 	out.Partitions = shown
 	b.Into(&out)
@@ -104,7 +123,7 @@ func (p *partition) look(b *look.Builder) look.Partition {
 }
 
 // look is what an item waits for, with what its handler knows. Called under mu.
-func (it *item) look(s laneState) look.Facts {
+func (l *lanes) look(it *item, s laneState) look.Facts {
 	f := it.facts()
 	switch s {
 	case laneBusy:
@@ -113,8 +132,15 @@ func (it *item) look(s laneState) look.Facts {
 		f.Cause, f.Next = cmp.Or(f.Cause, look.Retry), it.next
 	case laneReady:
 		f.Cause = look.Ready
-	default: // its pool has too many outcomes that are not settled
-		f.Cause = look.Settling
+	case laneIdle:
+		switch {
+		case l.unsettled.IsChoked(outlet{it.part, it.task.Pool}):
+			f.Cause = look.Settling
+		case l.kept.IsChoked(it.keeper()):
+			f.Cause = look.Person // too many others of its account wait for one, and keep a request
+		default:
+			f.Cause = look.Retry // its partition is being given up
+		}
 	}
 	return f
 }
@@ -127,6 +153,6 @@ func (it *item) facts() look.Facts {
 	return it.task.Facts()
 }
 
-func (it *item) record(f look.Facts) look.Record {
-	return look.Record{Topic: it.part.Topic, Partition: it.part.Partition, Offset: it.offset, Since: it.since, Facts: f}
+func (it *item) record(f look.Facts, behind int) look.Record {
+	return look.Record{Topic: it.part.Topic, Partition: it.part.Partition, Offset: it.offset, Since: it.since, Behind: behind, Facts: f}
 }

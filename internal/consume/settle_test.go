@@ -2,6 +2,7 @@ package consume_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -366,5 +367,33 @@ func TestAPartitionAndATopicAreHeldBackTogether(t *testing.T) {
 			t.Errorf("%d dead letters, want 1; log:\n%s", n, r.logs.String())
 		}
 		_ = e.stop()
+	})
+}
+
+// A topic that stays refused does not keep a partition held back that is right again: the partition is tried
+// with an outcome that it alone holds back.
+func TestARefusedTopicDoesNotHoldAPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.start(setup{options: earliest, handle: func(in consume.Input) (consume.Outcome, error) {
+			if string(in.Key) == "bad" {
+				return refuse(in, "invalid", nil), nil
+			}
+			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
+		}})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "dlq", Err: kerr.TopicAuthorizationFailed, Count: -1})
+		offset := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Topic: "in", Partitions: []int32{1}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+		r.put(1, "bad", "v")
+		for i := range 19 {
+			r.put(1, fmt.Sprint("good", i), "v")
+		}
+		time.Sleep(time.Minute)
+		offset.Remove()
+		time.Sleep(20 * time.Minute)
+		if n := len(r.read("out")); n != 19 {
+			t.Errorf("%d of 19 results are published", n)
+		}
+		e.wire.cut()
 	})
 }

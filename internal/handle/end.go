@@ -11,7 +11,7 @@ type End struct {
 	Account  order.Account
 	Outcome  order.CallOutcome // of its result; "": it has none
 	Produced time.Time         // timestamp of its record
-	Letter   bool              // it has no result, but a dead letter
+	Dead     string            // reason of its dead letter; "": it has none
 }
 
 // Kind is result, dead_letter or skip.
@@ -19,7 +19,7 @@ func (e End) Kind() string {
 	switch {
 	case e.Outcome != "":
 		return "result"
-	case e.Letter:
+	case e.Dead != "":
 		return "dead_letter"
 	}
 	return "skip"

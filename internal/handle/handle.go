@@ -100,7 +100,8 @@ type handling struct {
 	account *Account
 	call    caller
 	*tally
-	kept bool // an attempt may have taken effect: the request stays, byte by byte
+	dead string // reason of the dead letter that was made
+	kept bool   // an attempt may have taken effect: the request stays, byte by byte
 	// otherContent: Alipay said that the trade under our number has other content than the create.
 	otherContent bool
 	doubt        time.Time // until when a lost create may be under way; zero: none is
@@ -327,5 +328,5 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	if err != nil {
 		return consume.Outcome{}, err
 	}
-	return consume.Outcome{Records: append(out, more...), Note: End{Account: e.Account, Outcome: r.Outcome, Produced: e.in.Timestamp}}, nil
+	return consume.Outcome{Records: append(out, more...), Note: End{Account: e.Account, Outcome: r.Outcome, Produced: e.in.Timestamp, Dead: e.dead}}, nil
 }

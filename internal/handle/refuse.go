@@ -22,6 +22,7 @@ func (h *Handler) refuseEvent(ctx context.Context, in consume.Input, ev order.Ev
 }
 
 func (h *Handler) deadLetter(ctx context.Context, e *handling, reason string, err error) *kgo.Record {
+	e.dead = reason
 	d := records.DeadLetter{Reason: reason, Error: err.Error(), EventID: string(e.Event.ID), Attempts: e.attempts, Replays: e.ReplayCount}
 	if !e.first.IsZero() {
 		d.FirstAttempt = &e.first
@@ -68,7 +69,7 @@ func (h *Handler) refuseAfter(in consume.Input, made *tally, reason string, err 
 	defer func() { endSpan(span, e, encodeErr) }()
 	if encodeErr != nil {
 		letter := h.deadLetter(ctx, e, reason, err)
-		out = consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Account: e.Account, Produced: in.Timestamp, Letter: true}}
+		out = consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Account: e.Account, Produced: in.Timestamp, Dead: reason}}
 	}
 	return out
 }
@@ -101,5 +102,5 @@ func invalidRequest(err error) error {
 func (h *Handler) RefuseBare(in consume.Input, reason string, err error) consume.Outcome {
 	d := records.DeadLetter{Reason: reason, Error: err.Error(), Bare: true}
 	letter := h.o.Encoder.DeadLetter(context.Background(), records.Input(in), d)
-	return consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Produced: in.Timestamp, Letter: true}}
+	return consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Produced: in.Timestamp, Dead: reason}}
 }

@@ -187,7 +187,7 @@ var (
 	}
 	SpansLost = Metric{
 		Name: "bridge.spans.lost", Kind: Counter, Unit: "{span}", Zero: true,
-		Help: "Spans that could not be exported.",
+		Help: "Spans that a collector did not take. Those that a full queue drops before are not counted.",
 	}
 )
 

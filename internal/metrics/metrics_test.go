@@ -158,9 +158,6 @@ func TestNil(t *testing.T) {
 	s.Add(t.Context(), &metrics.Results, 1, "a", "b")
 	s.Record(t.Context(), &metrics.EventAge, 1, "a")
 	s.Observe(func(*metrics.Observer) { t.Error("observed") })
-	if err := s.Stop(t.Context()); err != nil {
-		t.Error(err)
-	}
 }
 
 // TestAllIsAll: no variable of the table is missing in All.

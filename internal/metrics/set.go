@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -66,12 +65,6 @@ func New(o Options) (*Set, error) {
 	options := []sdkmetric.Option{
 		sdkmetric.WithReader(exporter),
 		sdkmetric.WithCardinalityLimit(0), // the sets of the labels bound the series; the SDK's own limit would hide some
-	}
-	if o.Resource != nil {
-		options = append(options, sdkmetric.WithResource(o.Resource))
-	}
-	for _, r := range o.Push {
-		options = append(options, sdkmetric.WithReader(r))
 	}
 	s.provider = sdkmetric.NewMeterProvider(options...)
 	if err := s.build(); err != nil {
@@ -181,8 +174,9 @@ func (s *Set) Observe(f func(*Observer)) {
 
 // Observer takes the values of gauges at one moment.
 type Observer struct {
-	set *Set
-	to  metric.Observer
+	set  *Set
+	to   metric.Observer
+	most map[seriesKey]float64 // of Max
 }
 
 // Gauge gives the value of one series. labels are its labels' values in the order of the table.
@@ -197,6 +191,20 @@ func (o *Observer) Gauge(m *Metric, v float64, labels ...string) {
 	o.to.ObserveFloat64(o.set.gauges[m], v, metric.WithAttributeSet(o.set.make(m, bounded)))
 }
 
+// Max gives the value of one series that several may give: the highest counts.
+func (o *Observer) Max(m *Metric, v float64, labels ...string) {
+	key := seriesKey{m: m}
+	for i, l := range labels {
+		if !m.Labels[i].Free && !slices.Contains(o.set.valuesOf(m, i), l) {
+			l = Other
+		}
+		key.labels[i] = l
+	}
+	if most, known := o.most[key]; !known || v > most {
+		o.most[key] = v
+	}
+}
+
 // State is 1 where something is true.
 func State(is bool) float64 {
 	if is {
@@ -209,8 +217,12 @@ func (s *Set) observe(_ context.Context, to metric.Observer) error {
 	s.mu.Lock()
 	all := slices.Clone(s.observes)
 	s.mu.Unlock()
+	o := &Observer{s, to, map[seriesKey]float64{}}
 	for _, f := range all {
-		f(&Observer{s, to})
+		f(o)
+	}
+	for key, v := range o.most {
+		o.Gauge(key.m, v, key.labels[:len(key.m.Labels)]...)
 	}
 	return nil
 }
@@ -224,16 +236,5 @@ func (s *Set) Handler() http.Handler {
 	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes})
 }
 
-// Gatherer is for tests and for an archive of figures.
+// Gatherer is for tests.
 func (s *Set) Gatherer() prometheus.Gatherer { return s.registry }
-
-// Stop sends what is pushed, and ends the pushing.
-func (s *Set) Stop(ctx context.Context) error {
-	if s == nil {
-		return nil
-	}
-	if err := s.provider.Shutdown(ctx); err != nil && !errors.Is(err, sdkmetric.ErrReaderShutdown) {
-		return fmt.Errorf("metrics: %w", err)
-	}
-	return nil
-}

@@ -94,17 +94,31 @@ func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTop
 		f = r.unpack(at, p)
 	}
 	switch {
-	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.Is(f.Err, kerr.UnknownTopicID), errors.Is(f.Err, kerr.InconsistentTopicID):
+	case errors.Is(f.Err, kerr.UnknownTopicID), errors.Is(f.Err, kerr.InconsistentTopicID):
+		return nil, r.askAgain(ctx, at, f.Err)
+	case errors.Is(f.Err, kerr.OffsetOutOfRange):
 		return nil, fmt.Errorf("%s/%d at %d: %w: %w", at.Topic, at.Partition, at.Offset, ErrGone, f.Err)
 	case f.Err != nil:
 		r.forget(at)
 		return nil, fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, f.Err)
 	case len(f.Records) == 0 && f.LastStableOffset <= at.Offset:
 		return nil, fmt.Errorf("read %s/%d at %d: the broker does not have it yet", at.Topic, at.Partition, at.Offset)
+	case len(p.RecordBatches) == 0 && f.LogStartOffset <= at.Offset: // a gap has a batch; a broker that cannot read its storage now has none
+		return nil, fmt.Errorf("read %s/%d at %d: the broker's answer has no batch", at.Topic, at.Partition, at.Offset)
 	case len(f.Records) == 0 || f.Records[0].Offset != at.Offset:
 		return nil, fmt.Errorf("%s/%d at %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
 	}
 	return f.Records, nil
+}
+
+// askAgain decides what a broker means that does not know the id of a topic: it may not have heard of the
+// topic yet. The topic is gone only if the cluster says that its name has another id.
+func (r *Reader) askAgain(ctx context.Context, at Place, cause error) error {
+	r.forget(at)
+	if _, err := r.leader(ctx, at); errors.Is(err, ErrGone) {
+		return err
+	}
+	return fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, cause)
 }
 
 // copies copies records that follow each other, so that their batch does not stay.

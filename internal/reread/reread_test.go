@@ -360,3 +360,42 @@ func TestReadOfALargeBatchTakesNoMemory(t *testing.T) {
 		}
 	})
 }
+
+// A broker that has not heard of the topic yet, or cannot read its storage now, says nothing about the record: an
+// error that is taken as gone would stop the partition for good.
+func TestABrokerThatDoesNotKnowNow(t *testing.T) {
+	empty := func(req kmsg.Request) (kmsg.Response, error, bool) {
+		f := req.(*kmsg.FetchRequest)
+		resp := f.ResponseKind().(*kmsg.FetchResponse)
+		topic, part := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
+		topic.Topic, topic.TopicID = f.Topics[0].Topic, f.Topics[0].TopicID
+		part.Partition, part.HighWatermark, part.LastStableOffset = f.Topics[0].Partitions[0].Partition, 50, 50
+		topic.Partitions = append(topic.Partitions, part)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	}
+	for name, fault := range map[string]func(*kfake.Cluster){
+		"it does not know the topic's id": func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.UnknownTopicID, Count: 1})
+		},
+		"it knows another id": func(c *kfake.Cluster) {
+			c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.InconsistentTopicID, Count: 1})
+		},
+		"its answer has no batch": func(c *kfake.Cluster) { c.ControlKey(int16(kmsg.Fetch), empty) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				fault(r.cluster)
+				if _, err := r.read(t, 20); err == nil || errors.Is(err, reread.ErrGone) {
+					t.Errorf("err = %v, want one that may pass", err)
+				}
+				got, err := r.read(t, 20)
+				must(t, err)
+				if string(got[0].Value) != "v20" {
+					t.Errorf("read %s", got[0].Value)
+				}
+			})
+		})
+	}
+}

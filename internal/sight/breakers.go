@@ -41,9 +41,9 @@ func (b *breakers) of(m alipay.Method) *oneBreaker {
 	return b.byMethod[m]
 }
 
-// failed notes the error of a call; nil is no news.
+// failed notes the error of a call. A healthy answer, such as a refusal, is no reason for a breaker to open.
 func (b *breakers) failed(m alipay.Method, err error) {
-	if err == nil {
+	if alipay.HealthOf(err) == alipay.Healthy {
 		return
 	}
 	b.mu.Lock()

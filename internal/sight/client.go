@@ -37,11 +37,11 @@ func (c Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 		open := send(ctx)
 		return func() (alipay.Reply, error) {
 			reply, err := open()
-			c.sight.Accounts.note(c.app, c.account, err)
-			c.breaks.failed(r.Method(), err)
 			if alipay.IsInvalid(err) { // nothing was sent
 				return reply, err
 			}
+			c.sight.Accounts.note(c.app, c.account, err)
+			c.breaks.failed(r.Method(), err)
 			class := strings.ToLower(alipay.ClassOf(err).String())
 			took := time.Since(began)
 			c.sight.scale.exchanged(c.app, alipay.ClassOf(err), took)

@@ -73,6 +73,8 @@ type Pipeline struct {
 	Group string
 	Tx    *Transactor
 
+	Letters map[string]string // the topic for dead letters of each input topic
+
 	sight  *Sight
 	log    *slog.Logger
 	breaks map[string]*breakers // by app
@@ -154,9 +156,13 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 	now := time.Now()
 	p.finished.Add(uint64(len(s.Outcomes)))
 	p.finishedAt.Store(now.UnixNano())
+	p.Tx.success.Store(now.UnixNano()) // also where the answer of the transaction was lost
 	for _, o := range s.Outcomes {
 		end, _ := o.Note.(handle.End) // an outcome of the engine itself has none: its offset was journalled
 		m.Add(context.Background(), &metrics.Events, 1, s.Input.Topic, end.Kind())
+		if end.Dead != "" {
+			m.Add(context.Background(), &metrics.DeadLetters, 1, p.Letters[s.Input.Topic], end.Dead)
+		}
 		if end.Outcome != "" {
 			m.Add(context.Background(), &metrics.Results, 1, string(end.Account), strings.ToLower(string(end.Outcome)))
 		}
@@ -223,10 +229,10 @@ func (p *Pipeline) observeEngine(o *metrics.Observer, e *look.Engine) {
 		}
 	}
 	for _, w := range e.Oldest {
-		o.Gauge(&metrics.OldestWaiting, e.At.Sub(w.Since).Seconds(), w.Account, string(w.Cause))
+		o.Max(&metrics.OldestWaiting, e.At.Sub(w.Since).Seconds(), w.Account, string(w.Cause))
 	}
 	for _, d := range e.Doubts {
-		o.Gauge(&metrics.UnknownOutcomeOldest, e.At.Sub(d.Since).Seconds(), d.Account, d.Method)
+		o.Max(&metrics.UnknownOutcomeOldest, e.At.Sub(d.Since).Seconds(), d.Account, d.Method)
 	}
 	for i := range e.Partitions {
 		part := &e.Partitions[i]

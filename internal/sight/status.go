@@ -58,13 +58,19 @@ func (s *Sight) Status(n int) admin.Status {
 	p, pipelines := s.process, s.all()
 	out := admin.Status{
 		AsOf: time.Now(), Pipelines: []admin.Pipeline{}, Apps: []admin.App{}, Accounts: []admin.Account{}, Topics: []admin.Topic{},
-		Waiting: []admin.Waiting{}, Partitions: []admin.Partition{}, Changes: []admin.Change{},
+		Oldest: []admin.Oldest{}, Doubts: []admin.Doubt{}, Waiting: []admin.Waiting{}, Partitions: []admin.Partition{}, Changes: []admin.Change{},
 		Instance: admin.Instance{Group: p.Group, Slot: p.Slot, Version: p.Version, Go: p.Go, Started: s.began, Settings: p.Settings(), Ready: p.Ready(), ReloadFailed: p.Trouble()},
 	}
 	for _, pl := range pipelines {
 		e := pl.engine.Look(n)
 		out.Pipelines = append(out.Pipelines, pl.status(&e))
 		out.Topics = append(out.Topics, topicsOf(&e)...)
+		for _, o := range e.Oldest {
+			out.Oldest = append(out.Oldest, admin.Oldest{Account: o.Account, Cause: string(o.Cause), Since: o.Since})
+		}
+		for _, d := range e.Doubts {
+			out.Doubts = append(out.Doubts, admin.Doubt{Account: d.Account, Method: d.Method, Calls: d.Calls, Since: d.Since, OrderNo: d.OrderNo})
+		}
 		for i := range e.Records {
 			out.Waiting = append(out.Waiting, waitingOf(&e.Records[i]))
 		}
@@ -75,9 +81,6 @@ func (s *Sight) Status(n int) admin.Status {
 	slices.SortStableFunc(out.Waiting, func(a, b admin.Waiting) int { return a.Since.Compare(b.Since) })
 	out.Waiting = out.Waiting[:min(n, len(out.Waiting))]
 	slices.SortStableFunc(out.Partitions, worseFirst)
-	if more := len(out.Partitions) - maxPartitions; more > 0 {
-		out.Partitions, out.PartitionsOmitted = out.Partitions[:maxPartitions], more
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.Apps)) {
 		out.Apps = append(out.Apps, appStatus(name, p.Apps[name], pipelines))
 	}
@@ -92,7 +95,10 @@ func (s *Sight) Status(n int) admin.Status {
 	for _, line := range p.Recent.Lines() {
 		out.Changes = append(out.Changes, admin.Change{At: line.At, Level: line.Level.String(), Text: line.Text})
 	}
-	out.Verdict = admin.Judge(&out)
+	out.Verdict = admin.Judge(&out) // over all partitions
+	if more := len(out.Partitions) - maxPartitions; more > 0 {
+		out.Partitions, out.PartitionsOmitted = out.Partitions[:maxPartitions], more
+	}
 	return out
 }
 

@@ -12,8 +12,8 @@ import (
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
-// Transactor is the transactor of an engine. It notes whether the producer is open, how transactions
-// end, and the dead letters that became visible.
+// Transactor is the transactor of an engine. It notes whether the producer is open and how transactions
+// end, and logs the dead letters that became visible.
 type Transactor struct {
 	*produce.Transactor
 
@@ -73,7 +73,6 @@ func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
 	}
 	for d, n := range found {
 		t.letters.Add(d, n)
-		m.Add(ctx, &metrics.DeadLetters, float64(n), d.topic, d.reason)
 	}
 	return nil
 }

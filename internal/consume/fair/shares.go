@@ -49,6 +49,12 @@ func (s *Shares[K]) Choked(k K) bool {
 	return u != nil && u.choked
 }
 
+// IsChoked reports whether it was choked when it was asked for last; it changes nothing.
+func (s *Shares[K]) IsChoked(k K) bool {
+	u := s.of[k]
+	return u != nil && u.choked
+}
+
 func (s *Shares[K]) over(u *share, n, bytes int) bool {
 	shares := len(s.of) + 1 // one is for who comes next
 	return s.sum.n >= n && u.n >= n/shares || s.sum.bytes >= bytes && u.bytes >= bytes/shares

@@ -96,7 +96,9 @@ type Oldest struct {
 type Doubt struct {
 	Account string
 	Method  string
+	OrderNo string // of the oldest
 	Since   time.Time
+	Calls   int // how many there are
 }
 
 // Engine is an engine at one moment.
@@ -118,7 +120,7 @@ type Builder struct {
 	limit  int
 	lag    map[string]map[Cause]int64
 	oldest map[oldestKey]time.Time
-	doubts map[doubtKey]time.Time
+	doubts map[doubtKey]Doubt
 	found  []Record
 }
 
@@ -131,7 +133,7 @@ type doubtKey struct{ account, method string }
 
 // NewBuilder returns a builder that keeps the limit records that wait longest.
 func NewBuilder(limit int) *Builder {
-	return &Builder{limit: limit, lag: map[string]map[Cause]int64{}, oldest: map[oldestKey]time.Time{}, doubts: map[doubtKey]time.Time{}}
+	return &Builder{limit: limit, lag: map[string]map[Cause]int64{}, oldest: map[oldestKey]time.Time{}, doubts: map[doubtKey]Doubt{}}
 }
 
 // Count adds records of a topic to a cause.
@@ -154,9 +156,12 @@ func (b *Builder) Add(r Record) {
 	}
 	if !r.Doubt.IsZero() {
 		key := doubtKey{r.Account, r.Method}
-		if since, known := b.doubts[key]; !known || r.Doubt.Before(since) {
-			b.doubts[key] = r.Doubt
+		d, known := b.doubts[key]
+		if !known || r.Doubt.Before(d.Since) {
+			d.Account, d.Method, d.OrderNo, d.Since = r.Account, r.Method, r.OrderNo, r.Doubt
 		}
+		d.Calls++
+		b.doubts[key] = d
 	}
 	if b.limit > 0 {
 		b.found = append(b.found, r)
@@ -185,12 +190,26 @@ func (b *Builder) Into(e *Engine) {
 	slices.SortFunc(e.Oldest, func(x, y Oldest) int {
 		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.Account, y.Account), cmp.Compare(x.Cause, y.Cause))
 	})
-	for key, since := range b.doubts {
-		e.Doubts = append(e.Doubts, Doubt{key.account, key.method, since})
+	for _, d := range b.doubts {
+		e.Doubts = append(e.Doubts, d)
 	}
 	slices.SortFunc(e.Doubts, func(x, y Doubt) int {
 		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.Account, y.Account), cmp.Compare(x.Method, y.Method))
 	})
 	b.cut()
 	e.Records = b.found
+}
+
+// HoldsUp is what a pool without room waits for: what most of its started handlings do.
+func HoldsUp(running map[Cause]int) Cause {
+	most, out := 0, Ready
+	for _, c := range []Cause{Breaker, RateLimit, Retry, Person, Calling, Ready} {
+		if running[c] > most {
+			most, out = running[c], c
+		}
+	}
+	if out == Calling {
+		return Ready // it is busy: another instance would help
+	}
+	return out
 }
