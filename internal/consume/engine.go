@@ -234,8 +234,8 @@ func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 	}
 }
 
-// pollSize is how many records one poll takes. Records are copied when they are polled, and stay in
-// the client until then: a poll of all that it has unpacked would double their memory.
+// pollSize is how many records one poll takes: by their average size, what fits into an eighth of MaxBytes.
+// Records are copied when they are polled: a poll of all that is unpacked would double their memory.
 func (e *Engine) pollSize(cl *kgo.Client) int {
 	n, bytes := cl.BufferedFetchRecords(), cl.BufferedFetchBytes()
 	return int(min(max(1, n*int64(e.o.MaxBytes/8)/max(1, bytes)), max(1, n), 1000))
