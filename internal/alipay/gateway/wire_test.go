@@ -2,6 +2,9 @@ package gateway_test
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
@@ -197,13 +200,22 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	good := gateway.OpenAPIOptions{URL: "https://openapi.alipay.com/gateway.do", AppID: "1", Signer: signer, AlipayKey: &theirKey().PublicKey}
 	for name, change := range map[string]func(o *gateway.OpenAPIOptions){
-		"no URL":              func(o *gateway.OpenAPIOptions) { o.URL = "" },
-		"a path":              func(o *gateway.OpenAPIOptions) { o.URL = "/gateway.do" },
-		"another scheme":      func(o *gateway.OpenAPIOptions) { o.URL = "ftp://x/" },
-		"a query":             func(o *gateway.OpenAPIOptions) { o.URL = "https://x/?a=b" },
-		"a user":              func(o *gateway.OpenAPIOptions) { o.URL = "https://u:p@x/" },
-		"no app id":           func(o *gateway.OpenAPIOptions) { o.AppID = "" },
-		"no signer":           func(o *gateway.OpenAPIOptions) { o.Signer = nil },
+		"no URL":         func(o *gateway.OpenAPIOptions) { o.URL = "" },
+		"a path":         func(o *gateway.OpenAPIOptions) { o.URL = "/gateway.do" },
+		"another scheme": func(o *gateway.OpenAPIOptions) { o.URL = "ftp://x/" },
+		"a query":        func(o *gateway.OpenAPIOptions) { o.URL = "https://x/?a=b" },
+		"a user":         func(o *gateway.OpenAPIOptions) { o.URL = "https://u:p@x/" },
+		"no app id":      func(o *gateway.OpenAPIOptions) { o.AppID = "" },
+		"no signer":      func(o *gateway.OpenAPIOptions) { o.Signer = nil },
+		"a signer of an elliptic curve": func(o *gateway.OpenAPIOptions) {
+			key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o.Signer, err = keys.NewSigner(key); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"no Alipay key":       func(o *gateway.OpenAPIOptions) { o.AlipayKey = nil },
 		"a short Alipay key":  func(o *gateway.OpenAPIOptions) { o.AlipayKey = weak },
 		"our own public half": func(o *gateway.OpenAPIOptions) { o.AlipayKey = &ourKey().PublicKey },
