@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -69,7 +68,7 @@ func guardAdmin(a config.Admin, log *slog.Logger, h http.Handler) (http.Handler,
 		return access.Handler(h), nil, nil
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
-	pair, err := config.NewFileValue("admin.cert_file", log, func() (tls.Certificate, error) { return readPair(a.CertFile, a.KeyFile) })
+	pair, err := config.NewFileValue("admin.cert_file", log, func() (tls.Certificate, error) { return config.ReadPair(a.CertFile, a.KeyFile) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("admin.cert_file: %w", err)
 	}
@@ -84,24 +83,6 @@ func guardAdmin(a config.Admin, log *slog.Logger, h http.Handler) (http.Handler,
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return access.Handler(h), c, nil
-}
-
-// readPair reads a certificate with its key.
-func readPair(certFile config.File, keyFile config.SecretFile) (tls.Certificate, error) {
-	cert, err := certFile.Read()
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	key, err := keyFile.Read()
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	pair, err := tls.X509KeyPair([]byte(cert), []byte(key.Reveal()))
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("%s and %s do not belong together: %w", certFile.Path, keyFile.Path, err)
-	}
-	pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0])
-	return pair, err
 }
 
 // readyUntil returns what sets the answer of /readyz. It is never ready once ctx has ended.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -53,4 +54,21 @@ func (f File) CertPool() (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s has no certificate", f.Path)
 	}
 	return pool, nil
+}
+
+// ReadPair reads the files of a certificate and its key again, with the limits of Load.
+func ReadPair(certFile File, keyFile SecretFile) (tls.Certificate, error) {
+	cert, err := certFile.Read()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := keyFile.Read()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(key.Reveal()))
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s and %s do not belong together: %w", certFile.Path, keyFile.Path, err)
+	}
+	return pair, nil
 }

@@ -41,17 +41,9 @@ func (f TLSFiles) read() (*tls.Config, error) {
 	if f.Cert.IsZero() {
 		return c, nil
 	}
-	cert, err := f.Cert.Read()
+	pair, err := config.ReadPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, err
-	}
-	key, err := f.Key.Read()
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair([]byte(cert), []byte(key.Reveal()))
-	if err != nil {
-		return nil, fmt.Errorf("%s and %s do not belong together: %w", f.Cert.Path, f.Key.Path, err)
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil
