@@ -5,64 +5,38 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
+	"alipay-kafka-bridge/internal/simulator/outbox"
 	"alipay-kafka-bridge/internal/simulator/seeded"
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// repeatIntervals are the pauses between the deliveries of a notification that is not acknowledged:
-// eight deliveries in about a day (docs/alipay.md, "Repeats of a notification").
-var repeatIntervals = []time.Duration{
-	4 * time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 15 * time.Hour,
-}
-
-const (
-	// acknowledged is the only answer that ends the repeats.
-	acknowledged = "success"
-	// deliveryTimeout limits one delivery; it is not known how long Alipay waits [inferred].
-	deliveryTimeout = 10 * time.Second
-	// maxAcknowledgement limits how much of an answer is read, in bytes.
-	maxAcknowledgement = 1 << 10
-)
-
-// Notification is one notification with all its deliveries.
-type Notification struct {
-	ID         string            `json:"id"` // notify_id: the same for all deliveries
-	App        string            `json:"app"`
-	OutTradeNo string            `json:"out_trade_no"`
-	Status     TradeStatus       `json:"status"`
-	URL        string            `json:"url"`
-	Params     map[string]string `json:"params"` // without notify_time and sign, which differ for each delivery
-	Deliveries []Delivery        `json:"deliveries"`
-	Due        time.Time         `json:"due,omitzero"` // time of the next delivery; zero: none follows
-	Done       bool              `json:"done"`         // acknowledged
-}
-
-// Delivery is one attempt.
-type Delivery struct {
-	At     time.Time `json:"at"`
-	Status int       `json:"status"` // zero: no answer
-	Body   string    `json:"body"`   // beginning of the answer
-	Err    string    `json:"err,omitempty"`
-}
-
-// outbox holds all notifications, sent or not. Simulator.mu guards it.
-type outbox struct {
-	notifications []*Notification
-	held          bool
+// newOutbox returns the outbox of the options.
+func (s *Simulator) newOutbox() (*outbox.Outbox, error) {
+	o := s.options.Notifications
+	o.Now, o.Seed, o.Sign, o.Changed = s.Now, s.options.Seed, s.signNotification, s.wakeRun
+	if o.Client == nil {
+		o.Client = s.options.Client
+	}
+	errs := make([]error, 0, len(o.Faults)+1)
+	for _, f := range o.Faults {
+		errs = append(errs, f.Check())
+	}
+	if o.Keep < 0 || o.Senders < 0 {
+		errs = append(errs, errors.New("notifications: keep and senders must not be negative"))
+	}
+	return outbox.New(o), errors.Join(errs...)
 }
 
 // Run runs the buyers' scripts and sends the notifications until ctx ends; then it returns nil.
 // Without it buyers act at the next request or look-up, and notifications wait for Deliver.
 func (s *Simulator) Run(ctx context.Context) error {
+	defer s.outbox.Wait()
 	for {
-		s.Deliver(ctx)
+		s.act()
+		s.outbox.Start(ctx)
 		wait, any := s.untilNextEvent()
 		if !any {
 			wait = time.Hour // or until wake
@@ -79,75 +53,64 @@ func (s *Simulator) Run(ctx context.Context) error {
 	}
 }
 
+// act does everything that is due, except deliveries.
+func (s *Simulator) act() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runDue()
+}
+
 // untilNextEvent returns the time until the next step or delivery, and false if none is planned.
 func (s *Simulator) untilNextEvent() (time.Duration, bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	next := s.nextDue()
-	for _, n := range s.outbox.notifications {
-		if !s.outbox.held && !n.Due.IsZero() && (next.IsZero() || n.Due.Before(next)) {
-			next = n.Due
-		}
+	s.mu.Unlock()
+	if at := s.outbox.Next(); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+		next = at
 	}
 	return max(0, next.Sub(s.Now())), !next.IsZero()
 }
 
-// Notifications returns copies of all notifications, oldest first.
-func (s *Simulator) Notifications() []Notification {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDue()
-	out := make([]Notification, len(s.outbox.notifications))
-	for i, n := range s.outbox.notifications {
-		out[i] = *n
-		out[i].Params, out[i].Deliveries = maps.Clone(n.Params), slices.Clone(n.Deliveries)
+// Deliver sends all notifications that are due and records the answers, one after the other, in
+// the order in which they fell due. Run sends several at the same time.
+func (s *Simulator) Deliver(ctx context.Context) {
+	for {
+		s.act()
+		if !s.outbox.SendNext(ctx) {
+			return
+		}
 	}
-	return out
 }
 
-// errNoNotification is returned for an unknown id.
-var errNoNotification = errors.New("no such notification")
+// Notifications returns copies of the notifications that are kept, oldest first.
+func (s *Simulator) Notifications() []outbox.Notification {
+	s.act()
+	return s.outbox.All()
+}
 
 // SendAgain has a notification delivered once more now, acknowledged or not: receivers get
 // duplicates, and old states after new ones.
 func (s *Simulator) SendAgain(id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, n := range s.outbox.notifications {
-		if n.ID == id {
-			n.Due = s.Now()
-			s.wakeRun()
-			return nil
-		}
-	}
-	return errNoNotification
+	err := s.outbox.SendAgain(id)
+	s.wakeRun()
+	return err
 }
 
 // HoldNotifications stops all deliveries until ReleaseNotifications.
-func (s *Simulator) HoldNotifications() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.outbox.held = true
-}
+func (s *Simulator) HoldNotifications() { s.outbox.Hold() }
 
 // ReleaseNotifications sends what was held, the newest first.
 func (s *Simulator) ReleaseNotifications() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDue()
-	s.outbox.held = false
-	now := s.Now()
-	var late []*Notification
-	for _, n := range s.outbox.notifications {
-		if !n.Due.IsZero() && !n.Due.After(now) {
-			late = append(late, n)
-		}
-	}
-	for i, n := range late {
-		n.Due = now.Add(-time.Duration(i)) // one nanosecond apart: only the order matters
-	}
+	s.act()
+	s.outbox.Release()
 	s.wakeRun()
 }
+
+// AddNotificationFault adds a fault for the notifications that are queued from now on.
+func (s *Simulator) AddNotificationFault(f outbox.Fault) { s.outbox.AddFault(f) }
+
+// ClearNotificationFaults removes all faults of notifications.
+func (s *Simulator) ClearNotificationFaults() { s.outbox.ClearFaults() }
 
 // queueNotification queues a notification of a trade's state. The caller holds mu.
 func (s *Simulator) queueNotification(t *trade, at time.Time) {
@@ -159,10 +122,11 @@ func (s *Simulator) queueNotification(t *trade, at time.Time) {
 		return
 	}
 	s.lastSeq++
-	s.outbox.notifications = append(s.outbox.notifications, &Notification{
-		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.lastSeq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: t.Status,
-		URL: t.NotifyURL, Params: s.notificationParams(t), Due: at,
-	})
+	s.outbox.Add(outbox.Notification{
+		ID: seeded.Digits(34, "notification", t.TradeNo, fmt.Sprint(s.lastSeq)), App: t.App, OutTradeNo: t.OutTradeNo, Status: string(t.Status),
+		URL: t.NotifyURL, Params: s.notificationParams(t),
+	}, at)
+	s.wakeRun()
 }
 
 // notificationParams returns the parameters of a trade_status_sync (docs/alipay.md, "Notifications"). The
@@ -179,7 +143,7 @@ func (s *Simulator) notificationParams(t *trade) map[string]string {
 		"sign_type": t.SignType, "trade_no": t.TradeNo, "out_trade_no": t.OutTradeNo, "trade_status": string(t.Status),
 		"total_amount": t.Total.String(), "subject": t.Subject, "body": t.Body, "passback_params": t.Passback,
 		"buyer_id": t.BuyerID, "buyer_open_id": t.BuyerOpenID, "buyer_logon_id": "159****5620", "seller_id": t.SellerID,
-		"gmt_create": when(t.CreatedAt), "gmt_payment": when(t.PaidAt), "gmt_close": when(t.ClosedAt),
+		"trans_currency": t.Currency, "gmt_create": when(t.CreatedAt), "gmt_payment": when(t.PaidAt), "gmt_close": when(t.ClosedAt),
 	}
 	if !t.PaidAt.IsZero() {
 		for _, name := range []string{"receipt_amount", "invoice_amount", "buyer_pay_amount"} {
@@ -203,108 +167,16 @@ func (s *Simulator) notificationParams(t *trade) map[string]string {
 	return p
 }
 
-// signedForm returns the body of a delivery: the parameters with its time, and a signature over all
-// but sign and sign_type, in the charset of the request that created the trade.
-func (s *Simulator) signedForm(n *Notification, at time.Time) string {
-	p := wire.Params{"notify_id": n.ID, "notify_time": at.In(wire.Beijing).Format(wire.TimeLayout)}
-	for name, value := range n.Params {
-		if name != "sign_type" {
-			p[name] = value
-		}
-	}
-	c, ok := wire.FindCharset(p["charset"])
-	if !ok {
-		c = wire.UTF8
-	}
-	app := s.apps[n.App]
+// signNotification signs with the key that an app has for a sign_type; an app without a key for RSA
+// signs with its only one.
+func (s *Simulator) signNotification(appID, signType string, text []byte) string {
+	app := s.apps[appID]
 	key, h := app.SigningKey, crypto.SHA256
-	if n.Params["sign_type"] == "RSA" {
+	if signType == "RSA" {
 		h = crypto.SHA1
 		if app.LegacySigningKey != nil {
 			key = app.LegacySigningKey
 		}
 	}
-	p["sign"] = s.signer.Sign(key, h, c.Encode(p.StringToSign()))
-	if t := n.Params["sign_type"]; t != "" {
-		p["sign_type"] = t
-	}
-	return p.Form(c)
-}
-
-// Deliver sends all notifications that are due and records the answers, one after the other, in
-// the order in which they fell due. Run calls it.
-func (s *Simulator) Deliver(ctx context.Context) {
-	for {
-		n, at := s.takeDue()
-		if n == nil || ctx.Err() != nil {
-			return
-		}
-		s.recordDelivery(n, s.deliver(ctx, n, at))
-	}
-}
-
-// takeDue returns the first notification that is due, and when it was due.
-func (s *Simulator) takeDue() (*Notification, time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runDue()
-	var first *Notification
-	for _, n := range s.outbox.notifications {
-		if !n.Due.IsZero() && !n.Due.After(s.Now()) && (first == nil || n.Due.Before(first.Due)) {
-			first = n
-		}
-	}
-	if first == nil || s.outbox.held {
-		return nil, time.Time{}
-	}
-	at := first.Due
-	first.Due = time.Time{}
-	return first, at
-}
-
-// deliver sends one notification as Alipay does, with its malformed Content-Type
-// (docs/alipay.md, "Notifications").
-func (s *Simulator) deliver(ctx context.Context, n *Notification, at time.Time) Delivery {
-	out := Delivery{At: at}
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, n.URL, strings.NewReader(s.signedForm(n, at)))
-	if err != nil {
-		out.Err = "unusable notify_url"
-		return out
-	}
-	r.Close = true
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; text/html; charset=UTF-8")
-	r.Header.Set("User-Agent", "Mozilla/4.0")
-	resp, err := s.options.Client.Do(r)
-	if err != nil {
-		out.Err = err.Error()
-		return out
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAcknowledgement))
-	out.Status, out.Body = resp.StatusCode, string(body)
-	if err != nil {
-		out.Err = err.Error()
-	}
-	return out
-}
-
-// recordDelivery records a delivery and plans the next one, unless none follows.
-func (s *Simulator) recordDelivery(n *Notification, d Delivery) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n.Deliveries = append(n.Deliveries, d)
-	n.Done = n.Done || (d.Err == "" && d.Status == http.StatusOK && d.Body == acknowledged)
-	if i := len(n.Deliveries) - 1; !n.Done && n.Due.IsZero() && i < len(repeatIntervals) {
-		n.Due = d.At.Add(repeatIntervals[i])
-	}
-}
-
-// newClient returns the client for notifications that is used unless the options have another.
-func newClient() *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return s.signer.Sign(key, h, text)
 }

@@ -109,7 +109,7 @@ func (s *Simulator) query(f *classicRequest, c wire.Fields) wire.Reply {
 		logon = "159****5620" // the sample of the page; the gateway masks it
 	}
 	m := wire.Members{}.Add("trade_no", t.TradeNo).Add("out_trade_no", t.OutTradeNo).Add("trade_status", t.Status).Add("total_amount", t.Total).
-		Add("buyer_logon_id", logon).AddText("buyer_user_id", t.BuyerID).AddText("buyer_open_id", t.BuyerOpenID).
+		AddText("trans_currency", t.Currency).Add("buyer_logon_id", logon).AddText("buyer_user_id", t.BuyerID).AddText("buyer_open_id", t.BuyerOpenID).
 		AddText("store_id", t.StoreID).AddText("terminal_id", t.TerminalID)
 	var paid wire.Fen
 	if !t.PaidAt.IsZero() {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"alipay-kafka-bridge/internal/simulator/outbox"
 	"alipay-kafka-bridge/internal/simulator/rules"
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
@@ -61,6 +62,8 @@ type Options struct {
 	Notify []TradeStatus
 	// Client sends notifications; nil: a client that follows no redirect, uses no proxy and waits 10 s.
 	Client *http.Client
+	// Notifications are the faults and limits of the outbox; its other fields are set here.
+	Notifications outbox.Options
 
 	// Quirks are the variations in the form of answers; nil: DefaultQuirks, empty: none. BenchMode has none.
 	Quirks []wire.Quirk
@@ -87,7 +90,8 @@ type Simulator struct {
 	signer    *wire.Signer
 	earlier   earlierAnswers
 	quirks    map[wire.Quirk]bool
-	outage    atomic.Bool // StartOutage
+	outbox    *outbox.Outbox // safe on its own; mu may be held while it is called
+	outage    atomic.Bool    // StartOutage
 	lastTrace atomic.Uint64
 
 	mu         sync.Mutex // guards what follows; held for map look-ups only, never while signing or sleeping
@@ -97,7 +101,6 @@ type Simulator struct {
 	hkOrders   map[hkKey]*HKOrder
 	lastSeq    int // order of creation, and of scheduled checks
 	schedule   schedule
-	outbox     outbox
 
 	clockOffset atomic.Int64  // nanoseconds by which Advance moved the clock
 	wake        chan struct{} // one token: Run has something to do; never closed
@@ -111,9 +114,6 @@ func New(o Options) (*Simulator, error) {
 	if o.PayLimit == 0 {
 		o.PayLimit = defaultPayLimit
 	}
-	if o.Client == nil {
-		o.Client = newClient()
-	}
 	if o.HK.Skew == 0 {
 		o.HK.Skew = hkSkew
 	}
@@ -126,6 +126,10 @@ func New(o Options) (*Simulator, error) {
 	s := &Simulator{options: o, apps: map[string]*App{}, hkApps: map[string]*HKApp{}, journal: newJournal(o.JournalLimit), signer: wire.NewSigner(o.BenchMode), wake: make(chan struct{}, 1)}
 	s.faults.seed = o.Seed
 	s.setQuirks()
+	var err error
+	if s.outbox, err = s.newOutbox(); err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
 	s.clearState()
 	if err := s.loadOptions(); err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
@@ -198,7 +202,7 @@ func (s *Simulator) clearState() {
 	s.hkOrders = map[hkKey]*HKOrder{}
 	s.lastSeq = 0
 	s.schedule = nil
-	s.outbox = outbox{}
+	s.outbox.Reset()
 }
 
 // Reset deletes trades, orders and journal entries, and adds those of the options again.

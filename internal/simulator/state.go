@@ -6,19 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
+
+	"alipay-kafka-bridge/internal/simulator/outbox"
 )
 
 // state is the content of a state file: what Alipay would remember. It has no journal, faults or
 // keys.
 type state struct {
-	Version       int             `json:"version"`
-	Seq           int             `json:"seq"`
-	Ahead         time.Duration   `json:"clock_ahead_ns"`
-	Trades        []savedTrade    `json:"trades"`
-	ItemOrders    []ItemOrder     `json:"item_orders"`
-	HKOrders      []HKOrder       `json:"hk_orders"`
-	Notifications []*Notification `json:"notifications"`
+	Version       int                   `json:"version"`
+	Seq           int                   `json:"seq"`
+	Ahead         time.Duration         `json:"clock_ahead_ns"`
+	Trades        []savedTrade          `json:"trades"`
+	ItemOrders    []ItemOrder           `json:"item_orders"`
+	HKOrders      []HKOrder             `json:"hk_orders"`
+	Notifications []outbox.Notification `json:"notifications"`
 }
 
 // stateVersion changes when older files can no longer be read.
@@ -38,8 +41,7 @@ func (s *Simulator) Save(w io.Writer) error {
 	s.mu.Lock()
 	out := state{Version: stateVersion, Seq: s.lastSeq, Ahead: time.Duration(s.clockOffset.Load()), HKOrders: hk}
 	for _, t := range trades {
-		key := tradeKey{t.App, t.Merchant, t.OutTradeNo}
-		if have := s.trades[key]; have != nil {
+		if have := s.byTradeNo[t.TradeNo]; have != nil {
 			out.Trades = append(out.Trades, savedTrade{t, hex.EncodeToString(have.content[:])})
 		}
 	}
@@ -47,9 +49,7 @@ func (s *Simulator) Save(w io.Writer) error {
 		out.ItemOrders = append(out.ItemOrders, o)
 	}
 	s.mu.Unlock()
-	for i := range notifications {
-		out.Notifications = append(out.Notifications, &notifications[i])
-	}
+	out.Notifications = notifications
 	if err := json.NewEncoder(w).Encode(out); err != nil {
 		return fmt.Errorf("write the state of the simulator: %w", err)
 	}
@@ -79,11 +79,7 @@ func (s *Simulator) Restore(r io.Reader) error {
 	for _, o := range in.HKOrders {
 		s.hkOrders[hkKey{o.ClientID, o.BizNo}] = &o
 	}
-	for _, n := range in.Notifications {
-		if s.apps[n.App] != nil {
-			s.outbox.notifications = append(s.outbox.notifications, n)
-		}
-	}
+	s.outbox.Restore(slices.DeleteFunc(in.Notifications, func(n outbox.Notification) bool { return s.apps[n.App] == nil }))
 	s.lastSeq = max(s.lastSeq, in.Seq) // it is part of the ids of notifications
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("read the simulator's state: %w", err)
@@ -100,9 +96,10 @@ func (s *Simulator) restoreTrade(saved savedTrade) error {
 	if b, err := hex.DecodeString(saved.Content); err == nil {
 		copy(t.content[:], b)
 	}
-	if err := s.store(t); err != nil {
-		return err
+	if s.byTradeNo[t.TradeNo] != nil {
+		return fmt.Errorf("trade %q: it exists already", t.TradeNo)
 	}
+	s.put(t)
 	s.scheduleCheck(t)
 	return nil
 }

@@ -39,7 +39,8 @@ type Trade struct {
 	TradeNo    string      `json:"trade_no"` // empty in AddTrade: generated
 	Status     TradeStatus `json:"status"`   // empty in AddTrade: WaitBuyerPay
 	Total      wire.Fen    `json:"total"`
-	Refunded   wire.Fen    `json:"refunded"` // so far
+	Currency   string      `json:"currency,omitempty"` // trans_currency; empty: CNY
+	Refunded   wire.Fen    `json:"refunded"`           // so far
 
 	Subject      string `json:"subject"`
 	Body         string `json:"body"`
@@ -95,6 +96,11 @@ func (s *Simulator) AddTrade(t Trade) error {
 	if t.OutTradeNo == "" || t.Total < wire.MinTotal || t.Total > wire.MaxTotal {
 		return fmt.Errorf("trade %q: it needs an order number and a total of %s to %s", t.OutTradeNo, wire.MinTotal, wire.MaxTotal)
 	}
+	for _, step := range t.Script {
+		if err := step.check(); err != nil {
+			return fmt.Errorf("trade %q: %w", t.OutTradeNo, err)
+		}
+	}
 	t.App = app.ID
 	if t.Status == "" {
 		t.Status = WaitBuyerPay
@@ -114,11 +120,15 @@ func (s *Simulator) AddTrade(t Trade) error {
 	if t.ClosedAt.IsZero() && t.Status == TradeClosed {
 		t.ClosedAt = t.CreatedAt
 	}
+	if len(t.Script) > 0 && t.NextStep.IsZero() {
+		t.NextStep = t.CreatedAt.Add(t.Script[0].After)
+	}
 	made := &trade{Trade: t}
 	if err := s.store(made); err != nil {
 		return err
 	}
 	s.scheduleCheck(made)
+	s.wakeRun()
 	return nil
 }
 
@@ -132,11 +142,17 @@ func (s *Simulator) store(t *trade) error {
 		// 28 digits beginning with the Beijing date, as on the pages.
 		t.TradeNo = t.CreatedAt.In(wire.Beijing).Format("20060102") + seeded.Digits(20, "trade", t.App, t.Merchant, t.OutTradeNo)
 	}
+	s.put(t)
+	return nil
+}
+
+// put stores a trade under both its numbers, also where its order has another trade: queries by order
+// number find the new one. The caller holds mu.
+func (s *Simulator) put(t *trade) {
 	s.lastSeq++
 	t.seq = s.lastSeq
-	s.trades[k] = t
+	s.trades[tradeKey{t.App, t.Merchant, t.OutTradeNo}] = t
 	s.byTradeNo[t.TradeNo] = t
-	return nil
 }
 
 // appByID returns an app by its id, or the only app for an empty id. The caller holds mu, or the
@@ -156,8 +172,8 @@ func (s *Simulator) Trades() []Trade {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runDue()
-	all := make([]*trade, 0, len(s.trades))
-	for _, t := range s.trades {
+	all := make([]*trade, 0, len(s.byTradeNo))
+	for _, t := range s.byTradeNo {
 		s.closeIfExpired(t, s.Now())
 		all = append(all, t)
 	}
@@ -183,7 +199,7 @@ func (s *Simulator) Trade(number string) (Trade, bool) {
 
 func (t *trade) copy() Trade {
 	c := t.Trade
-	c.Syncs = slices.Clone(t.Syncs)
+	c.Syncs, c.Script = slices.Clone(t.Syncs), slices.Clone(t.Script)
 	return c
 }
 

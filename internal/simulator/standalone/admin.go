@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/outbox"
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
 
-// maxFaults is the size limit of a list of faults.
-const maxFaults = 1 << 20
+// maxBody is the size limit of a list of faults and of a trade.
+const maxBody = 1 << 20
 
 // adminHandler shows the state of the simulator, acts for buyers and adds faults.
 // name is the host of its address, which requests may name.
@@ -31,6 +32,8 @@ func adminHandler(sim *simulator.Simulator, name string) http.Handler {
 	show("/clock", func(*http.Request) any { return map[string]time.Time{"now": sim.Now()} })
 	m.HandleFunc("GET /trades/{number}", func(w http.ResponseWriter, r *http.Request) { answerTrade(w, r, sim) })
 	m.HandleFunc("POST /trades/{number}/{act}", func(w http.ResponseWriter, r *http.Request) { actOnTrade(w, r, sim) })
+	m.HandleFunc("POST /trades", func(w http.ResponseWriter, r *http.Request) { addTrade(w, r, sim) })
+	m.HandleFunc("POST /notifications/faults", func(w http.ResponseWriter, r *http.Request) { addNotificationFaults(w, r, sim) })
 	m.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) { addFaults(w, r, sim) })
 	m.HandleFunc("POST /clock", func(w http.ResponseWriter, r *http.Request) { moveClock(w, r, sim) })
 	m.HandleFunc("POST /notifications/{id}/send", func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +44,7 @@ func adminHandler(sim *simulator.Simulator, name string) http.Handler {
 		answerJSON(w, map[string]bool{"done": true})
 	})
 	for pattern, do := range map[string]func(){
-		"DELETE /faults": sim.ClearFaults, "POST /reset": sim.Reset,
+		"DELETE /faults": sim.ClearFaults, "POST /reset": sim.Reset, "DELETE /notifications/faults": sim.ClearNotificationFaults,
 		"POST /outage/start": sim.StartOutage, "POST /outage/stop": sim.StopOutage,
 		"POST /notifications/hold": sim.HoldNotifications, "POST /notifications/release": sim.ReleaseNotifications,
 	} {
@@ -94,10 +97,25 @@ func answerTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulato
 	answerJSON(w, t)
 }
 
-// actOnTrade pays, closes, finishes or refunds a trade.
+// addTrade adds a trade that no call created.
+func addTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
+	var c TradeConfig
+	if err := decode(http.MaxBytesReader(w, r.Body, maxBody), &c); err != nil {
+		http.Error(w, "read the trade: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := sim.AddTrade(c.trade()); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	answerJSON(w, map[string]bool{"done": true})
+}
+
+// actOnTrade acts for the buyer or the merchant of a trade.
 func actOnTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
-	step := simulator.Step{Do: simulator.Act(r.PathValue("act"))}
-	if text := r.URL.Query().Get("amount"); text != "" {
+	q := r.URL.Query()
+	step := simulator.Step{Do: simulator.Act(r.PathValue("act")), Seller: q.Get("seller"), Currency: q.Get("currency")}
+	if text := q.Get("amount"); text != "" {
 		var err error
 		if step.Amount, err = wire.ParseYuan(text); err != nil {
 			http.Error(w, "amount: "+err.Error(), http.StatusBadRequest)
@@ -112,7 +130,7 @@ func actOnTrade(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator
 }
 
 func addFaults(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
-	faults, err := LoadFaults(http.MaxBytesReader(w, r.Body, maxFaults))
+	faults, err := LoadFaults(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -121,6 +139,23 @@ func addFaults(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator)
 		sim.AddFault(f)
 	}
 	answerJSON(w, map[string]int{"added": len(faults)})
+}
+
+// addNotificationFaults adds faults for the notifications that follow.
+func addNotificationFaults(w http.ResponseWriter, r *http.Request, sim *simulator.Simulator) {
+	var list []outbox.Fault
+	err := decode(http.MaxBytesReader(w, r.Body, maxBody), &list)
+	for i := 0; err == nil && i < len(list); i++ {
+		err = list[i].Check()
+	}
+	if err != nil {
+		http.Error(w, "read faults: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	for _, f := range list {
+		sim.AddNotificationFault(f)
+	}
+	answerJSON(w, map[string]int{"added": len(list)})
 }
 
 // moveClock advances the simulated time.

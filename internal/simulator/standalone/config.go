@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/outbox"
 	"alipay-kafka-bridge/internal/simulator/rules"
 	"alipay-kafka-bridge/internal/simulator/wire"
 )
@@ -18,19 +19,28 @@ import (
 // an error, as is one given twice. Times are RFC 3339, durations like "90s", amounts yuan in
 // quotes ("88.88"). An app without keys gets new ones.
 type Config struct {
-	Seed       uint64                  `yaml:"seed"`
-	Latency    simulator.Latency       `yaml:"latency"`
-	Quirks     *[]wire.Quirk           `yaml:"quirks"`    // names; not given: the default ones, empty: none
-	PayLimit   time.Duration           `yaml:"pay_limit"` // of a trade without its own; zero: 3 h
-	BenchMode  bool                    `yaml:"bench_mode"`
-	Apps       []AppConfig             `yaml:"apps"`
-	HKApps     []HKAppConfig           `yaml:"hk_apps"`
-	HK         HKConfig                `yaml:"hk"`
-	Faults     []FaultConfig           `yaml:"faults"`
-	Buyers     []simulator.Buyer       `yaml:"buyers"`
-	Notify     []simulator.TradeStatus `yaml:"notify"` // states that merchants are notified of; not given: TRADE_SUCCESS
-	Trades     []TradeConfig           `yaml:"trades"`
-	ItemOrders []ItemConfig            `yaml:"item_orders"`
+	Seed      uint64                  `yaml:"seed"`
+	Latency   simulator.Latency       `yaml:"latency"`
+	Quirks    *[]wire.Quirk           `yaml:"quirks"`    // names; not given: the default ones, empty: none
+	PayLimit  time.Duration           `yaml:"pay_limit"` // of a trade without its own; zero: 3 h
+	BenchMode bool                    `yaml:"bench_mode"`
+	Apps      []AppConfig             `yaml:"apps"`
+	HKApps    []HKAppConfig           `yaml:"hk_apps"`
+	HK        HKConfig                `yaml:"hk"`
+	Faults    []FaultConfig           `yaml:"faults"`
+	Buyers    []simulator.Buyer       `yaml:"buyers"`
+	Notify    []simulator.TradeStatus `yaml:"notify"` // states that merchants are notified of; not given: TRADE_SUCCESS
+	Trades    []TradeConfig           `yaml:"trades"`
+	// Notifications are the faults and limits of what merchants are notified with.
+	Notifications NotificationsConfig `yaml:"notifications"`
+	ItemOrders    []ItemConfig        `yaml:"item_orders"`
+}
+
+// NotificationsConfig is a part of [outbox.Options].
+type NotificationsConfig struct {
+	Keep    int            `yaml:"keep"`    // zero: 100,000
+	Senders int            `yaml:"senders"` // zero: 16
+	Faults  []outbox.Fault `yaml:"faults"`
 }
 
 // AppConfig is one app of the classic gateway.
@@ -121,6 +131,7 @@ type TradeConfig struct {
 	ExpiresAt   time.Time             `yaml:"expires_at"`
 	NotifyURL   string                `yaml:"notify_url"`
 	More        map[string]any        `yaml:"more"`
+	Steps       []simulator.Step      `yaml:"steps"` // what the buyer will do
 }
 
 // ItemConfig is one [simulator.ItemOrder].
@@ -160,10 +171,8 @@ func LoadConfig(r io.Reader) (Config, error) {
 
 // LoadFaults reads a list of [FaultConfig], as the key faults of a settings file holds it.
 func LoadFaults(r io.Reader) ([]simulator.Fault, error) {
-	d := yaml.NewDecoder(r)
-	d.KnownFields(true)
 	var list []FaultConfig
-	if err := d.Decode(&list); err != nil {
+	if err := decode(r, &list); err != nil {
 		return nil, fmt.Errorf("read faults: %w", err)
 	}
 	faults := make([]simulator.Fault, len(list))
@@ -174,6 +183,13 @@ func LoadFaults(r io.Reader) ([]simulator.Fault, error) {
 		}
 	}
 	return faults, nil
+}
+
+// decode reads YAML or JSON without unknown keys.
+func decode(r io.Reader, into any) error {
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	return d.Decode(into)
 }
 
 // Generated are the apps for which a configuration gave no keys.
@@ -188,6 +204,7 @@ func (c Config) Options(dir string) (simulator.Options, Generated, error) {
 	o := simulator.Options{
 		Seed: c.Seed, Latency: c.Latency, PayLimit: c.PayLimit, BenchMode: c.BenchMode,
 		HK: rules.HK(c.HK), Buyers: c.Buyers, Notify: c.Notify,
+		Notifications: outbox.Options{Keep: c.Notifications.Keep, Senders: c.Notifications.Senders, Faults: c.Notifications.Faults},
 	}
 	var made Generated
 	var errs []error
@@ -278,7 +295,7 @@ func (t TradeConfig) trade() simulator.Trade {
 	return simulator.Trade{
 		App: t.App, Merchant: t.Merchant, OutTradeNo: t.OutTradeNo, TradeNo: t.TradeNo, Status: t.Status, Total: t.Total,
 		Subject: t.Subject, BuyerID: t.BuyerID, BuyerOpenID: t.BuyerOpenID, SellerID: t.SellerID,
-		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, NotifyURL: t.NotifyURL, More: t.More,
+		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, NotifyURL: t.NotifyURL, More: t.More, Script: t.Steps,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/outbox"
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
@@ -27,6 +28,9 @@ faults:
   - {kind: cut, method: alipay.trade.create, order: o_1, times: 2, after: true}
   - {kind: throttled, probability: 0.25}
   - {kind: outage, from: 2026-01-01T10:00:00Z, to: 2026-01-01T10:00:05Z}
+buyers:
+  - {share: 0.02, steps: [{after: 5s, do: pay, amount: "0.01", seller: "2088000000000666", currency: HKD}]}
+notifications: {keep: 5, senders: 2, faults: [{kind: doubled, probability: 0.2, delay: 1m}]}
 trades:
   - {app: "2021000000000001", out_trade_no: c-1, trade_no: "2018061021001004680073956707", total: "88.88", status: TRADE_SUCCESS}
 item_orders:
@@ -71,6 +75,12 @@ func TestSettings(t *testing.T) {
 	}
 	if want := simulator.CutAfter("alipay.trade.create").Order("o_1").Times(2); o.Faults[0] != want {
 		t.Errorf("fault = %v, want %v", o.Faults[0], want)
+	}
+	if n := o.Notifications; n.Keep != 5 || n.Senders != 2 || n.Faults[0] != (outbox.Fault{Kind: outbox.Doubled, Probability: 0.2, Delay: time.Minute}) {
+		t.Errorf("notifications = %+v", n)
+	}
+	if b := o.Buyers[0]; b.Share != 0.02 || b.Steps[0].Amount != 1 || b.Steps[0].Seller != "2088000000000666" || b.Steps[0].Currency != "HKD" {
+		t.Errorf("buyer = %+v", b)
 	}
 }
 
