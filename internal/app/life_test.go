@@ -62,6 +62,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)))
 	w := &world{t: t, dir: t.TempDir()}
+	t.Setenv("STATE_DIRECTORY", w.dir) // where trade status has its store
 	w.dial = w.network.DialContext
 	apptest.WriteSecret(t, w.dir, "own.pem", apptest.PrivatePEM(apptest.OwnKey()))
 	apptest.WriteSecret(t, w.dir, "alipay.pub", apptest.PublicPEM(&apptest.PlatformKey().PublicKey))
@@ -114,11 +115,11 @@ type process struct {
 	ended  chan error // one value
 }
 
-// start begins a process with these settings.
-func (w *world) start(settings string) *process {
+// start begins a process with these settings, which runs only these parts; none: all.
+func (w *world) start(settings string, only ...string) *process {
 	w.t.Helper()
 	apptest.WriteSecret(w.t, w.dir, "bridge.yaml", settings)
-	loaded, err := OpenSettings(filepath.Join(w.dir, "bridge.yaml"))
+	loaded, err := OpenSettings(filepath.Join(w.dir, "bridge.yaml"), only...)
 	apptest.NoError(w.t, err)
 	p := &process{reload: make(chan os.Signal), ended: make(chan error, 1)}
 	ctx, stop := context.WithCancel(w.t.Context())

@@ -9,9 +9,18 @@ import (
 
 // Shares of the soft memory limit.
 const (
-	memoryBase    = 80 << 20 // code, clients, codecs, scratch and fetches; what is decoded at once, or long answers, take the same place
+	memoryBase    = 56 << 20 // code, clients, codecs, scratch and fetches; what is decoded at once, or long answers, take the same place
 	memoryPerCall = 96 << 10 // one call in flight and the two handlings that wait for its slot
 )
+
+// maxBytes is how many bytes of records a pipeline may hold. The records that the bridge itself writes
+// are small.
+func (k pipelineKind) maxBytes(d config.Delivery) int {
+	if k.internal {
+		return int(max(d.MaxBytes/4, d.MaxRecord))
+	}
+	return int(d.MaxBytes)
+}
 
 // LimitMemory makes the garbage collector work harder rather than let the process grow past
 // what it needs: the records that its engines may hold, and a share for each call.
@@ -20,7 +29,10 @@ func LimitMemory(c config.Config) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	limit := memoryBase + len(pipelineKinds())*int(c.Delivery.MaxBytes)
+	limit := memoryBase
+	for _, kind := range pipelineKinds() {
+		limit += kind.maxBytes(c.Delivery)
+	}
 	for _, a := range c.Apps {
 		limit += memoryPerCall * inFlight(a)
 	}

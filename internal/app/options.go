@@ -16,6 +16,9 @@ import (
 // DialFunc opens a connection, as [net.Dialer.DialContext] does.
 type DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
+// ListenFunc opens a port, as [net.ListenConfig.Listen] does.
+type ListenFunc = func(ctx context.Context, network, addr string) (net.Listener, error)
+
 // Options are what a service gets from its process, as opposed to its settings. The zero value
 // logs and traces nothing and uses the network.
 type Options struct {
@@ -25,6 +28,11 @@ type Options struct {
 
 	AcceptedPositions []consume.AcceptedPosition // committed offsets that an operator set by hand
 	AcceptLoss        bool                       // go on where records were deleted before they were read
+
+	Only   []string   // the parts that the process runs; none: all that the settings describe
+	Listen ListenFunc // for notifications; nil: the network
+
+	StatusInMemory bool // the store of trade status writes nothing to a disk
 
 	// Dial opens connections to brokers, registry and gateways, below TLS; nil: the network.
 	Dial DialFunc

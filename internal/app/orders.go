@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
@@ -15,22 +17,28 @@ import (
 type orderHandler struct {
 	*handle.Handler
 
-	service     *Service
-	pipeline    *pipeline
+	service  *Service
+	pipeline *pipeline
+	orderKind
+}
+
+// orderKind is what a pipeline of order events does.
+type orderKind struct {
 	inputs      func(config.Topics) []config.Input
 	queriesOnly bool
+	sweep       bool // its topic is internal: events may name every account
 }
 
 // orderEvents makes the handler of a pipeline whose inputs are order events.
-func orderEvents(inputs func(config.Topics) []config.Input, queriesOnly bool) func(*Service, *pipeline) recordHandler {
-	return func(s *Service, pl *pipeline) recordHandler {
-		h := &orderHandler{service: s, pipeline: pl, inputs: inputs, queriesOnly: queriesOnly}
+func orderEvents(kind orderKind) func(*Service, *pipeline) (recordHandler, error) {
+	return func(s *Service, pl *pipeline) (recordHandler, error) {
+		h := &orderHandler{service: s, pipeline: pl, orderKind: kind}
 		h.Handler = handle.NewHandler(handle.HandlerOptions{
-			Group: pl.group, Codec: s.codec, Encoder: s.encoder, SkippedResults: s.cfg.Delivery.SkippedResults,
+			Group: pl.group, Codec: s.codec, Encoder: s.encoder, SkippedResults: s.cfg.Delivery.SkippedResults, Sweep: kind.sweep,
 			Tracer: s.o.Tracer, Log: s.o.Log.With("pipeline", pl.name),
 		})
 		h.useAccounts(s.cfg.Topics, s.accounts)
-		return h
+		return h, nil
 	}
 }
 
@@ -43,7 +51,11 @@ func (h *orderHandler) useAccounts(topics config.Topics, accounts map[order.Acco
 			Name: name, App: a.app, Environment: a.environment, Planner: a.planner, Supports: client.Supports, AttemptTimeout: guard.AttemptTimeout(), NotFoundPause: a.notFoundPause,
 		}, func() sight.Call { return sight.Call{Call: guard.Call(observed)} })
 	}
-	h.SetPermissions(permissionsOf(h.inputs(topics), h.queriesOnly), out)
+	permissions := permissionsOf(h.inputs(topics), h.queriesOnly)
+	if h.sweep {
+		permissions[topics.Sweep] = handle.TopicAccounts{Accounts: slices.Collect(maps.Keys(accounts)), QueriesOnly: true}
+	}
+	h.SetPermissions(permissions, out)
 }
 
 // permissionsOf says, by topic, which accounts its events may name.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,13 +27,15 @@ type progress struct {
 	opened  bool        // its producer was open once; used by readiness alone
 }
 
-// readiness decides whether the process is ready: at least one pipeline can make progress. It does not
-// depend on Alipay's health: during an outage all instances would drop out together.
+// readiness decides whether the process is ready: at least one pipeline can make progress, or
+// notifications can be taken. Pipelines that follow others count only where nothing else runs. It does
+// not depend on Alipay's health: during an outage all instances would drop out together.
 type readiness struct {
 	log       *slog.Logger
 	pipelines []*pipeline
 	accounts  *sight.Accounts
 	set       func(bool)
+	receives  func() bool // whether notifications can be taken
 
 	began   time.Time
 	reasons map[string]string // why pipelines cannot make progress, by name; "" if they can
@@ -48,11 +51,12 @@ func (r *readiness) watch(ctx context.Context) {
 }
 
 func (r *readiness) decide(ctx context.Context, now time.Time) {
-	able := false
+	able, follow := r.receives(), r.onlyFollow()
 	for _, p := range r.pipelines {
 		reason := r.reasonOf(p, now)
-		able = able || reason == "" && p.progress.opened
-		p.watch.Progress(reason == "" && p.progress.opened, reason)
+		works := reason == "" && p.progress.opened
+		able = able || works && p.follows == follow
+		p.watch.Progress(works, reason)
 		before, known := r.reasons[p.name]
 		switch {
 		case reason == before && known:
@@ -68,6 +72,11 @@ func (r *readiness) decide(ctx context.Context, now time.Time) {
 		r.log.InfoContext(ctx, "readiness changed", "ready", able)
 		r.set(able)
 	}
+}
+
+// onlyFollow reports whether all pipelines follow others.
+func (r *readiness) onlyFollow() bool {
+	return !slices.ContainsFunc(r.pipelines, func(p *pipeline) bool { return !p.follows })
 }
 
 // reasonOf says why a pipeline can make no progress; empty: it can, or it is just starting.
@@ -94,7 +103,7 @@ func (r *readiness) reasonOf(p *pipeline, now time.Time) string {
 		return "its producer cannot be opened; an earlier line says why"
 	case stats.Partitions > 0 && stats.Stopped == stats.Partitions:
 		return "all its partitions are stopped; earlier lines say why and what to do"
-	case waiting && now.Sub(since) > maxWaiting:
+	case waiting && len(p.guards) > 0 && now.Sub(since) > maxWaiting: // trade status calls no one
 		return "all accounts that were called wait for a person: wrong keys, tokens or permissions"
 	}
 	return ""

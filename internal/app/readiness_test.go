@@ -78,7 +78,7 @@ func TestReadinessFollowsTheBrokers(t *testing.T) {
 			t.Errorf("10 min without brokers: ready %d, live %d", got, live)
 		}
 		said := p.log.Take()
-		if strings.Count(said, `reason="no broker answers`) != 1 || strings.Count(said, "ready=false") != 1 {
+		if strings.Count(said, `pipeline=calls group=alipay-kafka-bridge reason="no broker answers`) != 1 || strings.Count(said, "ready=false") != 1 {
 			t.Errorf("without brokers the log says\n%s", said)
 		}
 		c.set(false)
@@ -86,7 +86,7 @@ func TestReadinessFollowsTheBrokers(t *testing.T) {
 		if got := w.probe("/readyz"); got != 200 {
 			t.Errorf("with brokers again: %d", got)
 		}
-		if said := p.log.Take(); strings.Count(said, "can make progress again") != 1 || strings.Count(said, "ready=true") != 1 {
+		if said := p.log.Take(); strings.Count(said, `can make progress again" pipeline=calls`) != 1 || strings.Count(said, "ready=true") != 1 {
 			t.Errorf("with brokers again the log says\n%s", said)
 		}
 		w.send("o1", "shop")
@@ -165,8 +165,12 @@ func TestReadinessOfAccountsThatWait(t *testing.T) {
 			t.Errorf("after half a minute: %d", got)
 		}
 		time.Sleep(2 * time.Minute)
-		if got := w.probe("/readyz"); got != 503 {
-			t.Errorf("after two minutes and a half: %d\n%s", got, p.log.Take())
+		got, said := w.probe("/readyz"), p.log.Take()
+		if got != 503 || !strings.Contains(said, "can make no progress\" pipeline=calls") {
+			t.Errorf("after two minutes and a half: %d\n%s", got, said)
+		}
+		if strings.Contains(said, "can make no progress\" pipeline=status") {
+			t.Errorf("trade status waits for accounts that it never calls:\n%s", said)
 		}
 		apptest.WriteSecret(t, w.dir, "own.pem", apptest.PrivatePEM(apptest.OwnKey()))
 		time.Sleep(5 * time.Minute)
@@ -197,7 +201,7 @@ func TestAStopWithoutBrokersEnds(t *testing.T) {
 		if took := time.Since(began); took > 90*time.Second {
 			t.Errorf("it took %v", took)
 		}
-		if said := p.log.Take(); strings.Count(said, "the group could not be left: no broker answered") != 1 {
+		if said := p.log.Take(); strings.Count(said, "the group could not be left: no broker answered") != 3 {
 			t.Errorf("the log says\n%s", said)
 		}
 	})

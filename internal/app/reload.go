@@ -23,8 +23,8 @@ const rereadEvery = 30 * time.Second
 // and the accounts of the settings file on request. What it cannot use changes nothing.
 type reloader struct {
 	path    string
-	slot    string // from the command line; empty: the one of the settings
-	env     func(string) (string, bool)
+	slot    string         // from the command line; empty: the one of the settings
+	only    parts          // from the command line
 	files   *config.Source // which files to read, as at the start: other files need a restart
 	latest  *config.Source // the settings that were read last
 	now     config.Config  // in force
@@ -44,7 +44,7 @@ type reloader struct {
 // newReloader returns a reloader for a service that was built from these settings.
 func newReloader(l Settings, s *Service, level *slog.LevelVar) *reloader {
 	r := &reloader{
-		path: l.path, slot: l.slot, env: os.LookupEnv, files: l.source, latest: l.source, now: l.Config, service: s, log: s.o.Log, level: level,
+		path: l.path, slot: l.slot, only: l.only, files: l.source, latest: l.source, now: l.Config, service: s, log: s.o.Log, level: level,
 		failed: map[string]string{}, faulty: map[string]string{}, warned: map[string]int{},
 	}
 	r.showTrouble()
@@ -102,7 +102,7 @@ func (r *reloader) Trouble() string {
 
 // rereadSettings reads the settings file and puts in use what needs no restart.
 func (r *reloader) rereadSettings() {
-	src, c, err := config.Open(r.path, r.env)
+	src, c, err := open(r.path, r.only)
 	if err == nil {
 		_, err = newAccounts(c)
 	}
@@ -238,13 +238,12 @@ func (r *reloader) restartFor(name string, a config.App) {
 // files are tried again, since a vault may be in trouble for a while.
 func (r *reloader) useKeys(ctx context.Context, name string, a config.App, changed []config.Change) {
 	log := r.log.With("app", name, "settings", settingPaths(changed))
-	built, err := NewAlipayApp(ctx, a, r.service.o)
+	next := r.now
+	next.Apps = maps.Clone(r.now.Apps)
+	next.Apps[name] = a
+	err := r.service.useKeys(ctx, name, a)
 	if err == nil {
-		defer built.Close()
-		err = built.CheckSigner(ctx)
-	}
-	if err == nil {
-		err = r.service.apps[name].UseKeys(built)
+		err = r.service.receiveFor(next)
 	}
 	if err != nil {
 		if r.failed[name] != err.Error() {
@@ -254,9 +253,8 @@ func (r *reloader) useKeys(ctx context.Context, name string, a config.App, chang
 		return
 	}
 	delete(r.failed, name)
-	r.now.Apps = maps.Clone(r.now.Apps)
-	r.now.Apps[name] = a
-	log.Warn("keys were replaced", "trusted_keys", trustFingerprints(a), "own_keys", r.service.apps[name].OwnKeys())
+	r.now = next
+	log.Warn("keys were replaced", "trusted_keys", trustFingerprints(a), "own_keys", r.service.ownKeys(name))
 }
 
 // logFaults logs each fault of a file once, and when it is fixed.

@@ -202,7 +202,7 @@ func (r *reloading) reread(settings string) string {
 }
 
 const permissive = `
-  shop: {app: main, channel: TRADE, app_auth_token_file: token, allow_violated: true, extra: [a, b], extra_money: true, payees: {seller_id: ['1', '2'], org_pid: ['3']}, notify_url: 'http://127.0.0.1/n'}
+  shop: {app: main, channel: TRADE, app_auth_token_file: token, allow_violated: true, extra: [a, b], extra_money: true, payees: {seller_id: ['1', '2'], org_pid: ['3']}, notify_url: 'http://127.0.0.1/n', auth_app_id: '9'}
   kong: {app: hk}
 `
 
@@ -234,12 +234,13 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 		{"an account less", "  kong: {app: hk}\n||shop, kong|shop", "[accounts.kong topics.inputs[0].accounts]", ""},
 		{"an account more", "  kong: {app: hk}\n|  kong: {app: hk}\n  new: {app: main, channel: TRADE}\n", "[]", "[accounts.new]"},
 		{"an account less in a topic", "[shop, kong], default_account: shop|[kong]", "[topics.inputs[0].accounts topics.inputs[0].default_account]", ""},
+		{"another merchant for notifications", "auth_app_id: '9'|auth_app_id: '8', seller_emails: [a@example.com], accept_foreign_orders: true", "[]", "[accounts.shop.accept_foreign_orders accounts.shop.auth_app_id accounts.shop.seller_emails]"},
 		{"another address for notifications", "127.0.0.1/n|127.0.0.1/m", "[]", "[accounts.shop.notify_url]"},
 		{"another gateway and key", "127.0.0.1:1', app_id|127.0.0.1:2', app_id", "[]", "[apps.main.url]"},
 		{"another key file", "alipay.pub|hk1.pub", "[]", "[apps.main.alipay_public_key_file]"},
 		{"another broker", "9092|9093", "[]", "[kafka.brokers[0]]"},
-		{"an app of another kind", "shop: {app: main, channel: TRADE, app_auth_token_file: token, allow_violated: true, extra: [a, b], extra_money: true, payees: {seller_id: ['1', '2'], org_pid: ['3']}, notify_url: 'http://127.0.0.1/n'}|shop: {app: hk}",
-			"[]", "[accounts.shop.allow_violated accounts.shop.app accounts.shop.app_auth_token_file accounts.shop.channel accounts.shop.extra accounts.shop.extra_money accounts.shop.notify_url accounts.shop.payees.org_pid accounts.shop.payees.seller_id]"},
+		{"an app of another kind", "shop: {app: main, channel: TRADE, app_auth_token_file: token, allow_violated: true, extra: [a, b], extra_money: true, payees: {seller_id: ['1', '2'], org_pid: ['3']}, notify_url: 'http://127.0.0.1/n', auth_app_id: '9'}|shop: {app: hk}",
+			"[]", "[accounts.shop.allow_violated accounts.shop.app accounts.shop.app_auth_token_file accounts.shop.auth_app_id accounts.shop.channel accounts.shop.extra accounts.shop.extra_money accounts.shop.notify_url accounts.shop.payees.org_pid accounts.shop.payees.seller_id]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/config"
@@ -25,14 +27,23 @@ import (
 type Settings struct {
 	path   string
 	slot   string // from the command line
+	only   parts  // from the command line
 	source *config.Source
 	config.Config
 }
 
-// OpenSettings reads a settings file.
-func OpenSettings(path string) (Settings, error) {
-	source, cfg, err := config.Open(path, os.LookupEnv)
-	return Settings{path: path, source: source, Config: cfg}, err
+// OpenSettings reads a settings file for a process that runs only these parts; none: all.
+func OpenSettings(path string, only ...string) (Settings, error) {
+	source, cfg, err := open(path, only)
+	return Settings{path: path, only: only, source: source, Config: cfg}, err
+}
+
+// open reads a settings file, and of the files that it names those that the parts need.
+func open(path string, only parts) (*config.Source, config.Config, error) {
+	if only.keyless() {
+		return config.OpenKeyless(path, os.LookupEnv)
+	}
+	return config.Open(path, os.LookupEnv)
 }
 
 // UseSlot replaces the slot of the settings by the one of the command line, if there is one.
@@ -50,7 +61,7 @@ type RunOptions struct {
 
 	// What follows connects the process to the outside; nil: the network and the signal SIGHUP.
 	Dial   DialFunc
-	Listen func(ctx context.Context, network, addr string) (net.Listener, error)
+	Listen ListenFunc
 	Reload <-chan os.Signal // a value makes the process read its settings file again
 }
 
@@ -63,12 +74,14 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	set, err := sight.Metrics(cfg.Config)
+	process := telemetry.Process{Service: cfg.Telemetry.ServiceName, Version: o.Version, Instance: cfg.Kafka.Slot}
+	set, err := openMetrics(ctx, cfg, process, log)
 	if err != nil {
 		return err
 	}
+	defer stopMetrics(ctx, set, log)
 	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{
-		Endpoint: cfg.Telemetry.OTLPEndpoint, Protocol: cfg.Telemetry.OTLPProtocol, Service: cfg.Telemetry.ServiceName, Version: o.Version,
+		Endpoint: cfg.Telemetry.OTLPEndpoint, Protocol: cfg.Telemetry.OTLPProtocol, Process: process,
 		Sampling: &telemetry.Sampling{Ratio: cfg.Telemetry.SampleRatio, MaxPerSecond: cfg.Telemetry.MaxTracesPerSecond},
 		Log:      log, OnLost: func(n int) { set.Add(ctx, &metrics.SpansLost, float64(n)) },
 	})
@@ -83,6 +96,7 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	LimitMemory(cfg.Config)
 	s, err := New(ctx, cfg.Config, Options{
 		Tracer: tracing.Tracer(), Log: log, Metrics: set, Dial: o.Dial, AcceptedPositions: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
+		Only: cfg.only, Listen: o.Listen,
 	})
 	if err != nil {
 		return err
@@ -95,22 +109,49 @@ func Run(ctx context.Context, cfg Settings, o RunOptions) error {
 	defer watch(ctx, reloader, o.Reload)()
 	ports := &ports{}
 	s.describe(o.Version, reloader, ports.probes.IsReady, recent)
-	operators := admin.Operators{Level: level, Log: log, Pprof: cfg.Admin.Pprof, Status: s.sight.Status}
+	operators := admin.Operators{Level: level, Log: log, Pprof: cfg.Admin.Pprof, Status: s.sight.Status, Metrics: set.Handler()}
 	if err := ports.open(ctx, cfg.Config, o, log, s.sight.MetricsHandler(set), operators.Handler()); err != nil {
 		return err
 	}
 	defer ports.stop(ctx)
-	log.InfoContext(ctx, "bridge starts", "version", o.Version, "group", cfg.Kafka.Group, "slot", cfg.Kafka.Slot)
+	log.InfoContext(ctx, "bridge starts", "only", strings.Join(cfg.only, ","), "version", o.Version, "group", cfg.Kafka.Group, "slot", cfg.Kafka.Slot)
 	err = s.Run(ctx, ports.readyUntil(ctx))
 	log.Info("bridge stopped")
 	return err
+}
+
+// openMetrics makes the metrics of a process, and pushes them if the settings want it.
+func openMetrics(ctx context.Context, cfg Settings, process telemetry.Process, log *slog.Logger) (*metrics.Set, error) {
+	var made atomic.Pointer[metrics.Set] // before the first push
+	push, err := telemetry.NewPush(ctx, telemetry.PushOptions{
+		Endpoint: cfg.Telemetry.OTLPEndpoint, Protocol: cfg.Telemetry.OTLPProtocol, Every: cfg.Telemetry.OTLPMetricsEvery, Log: log,
+		OnFailed: func() { made.Load().Add(context.WithoutCancel(ctx), &metrics.PushFailures, 1) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	set, err := sight.Metrics(cfg.Config, process.Resource(), push...)
+	made.Store(set)
+	return set, err
+}
+
+// stopTime bounds the last push.
+const stopTime = 5 * time.Second
+
+// stopMetrics pushes the last counts: those of what was settled while the process stopped.
+func stopMetrics(ctx context.Context, set *metrics.Set, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if err := set.Stop(ctx); err != nil {
+		log.WarnContext(ctx, "the last metrics were not pushed", "error", err)
+	}
 }
 
 // describe says what process this is, for metrics and operators.
 func (s *Service) describe(version string, r *reloader, ready func() bool, recent *telemetry.Recent) {
 	p := sight.Process{
 		Group: s.cfg.Kafka.Group, Slot: s.cfg.Kafka.Slot, Version: version, Go: runtime.Version(), Settings: r.Digest, Ready: ready, Trouble: r.Trouble, Recent: recent,
-		Apps: map[string]sight.App{}, Accounts: map[order.Account]string{},
+		Audit: s.auditStatus, TradeStatus: s.tradeStatus, Apps: map[string]sight.App{}, Accounts: map[order.Account]string{},
 	}
 	for name, a := range s.apps {
 		p.Apps[name] = a

@@ -25,16 +25,41 @@ func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	}
 	var all []supervised
 	for _, p := range s.pipelines {
-		all = append(all, supervised{name: p.name, group: p.group, run: s.runEngine(p), works: p.works, failed: p.progress.failed.Store})
+		all = append(all, supervised{name: p.name, group: p.group, run: s.runEngine(p), follows: p.follows, works: p.works, failed: p.progress.failed.Store})
 	}
-	r := readiness{log: s.o.Log, pipelines: s.pipelines, accounts: s.sight.Accounts, set: ready}
+	if s.receiver != nil {
+		all = append(all, supervised{name: partNotify, run: s.runReceiver, works: s.receiver.works, failed: s.receiver.failed.Store})
+	}
+	r := readiness{receives: s.receiver.works, log: s.o.Log, pipelines: s.pipelines, accounts: s.sight.Accounts, set: ready}
 	watching, stop := context.WithCancel(ctx)
 	var watched sync.WaitGroup
 	watched.Go(func() { r.watch(watching) })
 	watched.Go(func() { s.sight.Run(watching) })
+	if s.audit != nil {
+		watched.Go(func() { s.audit.Run(watching) })
+	}
+	for _, run := range s.background {
+		watched.Go(func() { run(watching) })
+	}
+	if len(s.pipelines) > 0 {
+		watched.Go(func() { s.watchStable(watching) })
+		watched.Go(func() { s.watchRetention(watching) })
+	}
 	defer watched.Wait()
 	defer stop()
-	return supervise(ctx, s.o.Log, all)
+	running, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	watched.Go(func() {
+		select {
+		case err := <-s.fatal:
+			fail(err)
+		case <-watching.Done():
+		}
+	})
+	if err := supervise(running, s.o.Log, all); err != nil || ctx.Err() != nil || running.Err() == nil {
+		return err
+	}
+	return context.Cause(running)
 }
 
 // runEngine runs the engine of a pipeline, and logs at its end if the group could not be left: the brokers
@@ -100,7 +125,15 @@ func (s *Service) askBrokers(ctx context.Context, cl *kgo.Client) error {
 // awaitSchemas waits until the registry has the schemas of the output topics.
 func (s *Service) awaitSchemas(ctx context.Context) error {
 	return s.await(ctx, "the schema registry, with the schemas of the output topics (bridge topics create registers them)", func() error {
-		return s.encoder.Ready(ctx)
+		if len(s.pipelines) > 0 {
+			if err := s.encoder.Ready(ctx); err != nil {
+				return err
+			}
+		}
+		if s.receiver == nil {
+			return nil
+		}
+		return s.receiver.Ready(ctx)
 	})
 }
 

@@ -1,18 +1,22 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
+	"alipay-kafka-bridge/internal/audit/standing"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/integrity"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
@@ -27,12 +31,20 @@ type Service struct {
 	registry *avro.Registry
 	codec    *order.Codec
 	encoder  *records.Encoder
+	keys     *integrity.Keys // nil: internal records have no seals
 	apps     map[string]*gateway.App
 	accounts map[order.Account]account
 	clients  map[clientKey]*gateway.Client // one for each account under each app that it had
 
 	sight     *sight.Sight
 	pipelines []*pipeline
+	receiver  *receiving      // nil: no notifications are received
+	audit     *standing.Audit // nil: none is wanted
+	status    *statusHandler  // nil: trade status is not merged
+
+	background []func(context.Context) // runs while the pipelines run
+	closers    []func()                // called by Close, the last first
+	fatal      chan error              // holds one error that only a restart of the process ends
 }
 
 // account is one merchant under an app.
@@ -41,6 +53,7 @@ type account struct {
 	environment string
 	merchant    alipay.Merchant
 	planner     *order.Planner
+	foreign     bool // trades that the bridge did not create are accepted
 
 	notFoundPause time.Duration
 }
@@ -48,7 +61,7 @@ type account struct {
 // New builds the service that the settings describe. It connects to nothing, except that a key
 // in a vault is looked up there. Close ends it, also when Run was not called.
 func New(ctx context.Context, cfg config.Config, o Options) (*Service, error) {
-	s := &Service{cfg: cfg, o: o.withDefaults(), apps: map[string]*gateway.App{}, clients: map[clientKey]*gateway.Client{}, sight: sight.New(o.Metrics, o.Tracer)}
+	s := &Service{cfg: cfg, fatal: make(chan error, 1), o: o.withDefaults(), apps: map[string]*gateway.App{}, clients: map[clientKey]*gateway.Client{}, sight: sight.New(o.Metrics, o.Tracer)}
 	if err := s.build(ctx); err != nil {
 		s.Close()
 		return nil, err
@@ -66,11 +79,19 @@ func (s *Service) build(ctx context.Context) error {
 		return fmt.Errorf("privacy: %w", err)
 	}
 	s.codec = order.NewCodec(s.registry).WithMasker(masker)
-	s.encoder = records.NewEncoder(s.codec, OutputTopics(s.cfg.Topics), s.cfg.Kafka.Headers)
+	if s.keys, err = NewKeys(s.cfg); err != nil {
+		return err
+	}
+	s.encoder = records.NewEncoder(s.codec, OutputTopics(s.cfg.Topics), s.cfg.Kafka.Headers).WithKeys(s.keys)
 	if s.engine, err = engineOptions(s.cfg, s.o); err != nil {
 		return err
 	}
+	s.engine.Client = append(s.engine.Client, kgo.WithHooks(s.sight.ConnectionHook()))
+	s.sight.Gateways(s.cfg.Apps)
 	for name, a := range s.cfg.Apps {
+		if parts(s.o.Only).keyless() {
+			continue
+		}
 		if s.apps[name], err = NewAlipayApp(ctx, a, s.o); err != nil {
 			delete(s.apps, name)
 			return fmt.Errorf("app %s: %w", name, err)
@@ -80,7 +101,7 @@ func (s *Service) build(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range pipelineKinds() {
-		if len(kind.topics(s.cfg.Topics)) == 0 {
+		if !parts(s.o.Only).has(cmp.Or(kind.part, kind.name)) || len(kind.topics(s.cfg.Topics)) == 0 {
 			continue
 		}
 		built, err := s.newPipeline(kind)
@@ -89,7 +110,28 @@ func (s *Service) build(ctx context.Context) error {
 		}
 		s.pipelines = append(s.pipelines, built)
 	}
+	if s.cfg.Notify.Listen != "" && parts(s.o.Only).has(partNotify) {
+		if s.receiver, err = s.newReceiver(); err != nil {
+			return err
+		}
+		if err := s.receiveFor(s.cfg); err != nil {
+			return err
+		}
+	}
+	if len(s.pipelines) == 0 && s.receiver == nil {
+		return parts(s.o.Only).errNothing()
+	}
+	s.audit = s.newAudit()
 	return nil
+}
+
+// NewKeys are the keys by which the bridge knows its own records; nil: the settings have none.
+func NewKeys(c config.Config) (*integrity.Keys, error) {
+	k, err := integrity.New(c.Integrity.KeyFile.Text.Reveal(), c.Integrity.OtherKeyFile.Text.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("integrity.key_file: %w", err)
+	}
+	return k, nil
 }
 
 // engineOptions are the options that the engines of all pipelines share.
@@ -105,7 +147,7 @@ func engineOptions(c config.Config, o Options) (consume.Options, error) {
 	start, err := offsets.ParseStart(c.Kafka.Start)
 	return consume.Options{
 		Client: append(client, limits...), Start: start, AcceptPosition: o.AcceptedPositions, AcceptLoss: o.AcceptLoss,
-		SettleEvery: c.Delivery.SettleEvery, SettleCount: c.Delivery.SettleCount, MaxBytes: int(c.Delivery.MaxBytes),
+		SettleEvery: c.Delivery.SettleEvery, SettleCount: c.Delivery.SettleCount,
 		MaxRecord: int(c.Delivery.MaxRecord), RevokeBound: c.Delivery.RevokeBound, Grace: c.Delivery.Grace,
 	}, err
 }
@@ -121,7 +163,7 @@ func newAccounts(c config.Config) (map[order.Account]account, error) {
 			return nil, fmt.Errorf("account %s: %w", name, err)
 		}
 		out[order.Account(name)] = account{
-			app: a.App, environment: string(c.Apps[a.App].Environment), planner: planner,
+			app: a.App, environment: string(c.Apps[a.App].Environment), planner: planner, foreign: a.AcceptForeignOrders,
 			notFoundPause: c.Apps[a.App].Retry.NotFoundPause, merchant: Merchant(a),
 		}
 	}
@@ -147,12 +189,14 @@ func (s *Service) useAccounts(c config.Config) error {
 		return err
 	}
 	for name, a := range accounts {
-		s.client(name, a) // it uses the new tokens from here on
+		if s.apps[a.app] != nil {
+			s.client(name, a) // it uses the new tokens from here on
+		}
 	}
 	for _, pl := range s.pipelines {
 		pl.handler.useAccounts(c.Topics, accounts)
 	}
-	return nil
+	return s.receiveFor(c)
 }
 
 // checkSigners lets each app sign once, so that a key in a vault shows its faults at start, and
@@ -167,10 +211,40 @@ func (s *Service) checkSigners(ctx context.Context) error {
 	return nil
 }
 
+// useKeys lets an app use the keys of its files, unless this process does not call Alipay.
+func (s *Service) useKeys(ctx context.Context, name string, a config.App) error {
+	if s.apps[name] == nil {
+		return nil
+	}
+	built, err := NewAlipayApp(ctx, a, s.o)
+	if err != nil {
+		return err
+	}
+	defer built.Close()
+	if err := built.CheckSigner(ctx); err != nil {
+		return err
+	}
+	return s.apps[name].UseKeys(built)
+}
+
+// ownKeys are the keys that an app signs with; none in a process that does not.
+func (s *Service) ownKeys(name string) []string {
+	if s.apps[name] == nil {
+		return nil
+	}
+	return s.apps[name].OwnKeys()
+}
+
 // Close closes the connections.
 func (s *Service) Close() {
+	for _, end := range slices.Backward(s.closers) {
+		end()
+	}
 	for _, a := range s.apps {
 		a.Close()
+	}
+	if s.receiver != nil {
+		s.receiver.Close()
 	}
 	if s.registry != nil {
 		s.registry.Close()

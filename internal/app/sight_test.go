@@ -1,19 +1,30 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"html"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	otlp "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/app/apptest"
+	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/telemetry"
 )
 
 // get asks a port of a process in the bubble.
@@ -68,10 +79,21 @@ func TestMetricsOfAProcess(t *testing.T) {
 			`bridge_partitions_assigned{pipeline="calls"} 2`,
 			`bridge_account_stopped{account="shop",app="main",reason="misconfigured"} 0`,
 			`bridge_settle_pending{pipeline="calls"} 0`,
+			`bridge_rebalances_total{end="assigned",pipeline="calls"} 1`,
+			`http_client_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",server_address="localhost",server_port="8090"} 1`,
+			`messaging_client_consumed_messages_total{messaging_consumer_group_name="alipay-kafka-bridge",messaging_destination_name="order-events",messaging_operation_name="poll",messaging_system="kafka"} 2`,
+			`messaging_client_sent_messages_total{messaging_destination_name="alipay-results",messaging_operation_name="send",messaging_system="kafka"} 2`,
+			`messaging_client_sent_messages_total{messaging_destination_name="order-events.dlq",messaging_operation_name="send",messaging_system="kafka"} 1`,
+			`messaging_process_duration_seconds_count{messaging_consumer_group_name="alipay-kafka-bridge",messaging_destination_name="order-events",messaging_operation_name="process",messaging_system="kafka"} 2`,
+			`messaging_client_operation_duration_seconds_count{messaging_operation_name="send",messaging_system="kafka"} `,
+			`messaging_client_operation_duration_seconds_count{messaging_consumer_group_name="alipay-kafka-bridge",messaging_operation_name="commit",messaging_system="kafka"} `,
 		} {
 			if !strings.Contains(after, want) {
 				t.Errorf("after two events there is no %s", want)
 			}
+		}
+		if strings.Contains(after, "bridge_kafka_connections 0\n") {
+			t.Error("a running process has no connections to brokers")
 		}
 		p.stop()
 		apptest.NoError(t, <-p.ended)
@@ -83,6 +105,110 @@ func TestMetricsOfAProcess(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRequestsToAGateway: each is measured with the status of its answer, or with why there is none.
+func TestRequestsToAGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		var refused atomic.Bool
+		dial := w.dial
+		w.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == "localhost:8090" && refused.Load() {
+				return nil, syscall.ECONNREFUSED
+			}
+			return dial(ctx, network, addr)
+		}
+		refused.Store(true)
+		p := w.start(lifeSettings)
+		w.send("refused", "shop")
+		time.Sleep(30 * time.Second)
+		refused.Store(false)
+		want := []string{"refused=APPLIED"}
+		for name, fault := range map[string]simulator.Fault{
+			"bad": simulator.BadGateway(simulator.TradeCreate), "many": simulator.TooManyRequests(simulator.TradeCreate, 0), "cut": simulator.CutAfter(simulator.TradeCreate),
+			"late": simulator.Timeout(simulator.TradeCreate), "wrong": simulator.WrongKey(simulator.TradeCreate),
+		} {
+			time.Sleep(2 * time.Minute)
+			w.sim.AddFault(fault)
+			w.send(name, "shop")
+			want = append(want, name+"=APPLIED")
+		}
+		w.results(len(want))
+		time.Sleep(time.Minute)
+		_, scrape := w.get("http://localhost:9464/metrics")
+		const series = `http_client_request_duration_seconds_count{`
+		const gateway = `,server_address="localhost",server_port="8090"} `
+		for _, line := range []string{
+			`error_type="502",http_request_method="POST",http_response_status_code="502"` + gateway + "1\n",
+			`error_type="429",http_request_method="POST",http_response_status_code="429"` + gateway + "1\n",
+			`error_type="timeout",http_request_method="POST"` + gateway + "1\n",
+			`error_type="no_answer",http_request_method="POST"` + gateway + "1\n",
+			`error_type="not_sent",http_request_method="POST"` + gateway,
+			`http_request_method="POST",http_response_status_code="200"` + gateway,
+		} {
+			if !strings.Contains(scrape, series+line) {
+				t.Errorf("the scrape does not say %s", series+line)
+			}
+		}
+		if n := strings.Count(scrape, series); n != 6 {
+			t.Errorf("%d series, want 6", n)
+		}
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+		if t.Failed() {
+			for line := range strings.Lines(scrape) {
+				if strings.Contains(line, "_count{") {
+					t.Log(strings.TrimSpace(line))
+				}
+			}
+		}
+	})
+}
+
+// TestMetricsArePushed: also when the process stops, for what was settled last; a push that fails is counted.
+func TestMetricsArePushed(t *testing.T) {
+	var refuse atomic.Bool
+	pushes := make(chan map[string]float64, 10)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var request otlp.ExportMetricsServiceRequest
+		if err != nil || proto.Unmarshal(body, &request) != nil || refuse.Load() {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		got := map[string]float64{}
+		for _, m := range request.ResourceMetrics[0].ScopeMetrics[0].Metrics {
+			for _, point := range m.GetSum().GetDataPoints() {
+				got[m.Name] += point.GetAsDouble()
+			}
+		}
+		pushes <- got
+	}))
+	defer collector.Close()
+	cfg := Settings{Config: config.Default()}
+	cfg.Telemetry.OTLPEndpoint, cfg.Telemetry.OTLPMetricsEvery = collector.URL, time.Hour
+	var log apptest.Buffer
+	set, err := openMetrics(t.Context(), cfg, telemetry.Process{Service: "bridge", Instance: "one"}, slog.New(slog.NewTextHandler(&log, nil)))
+	apptest.NoError(t, err)
+	refuse.Store(true)
+	apptest.NoError(t, set.Flush(t.Context()))
+	refuse.Store(false)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel() // as when a process stops
+	stopMetrics(ended, set, slog.New(slog.NewTextHandler(&log, nil)))
+	select {
+	case got := <-pushes:
+		if got["bridge.metrics.push.failures"] != 1 {
+			t.Errorf("pushed %v, want one failure", got)
+		}
+	default:
+		t.Error("nothing was pushed at the end")
+	}
+	if said := log.Take(); !strings.Contains(said, "metrics cannot be pushed") || strings.Contains(said, "the last metrics") {
+		t.Error(said)
+	}
 }
 
 // status asks the admin port.
@@ -108,7 +234,7 @@ func TestStatusOfAProcess(t *testing.T) {
 		w.wantResults("o1=APPLIED")
 		time.Sleep(10 * time.Second)
 		rest := w.status()
-		if rest.Verdict.Level != admin.LevelFine || !rest.Instance.Ready || rest.Pipelines[0].Finished != 1 || rest.Instance.Slot != "one" || len(rest.Partitions) != 2 || len(rest.Waiting) != 0 {
+		if rest.Verdict.Level != admin.LevelFine || !rest.Instance.Ready || rest.Pipelines[0].Finished != 1 || !strings.HasPrefix(rest.Verdict.Text, "All is well: 1 event finished") || rest.Instance.Slot != "one" || len(rest.Partitions) != 3*2 || len(rest.Waiting) != 0 {
 			t.Errorf("at rest: %+v", rest)
 		}
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ const maxLogged = 100
 type supervised struct {
 	name, group string
 	run         func(context.Context) error
+	follows     bool        // it only reads what other parts publish: it does not keep a process whose other parts have failed
 	works       func() bool // it runs, and can publish; nil: whenever it runs
 	failed      func(bool)  // is called when it has failed, and when it works again; nil: no one asks
 }
@@ -33,8 +35,8 @@ type supervised struct {
 //     error is returned. Two owners of a slot must not go on.
 //   - Any other error of one pipeline: it is logged, the others go on, and the pipeline is started
 //     again every minute.
-//   - All pipelines have failed: their errors are returned, so that a first deployment without a
-//     start position ends at once.
+//   - All pipelines that do not follow others have failed: the errors are returned, so that a first
+//     deployment without a start position ends at once.
 func supervise(ctx context.Context, log *slog.Logger, pipelines []supervised) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -114,8 +116,8 @@ func (s *supervisor) ends(p supervised, err error) bool {
 	case s.final != nil: // the process is ending
 	case errors.Is(err, produce.ErrSlotTaken):
 		s.final = s.failed[p.name]
-	case len(s.failed) == len(s.all):
-		for _, p := range s.all {
+	case s.noneLeads():
+		for _, p := range s.all { // a nil error joins nothing
 			s.final = errors.Join(s.final, s.failed[p.name])
 		}
 	default:
@@ -123,6 +125,13 @@ func (s *supervisor) ends(p supervised, err error) bool {
 	}
 	s.stop()
 	return true
+}
+
+// noneLeads reports whether all have failed that could keep the process: those that follow others
+// count only where nothing else runs. It needs the lock.
+func (s *supervisor) noneLeads() bool {
+	follow := !slices.ContainsFunc(s.all, func(p supervised) bool { return !p.follows })
+	return !slices.ContainsFunc(s.all, func(p supervised) bool { return p.follows == follow && s.failed[p.name] == nil })
 }
 
 // recovered notes that a pipeline is healthy, and reports whether it had failed.

@@ -132,6 +132,33 @@ func TestAFailedPipelineIsLoggedWithWhatToDo(t *testing.T) {
 	})
 }
 
+// TestFollowersDoNotKeepTheProcess: a pipeline that only reads what the others publish does not keep
+// a process in which these have failed, and ends it where it runs alone.
+func TestFollowersDoNotKeepTheProcess(t *testing.T) {
+	fails := []ending{{time.Second, errNoStart}}
+	for _, tt := range []struct {
+		name   string
+		parts  []supervised
+		failed bool
+	}{
+		{"all that lead have failed", []supervised{{name: "calls", run: (&scripted{script: fails}).run}, {name: "status", follows: true, run: new(scripted).run}}, true},
+		{"one that leads goes on", []supervised{{name: "calls", run: new(scripted).run}, {name: "status", follows: true, run: (&scripted{script: fails}).run}}, false},
+		{"alone", []supervised{{name: "status", follows: true, run: (&scripted{script: fails}).run}}, true},
+		{"one of two that follow goes on", []supervised{{name: "sweep", follows: true, run: new(scripted).run}, {name: "status", follows: true, run: (&scripted{script: fails}).run}}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				err := supervise(ctx, slog.New(slog.DiscardHandler), tt.parts)
+				if (err != nil) != tt.failed || ctx.Err() != nil == tt.failed {
+					t.Errorf("error = %v, its hour is over = %v", err, ctx.Err() != nil)
+				}
+			})
+		})
+	}
+}
+
 // TestOthersStopInOrderWhenTheSlotIsTaken: the other pipelines settle what they have before the
 // process ends.
 func TestOthersStopInOrderWhenTheSlotIsTaken(t *testing.T) {

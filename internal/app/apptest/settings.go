@@ -30,6 +30,9 @@ func LoadSettings(t testing.TB, app, more string) config.Config {
 	if !strings.Contains(more, "registry:") {
 		more += "registry: {folder: .}\n"
 	}
+	if !strings.Contains(more, "status:") {
+		more += "status: {folder: state}\n"
+	}
 	text := "topics: {inputs: [{accounts: [shop]}]}\naccounts: {shop: {app: main, channel: TRADE}}\n" + more +
 		"apps:\n  main:\n    environment: simulator\n" + app
 	if !strings.Contains(app, " private_key_") {
