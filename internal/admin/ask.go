@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 )
@@ -30,22 +29,23 @@ type Answer struct {
 	Address string
 	Status  Status
 	Err     error // it could not be asked
+
+	name string // the host that the operator gave: certificates have it
 }
 
 // Ask asks all addresses (host:port) at once, each for up to waiting events. A host name stands for all
 // addresses that it resolves to, so that one headless service names all instances.
 func (c Client) Ask(ctx context.Context, addresses []string, waiting int) []Answer {
 	var all []Answer
-	var names []string // of the hosts that the operator gave: certificates have them
 	for _, a := range addresses {
 		name, _, _ := net.SplitHostPort(a)
 		for _, one := range resolve(ctx, a) {
-			all, names = append(all, Answer{Address: one}), append(names, name)
+			all = append(all, Answer{Address: one, name: name})
 		}
 	}
 	var asking sync.WaitGroup
 	for i := range all {
-		asking.Go(func() { all[i].Status, all[i].Err = c.ask(ctx, c.http(names[i]), all[i].Address, waiting) })
+		asking.Go(func() { all[i].Status, all[i].Err = c.ask(ctx, c.http(all[i].name), all[i].Address, waiting) })
 	}
 	asking.Wait()
 	return all
@@ -88,33 +88,46 @@ func onThisMachine(address string) bool {
 }
 
 func (c Client) ask(ctx context.Context, client *http.Client, address string, waiting int) (s Status, err error) {
-	u := url.URL{Scheme: "http", Host: address, Path: "/status.json", RawQuery: fmt.Sprintf("waiting=%d", waiting)}
-	if c.TLS != nil || !onThisMachine(address) { // a token never leaves this machine in clear
-		u.Scheme = "https"
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	body, err := c.get(ctx, client, address, fmt.Sprintf("/status.json?waiting=%d", waiting))
 	if err != nil {
 		return s, err
+	}
+	if err := json.Unmarshal(body, &s); err != nil || s.AsOf.IsZero() {
+		return s, fmt.Errorf("no status of a bridge; is this the admin port?")
+	}
+	return s, nil
+}
+
+// Get returns what one instance that [Client.Ask] has found serves at a path.
+func (c Client) Get(ctx context.Context, a *Answer, path string) ([]byte, error) {
+	return c.get(ctx, c.http(a.name), a.Address, path)
+}
+
+func (c Client) get(ctx context.Context, client *http.Client, address, path string) ([]byte, error) {
+	scheme := "http"
+	if c.TLS != nil || !onThisMachine(address) { // a token never leaves this machine in clear
+		scheme = "https"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+address+path, nil)
+	if err != nil {
+		return nil, err
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	switch {
 	case err != nil:
-		return s, err
+		return nil, err
 	case resp.StatusCode != http.StatusOK:
-		return s, fmt.Errorf("%s: %s", resp.Status, firstLine(body))
+		return nil, fmt.Errorf("%s: %s", resp.Status, firstLine(body))
 	}
-	if err := json.Unmarshal(body, &s); err != nil || s.AsOf.IsZero() {
-		return s, fmt.Errorf("no status of a bridge; is this the admin port?")
-	}
-	return s, nil
+	return body, nil
 }
 
 func firstLine(body []byte) string {

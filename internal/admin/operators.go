@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	goroutines "runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,10 +23,11 @@ const (
 
 // Operators is the handler of the admin port. It only reads, except for the log level.
 type Operators struct {
-	Status func(waiting int) Status // with at most so many events that wait
-	Level  *slog.LevelVar           // of the log
-	Log    *slog.Logger
-	Pprof  bool // serves profiles
+	Status  func(waiting int) Status // with at most so many events that wait
+	Level   *slog.LevelVar           // of the log
+	Log     *slog.Logger
+	Metrics http.Handler // as on their own port, for an incident; nil: none
+	Pprof   bool         // serves profiles
 }
 
 // Handler serves the port. Whoever may use it has been let through.
@@ -48,6 +50,13 @@ func (o Operators) Handler() http.Handler {
 	mux.HandleFunc("GET /status.json", bounded(o.json))
 	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, levelWord(o.Level)) })
 	mux.HandleFunc("POST /log-level", o.setLevel)
+	mux.HandleFunc("GET /goroutines", bounded(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_ = goroutines.Lookup("goroutine").WriteTo(w, 1) // without arguments; the client went away
+	}))
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
 	if o.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

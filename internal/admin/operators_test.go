@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"alipay-kafka-bridge/internal/admin"
 )
@@ -89,11 +90,25 @@ func TestO3_Page(t *testing.T) {
 	s.Accounts[0].StoppedSince, s.Accounts[0].Error = ago(1), hostile
 	s.Changes = []admin.Change{{At: ago(0), Level: "WARN", Text: hostile}}
 	s.Partitions[0].State, s.Partitions[0].Reason = "stopped", hostile
+	for i := range 25 {
+		s.Notifications = append(s.Notifications, admin.Notifications{Account: fmt.Sprint("n", i), Taken: i, LastTaken: ago(time.Hour)})
+	}
+	s.Notifications[24].LastRefused, s.Notifications[24].LastRefusal = ago(time.Minute), "forged"
+	s.TradeStatus = admin.TradeStatus{Held: 1, Orders: []admin.Order{{Account: hostile, OrderNo: hostile, State: "HELD", Anomalies: []string{"amount_mismatch"}, Since: ago(time.Minute)}}}
 	h, _ := desk(s, admin.Access{}, false)
 	w := do(h, "GET", "http://127.0.0.1/status", "")
 	text := w.Body.String()
 	if w.Code != 200 || strings.Contains(text, "<script") || strings.ContainsAny(text, "\u202e\x1b") || !strings.Contains(text, "&lt;script&gt;") {
 		t.Errorf("%d:\n%s", w.Code, text)
+	}
+	for _, want := range []string{"n24</td>", "<b class=\"bad\">forged</b>", "and 5 more accounts", "1 order held, 0 unresolved", "amount_mismatch"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not have %s", want)
+		}
+	}
+	s.Notifications, s.TradeStatus = nil, admin.TradeStatus{}
+	if text := do(h, "GET", "http://127.0.0.1/status", "").Body.String(); strings.Contains(text, "Notifications") || strings.Contains(text, "Trade status") {
+		t.Error("the page speaks of parts that do not run here")
 	}
 	policy := w.Header().Get("Content-Security-Policy")
 	if !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") || strings.Contains(policy, "unsafe") {

@@ -53,6 +53,9 @@ type view struct {
 	Intervals []interval
 
 	AccountsOmitted int
+
+	Notifications        []Notifications // those whose last one was refused come first
+	NotificationsOmitted int
 }
 
 type lag struct {
@@ -118,6 +121,19 @@ func writePage(w io.Writer, s *Status, refresh int) error {
 	})
 	if n := len(v.Accounts) - maxAccounts; n > 0 {
 		v.Accounts, v.AccountsOmitted = v.Accounts[:maxAccounts], n
+	}
+	v.Notifications = slices.Clone(s.Notifications)
+	slices.SortStableFunc(v.Notifications, func(a, b Notifications) int {
+		switch fails, other := a.LastRefused.After(a.LastTaken), b.LastRefused.After(b.LastTaken); {
+		case fails == other:
+			return strings.Compare(a.Account, b.Account)
+		case fails:
+			return -1
+		}
+		return 1
+	})
+	if n := len(v.Notifications) - maxAccounts; n > 0 {
+		v.Notifications, v.NotificationsOmitted = v.Notifications[:maxAccounts], n
 	}
 	var b bytes.Buffer // an error must not leave half a page
 	if err := page.Execute(&b, v); err != nil {

@@ -3,9 +3,11 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 )
 
@@ -29,7 +31,7 @@ type Server struct {
 func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 	s := &Server{done: make(chan struct{})}
 	s.server = http.Server{
-		Handler: h, Addr: l.Addr().String(), MaxHeaderBytes: maxHeader,
+		Handler: reportPanics(h, log), Addr: l.Addr().String(), MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // who cannot speak TLS is no trouble of ours
 	}
@@ -40,6 +42,22 @@ func Serve(l net.Listener, h http.Handler, log *slog.Logger) *Server {
 		}
 	}()
 	return s
+}
+
+// reportPanics answers 500 where a handler panics, and logs where: a page that stays empty must not be
+// all that its reader learns.
+func reportPanics(h http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			why := recover()
+			if why == nil {
+				return
+			}
+			log.ErrorContext(r.Context(), "a page failed inside the bridge; report it with this line", "path", r.URL.Path, "error", fmt.Sprint(why), "stack", string(debug.Stack()))
+			http.Error(w, "this page failed inside the bridge; its log says where", http.StatusInternalServerError)
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Addr is where the server listens.

@@ -9,6 +9,8 @@ type Status struct {
 	Instance Instance  `json:"instance"`
 	Verdict  Verdict   `json:"verdict"`
 
+	Audit Audit `json:"audit,omitzero"` // of the whole group; absent where another instance audits
+
 	Pipelines  []Pipeline  `json:"pipelines"`
 	Apps       []App       `json:"apps"`
 	Accounts   []Account   `json:"accounts"`
@@ -18,6 +20,9 @@ type Status struct {
 	Waiting    []Waiting   `json:"waiting"`    // events without an outcome, those that wait longest first; at most as many as were asked for
 	Partitions []Partition `json:"partitions"` // the worst first; at most 20
 	Changes    []Change    `json:"changes"`    // notable lines of the log, the last first; at most 50
+
+	Notifications []Notifications `json:"notifications,omitempty"` // that this instance received since its start, by account
+	TradeStatus   TradeStatus     `json:"trade_status,omitzero"`   // absent where it is not merged
 
 	PartitionsOmitted int `json:"partitions_omitted"` // how many partitions are not listed
 }
@@ -46,7 +51,8 @@ type Pipeline struct {
 	Finished   uint64 `json:"finished"`  // events since the start of the process
 	HeldBytes  int    `json:"held_bytes"`
 	MaxBytes   int    `json:"max_bytes"`
-	Stalled    bool   `json:"stalled"` // events could be handled, nothing explains a wait, and none was finished for a minute
+	Internal   bool   `json:"internal"` // the bridge itself writes what it reads: these are not events of users
+	Stalled    bool   `json:"stalled"`  // events could be handled, nothing explains a wait, and none was finished for a minute
 
 	LastSettled time.Time `json:"last_settled,omitzero"` // last transaction
 }
@@ -60,6 +66,35 @@ type App struct {
 	ClockOffset float64      `json:"clock_offset_seconds"` // our clock is ahead by
 	Breakers    []Breaker    `json:"breakers"`
 	Credentials []Credential `json:"credentials"`
+
+	Failures     []Failure     `json:"failures"`      // the last exchanges that failed, the last one first; at most 20
+	FailureKinds []FailureKind `json:"failure_kinds"` // all that failed since the start of the process; at most 100, and one for other codes of each method and class
+}
+
+// Failure is an exchange that Alipay, or the way to it, failed. A refusal is none.
+type Failure struct {
+	At         time.Time `json:"at"`           // when it was sent
+	Took       float64   `json:"took_seconds"` // until the answer was verified, or the deadline
+	Account    string    `json:"account"`
+	Method     string    `json:"method"`
+	OrderNo    string    `json:"order_no,omitempty"`
+	TradeNo    string    `json:"trade_no,omitempty"`   // Alipay's number
+	RequestNo  string    `json:"request_no,omitempty"` // ours, of one request
+	Class      string    `json:"class"`
+	HTTPStatus int       `json:"http_status,omitempty"` // 0: no answer
+	Code       string    `json:"code,omitempty"`
+	SubCode    string    `json:"sub_code,omitempty"`
+	TraceID    string    `json:"trace_id,omitempty"` // Alipay's
+}
+
+// FailureKind counts exchanges that failed in one way.
+type FailureKind struct {
+	Method string    `json:"method"`
+	Class  string    `json:"class"`
+	Code   string    `json:"code"`
+	Calls  int       `json:"calls"`
+	First  time.Time `json:"first"` // when the first was sent
+	Last   time.Time `json:"last"`  // when the last was sent
 }
 
 // Breaker is the circuit breaker of a method.
@@ -92,8 +127,9 @@ func (a Account) Fails() bool { return a.LastFailure.After(a.LastSuccess) }
 
 // Topic is the lag of an input topic.
 type Topic struct {
-	Name string           `json:"name"`
-	Lag  map[string]int64 `json:"lag"` // records by what they wait for
+	Name     string           `json:"name"`
+	Internal bool             `json:"internal"` // as of its pipeline
+	Lag      map[string]int64 `json:"lag"`      // records by what they wait for
 }
 
 // Oldest is the longest wait of an account for one thing.

@@ -39,21 +39,31 @@ const (
 
 // findings are the rules in their order: the first that has something to say decides.
 var findings = []func(*Status) (Verdict, bool){
-	partitionStopped, outcomeUnknown, pipelineInTrouble, stalled, untrusted, clockWrong, accountStopped, breakerOpen, behind, reloadFailed, expiring, notReady,
+	unaccounted, partitionStopped, outcomeUnknown, pipelineInTrouble, stalled, storeFailing, untrusted, clockWrong, accountStopped, breakerOpen, behind, reloadFailed, expiring, notReady,
 }
 
 // Judge returns the verdict over a status.
 func Judge(s *Status) Verdict {
 	v := Verdict{Level: LevelFine, Owner: "none", Text: fmt.Sprintf("All is well: %s.", progress(s)), Do: "nothing"}
-	for _, find := range findings {
-		if found, ok := find(s); ok {
-			v = found
-			break
+	for i, find := range findings {
+		found, ok := find(s)
+		if !ok {
+			continue
 		}
+		v = found
+		if i == 0 { // it stays until the instance ends, and must not hide what is wrong now
+			for _, other := range findings[1:] {
+				if next, ok := other(s); ok {
+					v.Text += " Apart from that: " + next.Text
+					break
+				}
+			}
+		}
+		break
 	}
 	v.SafeToRestart, v.RestartNote = true, "calls that run are finished first; what is not finished is repeated without harm"
 	if slices.ContainsFunc(s.Pipelines, func(p Pipeline) bool { return p.Stalled }) {
-		v.SafeToRestart, v.RestartNote = false, "a restart is harmless, but it removes what shows the cause: save the goroutines first (see Do)"
+		v.SafeToRestart, v.RestartNote = false, "a restart is harmless, but it removes what shows the cause: take bridge incident first"
 	}
 	return v
 }
@@ -72,7 +82,7 @@ func partitionStopped(s *Status) (Verdict, bool) {
 	return Verdict{
 		Level: LevelRisk, Owner: "kafka",
 		Text: fmt.Sprintf("%s stopped, %s/%d first: %s. Its records are neither called nor lost; other partitions go on.", partitions(len(all)), p.Topic, p.Partition, p.Reason),
-		Do:   "do what the line \"partition stopped\" in the log says; bridge check -c FILE shows the positions",
+		Do:   "bridge explain BridgePartitionStopped says how to find the right position; bridge check -c FILE shows the committed one",
 	}, true
 }
 
@@ -120,7 +130,7 @@ func stalled(s *Status) (Verdict, bool) {
 			return Verdict{
 				Level: LevelStopped, Owner: "bridge",
 				Text: fmt.Sprintf("Pipeline %s is stalled: events could be handled, nothing explains a wait, and none was finished for a minute.", p.Name),
-				Do:   "save /debug/pprof/goroutine?debug=2 of the admin port (admin.pprof) and the log, then restart this instance",
+				Do:   "take bridge incident and save the log, then restart this instance",
 			}, true
 		}
 	}
@@ -183,7 +193,7 @@ func accountStopped(s *Status) (Verdict, bool) {
 	return Verdict{
 		Level: LevelStopped, Owner: "merchant",
 		Text: fmt.Sprintf("%s for a person, for %s: %s. Its events wait and none is lost; %s.", who, Span(s.AsOf.Sub(a.StoppedSince)), a.Error, others),
-		Do:   "correct the key, token or permission that the error names; events go on by themselves within a minute",
+		Do:   "correct the key, token or permission that the error names, or put the old file back if it was replaced just before (see What changed, and the log); events go on by themselves within a minute",
 	}, true
 }
 
@@ -206,7 +216,7 @@ func breakerOpen(s *Status) (Verdict, bool) {
 	}
 	what := fmt.Sprintf("%s of app %s fails", first.Method, app)
 	if open > 1 {
-		what = fmt.Sprintf("%d methods fail, %s of app %s first", open, first.Method, app)
+		what = fmt.Sprintf("%d breakers are not closed, %s of app %s first", open, first.Method, app)
 	}
 	if !first.Since.IsZero() {
 		what += ", for " + Span(s.AsOf.Sub(first.Since))
@@ -218,7 +228,7 @@ func breakerOpen(s *Status) (Verdict, bool) {
 	return Verdict{
 		Level: LevelProvider, Owner: "alipay",
 		Text: fmt.Sprintf("Waiting for Alipay: %s (%s). %s, none is lost, %s.", what, first.Error, waiting(s, "breaker"), others),
-		Do:   "nothing: the bridge probes by itself; if it lasts longer than you can accept, call Alipay",
+		Do:   "nothing: the bridge probes by itself; if it lasts longer than you can accept, call Alipay with what bridge incident --provider prints",
 	}, true
 }
 
@@ -272,8 +282,10 @@ func notReady(s *Status) (Verdict, bool) {
 func progress(s *Status) string {
 	finished, running := uint64(0), 0
 	for _, p := range s.Pipelines {
-		finished += p.Finished
-		running += p.Running
+		if !p.Internal {
+			finished += p.Finished
+			running += p.Running
+		}
 	}
 	return fmt.Sprintf("%s finished since %s, %s under way, %s", count(int(min(finished, 1<<62)), "event"), s.Instance.Started.UTC().Format("2006-01-02 15:04 UTC"), number(running), waiting(s, ""))
 }
@@ -282,6 +294,9 @@ func progress(s *Status) string {
 func waiting(s *Status, cause string) string {
 	n := int64(0)
 	for _, t := range s.Topics {
+		if t.Internal {
+			continue
+		}
 		for c, k := range t.Lag {
 			if c == cause || c == "own_order" || cause == "" && c != "calling" && c != "settling" {
 				n += k

@@ -45,6 +45,7 @@ var troubles = []struct {
 		s.Pipelines[0].Trouble = "no broker answers; check the brokers and the network"
 	}, admin.LevelStopped, "kafka", "Pipeline calls (group g) can make no progress: no broker answers; check the brokers and the network."},
 	{"it is stalled", func(s *admin.Status) { s.Pipelines[0].Stalled = true }, admin.LevelStopped, "bridge", "Pipeline calls is stalled: events could be handled, nothing explains a wait, and none was finished for a minute."},
+	{"the disk refuses the copy of trade status", func(s *admin.Status) { s.TradeStatus = admin.TradeStatus{StoreFailing: true} }, admin.LevelStopped, "bridge", "The disk does not take the copy of trade status: changes of orders are published late, or not until it does. Nothing is lost."},
 	{"answers are not believed", func(s *admin.Status) { s.Apps[0].Untrusted = true }, admin.LevelStopped, "alipay", "No answer of app main is provably Alipay's. Its events wait, and one at a time probes."},
 	{"the clock is wrong", func(s *admin.Status) { s.Apps[0].ClockOffset = -600 }, admin.LevelStopped, "bridge", "Our clock is 10 min behind that of the gateway of app main: requests and answers are refused."},
 	{"an account is stopped", func(s *admin.Status) {
@@ -69,6 +70,12 @@ var troubles = []struct {
 func TestVerdicts(t *testing.T) {
 	if v := admin.Judge(well()); v.Level != admin.LevelFine || v.Owner != "none" || v.Text != "All is well: 12,345 events finished since 2026-12-01 02:12 UTC, 3 under way, 0 events wait." {
 		t.Errorf("well: %+v", v)
+	}
+	internal := well()
+	internal.Pipelines = append(internal.Pipelines, admin.Pipeline{Name: "status", Internal: true, Finished: 7, Running: 7})
+	internal.Topics = append(internal.Topics, admin.Topic{Name: "trade-observations", Internal: true, Lag: map[string]int64{"ready": 7}})
+	if got, want := admin.Judge(internal).Text, admin.Judge(well()).Text; got != want {
+		t.Errorf("with a pipeline that reads no events of users: %s", got)
 	}
 	for i, tt := range troubles {
 		s := well()
@@ -111,7 +118,7 @@ func TestVerdictsOfMany(t *testing.T) {
 	for i := range s.Apps[0].Breakers {
 		s.Apps[0].Breakers[i].State, s.Apps[0].Breakers[i].Since = "open", ago(time.Duration(i+1)*time.Minute)
 	}
-	if v := admin.Judge(s); !strings.Contains(v.Text, "2 methods fail, alipay.trade.query of app main first, for 2 min") || !strings.HasSuffix(v.Text, "and no other call succeeds.") {
+	if v := admin.Judge(s); !strings.Contains(v.Text, "2 breakers are not closed, alipay.trade.query of app main first, for 2 min") || !strings.HasSuffix(v.Text, "and no other call succeeds.") {
 		t.Error(v.Text)
 	}
 	// A call that has been in doubt for a moment, and an order that could have been handled for one, are no trouble.

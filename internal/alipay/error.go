@@ -72,6 +72,7 @@ type Error struct {
 	Proof      Proof         // what it takes to stop it
 	Healthy    bool          // the answer is signed and shows that Alipay works, whatever became of the call
 	Alert      bool          // a person should look, though nothing stops: an unknown code, or the change to the next key
+	Unsent     bool          // nothing was sent: the request could not be signed
 	Err        error         // the cause, without URL or parameters
 }
 

@@ -1,9 +1,10 @@
 package alipay
 
 import (
-	"encoding/json"
 	"net/url"
 	"time"
+
+	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
 // Bodies that answer a notification (alipay.trade.create, "triggered
@@ -90,8 +91,8 @@ func (n Notification) IsTrade() bool { return n.Type == NotifyTypeTrade }
 // ReadNotification types the parameters of a notification that has been verified, decoded once
 // and in UTF-8. Charset and sign type are not among them.
 func ReadNotification(params map[string]string) Notification {
-	n := Notification{Params: map[string]string{}}
-	f := &fields{byName: map[string][]byte{}}
+	n := Notification{Params: make(map[string]string, len(params))}
+	f := &fields{byName: make(map[string][]byte, len(params))}
 	for name, text := range params {
 		if name == "sign" || name == "sign_type" {
 			continue
@@ -101,11 +102,7 @@ func ReadNotification(params map[string]string) Notification {
 			f.byName[name] = []byte(text) // a JSON text of its own
 			continue
 		}
-		quoted, err := json.Marshal(text)
-		if err != nil {
-			panic("alipay: a text is not JSON: " + err.Error())
-		}
-		f.byName[name] = quoted
+		f.byName[name] = jsonscan.Quote(text)
 	}
 	n.readNumbers(f)
 	n.readMoney(f)
@@ -143,13 +140,16 @@ func (n *Notification) readMoney(f *fields) {
 	n.SettleAmount = f.money("settle_amount", n.SettleCurrency)
 	n.PayAmount = f.money("pay_amount", n.PayCurrency)
 	n.SettleTransRate, n.TransPayRate = f.rate("settle_trans_rate"), f.rate("trans_pay_rate")
-	for name, to := range map[string]**Money{
-		"receipt_amount": &n.ReceiptAmount, "invoice_amount": &n.InvoiceAmount, "buyer_pay_amount": &n.BuyerPayAmount,
-		"point_amount": &n.PointAmount, "refund_fee": &n.RefundFee, "send_back_fee": &n.SendBackFee,
-		"charge_amount": &n.ChargeAmount, "mdiscount_amount": &n.MDiscountAmount, "discount_amount": &n.DiscountAmount,
-		"advance_amount": &n.AdvanceAmount, "unfreeze_amount": &n.UnfreezeAmount,
+	for _, field := range []struct {
+		name string
+		to   **Money
+	}{
+		{"receipt_amount", &n.ReceiptAmount}, {"invoice_amount", &n.InvoiceAmount}, {"buyer_pay_amount", &n.BuyerPayAmount},
+		{"point_amount", &n.PointAmount}, {"refund_fee", &n.RefundFee}, {"send_back_fee", &n.SendBackFee},
+		{"charge_amount", &n.ChargeAmount}, {"mdiscount_amount", &n.MDiscountAmount}, {"discount_amount", &n.DiscountAmount},
+		{"advance_amount", &n.AdvanceAmount}, {"unfreeze_amount", &n.UnfreezeAmount},
 	} {
-		*to = f.money(name, CNY)
+		*field.to = f.money(field.name, CNY)
 	}
 	f.list("fund_bill_list", func(in *fields) { // camel case here, unlike the answer of a query
 		n.FundBills = append(n.FundBills, FundBill{

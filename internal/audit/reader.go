@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ func (o Outcomes) count() int { return len(o.Results) + len(o.skipped) }
 
 // Topics are where outcomes are published.
 type Topics struct {
+	Events      []string // whose outcomes are meant: the journal also has entries about the bridge's own topics
 	Results     string
 	Journal     string
 	DeadLetters string
@@ -101,6 +103,9 @@ func (r *Reader) add(ctx context.Context, rec *kgo.Record) error {
 		j, err := r.codec.DecodeJournal(ctx, rec.Topic, rec.Value)
 		if err != nil {
 			return fmt.Errorf("read the journal: %w", err)
+		}
+		if !slices.Contains(r.topics.Events, j.Topic) {
+			return nil
 		}
 		for _, s := range j.Skipped {
 			for o := s.First; o <= s.Last; o++ {

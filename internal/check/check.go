@@ -39,6 +39,7 @@ func Run(ctx context.Context, cfg config.Config, o Options) Report {
 	if o.Offline {
 		return c.Report
 	}
+	c.host(ctx)
 	for _, part := range []func(context.Context){c.kafka, c.schemas} { // each has a time limit of its own
 		asking, cancel := context.WithTimeout(ctx, checkTimeout)
 		part(asking)

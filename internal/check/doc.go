@@ -1,4 +1,4 @@
 // Package check finds what is wrong with a set-up, and says how to fix it: settings, keys and
-// certificates, Kafka, ACLs, topics, schemas, gateways and the clock. It changes nothing and makes no
-// Alipay call.
+// certificates, the machine, Kafka, ACLs, topics, schemas, gateways and the clock. It changes nothing, but
+// for a file that it removes again, and makes no Alipay call.
 package check

@@ -25,7 +25,7 @@ func (c *checker) gateways(ctx context.Context) {
 		a := c.cfg.Apps[name]
 		date, err := askGateway(ctx, a)
 		if err != nil {
-			c.add(partGateways, fmt.Sprintf("app %s: gateway %s: %v", name, host(a.URL), err), "check url and ca_file of apps."+name+", and the network path to the gateway")
+			c.add(partGateways, fmt.Sprintf("app %s: gateway %s: %v", name, host(a.URL), err), "check url and ca_file of apps."+name+", and the network path to the gateway; if other machines cannot reach it either, it is Alipay's turn")
 			continue
 		}
 		if date.IsZero() {

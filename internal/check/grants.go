@@ -80,8 +80,20 @@ func (c *checker) reportGrants(described kadm.DescribeACLsResults) {
 		}
 	}
 	for _, principal := range slices.Sorted(maps.Keys(named)) {
-		c.note("%s is allowed %s", principal, strings.Join(named[principal], ", "))
+		c.note("%s is allowed %s%s", principal, strings.Join(named[principal], ", "), c.purpose(named[principal]))
 	}
+}
+
+// purpose says what grants are for, if they are just what that needs: deploy/kafka gives them.
+func (c *checker) purpose(grants []string) string {
+	decide, receive := "WRITE on topic "+c.cfg.Topics.Observations, "WRITE on topic "+c.cfg.Topics.Notifications
+	switch slices.Sort(grants); {
+	case slices.Equal(grants, []string{decide}):
+		return ", as operators need for bridge accept and bridge erase"
+	case slices.Equal(grants, []string{receive, decide}):
+		return ", as receivers of notifications need"
+	}
+	return ""
 }
 
 // ownResources selects all ACLs on resources that only the bridge uses, also those that deny.

@@ -78,6 +78,29 @@ everyone is allowed WRITE on topic alipay-* --remove --allow-principal 'User:*' 
 	}
 }
 
+// TestC1_GrantsWithAPurpose: who has just what an operator or a receiver needs is noted as such.
+func TestC1_GrantsWithAPurpose(t *testing.T) {
+	write := func(principal, topic string) kadm.DescribedACL {
+		return topicACL("User:"+principal, topic, kadm.ACLPatternLiteral, kadm.OpWrite)
+	}
+	f := checkWithACLs(t, config.Simulator,
+		write("operator", "trade-observations"), write("receiver", "trade-observations"), write("receiver", "alipay-notifications"),
+		write("more", "trade-observations"), write("more", "trade-status"), write("less", "alipay-notifications"))
+	var got []string
+	for _, n := range f.Notes {
+		if strings.HasPrefix(n, "User:") {
+			got = append(got, n)
+		}
+	}
+	want := `User:less is allowed WRITE on topic alipay-notifications
+User:more is allowed WRITE on topic trade-observations, WRITE on topic trade-status
+User:operator is allowed WRITE on topic trade-observations, as operators need for bridge accept and bridge erase
+User:receiver is allowed WRITE on topic alipay-notifications, WRITE on topic trade-observations, as receivers of notifications need`
+	if strings.Join(got, "\n") != want {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+	}
+}
+
 // TestC1_NoACL: an authorizer without any ACL for an output may let everyone write it. One that
 // denies or allows guards it, whomever it is about.
 func TestC1_NoACL(t *testing.T) {
@@ -90,8 +113,8 @@ func TestC1_NoACL(t *testing.T) {
 		acls        []kadm.DescribedACL
 		found, note string
 	}{
-		{"production", config.Production, nil, "alipay-results, alipay-snapshots, bridge-journal, order-events.dlq, trade-observations: " + says + "; create", ""},
-		{"elsewhere", config.Simulator, nil, "", "trade-observations: " + says},
+		{"production", config.Production, nil, "alipay-notifications, alipay-results, alipay-snapshots, bridge-journal, bridge-sweep, order-events.dlq, trade-observations, trade-status: " + says + "; create", ""},
+		{"elsewhere", config.Simulator, nil, "", "trade-observations, trade-status: " + says},
 		{"one is guarded", config.Production, []kadm.DescribedACL{topicACL("User:shop", "alipay-results", kadm.ACLPatternLiteral, kadm.OpRead)}, "alipay-snapshots, bridge-journal", ""},
 		{"all are allowed to one principal", config.Production, []kadm.DescribedACL{topicACL("User:shop", "*", kadm.ACLPatternLiteral, kadm.OpRead)}, "", ""},
 		{"all are denied to one principal", config.Production, []kadm.DescribedACL{deny}, "", ""},

@@ -118,9 +118,11 @@ func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDet
 func mayUse(t kadm.TopicDetail, operation string) bool {
 	switch {
 	case errors.Is(t.Err, kerr.TopicAuthorizationFailed):
-		return false
+		return operation == kafka.OpDescribeConfigs // Read is missing, and reported
 	case t.Err != nil || len(t.AuthorizedOperations) == 0:
 		return true // reported with the topics, or a broker that returns no permissions (before 2.3)
+	case operation == kafka.OpDescribeConfigs:
+		return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationDescribeConfigs)
 	case operation == kafka.OpRead:
 		return slices.Contains(t.AuthorizedOperations, kmsg.ACLOperationRead)
 	}

@@ -65,11 +65,7 @@ func newGuarded(t *testing.T) *guarded {
 
 func builder(a kafka.ACL) *kadm.ACLBuilder {
 	b := kadm.NewACLs().Allow("User:bridge").AllowHosts().ResourcePatternType(kadm.ACLPatternLiteral)
-	if a.Operation == kafka.OpRead {
-		b.Operations(kadm.OpRead)
-	} else {
-		b.Operations(kadm.OpWrite)
-	}
+	b.Operations(map[string]kadm.ACLOperation{kafka.OpRead: kadm.OpRead, kafka.OpWrite: kadm.OpWrite, kafka.OpDescribeConfigs: kadm.OpDescribeConfigs}[a.Operation])
 	switch a.Resource {
 	case kafka.ResourceTopic:
 		return b.Topics(a.Name)
@@ -306,6 +302,8 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 		{"order-events", "retention.ms", "-1", ""},
 		{"bridge-journal", "retention.ms", "86400000", "the journal is the only record of skipped events"},
 		{"bridge-journal", "retention.ms", "-1", ""},
+		{"trade-status", "cleanup.policy", "delete", "cleanup.policy=delete: the state of orders would be deleted"},
+		{"trade-status", "retention.ms", "-1", ""},
 		{"order-events.dlq", "max.message.bytes", "100000", "the bridge writes batches up to 1000012"},
 		{"order-events", "max.message.bytes", "100000", ""},
 		{"order-events", "max.message.bytes", "33554432", "stops its partition"},
@@ -334,8 +332,17 @@ func TestCheckFindsTopicConfigs(t *testing.T) {
 			set(kadm.DeleteConfig, nil)
 		}
 	}
+	for _, name := range []string{cfg.Topics.Status, cfg.Topics.Observations} { // one after the other
+		_, err := adm.UpdatePartitions(t.Context(), 5, name)
+		apptest.NoError(t, err)
+		if name == cfg.Topics.Status {
+			wantFound(t, check(), "topic trade-status has 5 partitions, but topic trade-observations has 3: the state of an order would not be found; give both")
+		} else {
+			wantFound(t, check())
+		}
+	}
 	cfg.Topics.Partitions, cfg.Topics.Replication = 4, 0
-	if got := check(); len(got.Findings) != 6 || !strings.Contains(got.Text(), "topic bridge-journal has 3 partitions, but topics.partitions is 4") {
+	if got := check(); len(got.Findings) != 7 || !strings.Contains(got.Text(), "topic bridge-journal has 3 partitions, but topics.partitions is 4") {
 		t.Errorf("found:\n%s", got.Text())
 	}
 	cfg.Topics.Partitions, cfg.Kafka.Start = 3, ""

@@ -60,7 +60,7 @@ func askEverybody(t *testing.T) {
 	c.gateways(ctx)
 	wantFound(t, c.Report, "versions of topic order-events: registry: ", "app main: gateway 0.0.0.0:1: ")
 
-	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: elsewhere, Service: "s"})
+	tracing, err := telemetry.StartTracing(ctx, telemetry.TracingOptions{Endpoint: elsewhere, Process: telemetry.Process{Service: "s"}})
 	apptest.NoError(t, err)
 	_, span := tracing.Tracer().Start(ctx, "a span")
 	span.End()

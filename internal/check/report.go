@@ -13,6 +13,7 @@ const (
 	partSettings     = "settings"
 	partKeys         = "keys"
 	partCertificates = "certificates"
+	partHost         = "host"
 	partKafka        = "kafka"
 	partACLs         = "acls"
 	partTopics       = "topics"

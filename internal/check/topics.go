@@ -50,6 +50,7 @@ func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicD
 			c.configured(t, have, d.Partitions.NumReplicas())
 		}
 	}
+	c.sameLayout(have)
 	if denied > 0 {
 		c.note("the configuration of %d topics was not checked: this principal may not DescribeConfigs there", denied)
 	}
@@ -104,11 +105,27 @@ func (c *checker) layout(t kafka.Topic, d kadm.TopicDetail) {
 	}
 }
 
+// sameLayout requires that trade status has a partition for each one of observations: the state of an order is
+// restored from the partition of the same number.
+func (c *checker) sameLayout(have kadm.TopicDetails) {
+	t := c.cfg.Topics
+	from, to := have[t.Observations], have[t.Status]
+	if from.Err == nil && to.Err == nil && len(from.Partitions) != len(to.Partitions) {
+		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, but topic %s has %d: the state of an order would not be found", t.Status, len(to.Partitions), t.Observations, len(from.Partitions)),
+			"give both the same number, as docs/howto/change-partition-count.md says")
+	}
+}
+
 // configured checks the configuration of a topic. The retention of an input topic is up to its
 // producers, but it must keep all events of an order.
 func (c *checker) configured(t kafka.Topic, have map[string]string, copies int) {
-	if policy, ok := have["cleanup.policy"]; ok && policy != "delete" {
-		c.misconfigured(t, "cleanup.policy", policy, "delete", "older records of a key would be deleted before they are read")
+	if policy, ok := have["cleanup.policy"]; ok {
+		switch {
+		case t.Compacted() && policy != "compact":
+			c.misconfigured(t, "cleanup.policy", policy, "compact", "the state of orders would be deleted")
+		case !t.Compacted() && policy != "delete":
+			c.misconfigured(t, "cleanup.policy", policy, "delete", "older records of a key would be deleted before they are read")
+		}
 	}
 	c.inSync(t, have, copies)
 	most, err := strconv.ParseInt(have["max.message.bytes"], 10, 64)
@@ -119,7 +136,7 @@ func (c *checker) configured(t kafka.Topic, have map[string]string, copies int) 
 	case !t.IsInput() && most < maxWrittenBatch:
 		c.misconfigured(t, "max.message.bytes", have["max.message.bytes"], strconv.Itoa(1<<20), "the bridge writes batches up to "+strconv.Itoa(maxWrittenBatch))
 	}
-	if !t.IsInput() {
+	if !t.IsInput() && !t.Compacted() {
 		c.retention(t, have["retention.ms"])
 	}
 }

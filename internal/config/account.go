@@ -12,6 +12,14 @@ type Account struct {
 	// URL to which Alipay sends notifications about trades that the bridge creates; https in
 	// production.
 	NotifyURL string `yaml:"notify_url,omitempty"`
+	// Tokens, one of which must end the path of notify_url, after the name of the account: 32 hexadecimal digits. A trade keeps the
+	// URL that it was created with, so keep an old token for 13 months.
+	NotifyTokens []string `yaml:"notify_tokens,omitempty"`
+	SellerEmails []string `yaml:"seller_emails,omitempty"` // login names of the merchant at Alipay, for notifications that have no seller_id
+	AuthAppID    string   `yaml:"auth_app_id,omitempty"`   // number of the merchant's app that authorised ours; notifications must name it
+	// Takes the state of trades that the bridge did not create, for instance of codes at the till. Without it such a
+	// trade is HELD.
+	AcceptForeignOrders bool `yaml:"accept_foreign_orders,omitempty"`
 
 	Defaults Defaults `yaml:"defaults,omitempty"` // values for events that do not have them
 	// Which parameter expires_at becomes: time_expire, or timeout_express, which is counted from

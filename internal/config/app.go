@@ -118,6 +118,8 @@ type App struct {
 	// How often and how long a call is tried; pauses double up to their maximum and are shortened at
 	// random.
 	Retry Retry `yaml:"retry"`
+
+	keyless bool // the process does not sign
 }
 
 // NewApp returns an app of this kind with the defaults that a settings file has.

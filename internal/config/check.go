@@ -30,6 +30,7 @@ func (c *Config) check(fs *fault.Findings) {
 	c.checkCluster(fs)
 	c.Registry.check(fs)
 	c.Delivery.check(fs)
+	c.Status.check(fs)
 	c.Telemetry.check(fs)
 	c.checkPorts(fs)
 	for i, h := range c.TrustedHosts {
@@ -38,9 +39,11 @@ func (c *Config) check(fs *fault.Findings) {
 		}
 	}
 	c.Privacy.check(fs, c.Topics)
+	c.Integrity.check(fs)
 	c.Topics.check(fs, slices.Sorted(maps.Keys(c.Accounts)))
 	c.checkApps(fs)
 	c.checkAccounts(fs)
+	c.checkNotify(fs)
 }
 
 func (k Kafka) check(fs *fault.Findings) {
@@ -125,11 +128,20 @@ func (d Delivery) check(fs *fault.Findings) {
 	}
 	fs.Duration("delivery.revoke_bound", d.RevokeBound, time.Second, 10*time.Minute)
 	fs.Duration("delivery.grace", d.Grace, 0, 10*time.Minute)
+	if d.AuditEvery != 0 {
+		fs.Duration("delivery.audit_every", d.AuditEvery, time.Second, time.Hour)
+	}
 }
 
 func (t Telemetry) check(fs *fault.Findings) {
 	if fs.OneOf("telemetry.otlp_protocol", t.OTLPProtocol, "http/protobuf", "grpc") && t.OTLPEndpoint != "" {
 		t.checkEndpoint(fs, "telemetry.otlp_endpoint")
+	}
+	if t.OTLPMetricsEvery != 0 {
+		fs.Duration("telemetry.otlp_metrics_every", t.OTLPMetricsEvery, time.Second, time.Hour)
+		if t.OTLPEndpoint == "" && !fs.HasFault("telemetry.otlp_endpoint") {
+			fs.Add("telemetry.otlp_metrics_every", "is set, but otlp_endpoint does not say where metrics are pushed to; set it, or remove otlp_metrics_every")
+		}
 	}
 	if !(t.SampleRatio >= 0 && t.SampleRatio <= 1) { // so that NaN is refused as well
 		fs.Add("telemetry.sample_ratio", "is %s; use 0 to 1", fs.Quoted("telemetry.sample_ratio"))

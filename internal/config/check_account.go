@@ -30,7 +30,7 @@ func (c *Config) checkAccounts(fs *fault.Findings) {
 			fs.Add(path+".app", "is %s, but apps has no such app%s", fs.Quoted(path+".app"), fault.OrAll(fault.DidYouMean(a.App, apps), apps))
 		default:
 			a.checkApp(fs, path, app)
-			a.checkNotifyURL(fs, path+".notify_url", app.Environment)
+			a.checkNotify(fs, path, app)
 		}
 		a.checkPolicy(fs, path)
 	}
@@ -50,7 +50,6 @@ func (a Account) checkApp(fs *fault.Findings, path string, app App) {
 	}
 	if app.Kind == AlipayHK {
 		checkForeign(fs, path+".app_auth_token_file", OpenAPI)
-		checkForeign(fs, path+".notify_url", OpenAPI)
 		if a.Channel != "HK" {
 			fs.Add(path+".channel", "is %s; use HK, the only channel of an app of kind alipayhk", fs.Quoted(path+".channel"))
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/config/fault"
+	"alipay-kafka-bridge/internal/config/published"
 )
 
 // The gateways' hosts (alipay.trade.create, "request address"; AlipayHK Synchronize Order).
@@ -149,7 +150,7 @@ func (a App) checkMarks(fs *fault.Findings, path string) {
 		return
 	}
 	for key, text := range a.keyTexts() {
-		if owner := publishedBy(text); owner != "" {
+		if owner := published.By(text); owner != "" {
 			fs.Add(path+key, "is a key of %s, which is not secret; use a key for %s, or set environment to simulator", owner, a.Environment)
 		}
 	}

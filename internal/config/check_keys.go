@@ -9,13 +9,13 @@ import (
 
 // checkOwnKeys requires our key in a file or in Vault, and the token for Vault in the second case.
 func (a App) checkOwnKeys(fs *fault.Findings, path string) {
-	fs.Required(path+".private_key_file", a.PrivateKeyFile.IsZero() && a.PrivateKeyURI == "", "the file with our private key")
+	fs.Required(path+".private_key_file", !a.keyless && a.PrivateKeyFile.IsZero() && a.PrivateKeyURI == "", "the file with our private key")
 	checkPrivateKey(fs, path+".private_key_file", a.PrivateKeyFile)
 	checkPrivateKey(fs, path+".next_private_key_file", a.NextPrivateKeyFile)
 	checkKeyURI(fs, path+".private_key_uri", a.PrivateKeyURI, a.PrivateKeyFile)
 	checkKeyURI(fs, path+".next_private_key_uri", a.NextPrivateKeyURI, a.NextPrivateKeyFile)
 	held := a.PrivateKeyURI != "" || a.NextPrivateKeyURI != ""
-	fs.Required(path+".vault_token_file", held && a.VaultTokenFile.IsZero(), "the file with the token for Vault")
+	fs.Required(path+".vault_token_file", !a.keyless && held && a.VaultTokenFile.IsZero(), "the file with the token for Vault")
 	if !held && !a.VaultTokenFile.IsZero() {
 		fs.Add(path+".vault_token_file", "has no effect without a key in Vault; set private_key_uri, or remove it")
 	}

@@ -36,7 +36,10 @@ type Output struct {
 // Outputs lists the topics that the bridge writes for all accounts. Dead letters go to topics of
 // their inputs.
 func (t Topics) Outputs() []Output {
-	return []Output{{"results", t.Results}, {"snapshots", t.Snapshots}, {"observations", t.Observations}, {"journal", t.Journal}}
+	return []Output{
+		{"results", t.Results}, {"snapshots", t.Snapshots}, {"observations", t.Observations}, {"notifications", t.Notifications},
+		{"status", t.Status}, {"sweep", t.Sweep}, {"journal", t.Journal},
+	}
 }
 
 func (in Input) check(fs *fault.Findings, path string, accounts []string, taken map[string]string) {

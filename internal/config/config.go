@@ -25,14 +25,17 @@ type Config struct {
 	Accounts map[string]Account `yaml:"accounts"` // merchants, by the name that events use in the field account
 	// Hosts of gateways, other than those of Alipay, to which a production app may send requests.
 	TrustedHosts []string `yaml:"trusted_hosts,omitempty"`
-	// How results and snapshots hide personal data; by default, they leave it out (security
+	// How results, snapshots and notifications hide personal data; by default, they leave it out (security
 	// O7).
 	Privacy   Privacy   `yaml:"privacy,omitempty"`
-	Delivery  Delivery  `yaml:"delivery"`  // limits and intervals of reading and publishing
-	Telemetry Telemetry `yaml:"telemetry"` // where traces and logs go
-	Probes    Probes    `yaml:"probes"`    // the port with the probes of an orchestrator
-	Metrics   Metrics   `yaml:"metrics"`   // the port with the metrics
-	Admin     Admin     `yaml:"admin"`     // the port for operators: status, waiting orders, log level
+	Integrity Integrity `yaml:"integrity,omitempty"` // keys by which the bridge knows its own internal records
+	Delivery  Delivery  `yaml:"delivery"`            // limits and intervals of reading and publishing
+	Status    Status    `yaml:"status"`              // trade status: where its state is stored, and when Alipay is asked for orders of which nothing was heard
+	Telemetry Telemetry `yaml:"telemetry"`           // where traces and logs go
+	Probes    Probes    `yaml:"probes"`              // the port with the probes of an orchestrator
+	Metrics   Metrics   `yaml:"metrics"`             // the port with the metrics
+	Admin     Admin     `yaml:"admin"`               // the port for operators: status, waiting orders, log level
+	Notify    Notify    `yaml:"notify"`              // the port that receives the notifications of Alipay
 }
 
 // Kafka says which cluster and how this process takes part in its groups.
@@ -47,8 +50,8 @@ type Kafka struct {
 	TLS TLS `yaml:"tls,omitempty"`
 	// How the bridge authenticates to brokers; the files are read again for each authentication.
 	SASL SASL `yaml:"sasl,omitempty"`
-	// Consumer group of the calls; the group of the queries has the same name with -queries at its
-	// end.
+	// Consumer group of the calls; the groups of the queries, of the sweep and of trade status have the same name with
+	// -queries, -sweep and -status at its end.
 	Group string `yaml:"group"`
 	// Where a group without committed offsets begins: earliest, latest or a time. Without a start,
 	// such a group refuses to run, so that a first deployment does not send old events to Alipay by
@@ -77,6 +80,12 @@ func (k *Kafka) defaults() {
 // QueriesGroup is the consumer group of the queries.
 func (k Kafka) QueriesGroup() string { return k.Group + "-queries" }
 
+// SweepGroup is the consumer group of the queries that the bridge makes by itself.
+func (k Kafka) SweepGroup() string { return k.Group + "-sweep" }
+
+// StatusGroup is the consumer group of trade status.
+func (k Kafka) StatusGroup() string { return k.Group + "-status" }
+
 // Registry says where schemas come from: a registry with Confluent's API, or a folder. Its
 // files are read again for each new connection, passwords and tokens for each request.
 type Registry struct {
@@ -104,7 +113,13 @@ type Topics struct {
 	Queries      []Input `yaml:"queries,omitempty"`
 	Results      string  `yaml:"results"`      // topic that gets one result for each event (schema CallResult)
 	Snapshots    string  `yaml:"snapshots"`    // topic that gets trades as Alipay returned them (schema TradeSnapshot)
-	Observations string  `yaml:"observations"` // internal topic that gets what each result and snapshot says about a trade
+	Observations string  `yaml:"observations"` // internal topic that gets what each result, snapshot and notification says about a trade
+	// Topic that gets the notifications that were verified (schema TradeNotification).
+	Notifications string `yaml:"notifications"`
+	// Compacted topic that gets the state of each order (schema TradeStatus). It has as many partitions as observations.
+	Status string `yaml:"status"`
+	// Internal topic for the queries that the bridge makes by itself: orders of which nothing was heard.
+	Sweep string `yaml:"sweep"`
 	// Internal topic that gets the offsets of events that led to no call, with reasons.
 	Journal    string `yaml:"journal"`
 	Partitions int    `yaml:"partitions"` // number of partitions of the topics that `topics create` creates
@@ -115,6 +130,7 @@ type Topics struct {
 func (t *Topics) defaults() {
 	*t = Topics{
 		Results: "alipay-results", Snapshots: "alipay-snapshots", Observations: "trade-observations",
+		Notifications: "alipay-notifications", Status: "trade-status", Sweep: "bridge-sweep",
 		Journal: "bridge-journal", Partitions: 8,
 	}
 }
@@ -140,10 +156,14 @@ type Input struct {
 type Delivery struct {
 	SettleEvery time.Duration `yaml:"settle_every"` // time between two transactions of outcomes
 	SettleCount int           `yaml:"settle_count"` // how many outcomes one transaction has at most
-	MaxBytes    Bytes         `yaml:"max_bytes"`    // how many bytes of records each pipeline may hold in memory
+	MaxBytes    Bytes         `yaml:"max_bytes"`    // how many bytes of records each pipeline may hold in memory; the sweep and trade status, a quarter of it
 	MaxRecord   Bytes         `yaml:"max_record"`   // a record larger than this is refused
 	RevokeBound time.Duration `yaml:"revoke_bound"` // time limit to finish the work on partitions that a rebalance takes away
 	Grace       time.Duration `yaml:"grace"`        // how long running calls may take to finish when the bridge stops
+
+	// Time between two rounds of the audit, in which one instance of the group compares events with their outcomes; it
+	// must read the output topics. 0s: none.
+	AuditEvery time.Duration `yaml:"audit_every"`
 
 	SkippedResults bool `yaml:"skipped_results,omitempty"` // also publishes a result SKIPPED for each event that leads to no call
 }
@@ -151,7 +171,7 @@ type Delivery struct {
 func (d *Delivery) defaults() {
 	*d = Delivery{
 		SettleEvery: 100 * time.Millisecond, SettleCount: 1000, MaxBytes: 16 << 20, MaxRecord: 1 << 20,
-		RevokeBound: 20 * time.Second, Grace: 20 * time.Second,
+		RevokeBound: 20 * time.Second, Grace: 20 * time.Second, AuditEvery: 30 * time.Second,
 	}
 }
 
@@ -161,6 +181,9 @@ type Telemetry struct {
 	// path, or host:port, which means https. Empty: no traces are sent.
 	OTLPEndpoint string `yaml:"otlp_endpoint,omitempty"`
 	OTLPProtocol string `yaml:"otlp_protocol"` // protocol of otlp_endpoint: http/protobuf (usual port 4318) or grpc (usual port 4317)
+	// Time between two pushes of all metrics to otlp_endpoint, for http/protobuf under /v1/metrics. The metrics are served to
+	// scrapes as well. 0s: none are pushed.
+	OTLPMetricsEvery time.Duration `yaml:"otlp_metrics_every"`
 	// Share of the traces beginning here that are kept, from 0 to 1. A trace that a producer has begun is kept if the
 	// producer has sampled it.
 	SampleRatio float64 `yaml:"sample_ratio"`
@@ -168,7 +191,7 @@ type Telemetry struct {
 	// all of its records. 0: all.
 	MaxTracesPerSecond int `yaml:"max_traces_per_second"`
 
-	ServiceName string `yaml:"service_name"` // value of service.name in traces
+	ServiceName string `yaml:"service_name"` // value of service.name in traces and pushed metrics
 	LogLevel    string `yaml:"log_level"`    // lowest level that is logged: debug, info, warn or error
 	LogFormat   string `yaml:"log_format"`   // format of log lines: text or json
 }
@@ -192,18 +215,27 @@ func Default() Config {
 // environment, as [os.LookupEnv] does. An error wraps [fault.Faults], unless the settings file itself
 // cannot be read.
 func Load(path string, env func(string) (string, bool)) (Config, error) {
-	return load(path, env, func(string) bool { return true })
+	return load(path, env, everything)
 }
 
 // LoadPublic is Load for commands that do not call Alipay. It does not read the key and token files of
-// apps and accounts, nor the key of masks, nor the files of the admin port.
+// apps and accounts, nor the key of masks, nor the files of the ports.
 func LoadPublic(path string, env func(string) (string, bool)) (Config, error) {
-	return load(path, env, func(setting string) bool {
-		return !slices.ContainsFunc([]string{"apps.", "accounts.", "privacy.", "admin."}, func(p string) bool { return strings.HasPrefix(setting, p) })
+	return loadWithout(path, env, "apps.", "accounts.", "privacy.", "integrity.", "admin.", "notify.")
+}
+
+// LoadInternal is LoadPublic for commands that write internal records: it reads the keys of integrity.
+func LoadInternal(path string, env func(string) (string, bool)) (Config, error) {
+	return loadWithout(path, env, "apps.", "accounts.", "privacy.", "admin.", "notify.")
+}
+
+func loadWithout(path string, env func(string) (string, bool), sections ...string) (Config, error) {
+	return load(path, env, func(setting string, _ bool) bool {
+		return !slices.ContainsFunc(sections, func(p string) bool { return strings.HasPrefix(setting, p) })
 	})
 }
 
-func load(path string, env func(string) (string, bool), reads func(string) bool) (Config, error) {
+func load(path string, env func(string) (string, bool), reads reads) (Config, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names his own settings file
 	if err != nil {
 		return Config{}, fmt.Errorf("read settings: %w", err)
@@ -232,10 +264,14 @@ func (c *Config) complete(d *decoder) {
 	if c.Registry.Folder != "" {
 		c.Registry.Folder = resolve(d.dir, c.Registry.Folder)
 	}
+	if c.Status.Folder != "" {
+		c.Status.Folder = resolve(d.dir, c.Status.Folder)
+	}
 	completeInputs(c.Topics.Inputs, "order-events")
 	completeInputs(c.Topics.Queries, "alipay-queries")
 	for name, a := range c.Apps {
 		c.Kafka.production = c.Kafka.production || a.Environment == Production
+		a.keyless = d.keyless
 		a.complete(d.Findings, "apps."+name)
 		c.Apps[name] = a
 	}

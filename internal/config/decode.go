@@ -25,10 +25,11 @@ type decoder struct {
 	*fault.Findings
 	dir   string // of the settings file
 	env   func(string) (string, bool)
-	reads func(path string) bool // whether the file that this setting names is read
+	reads reads
 	read  reader
 
-	files map[string]string // the files that were read, by setting
+	files   map[string]string // the files that were read, by setting
+	keyless bool              // keys and tokens at Alipay are not needed
 }
 
 // defaulter is a structure with defaults; they are set before the file is read.
@@ -158,8 +159,37 @@ func (d *decoder) unknown(key, path string, fields map[string]reflect.Value) {
 	hint := fault.DidYouMean(key, known)
 	if hint == "" {
 		hint = "; use one of " + strings.Join(known, ", ")
+		if right := placesOf(key, "", reflect.TypeFor[Config]()); len(right) > 0 {
+			hint = "; did you mean " + strings.Join(right[:min(len(right), 3)], " or ") + "?"
+		}
 	}
 	d.Add(path, "is not a setting%s", hint)
+}
+
+// placesOf lists the settings with this key: it may only stand in the wrong place.
+func placesOf(key, path string, t reflect.Type) []string {
+	v := reflect.New(t).Elem()
+	switch {
+	case isScalar(v):
+	case t.Kind() == reflect.Map:
+		return placesOf(key, path+".NAME", t.Elem())
+	case t.Kind() == reflect.Slice:
+		return placesOf(key, path+"[]", t.Elem())
+	case t.Kind() == reflect.Struct:
+		var all []string
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+			if name == "" {
+				continue
+			}
+			if name == key {
+				all = append(all, join(path, name))
+			}
+			all = append(all, placesOf(key, join(path, name), t.Field(i).Type)...)
+		}
+		return all
+	}
+	return nil
 }
 
 // entries fills a map with names as keys.
@@ -298,7 +328,7 @@ func (d *decoder) file(path, name string, secret bool) (found, text string) {
 		return "", ""
 	}
 	found = resolve(d.dir, name)
-	if !d.reads(path) {
+	if !d.reads(path, secret) {
 		return found, ""
 	}
 	d.files[path] = found

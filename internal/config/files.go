@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"alipay-kafka-bridge/internal/config/published"
 )
 
 // Limits of the text of a key or certificate. They are checked before it is decoded, because decoding
@@ -126,3 +128,6 @@ func named(err error, name string) error {
 	}
 	return errors.New(strings.ReplaceAll(err.Error(), "FILE", name))
 }
+
+// SimulatorMark is in each key that `bridge simulate` makes.
+const SimulatorMark = published.SimulatorMark

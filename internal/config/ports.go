@@ -45,7 +45,7 @@ const minToken = 32
 func (c *Config) checkPorts(fs *fault.Findings) {
 	seen := map[string]string{}
 	for _, port := range []struct{ path, listen string }{
-		{"probes.listen", c.Probes.Listen}, {"metrics.listen", c.Metrics.Listen}, {"admin.listen", c.Admin.Listen},
+		{"probes.listen", c.Probes.Listen}, {"metrics.listen", c.Metrics.Listen}, {"admin.listen", c.Admin.Listen}, {"notify.listen", c.Notify.Listen},
 	} {
 		if port.listen == "" {
 			continue

@@ -8,7 +8,7 @@ import (
 	"alipay-kafka-bridge/internal/config/fault"
 )
 
-// Privacy says how results and snapshots hide what may name a person. Without settings it is
+// Privacy says how results, snapshots and notifications hide what may name a person. Without settings it is
 // dropped everywhere (security O7).
 type Privacy struct {
 	// File with a key of at least 32 characters, the same for all instances. With a key, personal
@@ -27,8 +27,8 @@ const minMaskKey = 32
 // MaskedFields returns the fields that Privacy.Clear may list: personal ones, and whole texts.
 func MaskedFields() []string {
 	return []string{
-		"body_json", "buyer_logon_id", "buyer_open_id", "buyer_user_id", "buyer_user_name", "item_order_vo[].ext_info",
-		"more", "passback_params", "reply_json", "unparsed",
+		"body_json", "buyer_id", "buyer_logon_id", "buyer_open_id", "buyer_user_id", "buyer_user_name", "discount_goods_detail", "hb_fq_pay_info",
+		"item_order_vo[].ext_info", "more", "params", "passback_params", "refund_preset_paytool_list", "reply_json", "unparsed", "voucher_detail_list",
 	}
 }
 
@@ -38,8 +38,8 @@ func (p Privacy) check(fs *fault.Findings, t Topics) {
 	}
 	for _, topic := range slices.Sorted(maps.Keys(p.Clear)) {
 		path := "privacy.clear." + topic
-		if topic != t.Results && topic != t.Snapshots {
-			fs.Add(path, "is not masked at all; use the topic of results (%s) or of snapshots (%s)", t.Results, t.Snapshots)
+		if topic != t.Results && topic != t.Snapshots && topic != t.Notifications {
+			fs.Add(path, "is not masked at all; use the topic of results (%s), of snapshots (%s) or of notifications (%s)", t.Results, t.Snapshots, t.Notifications)
 			continue
 		}
 		for i, field := range p.Clear[topic] {

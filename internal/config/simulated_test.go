@@ -93,11 +93,11 @@ func TestG7_TestKeysAreListed(t *testing.T) {
 	sums, _ := testdataKeys(t)
 	want := []byte(strings.Join(sums, "\n") + "\n")
 	if *update {
-		if err := os.WriteFile("testkeys.txt", want, 0o644); err != nil {
+		if err := os.WriteFile("published/testkeys.txt", want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := os.ReadFile("testkeys.txt")
+	got, err := os.ReadFile("published/testkeys.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

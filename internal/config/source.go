@@ -20,17 +20,36 @@ type Source struct {
 	env  func(string) (string, bool)
 	last Config
 	held map[string]string // contents of each file when it last had no fault, by setting
+
+	keyless bool // it does not read what only those need who call Alipay
 }
+
+// reads says whether the file that a setting names is read.
+type reads func(setting string, secret bool) bool
+
+func everything(string, bool) bool { return true }
+
+// noKeys leaves out our keys and tokens at Alipay.
+func noKeys(setting string, secret bool) bool { return !secret || !ofApps(setting) }
 
 // Open is [Load] for a process that reads files again.
 func Open(path string, env func(string) (string, bool)) (*Source, Config, error) {
+	return open(path, env, false)
+}
+
+// OpenKeyless is Open for a process that never calls Alipay: it reads none of our private keys, AES keys and tokens,
+// and the settings need not name any (security N1).
+func OpenKeyless(path string, env func(string) (string, bool)) (*Source, Config, error) {
+	return open(path, env, true)
+}
+
+func open(path string, env func(string) (string, bool), keyless bool) (*Source, Config, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names his own settings file
 	if err != nil {
 		return nil, Config{}, fmt.Errorf("read settings: %w", err)
 	}
-	s := &Source{path: path, text: text, env: env, held: map[string]string{}}
-	everything := func(string) bool { return true }
-	s.last, err = s.load(everything, func(setting, name string, secret bool) (string, error) {
+	s := &Source{path: path, text: text, env: env, held: map[string]string{}, keyless: keyless}
+	s.last, err = s.load(s.reads, func(setting, name string, secret bool) (string, error) {
 		text, err := readFile(name, secret)
 		s.held[setting] = text
 		return text, err
@@ -42,16 +61,16 @@ func Open(path string, env func(string) (string, bool)) (*Source, Config, error)
 type reader func(setting, name string, secret bool) (string, error)
 
 // load decodes the settings and refuses files that every user can change, if an app is in production.
-func (s *Source) load(reads func(string) bool, read reader) (Config, error) {
+func (s *Source) load(reads reads, read reader) (Config, error) {
 	return s.config(s.decoder(reads, read), (*decoder).checkWriters)
 }
 
-func (s *Source) decode(reads func(string) bool, read reader) (Config, error) {
+func (s *Source) decode(reads reads, read reader) (Config, error) {
 	return s.config(s.decoder(reads, read), func(*decoder, string) {})
 }
 
-func (s *Source) decoder(reads func(string) bool, read reader) *decoder {
-	return &decoder{Findings: fault.New(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read, files: map[string]string{}}
+func (s *Source) decoder(reads reads, read reader) *decoder {
+	return &decoder{Findings: fault.New(), dir: filepath.Dir(s.path), env: s.env, reads: reads, read: read, files: map[string]string{}, keyless: s.keyless}
 }
 
 func (s *Source) config(d *decoder, checkFiles func(d *decoder, settings string)) (Config, error) {
@@ -71,7 +90,7 @@ func (s *Source) config(d *decoder, checkFiles func(d *decoder, settings string)
 // result are meant to be used. Only one goroutine may call it.
 func (s *Source) Reread() (Config, error) {
 	now := map[string]string{}
-	c, err := s.decode(ofApps, func(setting, name string, secret bool) (string, error) {
+	c, err := s.decode(s.readsAgain, func(setting, name string, secret bool) (string, error) {
 		text, err := readFile(name, secret)
 		if mode, writable := writableByAll(name); err == nil && writable && s.last.Kafka.production {
 			err = fmt.Errorf(writableText, "FILE", mode)
@@ -86,13 +105,23 @@ func (s *Source) Reread() (Config, error) {
 			now[f.Path] = s.held[f.Path]
 		}
 		var again error
-		c, again = s.decode(ofApps, func(setting, _ string, _ bool) (string, error) { return now[setting], nil })
+		c, again = s.decode(s.readsAgain, func(setting, _ string, _ bool) (string, error) { return now[setting], nil })
 		if again != nil { // a fault of several files together
 			return s.last, err
 		}
 	}
 	s.held, s.last = now, c
 	return c, err
+}
+
+// reads reports whether this process reads a file.
+func (s *Source) reads(setting string, secret bool) bool {
+	return !s.keyless || noKeys(setting, secret)
+}
+
+// readsAgain reports whether it reads a file again and again.
+func (s *Source) readsAgain(setting string, secret bool) bool {
+	return ofApps(setting) && s.reads(setting, secret)
 }
 
 // Digest is the SHA-256 of the settings file, so that the log shows which settings were in force.

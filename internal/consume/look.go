@@ -108,7 +108,7 @@ func (p *partition) look(b *look.Builder) look.Partition {
 	unread := look.Unread
 	switch {
 	case p.state == stateStopped:
-		unread = look.Stopped
+		unread, out.Head = look.Stopped, p.read
 	case p.win == nil:
 	default:
 		out.Head, out.Window = p.win.Head(), p.win.Used()

@@ -26,7 +26,7 @@ func (e *Engine) open(p *partition, c offsets.Committed, b offsets.Bounds) {
 		e.begin(p, window.Position{Next: b.Begin}, true)
 		return
 	}
-	p.committed = c
+	p.committed, p.read, p.end = c, c.Offset, b.High
 	startDue := false
 	w, err := p.place.Read(c.Offset, c.Text)
 	pos := w.Position

@@ -118,14 +118,49 @@ func (s *stage) play(ctx context.Context, talk io.Writer) (*report, error) {
 	if err := reader.ReadRest(ctx); err != nil {
 		return nil, err
 	}
+	statuses, err := s.statuses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	show.stop()
-	return newReport(s, reader.Outcomes()), nil
+	r := newReport(s, reader.Outcomes())
+	r.addStatuses(s.sim.Notifications(), statuses)
+	return r, nil
+}
+
+// statuses waits until all buyers have paid and the bridge has taken and merged what it was notified of.
+func (s *stage) statuses(ctx context.Context) (audit.Statuses, error) {
+	for {
+		out, err := audit.ReadStatuses(ctx, s.kafka.ClientOptions(), s.topics.Status, s.topics.Notifications)
+		if err != nil || s.merged(out) {
+			return out, err
+		}
+	}
+}
+
+// merged reports whether all trades of buyers who do something are done, and each paid one has a state that says so.
+func (s *stage) merged(seen audit.Statuses) bool {
+	last := map[string]string{}
+	for _, v := range seen.Versions {
+		last[v.Key] = v.State
+	}
+	for _, trade := range s.sim.Trades() {
+		if len(trade.Script) > 0 {
+			return false
+		}
+	}
+	for _, n := range s.sim.Notifications() {
+		if state := last["shop-trade/"+n.OutTradeNo]; !n.Done || state == "" || state == "PENDING" || n.Params["refund_fee"] != "" && state == "PAID" {
+			return false
+		}
+	}
+	return true
 }
 
 // outcomeReader reads the topics that the bridge writes.
 func (s *stage) outcomeReader() (*audit.Reader, error) {
 	return audit.NewReader(s.kafka.ClientOptions(), s.codec,
-		audit.Topics{Results: s.topics.Results, Journal: s.topics.Journal, DeadLetters: s.topics.Inputs[0].DeadLetters})
+		audit.Topics{Events: []string{s.topics.Inputs[0].Name}, Results: s.topics.Results, Journal: s.topics.Journal, DeadLetters: s.topics.Inputs[0].DeadLetters})
 }
 
 // Times of the demo: long enough to watch, short enough to wait for.

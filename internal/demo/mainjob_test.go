@@ -51,7 +51,7 @@ func newJob(t *testing.T, seed uint64, faults ...simulator.Fault) *job {
 		},
 		service: app.Options{
 			Log:    newErrorLog(t.Output()),
-			Tracer: telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(j.spans), telemetry.TracingOptions{Service: "bridge"}).Tracer(),
+			Tracer: telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(j.spans), telemetry.TracingOptions{Process: telemetry.Process{Service: "bridge"}}).Tracer(),
 		},
 	})
 	apptest.NoError(t, err)
@@ -83,11 +83,14 @@ func (j *job) run(t *testing.T) *report {
 	return newReport(j.stage, published)
 }
 
-// seeds are those of TestMainJob: the first five, or those of BRIDGE_SEEDS, "100" for the
+// seeds are those of TestMainJob: the first five (-short: two), or those of BRIDGE_SEEDS, "100" for the
 // first hundred and "17-17" for one that failed.
 func seeds(t *testing.T) (from, to uint64) {
 	t.Helper()
 	text := os.Getenv("BRIDGE_SEEDS")
+	if text == "" && testing.Short() {
+		return 0, 2
+	}
 	if text == "" {
 		return 0, 5
 	}

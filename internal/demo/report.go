@@ -11,6 +11,7 @@ import (
 	"alipay-kafka-bridge/internal/audit"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/outbox"
 )
 
 // report is the result of the demo: what happened to the events, and what is proven.
@@ -34,6 +35,17 @@ func newReport(s *stage, o audit.Outcomes) *report {
 			audit.DeadLettersMatch(o),
 		},
 	}
+}
+
+// addStatuses adds what the notifications became.
+func (r *report) addStatuses(sent []outbox.Notification, seen audit.Statuses) {
+	var answered []string
+	for _, n := range sent {
+		if n.Done {
+			answered = append(answered, n.ID)
+		}
+	}
+	r.proofs = append(r.proofs, audit.NotificationsKept(answered, seen.Notifications), audit.VersionsInTurn(seen.Versions))
 }
 
 func (r *report) proven() bool {

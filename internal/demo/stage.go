@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,9 @@ type stage struct {
 	events   []order.Event
 	sent     atomic.Int64
 	outage   bool
+	receiver net.Listener // of notifications; nil: no buyers act, so that there are none
+	buyers   sync.WaitGroup
+	stop     func() // the buyers
 }
 
 // setup is what differs between the demo and its tests.
@@ -73,6 +77,10 @@ func demoSetup(o Options, orders []byte, talk io.Writer) setup {
 		orders: orders, keys: generateKeys, service: app.Options{Log: newErrorLog(talk)}, tune: quickApp,
 		simulator: simulator.Options{
 			Seed: o.Seed, Latency: simulator.Latency{Fixed: 30 * time.Millisecond, Jitter: 40 * time.Millisecond}, Faults: lostFaults(o.Faults),
+			Buyers: []simulator.Buyer{
+				{Share: 0.6, Steps: []simulator.Step{{After: time.Second, Do: simulator.ActPay}}},
+				{Share: 0.7, Steps: []simulator.Step{{After: time.Second, Do: simulator.ActPay}, {After: time.Second, Do: simulator.ActRefund, Amount: 1}}},
+			},
 		},
 	}
 }
@@ -113,7 +121,12 @@ func (s *stage) build(ctx context.Context, o setup) error {
 	if err := s.startSimulator(ctx, o, made); err != nil {
 		return err
 	}
+	if err := s.startBuyers(ctx, o); err != nil {
+		return err
+	}
+	o.service.StatusInMemory = true
 	o.service.Dial = s.kafka.DialContext()
+	o.service.Listen = func(context.Context, string, string) (net.Listener, error) { return s.receiver, nil }
 	s.service, err = app.New(ctx, s.settings(made, o.tune), o.service)
 	return err
 }
@@ -154,6 +167,20 @@ func (s *stage) startSimulator(ctx context.Context, o setup, made simulatedKeys)
 	return nil
 }
 
+// startBuyers lets the buyers act, if there are any, on trades whose notifications the bridge receives.
+func (s *stage) startBuyers(ctx context.Context, o setup) error {
+	if len(o.simulator.Buyers) == 0 {
+		return nil
+	}
+	var err error
+	if s.receiver, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+		return fmt.Errorf("receiver of notifications: %w", err)
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	s.buyers.Go(func() { _ = s.sim.Run(ctx) }) // it only ends with ctx
+	return nil
+}
+
 // settings are what a settings file for this stage would say.
 func (s *stage) settings(made simulatedKeys, tune func(*config.App)) config.Config {
 	c := config.Default()
@@ -178,6 +205,12 @@ func (s *stage) settings(made simulatedKeys, tune func(*config.App)) config.Conf
 		"shop-trade": config.NewAccount("main", "TRADE"), "shop-credit": config.NewAccount("main", "CREDIT"),
 		"shop-koubei": config.NewAccount("main", "KOUBEI"), "shop-hk": config.NewAccount("hk", "HK"),
 	}
+	if s.receiver != nil {
+		shop := c.Accounts["shop-trade"]
+		c.Notify.Listen = s.receiver.Addr().String()
+		shop.SellerID, shop.NotifyURL = made.classic.App.SellerID, "http://"+c.Notify.Listen+"/notify/shop-trade"
+		c.Accounts["shop-trade"] = shop
+	}
 	for _, in := range []*config.Input{&c.Topics.Inputs[0], &c.Topics.Queries[0]} {
 		in.Accounts, in.DefaultAccount = []string{"shop-trade", "shop-credit", "shop-koubei", "shop-hk"}, "shop-trade"
 	}
@@ -192,6 +225,11 @@ func secret(text string) config.SecretFile {
 func public(text string) config.File { return config.File{Path: "(made for the demo)", Text: text} }
 
 func (s *stage) close() {
+	if s.stop != nil {
+		s.stop()
+		s.buyers.Wait()
+		_ = s.receiver.Close() // the service has closed it already if it ran
+	}
 	if s.service != nil {
 		s.service.Close()
 	}

@@ -50,6 +50,9 @@ var All = sync.OnceValue(func() []Entry {
 	return slices.Concat(alerts, codeEntries(words), words, metricEntries(alerts), settingEntries())
 })
 
+// sweepPrefix begins the reasons of the sweep: the rest is an outcome, or another reason.
+const sweepPrefix = "sweep_"
+
 // Find returns what is known about a word. Capitals do not matter, but where several entries differ only
 // in them, the exact one is meant. A setting may be named by its last keys. The parts of "40004 ACQ.SYSTEM_ERROR" are looked for one by one if the
 // whole is not known.
@@ -65,6 +68,11 @@ func Find(what string) []Entry {
 	})
 	if len(found) == 0 {
 		found = pick(func(e Entry) bool { return e.Kind == Setting && strings.HasSuffix(e.Name, "."+what) })
+	}
+	if rest, swept := strings.CutPrefix(strings.ToLower(what), sweepPrefix); swept && rest != "" && len(found) == 0 {
+		if about := Find(rest); len(about) > 0 {
+			return append(Find(strings.TrimSuffix(sweepPrefix, "_")), about...)
+		}
 	}
 	if parts := strings.FieldsFunc(what, func(r rune) bool { return r == ' ' || r == '/' || r == ',' }); len(found) == 0 && len(parts) > 1 {
 		for _, part := range parts {

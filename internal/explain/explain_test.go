@@ -13,6 +13,7 @@ import (
 	"alipay-kafka-bridge/internal/explain"
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/status"
 )
 
 // find returns the one or more entries of a kind for a word.
@@ -159,7 +160,8 @@ func TestEveryWordOfTheCode(t *testing.T) {
 	reasons := slices.Concat(metrics.DeadReasons(), []string{
 		avro.ReasonSchemaRefused, "tombstone", "conflict", "trade_closed", "expires_at", order.ReasonAccountStopped,
 		consume.ReasonStart, consume.ReasonAcceptedPosition, consume.ReasonAcceptedLoss, consume.ReasonFoundAgain,
-	})
+		status.ReasonNoNews, status.ReasonTombstone, "sweep",
+	}, metrics.ObservationReasons(), metrics.Verdicts(), metrics.Anomalies())
 	for _, row := range order.DefaultMapping() {
 		if row.Do == order.Skip {
 			reasons = append(reasons, row.Word)
@@ -184,6 +186,24 @@ func TestEveryWordOfTheCode(t *testing.T) {
 	for _, m := range admin.Meanings() {
 		if e := find(t, explain.Cause, m[0]); !slices.Contains(e[0].Fields, explain.Field{Name: "meaning", Text: m[1]}) {
 			t.Errorf("%s: the status page says %q, docs/reasons.md %+v", m[0], m[1], e[0].Fields)
+		}
+	}
+}
+
+// TestReasonsOfTheSweep: the sweep puts a word before outcomes and reasons.
+func TestReasonsOfTheSweep(t *testing.T) {
+	for what, names := range map[string][]string{"sweep_rejected": {"sweep", "REJECTED", "REJECTED"}, "SWEEP_undecided": {"sweep", "undecided"}, "sweep_": nil, "sweep_nonsense": nil} {
+		var got []string
+		for _, e := range explain.Find(what) {
+			got = append(got, e.Name)
+		}
+		if !slices.Equal(got, names) {
+			t.Errorf("%s: %v, want %v", what, got, names)
+		}
+	}
+	for _, reason := range []string{status.ReasonKeyMismatch, status.ReasonNotSealed, status.ReasonUndecodable} {
+		if !slices.Contains(metrics.ObservationReasons(), reason) {
+			t.Errorf("%s is not counted", reason)
 		}
 	}
 }

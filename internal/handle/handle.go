@@ -59,9 +59,11 @@ type HandlerOptions struct {
 	Encoder  *records.Encoder
 	// SkippedResults publishes a result SKIPPED for what maps to no call, as well as the journal's entry.
 	SkippedResults bool
-	Tracer         trace.Tracer
-	Now            func() time.Time
-	Log            *slog.Logger
+	// Sweep is for queries that the bridge makes by itself: only what they show is published. Those that fail are dropped.
+	Sweep  bool
+	Tracer trace.Tracer
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Handler is the path of an order event: decode, plan, call, resolve, encode.
@@ -284,7 +286,7 @@ func (h *Handler) decided(ctx context.Context, e *handling, reply alipay.Reply, 
 	r := order.ResultOf(e.Handling, reply, err, h.o.Now())
 	var more []*kgo.Record
 	if err == nil && showsTrade(e.Request) {
-		more = h.snapshot(ctx, e, order.AskedByEvent, reply)
+		more = h.snapshot(ctx, e, h.askedBy(), reply)
 	}
 	return h.publish(ctx, e, r, more...)
 }
@@ -324,6 +326,9 @@ func (h *Handler) publish(ctx context.Context, e *handling, r order.Result, more
 	}
 	spanResult(ctx, r)
 	e.decide(r)
+	if h.o.Sweep {
+		return h.swept(e, r, more), nil
+	}
 	out, err := h.o.Encoder.Result(ctx, records.Input(e.in), e.Handling, r)
 	if err != nil {
 		return consume.Outcome{}, err

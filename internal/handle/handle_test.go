@@ -478,6 +478,31 @@ func TestMisconfiguredHasNoOutcome(t *testing.T) {
 	})
 }
 
+// TestAProbeIsNoCall: an event that waits for a person does so while it is tried again, too; but at an open breaker
+// it waits for Alipay.
+func TestAProbeIsNoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		s := &script{t: t, steps: []step{{method: alipay.MethodTradeCreate, err: &alipay.Error{Class: alipay.Misconfigured}}}}
+		d.options.Accounts["shop"] = handle.NewAccount(handle.Account{Name: "shop", App: "main", AttemptTimeout: attemptTimeout,
+			Planner: order.NewPlanner(order.DefaultMapping(), order.Defaults{Channel: order.ChannelTrade})}, func() *script { return s })
+		d.handler = handle.NewHandler(d.options)
+		in := consume.Input{Record: d.record(created("o1"))}
+		task, err := d.handler.Prepare(t.Context(), in)
+		must(t, err)
+		_, _ = task.Handle(t.Context(), in)
+		for _, tt := range []struct{ class, cause, want look.Cause }{
+			{"MISCONFIGURED", look.Calling, look.Person}, {"MISCONFIGURED", look.Retry, look.Person}, {"MISCONFIGURED", "", look.Person},
+			{"MISCONFIGURED", look.Breaker, look.Breaker}, {"TRANSIENT", look.Calling, look.Calling},
+		} {
+			s.shows = look.Facts{Class: string(tt.class), Cause: tt.cause}
+			if got := task.Facts().Cause; got != tt.want {
+				t.Errorf("%s, %s: %s, want %s", tt.class, tt.cause, got, tt.want)
+			}
+		}
+	})
+}
+
 // Headers of the input pass only when listed, and never as ours.
 func TestHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

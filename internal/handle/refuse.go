@@ -9,6 +9,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/journal"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 )
@@ -100,7 +101,15 @@ func invalidRequest(err error) error {
 // RefuseBare is Refuse where that cannot be published: a dead letter alone, without the bytes of
 // the record, which has their place, length and hash.
 func (h *Handler) RefuseBare(in consume.Input, reason string, err error) consume.Outcome {
+	if h.o.Sweep {
+		return consume.Outcome{Skip: "sweep_" + reason, Note: End{Produced: in.Timestamp}}
+	}
 	d := records.DeadLetter{Reason: reason, Error: err.Error(), Bare: true}
 	letter := h.o.Encoder.DeadLetter(context.Background(), records.Input(in), d)
 	return consume.Outcome{Records: []*kgo.Record{letter}, Note: End{Produced: in.Timestamp, Dead: reason}}
+}
+
+// Journal is for the engine: skipped offsets, one record per partition.
+func (h *Handler) Journal(skips []consume.Skipped) ([]*kgo.Record, error) {
+	return journal.Writer{Encoder: h.o.Encoder, Group: h.o.Group, Now: h.o.Now}.Journal(skips)
 }

@@ -28,6 +28,7 @@ type script struct {
 	t     *testing.T
 	steps []step
 	made  int
+	shows look.Facts
 }
 
 func (s *script) Do(_ context.Context, r alipay.Request) (alipay.Reply, error) {
@@ -44,9 +45,9 @@ func (s *script) Do(_ context.Context, r alipay.Request) (alipay.Reply, error) {
 	}
 	return rep, next.err
 }
-func (*script) Exhausted() bool  { return false }
-func (*script) Until(time.Time)  {}
-func (*script) Look() look.Facts { return look.Facts{} }
+func (*script) Exhausted() bool    { return false }
+func (*script) Until(time.Time)    {}
+func (s *script) Look() look.Facts { return s.shows }
 
 // play handles one event again and again until the script is over, and returns what came last.
 func play(t *testing.T, steps ...step) (came, look.Facts) {

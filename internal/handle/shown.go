@@ -30,7 +30,7 @@ func (s *shown) facts() look.Facts {
 	if call != nil {
 		f = call.Look()
 	}
-	if f.Cause == "" && f.Class == alipay.Misconfigured.String() {
+	if f.Class == alipay.Misconfigured.String() && f.Cause != look.Breaker { // a probe changes nothing of that
 		f.Cause = look.Person
 	}
 	if s.method != "" { // the call may be a query that asks what became of it

@@ -48,7 +48,7 @@ func newTracedDesk(t *testing.T, o breaker.Options, faults ...simulator.Fault) t
 	srv := &http.Server{Handler: d.sim}
 	go func() { _ = srv.Serve(pipe) }()
 	t.Cleanup(func() { _ = srv.Close() })
-	tracer := telemetry.TracingTo(d.spans, telemetry.TracingOptions{Service: "bridge"}).Tracer()
+	tracer := telemetry.TracingTo(d.spans, telemetry.TracingOptions{Process: telemetry.Process{Service: "bridge"}}).Tracer()
 	main, err := gateway.NewOpenAPI(gateway.OpenAPIOptions{
 		URL: "http://sim/gateway.do", AppID: app.App.ID, Signer: keys.NewRSASigner(app.MerchantKey), AlipayKey: &app.App.SigningKey.PublicKey, DialContext: pipe.DialContext, Tracer: tracer,
 	})

@@ -18,9 +18,10 @@ const (
 	ResourceTransactionalID = "transactional-id"
 	OpRead                  = "Read"
 	OpWrite                 = "Write"
+	OpDescribeConfigs       = "DescribeConfigs"
 )
 
-// ACL is one permission that the bridge needs. Read and Write include Describe. IdempotentWrite is not
+// ACL is one permission that the bridge needs. Read and Write include Describe; the retention of inputs needs DescribeConfigs. IdempotentWrite is not
 // needed: a transactional producer has its transactional id.
 type ACL struct {
 	Resource  string `json:"resource"`
@@ -34,9 +35,11 @@ func (a ACL) String() string { return fmt.Sprintf("%s on %s %s", a.Operation, a.
 // transactional ids of its own.
 func NeededACLs(c config.Config) []ACL {
 	var out []ACL
+	audited := []string{c.Topics.Results, c.Topics.Journal}
 	pipeline := func(group string, inputs []config.Input) {
 		for _, in := range inputs {
-			out = append(out, ACL{ResourceTopic, in.Name, OpRead}, ACL{ResourceTopic, in.DeadLetters, OpWrite})
+			out = append(out, ACL{ResourceTopic, in.Name, OpRead}, ACL{ResourceTopic, in.Name, OpDescribeConfigs}, ACL{ResourceTopic, in.DeadLetters, OpWrite})
+			audited = append(audited, in.DeadLetters)
 		}
 		if len(inputs) > 0 {
 			out = append(out, ACL{ResourceGroup, group, OpRead}, ACL{ResourceTransactionalID, TransactionalID(group, c.Kafka.Slot), OpWrite})
@@ -44,8 +47,17 @@ func NeededACLs(c config.Config) []ACL {
 	}
 	pipeline(c.Kafka.Group, c.Topics.Inputs)
 	pipeline(c.Kafka.QueriesGroup(), c.Topics.Queries)
+	for group, topic := range map[string]string{c.Kafka.SweepGroup(): c.Topics.Sweep, c.Kafka.StatusGroup(): c.Topics.Observations} {
+		out = append(out, ACL{ResourceTopic, topic, OpRead}, ACL{ResourceGroup, group, OpRead}, ACL{ResourceTransactionalID, TransactionalID(group, c.Kafka.Slot), OpWrite})
+	}
+	out = append(out, ACL{ResourceTopic, c.Topics.Status, OpRead}) // its state is restored from there
 	for _, o := range c.Topics.Outputs() {
 		out = append(out, ACL{ResourceTopic, o.Name, OpWrite})
+	}
+	for _, name := range audited {
+		if c.Delivery.AuditEvery > 0 {
+			out = append(out, ACL{ResourceTopic, name, OpRead})
+		}
 	}
 	slices.SortFunc(out, func(a, b ACL) int {
 		return cmp.Or(strings.Compare(a.Operation, b.Operation), strings.Compare(a.Resource, b.Resource), strings.Compare(a.Name, b.Name))

@@ -16,17 +16,32 @@ func TestNeededACLs(t *testing.T) {
 	for _, a := range NeededACLs(c) {
 		got = append(got, a.String())
 	}
-	want := `Read on group alipay-kafka-bridge
+	want := `DescribeConfigs on topic alipay-queries
+DescribeConfigs on topic order-events
+Read on group alipay-kafka-bridge
 Read on group alipay-kafka-bridge-queries
+Read on group alipay-kafka-bridge-status
+Read on group alipay-kafka-bridge-sweep
 Read on topic alipay-queries
+Read on topic alipay-results
+Read on topic bridge-journal
+Read on topic bridge-sweep
 Read on topic order-events
+Read on topic order-events.dlq
+Read on topic trade-observations
+Read on topic trade-status
+Write on topic alipay-notifications
 Write on topic alipay-results
 Write on topic alipay-snapshots
 Write on topic bridge-journal
+Write on topic bridge-sweep
 Write on topic order-events.dlq
 Write on topic trade-observations
+Write on topic trade-status
 Write on transactional-id alipay-kafka-bridge-queries-s
-Write on transactional-id alipay-kafka-bridge-s`
+Write on transactional-id alipay-kafka-bridge-s
+Write on transactional-id alipay-kafka-bridge-status-s
+Write on transactional-id alipay-kafka-bridge-sweep-s`
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
@@ -40,11 +55,15 @@ Write on transactional-id alipay-kafka-bridge-s`
 		once[a] = true
 	}
 	c.Topics.Queries = nil
-	if n := len(NeededACLs(c)); n != 8 {
-		t.Errorf("without queries %d, want 8", n)
+	if n := len(NeededACLs(c)); n != 22 {
+		t.Errorf("without queries %d, want 22", n)
+	}
+	c.Delivery.AuditEvery = 0
+	if n := len(NeededACLs(c)); n != 19 {
+		t.Errorf("without an audit %d, want 19", n)
 	}
 	c.Kafka.Brokers, c.Kafka.SASL.User = []string{"kafka:9092"}, "bri'dge"
-	if got := NeededACLs(c)[0].Command(c, ""); got != `kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties --add --allow-principal 'User:bri'\''dge' --operation Read --group alipay-kafka-bridge` {
+	if got := NeededACLs(c)[1].Command(c, ""); got != `kafka-acls.sh --bootstrap-server kafka:9092 --command-config admin.properties --add --allow-principal 'User:bri'\''dge' --operation Read --group alipay-kafka-bridge` {
 		t.Error(got)
 	}
 }

@@ -12,8 +12,8 @@ var (
 var (
 	Events = Metric{
 		Name: "bridge.events", Kind: Counter, Unit: "{event}", Zero: true,
-		Help:   "Events of which it is known that their outcome is committed. end is result, dead_letter (without a result) or skip.",
-		Labels: []Label{labelTopic, {Name: "end", Help: "how the event ended", Values: []string{"result", "dead_letter", "skip"}}},
+		Help:   "Events of which it is known that their outcome is committed. end is result, dead_letter (without a result) or skip; of an observation status (a change of its order was published), query (Alipay is asked) or skip.",
+		Labels: []Label{labelTopic, {Name: "end", Help: "how the event ended", Values: []string{"result", "dead_letter", "skip", "status", "query"}}},
 	}
 	Results = Metric{
 		Name: "bridge.results", Kind: Counter, Unit: "{result}", Zero: true,
@@ -71,7 +71,7 @@ var (
 	}
 	AccountStopped = Metric{
 		Name: "bridge.account.stopped", Kind: Gauge, Unit: "{state}",
-		Help:   "1 while the last answer to an account said that a person must act: keys, tokens, permissions.",
+		Help:   "1 while an account waits for a person: the last answer said that someone must correct keys, tokens or permissions, and calls are still made.",
 		Labels: []Label{labelApp, labelAccount, {Name: "reason", Help: "why it is stopped", Values: []string{"misconfigured"}}},
 	}
 	UnknownOutcomeOldest = Metric{
@@ -108,9 +108,29 @@ var (
 		Help:   "Partitions that this instance owns.",
 		Labels: []Label{labelPipeline},
 	}
+	PartitionsRestoring = Metric{
+		Name: "bridge.partitions.restoring", Kind: Gauge, Unit: "{partition}",
+		Help:   "Partitions that are not read yet, because the state of their orders is still read from Kafka.",
+		Labels: []Label{labelPipeline},
+	}
 	PartitionStopped = Metric{
 		Name: "bridge.partition.stopped", Kind: Gauge, Unit: "{state}",
 		Help:   "1 for a partition that is left alone until an operator has decided. The line \"partition stopped\" says why.",
+		Labels: []Label{labelTopic, labelPartition},
+	}
+	InputLost = Metric{
+		Name: "bridge.input.lost", Kind: Gauge, Unit: "{state}",
+		Help:   "1 for a partition that is stopped because records were deleted before they were read.",
+		Labels: []Label{labelTopic, labelPartition},
+	}
+	StableStuck = Metric{
+		Name: "bridge.last.stable.offset.stuck", Kind: Gauge, Unit: "s",
+		Help:   "How long the last stable offset of a partition has stood still before records that were written later: a transaction of a producer is open, and nothing behind it is read. 0 while it moves.",
+		Labels: []Label{labelTopic, labelPartition},
+	}
+	RetentionLeft = Metric{
+		Name: "bridge.head.retention.left", Kind: Gauge, Unit: "s",
+		Help:   "In what time the brokers may delete the first record without an outcome, by its timestamp and the topic's retention.ms. Only where that record has waited for 5 minutes.",
 		Labels: []Label{labelTopic, labelPartition},
 	}
 	HeadAge = Metric{
@@ -155,13 +175,94 @@ var (
 	}
 	Fenced = Metric{
 		Name: "bridge.fenced", Kind: Counter, Unit: "{fence}", Zero: true,
-		Help:   "Transactions that the brokers refused because of an older generation or a second owner of the slot.",
-		Labels: []Label{labelPipeline, {Name: "reason", Help: "what was refused", Values: []string{"generation", "slot"}}},
+		Help:   "Transactions that the brokers refused because of an older generation or another producer with the same transactional id. That may be our own previous one; if it happens again within a minute, another process has the slot, and this one ends.",
+		Labels: []Label{labelPipeline, {Name: "reason", Help: "what was refused", Values: []string{"generation", "producer", "slot"}}},
+	}
+	AuditEvents = Metric{
+		Name: "bridge.audit.events", Kind: Counter, Unit: "{event}", Zero: true,
+		Help:   "Events whose offsets are committed, by what the topics show of them. result, skip and dead_letter are as it should be; unaccounted has no outcome, repeated has two results, letter_missing a result that says that there is a dead letter where there is none. left_out was not audited, because too much was finished out of order. Counted by the one instance of a group that audits.",
+		Labels: []Label{{Name: "end", Help: "what the topics show", Values: []string{"result", "skip", "dead_letter", "unaccounted", "repeated", "letter_missing", "left_out"}}},
+	}
+	AuditLast = Metric{
+		Name: "bridge.audit.last.timestamp", Kind: Gauge, Unit: "s",
+		Help: "When the audit was complete last, as Unix time: its begin before the first round. Absent on instances that do not audit.",
 	}
 	Progressing = Metric{
 		Name: "bridge.progressing", Kind: Gauge, Unit: "{state}",
 		Help:   "1 while a pipeline can make progress, as /readyz sees it.",
 		Labels: []Label{labelPipeline},
+	}
+)
+
+// The notifications that Alipay sends.
+var (
+	Notifications = Metric{
+		Name: "bridge.notifications", Kind: Counter, Unit: "{notification}", Zero: true,
+		Help:   "Requests to the port for notifications, by what became of them. accepted and late are durable in Kafka; Alipay repeats what was not answered with success. The account is _other where the path names none.",
+		Labels: []Label{labelAccount, labelVerdict},
+	}
+	NotificationDuration = Metric{
+		Name: "bridge.notification.duration", Kind: Histogram, Unit: "s", Buckets: exchangeBuckets,
+		Help:   "From the head of a request to the port for notifications until its answer.",
+		Labels: []Label{labelVerdict},
+	}
+	NotifyConnections = Metric{
+		Name: "bridge.notify.connections", Kind: Gauge, Unit: "{connection}",
+		Help: "Connections to the port for notifications that are open. Absent where the port is not served.",
+	}
+	NotifyConnectionsLimit = Metric{
+		Name: "bridge.notify.connections.limit", Kind: Gauge, Unit: "{connection}",
+		Help: "How many connections to the port for notifications may be open.",
+	}
+	NotifyConnectionsRefused = Metric{
+		Name: "bridge.notify.connections.refused", Kind: Counter, Unit: "{connection}", Zero: true,
+		Help:   "Connections to the port for notifications that were closed at once: beyond the limit of all, or of one address.",
+		Labels: []Label{{Name: "limit", Help: "the limit that a connection was beyond", Values: []string{"all", "address"}}},
+	}
+)
+
+// Trade status, counted when a change is committed.
+var (
+	StatusChanges = Metric{
+		Name: "bridge.status.changes", Kind: Counter, Unit: "{change}", Zero: true,
+		Help:   "Changes of orders that were published to trade-status, by the state after them.",
+		Labels: []Label{labelAccount, {Name: "state", Help: "the state of the order, docs/consumers.md", Values: States()}},
+	}
+	StatusAnomalies = Metric{
+		Name: "bridge.status.anomalies", Kind: Counter, Unit: "{anomaly}", Zero: true,
+		Help:   "Anomalies of orders that were published for the first time, docs/consumers.md.",
+		Labels: []Label{labelOrdersOf, {Name: "kind", Help: "what is odd about the order", Values: Anomalies()}},
+	}
+	PaymentsLearned = Metric{
+		Name: "bridge.payments.learned", Kind: Counter, Unit: "{payment}", Zero: true,
+		Help:   "Orders of which Alipay said for the first time that they are paid, by what said so. They count also where the order is held. Where the sweep said so, no notification came.",
+		Labels: []Label{labelAccount, {Name: "by", Help: "what said so", Values: []string{"notification", "snapshot", "sweep"}}},
+	}
+	ObservationsRefused = Metric{
+		Name: "bridge.observations.refused", Kind: Counter, Unit: "{observation}", Zero: true,
+		Help:   "Records of trade-observations that were not merged: no part of the bridge wrote them, or they cannot be handled.",
+		Labels: []Label{{Name: "reason", Help: "why, docs/reasons.md", Values: ObservationReasons()}},
+	}
+	StatusOrders = Metric{
+		Name: "bridge.status.orders", Kind: Gauge, Unit: "{order}",
+		Help:   "Orders that a person should look at: held until someone accepts them, or unresolved, because nothing was heard of them until the sweep ended. A partition counts up to 1,000.",
+		Labels: []Label{{Name: "state", Help: "held or unresolved", Values: []string{"held", "unresolved"}}},
+	}
+	StatusStoreSize = Metric{
+		Name: "bridge.status.store.size", Kind: Gauge, Unit: "By",
+		Help: "Size of the copy of trade status on disk. Absent where trade status does not run.",
+	}
+	StatusStoreFailing = Metric{
+		Name: "bridge.status.store.failing", Kind: Gauge, Unit: "{state}",
+		Help: "1 while the copy of trade status on disk cannot be opened, or the disk refused the last write to it.",
+	}
+	StatusStoreWaiting = Metric{
+		Name: "bridge.status.store.waiting", Kind: Gauge, Unit: "{change}",
+		Help: "Committed changes of orders that the disk has not taken yet. With 20,000 of them a partition takes no more observations.",
+	}
+	StatusStoreEmptied = Metric{
+		Name: "bridge.status.store.emptied.timestamp", Kind: Gauge, Unit: "s",
+		Help: "When the process emptied the copy of trade status on disk, because it was damaged or of another version or group, as Unix time. Absent where it did not.",
 	}
 )
 
@@ -187,7 +288,7 @@ var (
 	}
 	SpansLost = Metric{
 		Name: "bridge.spans.lost", Kind: Counter, Unit: "{span}", Zero: true,
-		Help: "Spans that a collector did not take. Those that a full queue drops before are not counted.",
+		Help: "Spans that a collector did not take, and those for which the queue to it had no room.",
 	}
 )
 
@@ -197,8 +298,12 @@ func All() []*Metric {
 		&Events, &Results, &EventAge, &DeadLetters,
 		&Attempts, &AttemptDuration, &StepDuration, &CallsInFlight, &CallsLimit, &BreakerState, &AnswersUntrusted, &AccountStopped,
 		&UnknownOutcomeOldest, &ClockOffset, &CredentialExpiry,
-		&Lag, &OldestWaiting, &PartitionsAssigned, &PartitionStopped, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
-		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &Progressing,
+		&Lag, &OldestWaiting, &PartitionsAssigned, &PartitionsRestoring, &PartitionStopped, &InputLost, &StableStuck, &RetentionLeft, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
+		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &AuditEvents, &AuditLast, &Progressing,
+		&Notifications, &NotificationDuration, &NotifyConnections, &NotifyConnectionsLimit, &NotifyConnectionsRefused,
+		&StatusChanges, &StatusAnomalies, &PaymentsLearned, &ObservationsRefused, &StatusOrders, &StatusStoreSize, &StatusStoreFailing, &StatusStoreWaiting, &StatusStoreEmptied,
 		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost, &ReplicasWanted,
+		&HTTPDuration, &OperationDuration, &MessagesSent, &MessagesConsumed, &ProcessDuration,
+		&KafkaConnections, &KafkaDisconnects, &KafkaConnectFailures, &Rebalances, &PushFailures,
 	}
 }

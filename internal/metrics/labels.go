@@ -4,7 +4,8 @@ package metrics
 var (
 	labelApp       = Label{Name: "app", Help: "name of an app in the settings"}
 	labelAccount   = Label{Name: "account", Help: "name of an account in the settings"}
-	labelPipeline  = Label{Name: "pipeline", Help: "the pipeline that reads the events", Values: []string{"calls", "queries"}}
+	labelOrdersOf  = Label{Name: "account", Help: "name of an account in the settings; orders outlive it", Outlived: true}
+	labelPipeline  = Label{Name: "pipeline", Help: "the pipeline that reads the events", Values: []string{"calls", "queries", "sweep", "status"}}
 	labelTopic     = Label{Name: "topic", Help: "an input topic of the settings"}
 	labelLetters   = Label{Name: "topic", Help: "a topic for dead letters of the settings"}
 	labelPartition = Label{Name: "partition", Help: "number of a partition that is assigned", Free: true}
@@ -12,6 +13,7 @@ var (
 	labelClass     = Label{Name: "class", Help: "the class of an answer, docs/codes.md", Values: Classes()}
 	labelOutcome   = Label{Name: "outcome", Help: "the outcome of an event, as its result has it", Values: Outcomes()}
 	labelReason    = Label{Name: "reason", Help: "the reason of a dead letter, docs/howto/read-the-outputs.md", Values: DeadReasons()}
+	labelVerdict   = Label{Name: "verdict", Help: "what became of a notification; the first three are answered with success", Values: Verdicts()}
 	labelStep      = Label{Name: "step", Help: "what a call waits for", Values: Steps()}
 )
 
@@ -35,6 +37,31 @@ func DeadReasons() []string {
 	return []string{
 		"account_not_allowed", "channel_not_supported", "exhausted", "future_time", "invalid", "key_flood", "panic", "payee_not_allowed", "schema_refused",
 		"too_large", "undecided", "undecodable", "unknown_account", "unknown_type", "unpublishable",
+	}
+}
+
+// Verdicts are what may become of a notification.
+func Verdicts() []string {
+	return []string{
+		"accepted", "late", "other_type", "forged", "not_ours", "unknown_certificate", "unreadable", "too_large", "encoded", "busy", "not_durable", "unknown_path", "wrong_method", "panic",
+	}
+}
+
+// ObservationReasons are why observations are not merged.
+func ObservationReasons() []string {
+	return []string{"undecodable", "key_mismatch", "not_sealed", "panic", "unpublishable", "too_large"}
+}
+
+// States are the states of orders, in small letters.
+func States() []string {
+	return []string{"unknown", "pending", "paid", "partially_refunded", "finished", "closed", "closed_unpaid", "refunded", "failed", "synced", "held"}
+}
+
+// Anomalies are what is odd about an order, docs/consumers.md.
+func Anomalies() []string {
+	return []string{
+		"paid_after_closed", "finished_then_closed", "second_trade_no", "amount_mismatch", "currency_mismatch", "seller_mismatch", "not_created",
+		"unsettled_credit", "clock_not_growing", "unresolved",
 	}
 }
 

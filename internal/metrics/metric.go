@@ -24,7 +24,14 @@ type Label struct {
 	Help   string
 	Values []string // nil: the settings have the set, or, where Free is set, the bridge itself
 	Free   bool     // bounded by its nature: topics and partitions that are assigned
+
+	Optional bool // "" means that the series does not have it
+	Outlived bool // _other is there before the first event too: an order's account may have left the settings
+	Number   bool // pushed as a number, as the semantic conventions want it
 }
+
+// Prometheus is the name in a scrape.
+func (l Label) Prometheus() string { return strings.ReplaceAll(l.Name, ".", "_") }
 
 // Other is the value of what is not in the set of a label. No name in the settings can be equal to it.
 const Other = "_other"
@@ -56,11 +63,11 @@ func (m *Metric) Prometheus() string {
 	return name
 }
 
-// LabelNames are the names of its labels, in order.
+// LabelNames are the names of its labels in a scrape, in order.
 func (m *Metric) LabelNames() []string {
 	names := make([]string, len(m.Labels))
 	for i, l := range m.Labels {
-		names[i] = l.Name
+		names[i] = l.Prometheus()
 	}
 	return names
 }

@@ -21,6 +21,7 @@ const referenceHead = `# Metrics
 
 - Every counter is there at 0, with each set of its labels, before the first event: the first dead letter of a kind is an increase.
 - The values of labels come from closed sets. What is not in a set, such as an account that the settings do not have, is ` + "`_other`" + `.
+- The metrics under http_… and messaging_… follow the semantic conventions of OpenTelemetry, so that its ready-made dashboards show them.
 - Figures of Go and of the process are there as well, under the names that Prometheus' clients use (go_…, process_…).
 
 This page is generated from the table in internal/metrics. To change it, change the table and run ` + "`go test ./internal/metrics -run TestReference -update`" + `.
@@ -36,8 +37,8 @@ func TestReference(t *testing.T) {
 	for _, m := range metrics.All() {
 		var names []string
 		for _, l := range m.Labels {
-			names = append(names, "`"+l.Name+"`")
-			key := l.Name + "\x00" + l.Help
+			names = append(names, "`"+l.Prometheus()+"`")
+			key := l.Name + "\x00" + l.Help + "\x00" + strings.Join(l.Values, " ")
 			if _, known := labels[key]; !known {
 				labels[key] = l
 				order = append(order, key)
@@ -55,7 +56,10 @@ func TestReference(t *testing.T) {
 				values = "as they are"
 			}
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", l.Name, values, l.Help)
+		if l.Optional {
+			values += ", or absent"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", l.Prometheus(), values, l.Help)
 	}
 	if *update {
 		if err := os.WriteFile(referenceFile, b.Bytes(), 0o600); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,7 +50,7 @@ type seriesKey struct {
 }
 
 // maxLabels is the highest number of labels of a metric.
-const maxLabels = 4
+const maxLabels = 5
 
 // New makes the instruments of the whole table, and every series at 0 that an alert reads.
 func New(o Options) (*Set, error) {
@@ -66,12 +67,24 @@ func New(o Options) (*Set, error) {
 		sdkmetric.WithReader(exporter),
 		sdkmetric.WithCardinalityLimit(0), // the sets of the labels bound the series; the SDK's own limit would hide some
 	}
+	if o.Resource != nil {
+		options = append(options, sdkmetric.WithResource(o.Resource))
+	}
+	for _, r := range o.Push {
+		options = append(options, sdkmetric.WithReader(r))
+	}
 	s.provider = sdkmetric.NewMeterProvider(options...)
 	if err := s.build(); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	return s, nil
 }
+
+// Stop pushes the last values, where values are pushed. It must be called last; after it, there are no scrapes.
+func (s *Set) Stop(ctx context.Context) error { return s.provider.Shutdown(ctx) }
+
+// Flush pushes the values of this moment; it is for tests.
+func (s *Set) Flush(ctx context.Context) error { return s.provider.ForceFlush(ctx) }
 
 func (s *Set) build() error {
 	meter := s.provider.Meter(scope)
@@ -104,8 +117,14 @@ func (s *Set) zero(m *Metric, labels []string) {
 		s.Add(context.Background(), m, 0, labels...)
 		return
 	}
+	if m.Labels[len(labels)].Optional {
+		s.zero(m, append(slices.Clone(labels), ""))
+	}
 	for _, v := range s.valuesOf(m, len(labels)) {
 		s.zero(m, append(slices.Clone(labels), v))
+	}
+	if m.Labels[len(labels)].Outlived {
+		s.zero(m, append(slices.Clone(labels), Other))
 	}
 }
 
@@ -137,14 +156,20 @@ func (s *Set) Record(ctx context.Context, m *Metric, v float64, labels ...string
 	s.histograms[m].Record(ctx, v, metric.WithAttributeSet(s.set(m, labels)))
 }
 
-// set returns the labels of a series; what is not in the set of a label is _other.
+// bound returns the value of a label; what is not in the set of the label is _other.
+func (s *Set) bound(m *Metric, i int, v string) string {
+	l := &m.Labels[i]
+	if l.Free || l.Optional && v == "" || slices.Contains(s.valuesOf(m, i), v) {
+		return v
+	}
+	return Other
+}
+
+// set returns the labels of a series.
 func (s *Set) set(m *Metric, labels []string) attribute.Set {
 	key := seriesKey{m: m}
 	for i, v := range labels {
-		if !m.Labels[i].Free && !slices.Contains(s.valuesOf(m, i), v) {
-			v = Other
-		}
-		key.labels[i] = v
+		key.labels[i] = s.bound(m, i, v)
 	}
 	if found, ok := s.sets.Load(key); ok {
 		return found.(attribute.Set)
@@ -155,9 +180,17 @@ func (s *Set) set(m *Metric, labels []string) attribute.Set {
 }
 
 func (s *Set) make(m *Metric, labels []string) attribute.Set {
-	kvs := make([]attribute.KeyValue, len(labels))
+	kvs := make([]attribute.KeyValue, 0, len(labels))
 	for i, v := range labels {
-		kvs[i] = attribute.String(m.Labels[i].Name, v)
+		l := m.Labels[i]
+		if l.Optional && v == "" {
+			continue
+		}
+		kv := attribute.String(l.Name, v)
+		if n, err := strconv.Atoi(v); l.Number && err == nil {
+			kv = attribute.Int(l.Name, n)
+		}
+		kvs = append(kvs, kv)
 	}
 	return attribute.NewSet(kvs...)
 }
@@ -183,10 +216,7 @@ type Observer struct {
 func (o *Observer) Gauge(m *Metric, v float64, labels ...string) {
 	bounded := make([]string, len(labels))
 	for i, l := range labels {
-		bounded[i] = l
-		if !m.Labels[i].Free && !slices.Contains(o.set.valuesOf(m, i), l) {
-			bounded[i] = Other
-		}
+		bounded[i] = o.set.bound(m, i, l)
 	}
 	o.to.ObserveFloat64(o.set.gauges[m], v, metric.WithAttributeSet(o.set.make(m, bounded)))
 }
@@ -195,10 +225,7 @@ func (o *Observer) Gauge(m *Metric, v float64, labels ...string) {
 func (o *Observer) Max(m *Metric, v float64, labels ...string) {
 	key := seriesKey{m: m}
 	for i, l := range labels {
-		if !m.Labels[i].Free && !slices.Contains(o.set.valuesOf(m, i), l) {
-			l = Other
-		}
-		key.labels[i] = l
+		key.labels[i] = o.set.bound(m, i, l)
 	}
 	if most, known := o.most[key]; !known || v > most {
 		o.most[key] = v

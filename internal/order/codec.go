@@ -51,9 +51,9 @@ func (c *Codec) masked(topic string, record map[string]any) map[string]any {
 	return record
 }
 
-// decode reads a value that must hold a record of the schema's name, in any namespace and in
+// Decode reads a value that must hold a record of the schema's name, in any namespace and in
 // any version that this one can read.
-func decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Codec, value []byte, from func(avro.Reader) T) (T, error) {
+func Decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Codec, value []byte, from func(avro.Reader) T) (T, error) {
 	var record, none T
 	var wrong error
 	err := c.registry.Read(ctx, topic, schema, value, func(r avro.Reader) {
@@ -69,9 +69,14 @@ func decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Cod
 	return record, nil
 }
 
+// Encode writes a record of this schema, masked as readers of the topic may see it.
+func (c *Codec) Encode(ctx context.Context, topic string, schema *avro.Codec, record map[string]any) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, schema, c.masked(topic, record))
+}
+
 // DecodeEvent reads an order event.
 func (c *Codec) DecodeEvent(ctx context.Context, topic string, value []byte) (Event, error) {
-	return decode(ctx, c, topic, c.event, value, eventFrom)
+	return Decode(ctx, c, topic, c.event, value, eventFrom)
 }
 
 // EventHead is what an event's place in the queues depends on.
@@ -109,27 +114,27 @@ func (c *Codec) EventFromJSON(text []byte) (Event, error) {
 
 // DecodeResult reads a result.
 func (c *Codec) DecodeResult(ctx context.Context, topic string, value []byte) (Result, error) {
-	return decode(ctx, c, topic, c.result, value, resultFrom)
+	return Decode(ctx, c, topic, c.result, value, resultFrom)
 }
 
 // EncodeResult writes a result.
 func (c *Codec) EncodeResult(ctx context.Context, topic string, r Result) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.result, c.masked(topic, r.record()))
+	return c.Encode(ctx, topic, c.result, r.record())
 }
 
 // DecodeSnapshot reads a snapshot.
 func (c *Codec) DecodeSnapshot(ctx context.Context, topic string, value []byte) (Snapshot, error) {
-	return decode(ctx, c, topic, c.snapshot, value, snapshotFrom)
+	return Decode(ctx, c, topic, c.snapshot, value, snapshotFrom)
 }
 
 // EncodeSnapshot writes a snapshot.
 func (c *Codec) EncodeSnapshot(ctx context.Context, topic string, s Snapshot) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.snapshot, c.masked(topic, s.record()))
+	return c.Encode(ctx, topic, c.snapshot, s.record())
 }
 
 // DecodeObservation reads an observation.
 func (c *Codec) DecodeObservation(ctx context.Context, topic string, value []byte) (Observation, error) {
-	return decode(ctx, c, topic, c.observation, value, observationFrom)
+	return Decode(ctx, c, topic, c.observation, value, observationFrom)
 }
 
 // EncodeObservation writes an observation.
@@ -139,7 +144,7 @@ func (c *Codec) EncodeObservation(ctx context.Context, topic string, o Observati
 
 // DecodeJournal reads an entry of the journal.
 func (c *Codec) DecodeJournal(ctx context.Context, topic string, value []byte) (JournalEntry, error) {
-	return decode(ctx, c, topic, c.journal, value, journalFrom)
+	return Decode(ctx, c, topic, c.journal, value, journalFrom)
 }
 
 // EncodeJournal writes an entry of the journal.

@@ -79,7 +79,7 @@ func (r Result) record() map[string]any {
 		"rewound":          r.Rewound,
 		"attempts":         int64(r.Attempts),
 		"replay_count":     int64(r.ReplayCount),
-		"first_attempt_at": timeValue(r.FirstAttemptAt),
+		"first_attempt_at": TimeValue(r.FirstAttemptAt),
 		"finished_at":      r.FinishedAt,
 		"alipay_trace_id":  r.AlipayTraceID,
 		"source_topic":     r.Origin.Topic,

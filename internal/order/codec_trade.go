@@ -55,33 +55,33 @@ func snapshotFrom(r avro.Reader) Snapshot {
 	s.readAmounts(r)
 	for _, in := range r.Records("fund_bill_list") {
 		s.FundBills = append(s.FundBills, alipay.FundBill{
-			FundChannel: in.Text("fund_channel"), Amount: readMoney(in, "amount"), RealAmount: readMoney(in, "real_amount")})
+			FundChannel: in.Text("fund_channel"), Amount: ReadMoney(in, "amount"), RealAmount: ReadMoney(in, "real_amount")})
 	}
 	for _, in := range r.Records("item_order_vo") {
 		s.Items = append(s.Items, alipay.ItemOrderLine{
 			ItemOrderNo: in.Text("item_order_no"), SKUID: in.Text("sku_id"), Quantity: in.Long("quantity"),
-			Price: readMoney(in, "price"), ExtInfo: in.Text("ext_info"), Status: in.Text("status"),
-			MerchantFund: readMoney(in, "merchant_fund"), PlatformFund: readMoney(in, "platform_fund"),
+			Price: ReadMoney(in, "price"), ExtInfo: in.Text("ext_info"), Status: in.Text("status"),
+			MerchantFund: ReadMoney(in, "merchant_fund"), PlatformFund: ReadMoney(in, "platform_fund"),
 		})
 	}
 	return s
 }
 
 func (s *Snapshot) readAmounts(r avro.Reader) {
-	s.TotalAmount, s.TransCurrency = readMoney(r, "total_amount"), r.Text("trans_currency")
-	s.SettleAmount, s.SettleCurrency = readMoney(r, "settle_amount"), r.Text("settle_currency")
-	s.PayAmount, s.PayCurrency = readMoney(r, "pay_amount"), r.Text("pay_currency")
+	s.TotalAmount, s.TransCurrency = ReadMoney(r, "total_amount"), r.Text("trans_currency")
+	s.SettleAmount, s.SettleCurrency = ReadMoney(r, "settle_amount"), r.Text("settle_currency")
+	s.PayAmount, s.PayCurrency = ReadMoney(r, "pay_amount"), r.Text("pay_currency")
 	s.SettleTransRate, s.TransPayRate = r.Text("settle_trans_rate"), r.Text("trans_pay_rate")
-	s.BuyerPayAmount = readMoney(r, "buyer_pay_amount")
-	s.PointAmount = readMoney(r, "point_amount")
-	s.InvoiceAmount = readMoney(r, "invoice_amount")
-	s.ReceiptAmount = readMoney(r, "receipt_amount")
-	s.ChargeAmount = readMoney(r, "charge_amount")
-	s.MDiscountAmount = readMoney(r, "mdiscount_amount")
-	s.DiscountAmount = readMoney(r, "discount_amount")
-	s.RealPayAmount = readMoney(r, "real_pay_amount")
-	s.DeliverSellerRealAmount = readMoney(r, "deliver_seller_real_amount")
-	s.PreAuthPayAmount = readMoney(r, "pre_auth_pay_amount")
+	s.BuyerPayAmount = ReadMoney(r, "buyer_pay_amount")
+	s.PointAmount = ReadMoney(r, "point_amount")
+	s.InvoiceAmount = ReadMoney(r, "invoice_amount")
+	s.ReceiptAmount = ReadMoney(r, "receipt_amount")
+	s.ChargeAmount = ReadMoney(r, "charge_amount")
+	s.MDiscountAmount = ReadMoney(r, "mdiscount_amount")
+	s.DiscountAmount = ReadMoney(r, "discount_amount")
+	s.RealPayAmount = ReadMoney(r, "real_pay_amount")
+	s.DeliverSellerRealAmount = ReadMoney(r, "deliver_seller_real_amount")
+	s.PreAuthPayAmount = ReadMoney(r, "pre_auth_pay_amount")
 	s.SendPayDate = r.OptionalTime("send_pay_date")
 	s.GmtCreate = r.OptionalTime("gmt_create")
 	s.GmtPayment = r.OptionalTime("gmt_payment")
@@ -128,8 +128,8 @@ func (s Snapshot) record() map[string]any {
 		"subject":                s.Subject,
 		"body":                   s.Body,
 
-		"more":      textMapValue(s.More),
-		"unparsed":  textMapValue(s.Unparsed),
+		"more":      TextMapValue(s.More),
+		"unparsed":  TextMapValue(s.Unparsed),
 		"body_json": s.BodyJSON,
 	}
 	s.writeAmounts(record)
@@ -138,38 +138,38 @@ func (s Snapshot) record() map[string]any {
 }
 
 func (s Snapshot) writeAmounts(record map[string]any) {
-	record["total_amount"], record["trans_currency"] = moneyValue(s.TotalAmount), s.TransCurrency
-	record["settle_amount"], record["settle_currency"] = moneyValue(s.SettleAmount), s.SettleCurrency
-	record["pay_amount"], record["pay_currency"] = moneyValue(s.PayAmount), s.PayCurrency
+	record["total_amount"], record["trans_currency"] = MoneyValue(s.TotalAmount), s.TransCurrency
+	record["settle_amount"], record["settle_currency"] = MoneyValue(s.SettleAmount), s.SettleCurrency
+	record["pay_amount"], record["pay_currency"] = MoneyValue(s.PayAmount), s.PayCurrency
 	record["settle_trans_rate"], record["trans_pay_rate"] = s.SettleTransRate, s.TransPayRate
-	record["buyer_pay_amount"] = moneyValue(s.BuyerPayAmount)
-	record["point_amount"] = moneyValue(s.PointAmount)
-	record["invoice_amount"] = moneyValue(s.InvoiceAmount)
-	record["receipt_amount"] = moneyValue(s.ReceiptAmount)
-	record["charge_amount"] = moneyValue(s.ChargeAmount)
-	record["mdiscount_amount"] = moneyValue(s.MDiscountAmount)
-	record["discount_amount"] = moneyValue(s.DiscountAmount)
-	record["real_pay_amount"] = moneyValue(s.RealPayAmount)
-	record["deliver_seller_real_amount"] = moneyValue(s.DeliverSellerRealAmount)
-	record["pre_auth_pay_amount"] = moneyValue(s.PreAuthPayAmount)
-	record["send_pay_date"] = timeValue(s.SendPayDate)
-	record["gmt_create"] = timeValue(s.GmtCreate)
-	record["gmt_payment"] = timeValue(s.GmtPayment)
-	record["gmt_modified"] = timeValue(s.GmtModified)
+	record["buyer_pay_amount"] = MoneyValue(s.BuyerPayAmount)
+	record["point_amount"] = MoneyValue(s.PointAmount)
+	record["invoice_amount"] = MoneyValue(s.InvoiceAmount)
+	record["receipt_amount"] = MoneyValue(s.ReceiptAmount)
+	record["charge_amount"] = MoneyValue(s.ChargeAmount)
+	record["mdiscount_amount"] = MoneyValue(s.MDiscountAmount)
+	record["discount_amount"] = MoneyValue(s.DiscountAmount)
+	record["real_pay_amount"] = MoneyValue(s.RealPayAmount)
+	record["deliver_seller_real_amount"] = MoneyValue(s.DeliverSellerRealAmount)
+	record["pre_auth_pay_amount"] = MoneyValue(s.PreAuthPayAmount)
+	record["send_pay_date"] = TimeValue(s.SendPayDate)
+	record["gmt_create"] = TimeValue(s.GmtCreate)
+	record["gmt_payment"] = TimeValue(s.GmtPayment)
+	record["gmt_modified"] = TimeValue(s.GmtModified)
 }
 
 func (s Snapshot) writeLists(record map[string]any) {
 	bills := make([]any, len(s.FundBills))
 	for i, b := range s.FundBills {
 		bills[i] = map[string]any{
-			"fund_channel": b.FundChannel, "amount": moneyValue(b.Amount), "real_amount": moneyValue(b.RealAmount)}
+			"fund_channel": b.FundChannel, "amount": MoneyValue(b.Amount), "real_amount": MoneyValue(b.RealAmount)}
 	}
 	items := make([]any, len(s.Items))
 	for i, it := range s.Items {
 		items[i] = map[string]any{
-			"item_order_no": it.ItemOrderNo, "sku_id": it.SKUID, "quantity": it.Quantity, "price": moneyValue(it.Price),
+			"item_order_no": it.ItemOrderNo, "sku_id": it.SKUID, "quantity": it.Quantity, "price": MoneyValue(it.Price),
 			"ext_info": it.ExtInfo, "status": it.Status,
-			"merchant_fund": moneyValue(it.MerchantFund), "platform_fund": moneyValue(it.PlatformFund),
+			"merchant_fund": MoneyValue(it.MerchantFund), "platform_fund": MoneyValue(it.PlatformFund),
 		}
 	}
 	record["fund_bill_list"], record["item_order_vo"] = bills, items
@@ -191,10 +191,10 @@ func observationFrom(r avro.Reader) Observation {
 		SentStatus:        r.Text("sent_status"),
 		SentStatusAt:      r.OptionalTime("sent_status_at"),
 		OrderVersion:      r.Long("order_version"),
-		Total:             readMoney(r, "total"),
-		Paid:              readMoney(r, "paid"),
-		Received:          readMoney(r, "received"),
-		Refunded:          readMoney(r, "refunded"),
+		Total:             ReadMoney(r, "total"),
+		Paid:              ReadMoney(r, "paid"),
+		Received:          ReadMoney(r, "received"),
+		Refunded:          ReadMoney(r, "refunded"),
 		SellerID:          r.Text("seller_id"),
 		CreditPayMode:     r.Text("credit_pay_mode"),
 		PaidAt:            r.OptionalTime("paid_at"),
@@ -203,6 +203,8 @@ func observationFrom(r avro.Reader) Observation {
 		ObservedAt:        r.Time("observed_at"),
 		CreateEventID:     EventID(r.Text("create_event_id")),
 		CreateTraceparent: r.Text("create_traceparent"),
+		Late:              r.Bool("late"),
+		Version:           r.Long("version"),
 	}
 }
 
@@ -220,24 +222,27 @@ func (o Observation) record() map[string]any {
 		"outcome":            string(o.Outcome),
 		"alipay_status":      o.AlipayStatus,
 		"sent_status":        o.SentStatus,
-		"sent_status_at":     timeValue(o.SentStatusAt),
+		"sent_status_at":     TimeValue(o.SentStatusAt),
 		"order_version":      o.OrderVersion,
-		"total":              moneyValue(o.Total),
-		"paid":               moneyValue(o.Paid),
-		"received":           moneyValue(o.Received),
-		"refunded":           moneyValue(o.Refunded),
+		"total":              MoneyValue(o.Total),
+		"paid":               MoneyValue(o.Paid),
+		"received":           MoneyValue(o.Received),
+		"refunded":           MoneyValue(o.Refunded),
 		"seller_id":          o.SellerID,
 		"credit_pay_mode":    o.CreditPayMode,
-		"paid_at":            timeValue(o.PaidAt),
-		"refunded_at":        timeValue(o.RefundedAt),
-		"closed_at":          timeValue(o.ClosedAt),
+		"paid_at":            TimeValue(o.PaidAt),
+		"refunded_at":        TimeValue(o.RefundedAt),
+		"closed_at":          TimeValue(o.ClosedAt),
 		"observed_at":        o.ObservedAt,
 		"create_event_id":    string(o.CreateEventID),
 		"create_traceparent": o.CreateTraceparent,
+		"late":               o.Late,
+		"version":            o.Version,
 	}
 }
 
-func readMoney(r avro.Reader, name string) *alipay.Money {
+// ReadMoney reads an amount; nil: there is none.
+func ReadMoney(r avro.Reader, name string) *alipay.Money {
 	m, ok := r.Record(name)
 	if !ok {
 		return nil
@@ -245,21 +250,24 @@ func readMoney(r avro.Reader, name string) *alipay.Money {
 	return &alipay.Money{Minor: m.Long("minor"), Currency: m.Text("currency")}
 }
 
-func moneyValue(m *alipay.Money) any {
+// MoneyValue is an amount as records hold it.
+func MoneyValue(m *alipay.Money) any {
 	if m == nil {
 		return nil
 	}
 	return map[string]any{"minor": m.Minor, "currency": m.Currency}
 }
 
-func timeValue(t *time.Time) any {
+// TimeValue is a time that may be absent, as records hold it.
+func TimeValue(t *time.Time) any {
 	if t == nil {
 		return nil
 	}
 	return *t
 }
 
-func textsValue(texts []string) any {
+// TextsValue is a list of strings, as records hold it.
+func TextsValue(texts []string) any {
 	list := make([]any, len(texts))
 	for i, s := range texts {
 		list[i] = s
@@ -267,7 +275,8 @@ func textsValue(texts []string) any {
 	return list
 }
 
-func textMapValue(texts map[string]string) any {
+// TextMapValue is a map of strings, as records hold it.
+func TextMapValue(texts map[string]string) any {
 	m := make(map[string]any, len(texts))
 	for k, v := range texts {
 		m[k] = v

@@ -26,6 +26,9 @@ func (id EventID) uuid() [16]byte {
 	return u
 }
 
+// IDOf is the version 5 UUID of a name, for events that the bridge makes itself.
+func IDOf(name string) EventID { return EventID(EventID(name).dashed()) }
+
 // parseUUID reads the dashed form or 32 hex digits.
 func parseUUID(s string) (u [16]byte, ok bool) {
 	if len(s) == 36 && s[8] == '-' && s[13] == '-' && s[18] == '-' && s[23] == '-' {

@@ -12,7 +12,7 @@ import (
 	"alipay-kafka-bridge/schemas"
 )
 
-// Masker hides what may name a person in results and snapshots (security O7): fields that
+// Masker hides what may name a person in results, snapshots and notifications (security O7): fields that
 // the schemas mark as personal data, and in JSON texts every member that no document names.
 // The nil Masker hides all of it.
 type Masker struct {
@@ -47,7 +47,7 @@ var (
 	partFields = []string{"more", "unparsed"}
 )
 
-var outputMasks = masksOf(schemas.CallResult, schemas.TradeSnapshot)
+var outputMasks = masksOf(schemas.CallResult, schemas.TradeSnapshot, schemas.TradeNotification)
 
 // masksOf reads the docs of our own schemas.
 func masksOf(texts ...string) schemaMasks {
@@ -75,7 +75,7 @@ func masksOf(texts ...string) schemaMasks {
 
 // MaskedFields returns the fields that [MaskOptions].Clear may name.
 func MaskedFields() []string {
-	fields := slices.Concat(outputMasks.texts, jsonFields, partFields)
+	fields := slices.Concat(outputMasks.texts, jsonFields, partFields, paramTexts, []string{paramsField})
 	slices.Sort(fields)
 	return fields
 }
@@ -117,7 +117,7 @@ func (m *Masker) mask(topic string, record map[string]any) {
 	}
 	for _, name := range jsonFields {
 		if text, ok := record[name].(string); ok && text != "" && !cleared[name] {
-			record[name] = m.maskJSON(cleared, "", text)
+			record[name] = m.maskJSON(cleared.shows, "", text)
 		}
 	}
 	for _, name := range partFields {
@@ -126,9 +126,10 @@ func (m *Masker) mask(topic string, record map[string]any) {
 			continue
 		}
 		for path, text := range parts {
-			parts[path] = m.maskJSON(cleared, path, text.(string))
+			parts[path] = m.maskJSON(cleared.shows, path, text.(string))
 		}
 	}
+	m.maskParams(cleared, record)
 }
 
 // maskText hides the text at a path, in every record of a list on the way.
@@ -164,25 +165,28 @@ func (cleared clearedFields) shows(path []byte) bool {
 	return outputMasks.allowed[string(path)] || cleared[outputMasks.wire[string(path)]]
 }
 
+// shown reports whether the member at this path of an answer, or of a notification, is shown.
+type shown = func(path []byte) bool
+
 // maskJSON hides the members of a JSON text that may name a person. The text is at this
 // path of an answer.
-func (m *Masker) maskJSON(cleared clearedFields, path, text string) string {
+func (m *Masker) maskJSON(shows shown, path, text string) string {
 	if !json.Valid([]byte(text)) {
-		if cleared.shows([]byte(path)) {
+		if shows([]byte(path)) {
 			return text
 		}
 		return m.hide(text)
 	}
 	r := jsonRewriter{in: text, out: make([]byte, 0, len(text)), path: []byte(path), leaf: func(path []byte, literal string) (string, bool) {
-		return m.leaf(cleared, path, literal)
+		return m.leaf(shows, path, literal)
 	}}
 	r.value()
 	return string(r.out)
 }
 
 // leaf returns the replacement of a literal that may not be shown. An empty one is not hidden.
-func (m *Masker) leaf(cleared clearedFields, path []byte, literal string) (mask string, hide bool) {
-	if literal == "null" || literal == `""` || cleared.shows(path) {
+func (m *Masker) leaf(shows shown, path []byte, literal string) (mask string, hide bool) {
+	if literal == "null" || literal == `""` || shows(path) {
 		return "", false
 	}
 	if m == nil || len(m.key) == 0 {

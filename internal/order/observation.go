@@ -15,11 +15,14 @@ const (
 	ObservedInResult       ObservationKind = "RESULT"
 	ObservedInSnapshot     ObservationKind = "SNAPSHOT"
 	ObservedInNotification ObservationKind = "NOTIFICATION"
-	ObservedInSweep        ObservationKind = "SWEEP" // a snapshot that the bridge asked for by itself
+	ObservedInSweep        ObservationKind = "SWEEP"      // a snapshot that the bridge asked for by itself
+	Unresolved             ObservationKind = "UNRESOLVED" // not seen: the sweep no longer asks
+	Accepted               ObservationKind = "ACCEPTED"   // an operator accepts a HELD trade
+	Forgotten              ObservationKind = "FORGOTTEN"  // the order ends with a tombstone
 )
 
-// Observation is what one result or snapshot says about a trade: all that trade
-// status needs, and no personal data (schema TradeObservation).
+// Observation is what one result, snapshot or notification says about a trade, or what was decided
+// about it: all that trade status needs, and no personal data (schema TradeObservation).
 type Observation struct {
 	Account           Account
 	Environment       string
@@ -47,7 +50,15 @@ type Observation struct {
 	ObservedAt        time.Time
 	CreateEventID     EventID
 	CreateTraceparent string
+	Late              bool  // changes no state, and only makes the bridge ask Alipay
+	Version           int64 // of trade status, that Accepted or Forgotten is about; 0: any
 }
+
+// Key is the key of the order's records.
+func (o Observation) Key() string { return Key(o.Account, o.OrderNo) }
+
+// Key is account/order: what outputs are partitioned by.
+func Key(a Account, no alipay.OutTradeNo) string { return string(a) + "/" + string(no) }
 
 // ObserveResult returns what a result says about its trade, and whether it says anything: only
 // a create and a sync that Alipay decided do. What a query saw is in its snapshot.

@@ -2,98 +2,133 @@ package output
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
 )
 
-// Format is what a command prints: text or JSON. It is the value of the flag -o and accepts
-// nothing else.
-type Format string
+// Layout is how an answer is printed.
+type Layout string
 
-// The formats.
+// The layouts.
 const (
-	Text Format = "text"
-	JSON Format = "json"
+	Auto  Layout = ""      // a table on a terminal, TSV elsewhere
+	Text  Layout = "text"  // sentences
+	Table Layout = "table" // cut to the width of a terminal
+	Wide  Layout = "wide"  // with all columns, not cut
+	TSV   Layout = "tsv"   // without a header, for other programs; nothing is cut
+	JSON  Layout = "json"  // one JSON value
+	JSONL Layout = "jsonl" // one JSON object in each line
+	YAML  Layout = "yaml"  // the same value as JSON
+	Help  Layout = "help"  // no answer, but what its fields mean
 )
 
-func (f *Format) String() string { return string(*f) }
-
-// Set accepts text and json.
-func (f *Format) Set(word string) error {
-	if word != string(Text) && word != string(JSON) {
-		return errors.New("want text or json")
-	}
-	*f = Format(word)
-	return nil
+// Lists are the words for an answer that is a list.
+func Lists() []string {
+	return []string{string(Table), string(Wide), string(TSV), string(JSON), string(JSONL), string(YAML), string(Help)}
 }
 
-// Type is the kind of the value as usage texts show it.
-func (*Format) Type() string { return "string" }
+// Prose are the words for an answer in sentences.
+func Prose() []string {
+	return []string{string(Text), string(JSON), string(JSONL), string(YAML), string(Help)}
+}
 
-// Printer prints what a command answers, in one format.
+// Reports are the words for findings: sentences, or a list of them.
+func Reports() []string { return append([]string{string(Text)}, Lists()...) }
+
+// Printer prints what a command answers, in one layout, so that nothing in it controls a terminal.
 type Printer struct {
 	w      io.Writer
-	format Format
+	layout Layout // not Auto
+	colour bool
+	width  int // of the terminal; 0: nothing is cut
 }
 
-// New returns a printer to w.
-func New(w io.Writer, f Format) Printer { return Printer{SafeWriter(w), f} }
+// New returns a printer to w. Only what people read has colours.
+func New(w io.Writer, l Layout, colour bool) Printer {
+	p := Printer{w: w, layout: l, colour: colour, width: WidthOf(w)}
+	switch {
+	case l == Auto && IsTerminal(w):
+		p.layout = Table
+	case l == Auto:
+		p.layout = TSV
+	}
+	return p
+}
 
-// Text says whether people read what is printed, and not programs.
-func (p Printer) Text() bool { return p.format != JSON }
+// Cut returns a printer for a terminal of this width.
+func (p Printer) Cut(width int) Printer {
+	p.width = width
+	return p
+}
+
+// Through returns a printer to another writer of the same terminal.
+func (p Printer) Through(w io.Writer) Printer {
+	p.w = w
+	return p
+}
+
+// Layout is the layout in use.
+func (p Printer) Layout() Layout { return p.layout }
+
+// People says whether people read what is printed, and not programs.
+func (p Printer) People() bool { return p.layout == Table || p.layout == Wide || p.layout == Text }
+
+// Data says whether a whole value is printed, and not its most important fields.
+func (p Printer) Data() bool { return p.layout == JSON || p.layout == JSONL || p.layout == YAML }
 
 // Line prints texts with tabs between them. A text may have several lines.
 func (p Printer) Line(texts ...string) error {
-	_, err := fmt.Fprintln(p.w, strings.Join(texts, "\t"))
+	_, err := io.WriteString(p.w, Escape(strings.Join(texts, "\t"))+"\n")
 	return err
 }
 
-// Columns prints a line whose columns never break it.
-func (p Printer) Columns(columns ...string) error {
-	safe := make([]string, len(columns))
-	for i, c := range columns {
-		safe[i] = Column(c)
+// Paragraph prints a sentence, in lines that fit on the terminal.
+func (p Printer) Paragraph(sentence string) error {
+	sentence = Escape(sentence)
+	if p.width > 0 {
+		lines := strings.Split(text.WrapSoft(sentence, p.width), "\n")
+		for i := range lines {
+			lines[i] = strings.TrimRight(lines[i], " ")
+		}
+		sentence = strings.Join(lines, "\n")
 	}
-	return p.Line(safe...)
+	_, err := io.WriteString(p.w, sentence+"\n")
+	return err
 }
 
-// Object prints a value as one line of JSON.
+// Prose prints a text that ends with a line feed.
+func (p Printer) Prose(text string) error {
+	_, err := io.WriteString(p.w, Escape(text))
+	return err
+}
+
+// Object prints a value as JSON or YAML.
 func (p Printer) Object(v any) error {
+	switch p.layout {
+	case YAML:
+		return writeYAML(p.w, v)
+	case JSONL:
+		return writeJSON(p.w, v, "")
+	}
+	return writeJSON(p.w, v, "  ")
+}
+
+// writeJSON writes a value with a line feed. What a terminal would act on is escaped, as in all output.
+func writeJSON(w io.Writer, v any, indent string) error {
 	var b strings.Builder // one Write has whole characters
 	e := json.NewEncoder(&b)
+	e.SetIndent("", indent)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(p.w, b.String())
+	_, err := io.WriteString(w, Escape(b.String()))
 	return err
-}
-
-// Report is what a check found.
-type Report interface {
-	Text() string // one finding a line
-	Count() int
-}
-
-// Report prints all findings: one a line, or as one JSON object. If there are any, it returns a
-// [Found].
-func (p Printer) Report(r Report) error {
-	var err error
-	if p.Text() {
-		_, err = io.WriteString(p.w, r.Text())
-	} else {
-		err = p.Object(r)
-	}
-	if err != nil {
-		return err
-	}
-	if n := r.Count(); n > 0 {
-		return Found(n)
-	}
-	return nil
 }
 
 // ExitFound is the exit code of a command that ran and found something.
@@ -118,11 +153,17 @@ func Dash(s string) string {
 // IsTerminal reports whether people read w at once.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// WidthOf is the width of a terminal; 0 elsewhere.
+func WidthOf(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return n
+		}
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return 0
 }
 
 // Count writes a number of things: 1 day, 2 days.

@@ -2,88 +2,51 @@ package output
 
 import (
 	"bufio"
-	"encoding/json"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"golang.org/x/term"
 )
-
-// Layout is how a list is printed. It is the value of the flag -o of commands that list things.
-type Layout string
-
-// The layouts.
-const (
-	Auto  Layout = ""      // a table on a terminal, TSV elsewhere
-	Table Layout = "table" // cut to the width of a terminal
-	Wide  Layout = "wide"  // with all columns, not cut
-	TSV   Layout = "tsv"   // without a header, for other programs; nothing is cut
-	Array Layout = "json"  // one JSON value
-	Lines Layout = "jsonl" // one JSON object in each line
-)
-
-// Layouts are the words of the flag.
-func Layouts() []string {
-	return []string{string(Table), string(Wide), string(TSV), string(Array), string(Lines)}
-}
-
-// String is the word of the layout.
-func (l *Layout) String() string { return string(*l) }
-
-// Set accepts a word.
-func (l *Layout) Set(word string) error {
-	if !slices.Contains(Layouts(), word) {
-		return fmt.Errorf("want one of %s", strings.Join(Layouts(), ", "))
-	}
-	*l = Layout(word)
-	return nil
-}
-
-// Type is the kind of the value as usage texts show it.
-func (*Layout) Type() string { return "string" }
-
-// People says whether people read what is printed, on this writer.
-func (l Layout) People(w io.Writer) bool {
-	return l == Table || l == Wide || l == Auto && IsTerminal(w)
-}
 
 // Heading is one column of a list.
 type Heading struct {
 	Name  string
-	Right bool // numbers
-	Wide  bool // only in the layout wide, in TSV and in JSON
-	Whole bool // never cut: what people copy
+	About string              // what it means
+	Right bool                // numbers
+	Wide  bool                // only in the layouts wide and tsv
+	Whole bool                // never cut: what people copy
+	Wrap  bool                // goes on in further lines instead of being cut
+	Spare bool                // left out, the last one first, where a terminal is too narrow for what is whole
+	Width int                 // of a stream, which cannot know it
+	Paint func(string) Colour // of a cell; nil: no colour
 }
 
-// List prints rows in a layout. objects are what JSON has for the same rows.
-func List[T any](w io.Writer, l Layout, columns []Heading, rows [][]string, objects []T) error {
-	switch {
-	case l == Array:
-		return writeJSON(w, objects, "  ")
-	case l == Lines:
+// colour is the colour of a cell.
+func (h Heading) colour(cell string) Colour {
+	if h.Paint == nil || cell == "" {
+		return Plain
+	}
+	return h.Paint(cell)
+}
+
+// List prints rows. objects are what JSON has for the same rows.
+func List[T any](p Printer, columns []Heading, rows [][]string, objects []T) error {
+	switch p.layout {
+	case JSON, YAML:
+		return p.Object(objects)
+	case JSONL:
 		for _, o := range objects {
-			if err := writeJSON(w, o, ""); err != nil {
+			if err := p.Object(o); err != nil {
 				return err
 			}
 		}
 		return nil
-	case !l.People(w):
-		return writeTSV(w, rows)
+	case TSV:
+		return writeTSV(p.w, rows)
 	}
-	return writeTable(w, l == Wide, columns, rows)
-}
-
-// writeJSON writes a value with a line feed. What a terminal would act on is escaped, as in all output.
-func writeJSON(w io.Writer, v any, indent string) error {
-	e := json.NewEncoder(SafeWriter(w))
-	e.SetIndent("", indent)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	return p.table(columns, rows)
 }
 
 func writeTSV(w io.Writer, rows [][]string) error {
@@ -100,60 +63,63 @@ func writeTSV(w io.Writer, rows [][]string) error {
 	return b.Flush()
 }
 
-// widthOf is the width of a terminal, or of 80 columns where that is not known.
-func widthOf(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
+// shown are the columns of the layout.
+func (p Printer) shown(columns []Heading) []int {
+	var shown []int
+	for i, c := range columns {
+		if !c.Wide || p.layout != Table && p.layout != Text {
+			shown = append(shown, i)
 		}
 	}
-	return 80
+	return shown
 }
 
-// writeTable writes a table without lines, two spaces between columns, cut to the width of the terminal
-// unless it is wide.
-func writeTable(w io.Writer, wide bool, columns []Heading, rows [][]string) error {
+// gap is between two columns.
+const gap = 2
+
+// table writes a table without lines, cut to the width of the terminal unless it is wide.
+func (p Printer) table(columns []Heading, rows [][]string) error {
+	shown := p.shown(columns)
+	if p.layout != Wide && p.width > 0 {
+		shown = spare(columns, shown, rows, p.width)
+	}
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", strings.Repeat(" ", gap)
 	style.Format.Header = text.FormatUpper
 	t.SetStyle(style)
 	var header table.Row
-	var shown []int
-	var configs []table.ColumnConfig
-	for i, c := range columns {
-		if c.Wide && !wide {
-			continue
+	configs := make([]table.ColumnConfig, len(shown))
+	for k, i := range shown {
+		header, configs[k].Number = append(header, columns[i].Name), k+1
+		if columns[i].Right {
+			configs[k].Align, configs[k].AlignHeader = text.AlignRight, text.AlignRight
 		}
-		config := table.ColumnConfig{Number: len(shown) + 1}
-		if c.Right {
-			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
-		}
-		header, configs, shown = append(header, c.Name), append(configs, config), append(shown, i)
 	}
 	t.AppendHeader(header)
-	var cells [][]string
-	for _, row := range rows {
-		line := make([]string, len(shown))
-		for k, i := range shown {
-			line[k] = Dash(Column(row[i]))
+	t.SetColumnConfigs(configs)
+	cells := make([][]string, len(rows))
+	for r, row := range rows {
+		for _, i := range shown {
+			cells[r] = append(cells[r], Dash(Column(row[i])))
 		}
-		cells = append(cells, line)
 	}
-	if !wide {
-		fit(columns, shown, cells, widthOf(w))
+	if p.layout != Wide && p.width > 0 {
+		fit(columns, shown, cells, p.width)
 	}
-	for _, line := range cells {
+	for r, line := range cells {
 		row := make(table.Row, len(line))
-		for i, cell := range line {
-			row[i] = cell
+		for k, cell := range line {
+			row[k] = cell
+			if p.colour {
+				row[k] = columns[shown[k]].colour(rows[r][shown[k]]).paint(cell)
+			}
 		}
 		t.AppendRow(row)
 	}
-	t.SetColumnConfigs(configs)
 	for line := range strings.Lines(t.Render() + "\n") {
-		if _, err := io.WriteString(w, strings.TrimRight(line, " \n")+"\n"); err != nil {
+		if _, err := io.WriteString(p.w, strings.TrimRight(line, " \n")+"\n"); err != nil {
 			return err
 		}
 	}
@@ -163,10 +129,41 @@ func writeTable(w io.Writer, wide bool, columns []Heading, rows [][]string) erro
 // minColumn is the narrowest that a column is cut to.
 const minColumn = 8
 
+// mayCut says whether a cell may lose its end. The end of a number decides what it is.
+func (h Heading) mayCut() bool { return !h.Whole && !h.Right }
+
+// least is the narrowest that a column is cut to.
+func (h Heading) least() int { return max(minColumn, len(h.Name)) }
+
+// spare leaves out columns until the others fit, if they are cut as far as possible.
+func spare(columns []Heading, shown []int, rows [][]string, width int) []int {
+	needs := func(i int) int {
+		n := len(columns[i].Name)
+		for _, row := range rows {
+			n = max(n, text.StringWidth(Column(row[i])))
+		}
+		if columns[i].mayCut() {
+			n = min(n, columns[i].least())
+		}
+		return n
+	}
+	total := -gap
+	for _, i := range shown {
+		total += needs(i) + gap
+	}
+	for k := len(shown) - 1; k >= 0 && total > width; k-- {
+		if columns[shown[k]].Spare {
+			total -= needs(shown[k]) + gap
+			shown = slices.Delete(shown, k, k+1)
+		}
+	}
+	return shown
+}
+
 // fit cuts the widest columns that may be cut until a line has at most so many columns of a terminal.
 func fit(columns []Heading, shown []int, cells [][]string, width int) {
 	widths := make([]int, len(shown))
-	total := 2 * (len(shown) - 1)
+	total := gap * (len(shown) - 1)
 	for k, i := range shown {
 		widths[k] = len(columns[i].Name)
 		for _, line := range cells {
@@ -177,7 +174,7 @@ func fit(columns []Heading, shown []int, cells [][]string, width int) {
 	for total > width {
 		widest := -1
 		for k, i := range shown {
-			if !columns[i].Whole && widths[k] > max(minColumn, len(columns[i].Name)) && (widest < 0 || widths[k] > widths[widest]) {
+			if columns[i].mayCut() && widths[k] > columns[i].least() && (widest < 0 || widths[k] > widths[widest]) {
 				widest = k
 			}
 		}
@@ -188,10 +185,19 @@ func fit(columns []Heading, shown []int, cells [][]string, width int) {
 		total--
 	}
 	for _, line := range cells {
-		for k := range line {
-			if text.StringWidth(line[k]) > widths[k] {
-				line[k] = text.Snip(line[k], widths[k], "~")
-			}
+		for k, i := range shown {
+			line[k] = columns[i].within(line[k], widths[k])
 		}
 	}
+}
+
+// within is a cell in so many columns of a terminal.
+func (h Heading) within(cell string, width int) string {
+	switch {
+	case text.StringWidth(cell) <= width:
+		return cell
+	case h.Wrap:
+		return text.WrapSoft(cell, width)
+	}
+	return text.Snip(cell, width, "~")
 }

@@ -18,6 +18,10 @@ var (
 	// nothing of it is visible, and the producer can be used further.
 	ErrFenced = errors.New("the group has moved on to another generation")
 
+	// ErrOtherProducer means that another producer has used our transactional id: our own previous one
+	// or, if it happens again, another process.
+	ErrOtherProducer = errors.New("another producer has used the same transactional id")
+
 	// ErrSlotTaken means that another process uses this transactional id. It is final.
 	ErrSlotTaken = errors.New("another process uses this slot; give each process a slot of its own")
 

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// produce sends records, and returns nil once all of them are acknowledged.
+// produce sends records, and returns nil once all of them are acknowledged. Then they have their offsets.
 func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
 	b := sending{answered: make([]bool, len(records)), used: t.used}
 	sent := make([]*kgo.Record, len(records))
@@ -23,6 +23,9 @@ func (t *Transactor) produce(ctx context.Context, records []*kgo.Record) error {
 	flushErr := t.client.Flush(ctx)
 	if err := b.err(records, flushErr); err != nil {
 		return err
+	}
+	for i, r := range sent {
+		records[i].Offset = r.Offset
 	}
 	return t.awaitTopics(ctx, sent)
 }

@@ -176,7 +176,7 @@ func (t *Transactor) noteFenced(err error) error {
 		return fmt.Errorf("%w: %s: %w", ErrSlotTaken, t.o.TransactionalID, err)
 	}
 	t.fenced = now
-	return err
+	return fmt.Errorf("%w: %w", ErrOtherProducer, err)
 }
 
 // commitOffsets sends TxnOffsetCommit by hand: kgo itself would commit everything that its

@@ -444,7 +444,7 @@ func TestSlotTaken(t *testing.T) {
 				r := newRig(t)
 				tx := r.transactor()
 				r.transactor()
-				if err := tx.Commit(t.Context(), r.batch(1, "a")); err == nil || errors.Is(err, produce.ErrSlotTaken) {
+				if err := tx.Commit(t.Context(), r.batch(1, "a")); !errors.Is(err, produce.ErrOtherProducer) || errors.Is(err, produce.ErrSlotTaken) {
 					t.Fatalf("first: Commit = %v", err)
 				}
 				must(t, tx.Recover(t.Context()))
@@ -474,7 +474,7 @@ func TestTimedOutTransactionIsNotATakenSlot(t *testing.T) {
 				return resp, nil, true
 			})
 			err := tx.Commit(t.Context(), r.batch(1, "a"))
-			if !errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, produce.ErrSlotTaken) {
+			if !errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, produce.ErrSlotTaken) || errors.Is(err, produce.ErrOtherProducer) {
 				t.Fatalf("Commit = %v", err)
 			}
 		}

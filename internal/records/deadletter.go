@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/telemetry"
 )
 
@@ -111,4 +113,29 @@ func headerText(s string) string {
 		return r
 	}, s)
 	return strings.ToValidUTF8(s[:min(len(s), maxErrorText)], "") // a character that was cut is left out
+}
+
+// DeadOrigin reads from the headers of a dead letter where its event was read.
+func DeadOrigin(r *kgo.Record) (o order.Origin, ok bool) {
+	found := 0
+	for _, h := range r.Headers {
+		var err error
+		switch h.Key {
+		case HeaderDeadTopic:
+			o.Topic = string(h.Value)
+		case HeaderDeadPartition:
+			var n int64
+			n, err = strconv.ParseInt(string(h.Value), 10, 32)
+			o.Partition = int32(n)
+		case HeaderDeadOffset:
+			o.Offset, err = strconv.ParseInt(string(h.Value), 10, 64)
+		default:
+			continue
+		}
+		if err != nil {
+			return order.Origin{}, false
+		}
+		found++
+	}
+	return o, found == 3
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/integrity"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/telemetry"
 )
@@ -50,6 +51,7 @@ type Encoder struct {
 	codec       *order.Codec
 	topics      Topics
 	passHeaders map[string]bool // headers of inputs that outputs keep
+	keys        *integrity.Keys
 }
 
 // NewEncoder returns an encoder; pass names the headers of inputs that outputs keep.
@@ -61,6 +63,13 @@ func NewEncoder(codec *order.Codec, topics Topics, pass []string) *Encoder {
 		}
 	}
 	return e
+}
+
+// WithKeys returns an encoder that seals internal records.
+func (e *Encoder) WithKeys(k *integrity.Keys) *Encoder {
+	other := *e
+	other.keys = k
+	return &other
 }
 
 // Ready asks for the id of every schema that outputs need, so that no outcome has to wait
@@ -118,7 +127,18 @@ func (e *Encoder) observation(ctx context.Context, in Input, o order.Observation
 	if err != nil {
 		return nil, fmt.Errorf("encode observation: %w", err)
 	}
-	return []*kgo.Record{e.record(ctx, in, e.topics.Observations, orderKey(o.Account, o.OrderNo), value, order.EventID(o.CauseID), o.Method, "")}, nil
+	r := e.record(ctx, in, e.topics.Observations, orderKey(o.Account, o.OrderNo), value, order.EventID(o.CauseID), o.Method, "")
+	e.keys.Seal(r)
+	return []*kgo.Record{r}, nil
+}
+
+// Observation returns the record of an observation that comes from no input record.
+func (e *Encoder) Observation(ctx context.Context, o order.Observation) (*kgo.Record, error) {
+	out, err := e.observation(ctx, Input{Record: &kgo.Record{}}, o)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
 }
 
 // Journal returns the record of a journal entry.
@@ -130,10 +150,7 @@ func (e *Encoder) Journal(ctx context.Context, j order.JournalEntry) (*kgo.Recor
 	return &kgo.Record{Topic: e.topics.Journal, Key: fmt.Appendf(nil, "%s/%d", j.Topic, j.Partition), Value: value}, nil
 }
 
-// orderKey is account/order: what outputs are partitioned by.
-func orderKey(a order.Account, no alipay.OutTradeNo) []byte {
-	return []byte(string(a) + "/" + string(no))
-}
+func orderKey(a order.Account, no alipay.OutTradeNo) []byte { return []byte(order.Key(a, no)) }
 
 func (e *Encoder) record(ctx context.Context, in Input, topic string, key, value []byte, id order.EventID, m alipay.Method, class string) *kgo.Record {
 	r := &kgo.Record{Topic: topic, Key: key, Value: value, Headers: e.passedHeaders(in)}

@@ -62,6 +62,30 @@ func (r *Reader) Close() { r.client.Close() }
 // the one batch that it is in up to 1 MiB. It returns [ErrGone] where the record does not exist any more; any
 // other error may pass. What it returns is not shared.
 func (r *Reader) Read(ctx context.Context, at Place) ([]*kgo.Record, error) {
+	p, err := r.fetch(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.records(ctx, at, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(f.Records) == 0 && f.LastStableOffset <= at.Offset:
+		return nil, fmt.Errorf("read %s/%d at %d: the broker does not have it yet", at.Topic, at.Partition, at.Offset)
+	case len(p.RecordBatches) == 0 && f.LogStartOffset <= at.Offset: // a gap has a batch; a broker that cannot read its storage now has none
+		return nil, noBatch(at)
+	case len(f.Records) == 0 || f.Records[0].Offset != at.Offset:
+		return nil, fmt.Errorf("%s/%d at %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
+	}
+	return f.Records, nil
+}
+
+func noBatch(at Place) error {
+	return fmt.Errorf("read %s/%d at %d: the broker's answer has no batch", at.Topic, at.Partition, at.Offset)
+}
+
+// fetch asks the leader of a partition.
+func (r *Reader) fetch(ctx context.Context, at Place) (*kmsg.FetchResponseTopicPartition, error) {
 	leader, err := r.leader(ctx, at)
 	if err != nil {
 		return nil, err
@@ -76,17 +100,24 @@ func (r *Reader) Read(ctx context.Context, at Place) ([]*kgo.Record, error) {
 	}
 	for i := range resp.Topics {
 		for j := range resp.Topics[i].Partitions {
-			return r.records(ctx, at, &resp.Topics[i].Partitions[j])
+			return &resp.Topics[i].Partitions[j], nil
 		}
 	}
 	return nil, fmt.Errorf("read %s/%d at %d: the broker's answer has no partition", at.Topic, at.Partition, at.Offset)
 }
 
-func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, error) {
+// answer is what a fetch returned of a partition.
+type answer struct {
+	kgo.FetchPartition
+	next int64 // where the next fetch goes on
+}
+
+// records unpacks an answer, and waits for memory if there is none.
+func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTopicPartition) (answer, error) {
 	select {
 	case r.unpacking <- struct{}{}: // one batch at a time: nothing else of it stays
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return answer{}, context.Cause(ctx)
 	}
 	defer func() { <-r.unpacking }()
 	f := r.unpack(at, p)
@@ -95,20 +126,14 @@ func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTop
 	}
 	switch {
 	case errors.Is(f.Err, kerr.UnknownTopicID), errors.Is(f.Err, kerr.InconsistentTopicID):
-		return nil, r.askAgain(ctx, at, f.Err)
+		return answer{}, r.askAgain(ctx, at, f.Err)
 	case errors.Is(f.Err, kerr.OffsetOutOfRange):
-		return nil, fmt.Errorf("%s/%d at %d: %w: %w", at.Topic, at.Partition, at.Offset, ErrGone, f.Err)
+		return answer{}, fmt.Errorf("%s/%d at %d: %w: %w", at.Topic, at.Partition, at.Offset, ErrGone, f.Err)
 	case f.Err != nil:
 		r.forget(at)
-		return nil, fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, f.Err)
-	case len(f.Records) == 0 && f.LastStableOffset <= at.Offset:
-		return nil, fmt.Errorf("read %s/%d at %d: the broker does not have it yet", at.Topic, at.Partition, at.Offset)
-	case len(p.RecordBatches) == 0 && f.LogStartOffset <= at.Offset: // a gap has a batch; a broker that cannot read its storage now has none
-		return nil, fmt.Errorf("read %s/%d at %d: the broker's answer has no batch", at.Topic, at.Partition, at.Offset)
-	case len(f.Records) == 0 || f.Records[0].Offset != at.Offset:
-		return nil, fmt.Errorf("%s/%d at %d: %w", at.Topic, at.Partition, at.Offset, ErrGone)
+		return answer{}, fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, f.Err)
 	}
-	return f.Records, nil
+	return f, nil
 }
 
 // askAgain decides what a broker means that does not know the id of a topic: it may not have heard of the
@@ -140,12 +165,15 @@ type lender interface {
 
 // unpack decompresses what a fetch returned and copies what is to be returned of it. The same batch
 // was accepted before, but its memory is needed once more: a batch of a few kilobytes may need 32 MiB.
-func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) (f kgo.FetchPartition) {
+func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) (f answer) {
 	use := func(d kgo.Decompressor) {
-		f, _ = kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		f.FetchPartition, f.next = kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 			Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
 		}, p, d, nil)
-		f.Records = copies(f.Records)
+		all := len(f.Records)
+		if f.Records = copies(f.Records); len(f.Records) < all {
+			f.next = f.Records[len(f.Records)-1].Offset + 1
+		}
 	}
 	l, ok := r.decompressor.(lender)
 	if !ok {

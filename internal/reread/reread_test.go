@@ -263,6 +263,7 @@ func TestReadsThatAreGivenUp(t *testing.T) {
 				t.Errorf("leader known %t: %d records, %v; want an error that may pass", known, len(got), err)
 			}
 			h.Remove()
+			synctest.Wait() // the connection of the request that was given up is closed
 			_, err := r.read(t, 0)
 			must(t, err)
 		}

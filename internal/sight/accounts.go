@@ -18,10 +18,19 @@ type Accounts struct {
 // lastCall is what an account's calls say about it.
 type lastCall struct {
 	app     string
-	stopped time.Time // since when it waits for a person; zero: it does not
+	stopped time.Time // since when its answers have said that it waits for a person; zero: the last one did not
 	success time.Time // of the last healthy answer
 	failure time.Time // of the last other one
 	err     error     // of the last call that was not a success; kept until the next
+}
+
+// stoppedFor is how long an account waits for a person after its last call: what waits is tried at least once a
+// minute, so after two nothing of it waits here. It may have been corrected, and go on elsewhere.
+const stoppedFor = 2 * time.Minute
+
+// waits reports whether the account waits for a person.
+func (l lastCall) waits(now time.Time) bool {
+	return !l.stopped.IsZero() && now.Sub(l.failure) < stoppedFor
 }
 
 // NewAccounts returns the table of accounts that no call was made for.
@@ -52,7 +61,7 @@ func (w *Accounts) AllWait() (since time.Time, waiting bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, l := range w.last {
-		if l.stopped.IsZero() {
+		if !l.waits(time.Now()) {
 			return time.Time{}, false
 		}
 		if l.stopped.After(since) {
@@ -66,5 +75,9 @@ func (w *Accounts) AllWait() (since time.Time, waiting bool) {
 func (w *Accounts) of(a order.Account) lastCall {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.last[a]
+	l := w.last[a]
+	if !l.waits(time.Now()) {
+		l.stopped = time.Time{}
+	}
+	return l
 }

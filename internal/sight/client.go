@@ -25,6 +25,7 @@ type Client struct {
 
 	app     string
 	account order.Account
+	at      address
 	breaks  *breakers
 	sight   *Sight
 }
@@ -34,14 +35,21 @@ func (c Client) Seal(ctx context.Context, r alipay.Request) alipay.Send {
 	send := c.sealer.Seal(ctx, r)
 	return func(ctx context.Context) func() (alipay.Reply, error) {
 		began := time.Now()
-		open := send(ctx)
+		var seen request
+		open := send(seen.watch(ctx))
+		exchanged, exchange := seen.end(ctx), time.Since(began)
 		return func() (alipay.Reply, error) {
 			reply, err := open()
 			if alipay.IsInvalid(err) { // nothing was sent
 				return reply, err
 			}
+			c.requested(ctx, exchanged, exchange, err)
 			c.sight.Accounts.note(c.app, c.account, err)
 			c.breaks.failed(r.Method(), err)
+			if e, ok := errors.AsType[*alipay.Error](err); ok && e.Unsent { // no exchange: our signer failed
+				return reply, err
+			}
+			c.sight.failures.note(c.app, c.account, r, reply, err, began)
 			class := strings.ToLower(alipay.ClassOf(err).String())
 			took := time.Since(began)
 			c.sight.scale.exchanged(c.app, alipay.ClassOf(err), took)

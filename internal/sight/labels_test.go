@@ -51,6 +51,37 @@ func TestLabelsHaveAllWords(t *testing.T) {
 	}
 }
 
+// TestDeletedRecordsAreSeen: of the reasons for which the engine stops a partition, those that speak of deleted records
+// are lost input, and no other is.
+func TestDeletedRecordsAreSeen(t *testing.T) {
+	files, err := filepath.Glob("../consume/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\be\.stop\(p, "([^";]*)([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+			lost[m[1]] = strings.Contains(m[1]+m[2], recordsDeleted)
+		}
+	}
+	want := map[string]bool{
+		"a record was deleted before its turn came":                           true,
+		"records were deleted before they were read":                          true,
+		"its position does not exist in the topic any more":                   true,
+		"its committed position was changed by someone else while we held it": false,
+		"the accepted position is not the committed one":                      false,
+		"this bridge did not write the committed position for this partition": false,
+		"a compressed batch is larger than the bridge accepts":                false,
+	}
+	if !maps.Equal(lost, want) {
+		t.Errorf("reasons, and whether they are lost input: %v", lost)
+	}
+}
+
 // reasonForm is the declaration of a reason in the code.
 var reasonForm = regexp.MustCompile(`(?m)^(?:const )?\s*[rR]eason[A-Z]\w*\s*= "([a-z_]+)"`)
 

@@ -149,7 +149,7 @@ func (s *Sight) sample(minute bool) {
 	var finished uint64
 	engines := map[*Pipeline]look.Engine{}
 	for _, p := range s.all() {
-		engines[p] = p.engine.Look(0)
+		engines[p] = p.Look(0)
 		finished += p.finished.Load()
 	}
 	s.scale.mu.Lock()

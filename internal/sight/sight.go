@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -27,12 +29,21 @@ import (
 // Sight watches one process.
 type Sight struct {
 	Accounts *Accounts
+	Stable   Stable
+
+	Retention Retention
+
+	Notifications Notifications
 
 	metrics *metrics.Set // nil: there are none
 	tracer  trace.Tracer
 	process Process // set before the ports are opened
 	scale   scale
-	began   time.Time
+
+	failures    failures
+	connections connections
+	gateways    map[string]address // by app
+	began       time.Time
 
 	mu        sync.Mutex
 	pipelines []*Pipeline // guarded by mu until all are built
@@ -43,28 +54,42 @@ func New(m *metrics.Set, tracer trace.Tracer) *Sight {
 	if tracer == nil {
 		tracer = noop.Tracer{}
 	}
-	s := &Sight{Accounts: NewAccounts(), metrics: m, tracer: tracer, began: time.Now()}
+	s := &Sight{Accounts: NewAccounts(), metrics: m, tracer: tracer, connections: connections{metrics: m}, began: time.Now()}
 	m.Observe(s.observe)
 	return s
 }
 
-// Metrics makes the instruments of a process with these settings.
-func Metrics(cfg config.Config) (*metrics.Set, error) {
+// Metrics makes the instruments of a process with these settings. push are readers that push; resource describes the
+// process to those who take what is pushed.
+func Metrics(cfg config.Config, resource *resource.Resource, push ...sdkmetric.Reader) (*metrics.Set, error) {
 	values := map[string][]string{}
-	for name := range cfg.Apps {
+	for name, a := range cfg.Apps {
+		at := addressOf(a.URL)
 		values["app"] = append(values["app"], name)
+		values["server.address"] = append(values["server.address"], at.host)
+		values["server.port"] = append(values["server.port"], at.port)
 	}
 	for name := range cfg.Accounts {
 		values["account"] = append(values["account"], name)
 	}
-	letters := metrics.DeadLetters.Name + "/topic"
-	for _, inputs := range [][]config.Input{cfg.Topics.Inputs, cfg.Topics.Queries} {
+	letters, sent := metrics.DeadLetters.Name+"/topic", metrics.MessagesSent.Name+"/messaging.destination.name"
+	for group, inputs := range map[string][]config.Input{cfg.Kafka.Group: cfg.Topics.Inputs, cfg.Kafka.QueriesGroup(): cfg.Topics.Queries} {
 		for _, in := range inputs {
 			values["topic"] = append(values["topic"], in.Name)
+			values["messaging.destination.name"] = append(values["messaging.destination.name"], in.Name)
 			values[letters] = append(values[letters], in.DeadLetters)
 		}
+		if len(inputs) > 0 {
+			values["messaging.consumer.group.name"] = append(values["messaging.consumer.group.name"], group)
+		}
 	}
-	return metrics.New(metrics.Options{Values: values})
+	t := cfg.Topics
+	internal := []string{t.Observations, t.Sweep}
+	values["topic"] = append(values["topic"], internal...)
+	values["messaging.destination.name"] = append(values["messaging.destination.name"], internal...)
+	values["messaging.consumer.group.name"] = append(values["messaging.consumer.group.name"], cfg.Kafka.SweepGroup(), cfg.Kafka.StatusGroup())
+	values[sent] = append([]string{t.Results, t.Snapshots, t.Observations, t.Notifications, t.Status, t.Sweep, t.Journal}, values[letters]...)
+	return metrics.New(metrics.Options{Values: values, Resource: resource, Push: push})
 }
 
 // Pipeline watches one pipeline.
@@ -73,7 +98,8 @@ type Pipeline struct {
 	Group string
 	Tx    *Transactor
 
-	Letters map[string]string // the topic for dead letters of each input topic
+	Letters  map[string]string // the topic for dead letters of each input topic
+	Internal bool              // the bridge itself writes its topics
 
 	sight  *Sight
 	log    *slog.Logger
@@ -128,7 +154,7 @@ var waits = map[breaker.Step]string{
 
 // Client watches the client of an account.
 func (p *Pipeline) Client(app string, account order.Account, c sealer) Client {
-	return Client{c, app, account, p.breaks[app], p.sight}
+	return Client{c, app, account, p.sight.gateways[app], p.breaks[app], p.sight}
 }
 
 // engine is a *consume.Engine.
@@ -158,8 +184,12 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 	p.finishedAt.Store(now.UnixNano())
 	p.Tx.success.Store(now.UnixNano()) // also where the answer of the transaction was lost
 	for _, o := range s.Outcomes {
-		end, _ := o.Note.(handle.End) // an outcome of the engine itself has none: its offset was journalled
-		m.Add(context.Background(), &metrics.Events, 1, s.Input.Topic, end.Kind())
+		kind := "skip" // an outcome of the engine itself has no note: its offset was journalled
+		if note, ok := o.Note.(interface{ Kind() string }); ok {
+			kind = note.Kind()
+		}
+		m.Add(context.Background(), &metrics.Events, 1, s.Input.Topic, kind)
+		end, _ := o.Note.(handle.End)
 		if end.Dead != "" {
 			m.Add(context.Background(), &metrics.DeadLetters, 1, p.Letters[s.Input.Topic], end.Dead)
 		}
@@ -175,18 +205,19 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 // observe gives the values of all gauges.
 func (s *Sight) observe(o *metrics.Observer) {
 	o.Gauge(&metrics.ReplicasWanted, s.ReplicasWanted())
+	o.Gauge(&metrics.KafkaConnections, float64(max(0, s.connections.open.Load())))
 	for _, p := range s.all() {
 		p.observe(o)
 	}
 	s.Accounts.mu.Lock()
 	defer s.Accounts.mu.Unlock()
 	for name, l := range s.Accounts.last {
-		o.Gauge(&metrics.AccountStopped, metrics.State(!l.stopped.IsZero()), l.app, string(name), "misconfigured")
+		o.Gauge(&metrics.AccountStopped, metrics.State(l.waits(time.Now())), l.app, string(name), "misconfigured")
 	}
 }
 
 func (p *Pipeline) observe(o *metrics.Observer) {
-	e := p.engine.Look(0)
+	e := p.Look(0)
 	p.observeEngine(o, &e)
 	o.Gauge(&metrics.Progressing, metrics.State(p.able.Load()), p.Name)
 	last := p.sight.began
@@ -217,6 +248,9 @@ func breakerState(state string) float64 {
 
 func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
+// recordsDeleted is in the reason of a partition that is stopped because records were deleted before they were read.
+const recordsDeleted = "deleted"
+
 func (p *Pipeline) observeEngine(o *metrics.Observer, e *look.Engine) {
 	o.Gauge(&metrics.PartitionsAssigned, float64(len(e.Partitions)), p.Name)
 	o.Gauge(&metrics.SettlePending, float64(e.Unsettled), p.Name)
@@ -234,10 +268,21 @@ func (p *Pipeline) observeEngine(o *metrics.Observer, e *look.Engine) {
 	for _, d := range e.Doubts {
 		o.Max(&metrics.UnknownOutcomeOldest, e.At.Sub(d.Since).Seconds(), d.Account, d.Method)
 	}
+	restoring := 0
 	for i := range e.Partitions {
 		part := &e.Partitions[i]
+		if part.State == "restoring" {
+			restoring++
+		}
 		number := strconv.Itoa(int(part.Partition))
 		o.Gauge(&metrics.PartitionStopped, metrics.State(part.State == "stopped"), part.Topic, number)
+		o.Gauge(&metrics.InputLost, metrics.State(part.State == "stopped" && strings.Contains(part.Reason, recordsDeleted)), part.Topic, number)
+		if end, known := p.sight.Retention.of(part.Topic, part.Partition); known {
+			o.Gauge(&metrics.RetentionLeft, end.Sub(e.At).Seconds(), part.Topic, number)
+		}
+		if stuck, known := p.sight.Stable.of(part.Topic, part.Partition, e.At); known {
+			o.Gauge(&metrics.StableStuck, stuck.Seconds(), part.Topic, number)
+		}
 		o.Gauge(&metrics.WindowUsed, part.Window, part.Topic, number)
 		age := 0.0
 		if !part.HeadSince.IsZero() {
@@ -245,4 +290,5 @@ func (p *Pipeline) observeEngine(o *metrics.Observer, e *look.Engine) {
 		}
 		o.Gauge(&metrics.HeadAge, age, part.Topic, number)
 	}
+	o.Gauge(&metrics.PartitionsRestoring, float64(restoring), p.Name)
 }

@@ -55,6 +55,15 @@ func TestAllAccountsWait(t *testing.T) {
 		if since, all := w.AllWait(); !all || !since.Equal(time.Now()) {
 			t.Errorf("both: %v, %v", since, all)
 		}
+		// What waits is tried every minute. When nothing is called any more, nothing waits here.
+		time.Sleep(stoppedFor - time.Second)
+		if _, all := w.AllWait(); !all || w.of("b").stopped.IsZero() {
+			t.Error("b waits no more, while it may still be tried")
+		}
+		time.Sleep(time.Second)
+		if _, all := w.AllWait(); all || !w.of("b").stopped.IsZero() {
+			t.Error("b waits, and nothing is tried")
+		}
 	})
 }
 

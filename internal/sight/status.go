@@ -35,6 +35,9 @@ type Process struct {
 	Ready    func() bool
 	Trouble  func() string // what new settings or files are not in force
 	Recent   *telemetry.Recent
+	Audit    func() admin.Audit // of the group; zero while another instance audits
+
+	TradeStatus func() admin.TradeStatus // nil, or returns the zero value: it is not merged here
 }
 
 // Describe says what process it is, before its ports are opened.
@@ -44,6 +47,9 @@ func (s *Sight) Describe(p Process) {
 		o.Gauge(&metrics.BuildInfo, 1, p.Version, p.Go)
 		o.Gauge(&metrics.ConfigInfo, 1, fmt.Sprintf("%.16s", p.Settings()))
 		o.Gauge(&metrics.ReloadFailed, metrics.State(p.Trouble() != ""))
+		if at := auditTime(p.Audit()); !at.IsZero() {
+			o.Gauge(&metrics.AuditLast, unix(at))
+		}
 		for name, a := range p.Apps {
 			o.Gauge(&metrics.ClockOffset, visibleOffset(a).Seconds(), name)
 			for what, end := range a.Ends() {
@@ -53,18 +59,27 @@ func (s *Sight) Describe(p Process) {
 	})
 }
 
+// auditTime is when the audit was complete last, or when it began; zero: this instance does not audit.
+func auditTime(a admin.Audit) time.Time {
+	if a.AsOf.IsZero() {
+		return a.Since
+	}
+	return a.AsOf
+}
+
 // Status returns everything that operators may see, with up to n events that wait.
 func (s *Sight) Status(n int) admin.Status {
 	p, pipelines := s.process, s.all()
 	out := admin.Status{
 		AsOf: time.Now(), Pipelines: []admin.Pipeline{}, Apps: []admin.App{}, Accounts: []admin.Account{}, Topics: []admin.Topic{},
 		Oldest: []admin.Oldest{}, Doubts: []admin.Doubt{}, Waiting: []admin.Waiting{}, Partitions: []admin.Partition{}, Changes: []admin.Change{},
+		Audit:    p.Audit(),
 		Instance: admin.Instance{Group: p.Group, Slot: p.Slot, Version: p.Version, Go: p.Go, Started: s.began, Settings: p.Settings(), Ready: p.Ready(), ReloadFailed: p.Trouble()},
 	}
 	for _, pl := range pipelines {
-		e := pl.engine.Look(n)
+		e := pl.Look(n)
 		out.Pipelines = append(out.Pipelines, pl.status(&e))
-		out.Topics = append(out.Topics, topicsOf(&e)...)
+		out.Topics = append(out.Topics, topicsOf(&e, pl.Internal)...)
 		for _, o := range e.Oldest {
 			out.Oldest = append(out.Oldest, admin.Oldest{Account: o.Account, Cause: string(o.Cause), Since: o.Since})
 		}
@@ -82,7 +97,9 @@ func (s *Sight) Status(n int) admin.Status {
 	out.Waiting = out.Waiting[:min(n, len(out.Waiting))]
 	slices.SortStableFunc(out.Partitions, worseFirst)
 	for _, name := range slices.Sorted(maps.Keys(p.Apps)) {
-		out.Apps = append(out.Apps, appStatus(name, p.Apps[name], pipelines))
+		a := appStatus(name, p.Apps[name], pipelines)
+		a.Failures, a.FailureKinds = s.failures.of(name)
+		out.Apps = append(out.Apps, a)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Accounts)) {
 		l := s.Accounts.of(name)
@@ -94,6 +111,10 @@ func (s *Sight) Status(n int) admin.Status {
 	}
 	for _, line := range p.Recent.Lines() {
 		out.Changes = append(out.Changes, admin.Change{At: line.At, Level: line.Level.String(), Text: line.Text})
+	}
+	out.Notifications = s.Notifications.status()
+	if p.TradeStatus != nil {
+		out.TradeStatus = p.TradeStatus()
 	}
 	out.Verdict = admin.Judge(&out) // over all partitions
 	if more := len(out.Partitions) - maxPartitions; more > 0 {
@@ -112,7 +133,7 @@ func (s *Sight) all() []*Pipeline {
 func (p *Pipeline) status(e *look.Engine) admin.Pipeline {
 	out := admin.Pipeline{
 		Name: p.Name, Group: p.Group, Partitions: len(e.Partitions), Running: e.Running, Unsettled: e.Unsettled,
-		Finished: p.finished.Load(), HeldBytes: e.Bytes, MaxBytes: e.MaxBytes, Stalled: p.stalled(e),
+		Finished: p.finished.Load(), HeldBytes: e.Bytes, MaxBytes: e.MaxBytes, Internal: p.Internal, Stalled: p.stalled(e),
 	}
 	if trouble := p.trouble.Load(); trouble != nil {
 		out.Trouble = *trouble
@@ -136,7 +157,7 @@ func (p *Pipeline) stalled(e *look.Engine) bool {
 	return slices.ContainsFunc(e.Oldest, func(o look.Oldest) bool { return o.Cause == look.Ready && e.At.Sub(o.Since) >= stalledAfter })
 }
 
-func topicsOf(e *look.Engine) []admin.Topic {
+func topicsOf(e *look.Engine, internal bool) []admin.Topic {
 	var out []admin.Topic
 	for _, t := range e.Topics {
 		lag := map[string]int64{}
@@ -145,7 +166,7 @@ func topicsOf(e *look.Engine) []admin.Topic {
 				lag[string(cause)] = n
 			}
 		}
-		out = append(out, admin.Topic{Name: t.Name, Lag: lag})
+		out = append(out, admin.Topic{Name: t.Name, Internal: internal, Lag: lag})
 	}
 	return out
 }
@@ -193,6 +214,9 @@ func worseFirst(a, b admin.Partition) int {
 func appStatus(name string, a App, pipelines []*Pipeline) admin.App {
 	out := admin.App{Name: name, ClockOffset: visibleOffset(a).Seconds(), Breakers: []admin.Breaker{}, Credentials: []admin.Credential{}}
 	for _, p := range pipelines {
+		if p.guards[name] == nil { // it makes no calls
+			continue
+		}
 		gs := p.guards[name].Stats()
 		out.InFlight += gs.InFlight
 		out.Limit += p.limits[name]

@@ -61,7 +61,7 @@ func watched(t testing.TB, e look.Engine, accounts int) (*Sight, *metrics.Set) {
 		cfg.Accounts[fmt.Sprint("shop-", i)] = config.Account{App: "main"}
 		of[order.Account(fmt.Sprint("shop-", i))] = "main"
 	}
-	m, err := Metrics(cfg)
+	m, err := Metrics(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,7 @@ func watched(t testing.TB, e look.Engine, accounts int) (*Sight, *metrics.Set) {
 	p.Guard("main", breaker.Options{InFlight: 10})
 	p.Watch(still{e})
 	s.Describe(Process{
+		Audit: func() admin.Audit { return admin.Audit{} },
 		Group: "g", Slot: "one", Version: "v1", Go: "go1", Settings: func() string { return "abc" }, Ready: func() bool { return true }, Trouble: func() string { return "" },
 		Recent: &telemetry.Recent{}, Apps: map[string]App{"main": anApp{}}, Accounts: of,
 	})
@@ -99,6 +100,15 @@ func TestStatusIsBounded(t *testing.T) {
 		if got.Waiting[i].Since.Before(got.Waiting[i-1].Since) {
 			t.Fatalf("event %d waits longer than the one before it", i)
 		}
+	}
+}
+
+// A pipeline that makes no calls, such as that of trade status, has no part in the state of an app.
+func TestStatusOfAPipelineWithoutCalls(t *testing.T) {
+	s, _ := watched(t, busy(1, 1), 1)
+	s.NewPipeline("status", "g-status", nil, slog.New(slog.DiscardHandler)).Watch(still{busy(2, 1)})
+	if got := s.Status(5); len(got.Pipelines) != 2 || len(got.Apps) != 1 || got.Apps[0].Limit != 10 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -53,6 +53,7 @@ func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
 		failed = endOf(err)
 	}
 	telemetry.Sent(t.pipeline.sight.tracer, b.Records, began, failed)
+	t.sent(ctx, b.Records, failed)
 	m := t.pipeline.sight.metrics
 	m.Record(ctx, &metrics.SettleDuration, time.Since(began).Seconds(), t.pipeline.Name, endOf(err))
 	if err != nil {
@@ -83,6 +84,8 @@ func (t *Transactor) fenced(ctx context.Context, err error) {
 	switch {
 	case errors.Is(err, produce.ErrSlotTaken):
 		reason = "slot"
+	case errors.Is(err, produce.ErrOtherProducer):
+		reason = "producer"
 	case errors.Is(err, produce.ErrFenced):
 		reason = "generation"
 	default:
@@ -99,7 +102,7 @@ func endOf(err error) string {
 	switch {
 	case err == nil:
 		return "committed"
-	case errors.Is(err, produce.ErrFenced), errors.Is(err, produce.ErrSlotTaken):
+	case errors.Is(err, produce.ErrFenced), errors.Is(err, produce.ErrSlotTaken), errors.Is(err, produce.ErrOtherProducer):
 		return "fenced"
 	case errors.As(err, &record), errors.As(err, &topic), errors.As(err, &offset):
 		return "refused"

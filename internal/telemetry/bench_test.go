@@ -75,7 +75,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 	traced := func(b *testing.B, in *kgo.Record, exporter sdktrace.SpanExporter) {
 		// Blocking, so that no span is left out when the benchmark is faster than any Alipay.
-		tr := telemetry.TracingTo(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithBlocking()), telemetry.TracingOptions{Service: "bridge"})
+		tr := telemetry.TracingTo(sdktrace.NewBatchSpanProcessor(exporter, sdktrace.WithBlocking()), telemetry.TracingOptions{Process: telemetry.Process{Service: "bridge"}})
 		measure(b, tr.Tracer(), func() { _ = tr.Stop(b.Context()) }, in)
 	}
 	b.Run("off", func(b *testing.B) { measure(b, noop.Tracer{}, func() {}, record("traceparent", parent)) })

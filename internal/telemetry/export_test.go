@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 			var path atomic.Value
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { path.Store(r.URL.Path) }))
 			defer server.Close()
-			tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: server.URL + endpoint, Service: "bridge"})
+			tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: server.URL + endpoint, Process: telemetry.Process{Service: "bridge"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -65,6 +66,34 @@ func TestLostSpansAreLogged(t *testing.T) {
 	}
 	if lost.Load() != 1 {
 		t.Errorf("%d spans are counted as lost, want 1", lost.Load())
+	}
+}
+
+// TestSpansWithoutRoomAreCounted: while the collector does not answer, the queue is full; what it drops is counted, and
+// nothing else.
+func TestSpansWithoutRoomAreCounted(t *testing.T) {
+	answer := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-answer
+	}))
+	defer server.Close()
+	var lost atomic.Int64
+	tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: server.URL, OnLost: func(n int) { lost.Add(int64(n)) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const room, more = 4096, 100
+	for range room + more {
+		_, span := tr.Tracer().Start(t.Context(), "process")
+		span.End()
+	}
+	if lost.Load() != more {
+		t.Errorf("%d spans are counted as lost, want %d", lost.Load(), more)
+	}
+	close(answer)
+	if err := tr.Stop(t.Context()); err != nil || lost.Load() != more {
+		t.Errorf("then %d, %v", lost.Load(), err)
 	}
 }
 

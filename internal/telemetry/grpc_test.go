@@ -61,7 +61,7 @@ func (c *grpcCollector) listen(t *testing.T) string {
 func TestSpansReachAGRPCCollector(t *testing.T) {
 	for _, end := range []string{"", "/"} {
 		c := &grpcCollector{}
-		tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: "http://" + c.listen(t) + end, Protocol: telemetry.ProtocolGRPC, Service: "bridge"})
+		tr, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: "http://" + c.listen(t) + end, Protocol: telemetry.ProtocolGRPC, Process: telemetry.Process{Service: "bridge"}})
 		if err != nil {
 			t.Fatal(err)
 		}

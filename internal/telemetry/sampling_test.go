@@ -19,7 +19,7 @@ const unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 // sampled is tracing with these rules, and what it keeps.
 func sampled(s *telemetry.Sampling) (trace.Tracer, *tracetest.SpanRecorder) {
 	spans := tracetest.NewSpanRecorder()
-	return telemetry.TracingTo(spans, telemetry.TracingOptions{Service: "bridge", Sampling: s}).Tracer(), spans
+	return telemetry.TracingTo(spans, telemetry.TracingOptions{Process: telemetry.Process{Service: "bridge"}, Sampling: s}).Tracer(), spans
 }
 
 // process is the span of a record of a topic, with one child.

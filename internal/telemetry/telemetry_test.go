@@ -36,7 +36,7 @@ func headers(r *kgo.Record) map[string]string {
 // A trace goes in by a record's headers and out by another's.
 func TestTraceThroughHeaders(t *testing.T) {
 	spans := tracetest.NewInMemoryExporter()
-	tr := telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(spans), telemetry.TracingOptions{Service: "bridge"})
+	tr := telemetry.TracingTo(sdktrace.NewSimpleSpanProcessor(spans), telemetry.TracingOptions{Process: telemetry.Process{Service: "bridge"}})
 	ctx := telemetry.Extract(t.Context(), record("traceparent", "junk", "traceparent", parent, "tracestate", "a=1"))
 	ctx, span := tr.Tracer().Start(ctx, "process")
 	out := record("traceparent", "old")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -32,12 +33,27 @@ const maxText = 256
 
 var propagator = propagation.TraceContext{} // no baggage: it would pass on data from outside
 
+// Process is what traces and metrics say of the process that they come from.
+type Process struct {
+	Service  string
+	Version  string
+	Instance string // differs from that of every other instance; empty: it is left out
+}
+
+// Resource is the process in OpenTelemetry's words.
+func (p Process) Resource() *resource.Resource {
+	all := []attribute.KeyValue{semconv.ServiceName(p.Service), semconv.ServiceVersion(p.Version)}
+	if p.Instance != "" {
+		all = append(all, semconv.ServiceInstanceID(p.Instance))
+	}
+	return resource.NewSchemaless(all...)
+}
+
 // TracingOptions configure [StartTracing].
 type TracingOptions struct {
 	Endpoint string // for http/protobuf a URL, to which /v1/traces is appended; for grpc a URL or HOST:PORT; empty: no tracing
 	Protocol string // ProtocolHTTP, the default, or ProtocolGRPC
-	Service  string
-	Version  string
+	Process
 	Sampling *Sampling    // nil: all traces are kept, unless their producer has not sampled them
 	Log      *slog.Logger // for exports that fail; nil: none
 	OnLost   func(n int)  // is called with the number of spans that could not be exported; nil: no one asks
@@ -65,7 +81,7 @@ func StartTracing(ctx context.Context, o TracingOptions) (*Tracing, error) {
 		o.OnLost = func(int) {}
 	}
 	reported := &reportedExporter{exporter, url, o.OnLost, NewTrouble(o.Log, "spans cannot be exported and are lost", "spans are exported again")}
-	return newTracing(sdktrace.NewBatchSpanProcessor(reported, sdktrace.WithMaxQueueSize(queueSize)), o), nil
+	return newTracing(newCountedQueue(reported, o.OnLost), o), nil
 }
 
 // TracingTo is tracing with a span processor of the caller.
@@ -81,7 +97,7 @@ func newTracing(p sdktrace.SpanProcessor, o TracingOptions) *Tracing {
 		sdktrace.WithSpanProcessor(p),
 		sdktrace.WithSampler(o.Sampling.sampler()),
 		sdktrace.WithRawSpanLimits(limits),
-		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName(o.Service), semconv.ServiceVersion(o.Version))),
+		sdktrace.WithResource(o.Resource()),
 	)
 	return &Tracing{provider: sdk, sdk: sdk}
 }

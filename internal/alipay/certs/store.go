@@ -113,13 +113,17 @@ func (c *Store) AppKey() *rsa.PublicKey { return c.appKey }
 // RootSN returns alipay_root_cert_sn, the SNs of the RSA roots joined by _.
 func (c *Store) RootSN() string { return c.rootSN }
 
-// Ends returns the time at which each certificate ends, by its SN, for alerts.
+// Ends returns the time at which each certificate ends, by the setting that names it; a downloaded one has its SN.
 func (c *Store) Ends() map[string]time.Time {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	ends := map[string]time.Time{c.appSN: c.appEnd}
+	ends := map[string]time.Time{"app_cert_file": c.appEnd}
 	for sn, t := range c.byID {
-		ends[sn] = t.end
+		name := "downloaded certificate " + sn
+		if sn == c.installed {
+			name = "alipay_cert_file"
+		}
+		ends[name] = t.end
 	}
 	return ends
 }

@@ -34,10 +34,11 @@ func Parse(body []byte) (Params, error) {
 	if len(body) == 0 {
 		return nil, errEmptyForm
 	}
-	if len(body) > maxNotification || bytes.Count(body, []byte("&")) >= maxParams {
+	further := bytes.Count(body, []byte("&"))
+	if len(body) > maxNotification || further >= maxParams {
 		return nil, errLongForm
 	}
-	form := Params{}
+	form := make(Params, 1+further)
 	for pair := range bytes.SplitSeq(body, []byte("&")) {
 		name, value, _ := bytes.Cut(pair, []byte("="))
 		k, err := formDecode(name)
@@ -130,7 +131,7 @@ func (f Params) Variants() []Variant {
 // SignedText returns the text of a variant: all parameters except sign and, mostly, sign_type,
 // known or not, sorted by name, values as they are.
 func (f Params) SignedText(v Variant) []byte {
-	var params []Param
+	params := make([]Param, 0, len(f))
 	for name, value := range f {
 		switch {
 		case name == "sign",

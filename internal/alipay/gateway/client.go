@@ -154,7 +154,14 @@ func prepare(w protocol, m alipay.Merchant, r alipay.Request) ([]byte, error) {
 }
 
 // errTimeout is the cause of an attempt's own deadline.
-var errTimeout = errors.New("the attempt took too long")
+var errTimeout error = tooLong{}
+
+type tooLong struct{}
+
+func (tooLong) Error() string { return "the attempt took too long" }
+
+// Timeout says so to whoever asks, as errors of package net do.
+func (tooLong) Timeout() bool { return true }
 
 // seal writes and signs one request.
 func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*sealedRequest, error) {
@@ -166,7 +173,7 @@ func (a *App) seal(ctx context.Context, by caller, r alipay.Request) (*sealedReq
 	defer cancel()
 	s, err := by.seal(ctx, by.merchant, r, content)
 	if e := (*alipay.Error)(nil); err != nil && !errors.As(err, &e) {
-		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed; nothing was sent", Err: err}
+		return nil, &alipay.Error{Method: r.Method(), Class: alipay.Transient, Message: "not signed; nothing was sent", Unsent: true, Err: err}
 	}
 	return s, err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -86,4 +87,17 @@ func Unquote(raw []byte) string {
 		panic("jsonscan: the scanner accepted a string that encoding/json refuses")
 	}
 	return s
+}
+
+// Quote is a text as JSON. Nearly all texts need no escape.
+func Quote(text string) []byte {
+	if !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError }) {
+		b := make([]byte, 0, len(text)+2)
+		return append(append(append(b, '"'), text...), '"')
+	}
+	b, err := json.Marshal(text)
+	if err != nil {
+		panic("jsonscan: a text is not JSON: " + err.Error())
+	}
+	return b
 }

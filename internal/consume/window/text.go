@@ -177,3 +177,8 @@ func readRuns(next int64, payload []byte) (Position, error) {
 	}
 	return p, nil
 }
+
+// TextVersions are the versions of the text that [Place.Read] accepts and that [Place.Text] writes.
+func TextVersions() (reads, writes []int) {
+	return []int{textOld, textVersion}, []int{textOld, textVersion}
+}

@@ -1,4 +1,6 @@
-package config
+// Package published finds keys whose private half everyone may have: those of the simulator, and those of this
+// project's tests.
+package published
 
 import (
 	"crypto"
@@ -22,9 +24,12 @@ const SimulatorMark = "made by bridge simulate"
 //go:embed testkeys.txt
 var testKeys string
 
-// publishedBy returns who published the private half of a key or certificate; empty: it may be a
+// begin is how a PEM block begins.
+const begin = "-----BEGIN "
+
+// By returns who published the private half of a key or certificate; empty: it may be a
 // secret. Certificates are judged by their contents, not by the text around them.
-func publishedBy(text string) string {
+func By(text string) string {
 	if strings.Contains(text, SimulatorMark) {
 		return "the simulator"
 	}
@@ -55,7 +60,7 @@ func simulated(c *x509.Certificate) bool {
 func derTexts(text string) [][]byte {
 	const dashes = "-----"
 	bodies := []string{text}
-	if parts := strings.Split(text, pemBegin); len(parts) > 1 {
+	if parts := strings.Split(text, begin); len(parts) > 1 {
 		bodies = nil
 		for _, part := range parts[1:] {
 			_, rest, _ := strings.Cut(part, dashes)

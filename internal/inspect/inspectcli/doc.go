@@ -1,0 +1,2 @@
+// Package inspectcli is the command bridge inspect: it reads files and flags, and prints explanations.
+package inspectcli

@@ -1,0 +1,33 @@
+package reread
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Page is a piece of a partition.
+type Page struct {
+	Records []*kgo.Record // the committed ones, not shared
+	Next    int64         // where the next page begins: Records are all that there are below it
+	Stable  int64         // the last stable offset: nothing at or above it is read yet
+}
+
+// Page returns the piece of a partition that begins at a place, whether or not there is a record: about 256
+// KiB, or of one batch up to 1 MiB. Markers of transactions and aborted records are passed. A page whose Next is
+// its own begin is empty: the partition has nothing stable there yet. It returns [ErrGone] where the place is
+// below the log start, or the topic is another one of the same name.
+func (r *Reader) Page(ctx context.Context, at Place) (Page, error) {
+	p, err := r.fetch(ctx, at)
+	if err != nil {
+		return Page{}, err
+	}
+	f, err := r.records(ctx, at, p)
+	if err != nil {
+		return Page{}, err
+	}
+	if f.next == at.Offset && f.LastStableOffset > at.Offset {
+		return Page{}, noBatch(at)
+	}
+	return Page{Records: f.Records, Next: f.next, Stable: f.LastStableOffset}, nil
+}
