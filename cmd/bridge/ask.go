@@ -12,12 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/admin"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/output"
 )
-
-// exitUnreachable is the exit code where no instance could be asked.
-const exitUnreachable = 4
 
 // asked is how commands find the admin ports of instances.
 type asked struct {
@@ -68,13 +66,13 @@ func (a *asked) client() (admin.Client, []string, error) {
 	addresses := a.addresses
 	if len(addresses) == 0 {
 		if cfg.Admin.Listen == "" {
-			return client, nil, usageError{errors.New("admin.listen is empty, so this instance has no admin port; set it, or name others with --address")}
+			return client, nil, command.Usage(errors.New("admin.listen is empty, so this instance has no admin port; set it, or name others with --address"))
 		}
 		addresses = []string{local(cfg.Admin.Listen)}
 	}
 	for _, address := range addresses {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			return client, nil, usageError{fmt.Errorf("--address %q is not valid; use host:port", address)}
+			return client, nil, command.Usage(fmt.Errorf("--address %q is not valid; use host:port", address))
 		}
 	}
 	return client, addresses, nil
@@ -129,11 +127,16 @@ func (e notAsked) Error() string {
 	for _, a := range e.answers {
 		lines = append(lines, fmt.Sprintf("%s cannot be asked: %s", a.Address, output.Escape(a.Err.Error())))
 	}
-	return strings.Join(lines, "\n") + "\nis `bridge run` running there, and is this its admin.listen? Name the ports with --address"
+	return strings.Join(lines, "\n") + "\n" + e.Hint()
+}
+
+// Hint says what to look at.
+func (notAsked) Hint() string {
+	return "is `bridge run` running there, and is this its admin.listen? Name the ports with --address"
 }
 
 // ExitCode says that what is printed is not everything.
-func (notAsked) ExitCode() int { return exitUnreachable }
+func (notAsked) ExitCode() int { return command.ExitUnreachable }
 
 // failed returns an error for the instances that did not answer.
 func failed(answers []admin.Answer) error {

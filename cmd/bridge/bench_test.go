@@ -219,6 +219,7 @@ func benchTopics(prefix string) config.Topics {
 	t.Queries = nil
 	t.Inputs[0].Name, t.Inputs[0].DeadLetters = prefix+"events", prefix+"dlq"
 	t.Results, t.Snapshots, t.Observations, t.Journal = prefix+"results", prefix+"snapshots", prefix+"observations", prefix+"journal"
+	t.Notifications, t.Status, t.Sweep = prefix+"notifications", prefix+"status", prefix+"sweep"
 	return t
 }
 
@@ -326,8 +327,9 @@ func (s *servers) kafka(b *testing.B) []kgo.Opt {
 }
 
 // settings are those of a bridge at these servers.
-func (s *servers) settings(topics config.Topics, inFlight int) config.Config {
+func (s *servers) settings(topics config.Topics, inFlight int, folder string) config.Config {
 	c := config.Default()
+	c.Status.Folder = folder
 	c.Kafka.Brokers, c.Kafka.Group, c.Kafka.Slot, c.Kafka.Start = s.Brokers, topics.Results, "bench", "earliest"
 	c.Registry.URL, c.Topics = s.Registry, topics
 	c.Topics.Inputs[0].Accounts, c.Topics.Inputs[0].DefaultAccount = []string{"shop"}, "shop"
@@ -344,7 +346,7 @@ func (s *servers) settings(topics config.Topics, inFlight int) config.Config {
 func (s *servers) bridge(b *testing.B, n, inFlight int, signer keys.Signer) float64 {
 	b.Helper()
 	topics := s.load(b, n)
-	cfg := s.settings(topics, inFlight)
+	cfg := s.settings(topics, inFlight, b.TempDir())
 	app.LimitMemory(cfg)
 	service, err := app.New(b.Context(), cfg, app.Options{
 		WrapSigner: func(keys.Signer) keys.Signer { return signer },

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"io"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"alipay-kafka-bridge/internal/check"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/output"
@@ -17,7 +20,7 @@ import (
 type checkFlags struct {
 	check.Options
 	file     string
-	format   output.Format
+	out      command.Answer
 	slot     string
 	printing bool
 	acls     bool
@@ -37,44 +40,46 @@ any. A note says what it was not allowed to examine.
 
 --offline examines only settings, keys and certificates. --acls prints the ACLs
 that the bridge needs with these settings, as commands, and checks nothing.`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.run(c.Context(), c.OutOrStdout())
+			return o.run(c)
 		},
 	}
 	c.Flags().StringVarP(&o.file, "config", "c", "bridge.yaml", "settings `file`")
-	formatFlag(c, &o.format, "text or json")
 	c.Flags().BoolVar(&o.Offline, "offline", false, "use no network: check settings, keys and certificates only")
 	c.Flags().BoolVar(&o.printing, "print", false, "print all settings with their defaults; secrets are not shown")
 	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs, as commands")
 	c.Flags().StringVar(&o.Principal, "principal", "", "`principal` that gets the ACLs, such as User:bridge (default: the user of the settings)")
 	c.Flags().StringVar(&o.slot, "slot", "", "`name` of the instance to check for (default: kafka.slot, or the name of the host)")
+	o.out.Flag(c, "check", output.Reports(), findingColumns...)
 	return c
 }
 
-func (o checkFlags) run(ctx context.Context, out io.Writer) error {
+func (o *checkFlags) run(c *cobra.Command) error {
+	ctx := c.Context()
 	cfg, err := config.Load(o.file, os.LookupEnv)
-	p := output.New(out, o.format)
 	if f, ok := check.SettingsFaults(err); ok {
-		return p.Report(f)
+		return o.report(c, f)
 	}
 	if err != nil {
 		return err
 	}
 	if err := cfg.Kafka.UseSlot(o.slot); err != nil {
-		return usageError{err}
+		return command.Usage(err)
 	}
 	switch {
 	case o.printing:
-		return cfg.Print(out)
+		return o.print(c, cfg)
 	case o.acls:
-		return printACLs(p, cfg, o.Principal)
+		return printACLs(o.out.Printer(c), cfg, o.Principal)
 	}
+	bar := command.StartProgress(c, "checking", "")
 	found := check.Run(ctx, cfg, o.Options)
+	bar.End()
 	if ctx.Err() != nil { // later findings may be due to the interruption
 		return context.Cause(ctx)
 	}
-	return p.Report((&target{file: o.file}).completeFindings(found))
+	return o.report(c, (&target{file: o.file}).completeFindings(found))
 }
 
 // printedACL is one line of check --acls -o json.
@@ -84,18 +89,69 @@ type printedACL struct {
 	Command   string `json:"command"`
 }
 
+var aclColumns = []output.Heading{{Name: "operation"}, {Name: "resource"}, {Name: "name", Whole: true}, {Name: "principal", Whole: true}, {Name: "command", Wide: true}}
+
 func printACLs(p output.Printer, c config.Config, principal string) error {
+	all, rows := []printedACL{}, [][]string{}
 	for _, a := range kafka.NeededACLs(c) {
-		command := a.Command(c, principal)
-		var err error
-		if p.Text() {
-			err = p.Line(command)
-		} else {
-			err = p.Object(printedACL{a, kafka.Principal(c, principal), command})
+		one := printedACL{a, kafka.Principal(c, principal), a.Command(c, principal)}
+		if p.Layout() == output.Text {
+			if err := p.Line(one.Command); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
+		all, rows = append(all, one), append(rows, []string{a.Operation, a.Resource, a.Name, one.Principal, one.Command})
 	}
-	return nil
+	if p.Layout() == output.Text {
+		return nil
+	}
+	return output.List(p, aclColumns, rows, all)
+}
+
+// print shows the settings in force, which are YAML already.
+func (o *checkFlags) print(c *cobra.Command, cfg config.Config) error {
+	p := o.out.Printer(c)
+	if !p.Data() {
+		return cfg.Print(c.OutOrStdout())
+	}
+	var text bytes.Buffer
+	if err := cfg.Print(&text); err != nil {
+		return err
+	}
+	var settings any
+	if err := yaml.Unmarshal(text.Bytes(), &settings); err != nil {
+		return err
+	}
+	return p.Object(settings)
+}
+
+var findingColumns = []output.Heading{
+	{Name: "level", Whole: true, About: "fail, or note for what was not examined", Paint: findingColour},
+	{Name: "part", About: "what was examined"},
+	{Name: "line", Right: true, Wide: true, About: "of the settings file"},
+	{Name: "setting", Wide: true, About: "path of the key"},
+	{Name: "what", Wrap: true, About: "what is wrong"},
+	{Name: "remedy", Wrap: true, About: "what to do"},
+}
+
+func findingColour(level string) output.Colour {
+	if level == "fail" {
+		return output.Red
+	}
+	return output.Dim
+}
+
+func (o *checkFlags) report(c *cobra.Command, r check.Report) error {
+	var rows [][]string
+	for _, n := range r.Notes {
+		rows = append(rows, []string{"note", "", "", "", n, ""})
+	}
+	for _, f := range r.Findings {
+		line := ""
+		if f.Line > 0 {
+			line = strconv.Itoa(f.Line)
+		}
+		rows = append(rows, []string{"fail", f.Part, line, f.Setting, f.What, f.Remedy})
+	}
+	return command.Report(c, &o.out, r, rows)
 }

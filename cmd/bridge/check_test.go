@@ -14,8 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/check"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/output"
 )
@@ -49,8 +52,8 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 			apptest.NoError(t, err)
 			settings := apptest.WriteSecret(t, dir, "bridge.yaml", string(text))
 			out, err := runBridge(t.Context(), t, "check", "-c", settings, "-o", "json", "--offline")
-			if exitCode(err) != output.ExitFound {
-				t.Fatalf("exit %d: %v", exitCode(err), err)
+			if command.ExitCode(err) != output.ExitFound {
+				t.Fatalf("exit %d: %v", command.ExitCode(err), err)
 			}
 			var got check.Report
 			apptest.NoError(t, json.Unmarshal([]byte(out), &got))
@@ -68,21 +71,33 @@ func TestCheckOnBrokenSettings(t *testing.T) {
 	}
 }
 
-// TestCheckPrints: text for people on one line each, JSON for scripts; what is foreign cannot
-// break a line.
+// TestCheckPrints: sentences for people on one line each, rows and data for scripts; what is foreign
+// cannot break a line.
 func TestCheckPrints(t *testing.T) {
-	f := check.Report{Findings: []check.Finding{{Part: "kafka", What: "a\nb", Remedy: "do c"}}, Notes: []string{"not seen"}}
-	var text, asJSON bytes.Buffer
-	if err := output.New(&text, output.Text).Report(f); exitCode(err) != output.ExitFound || text.String() != "note: not seen\na b; do c\n" {
-		t.Errorf("exit %d, %q", exitCode(err), text.String())
+	f := check.Report{Findings: []check.Finding{{Part: "kafka", What: "a\nb", Remedy: "do c"}, {Part: "settings", Line: 7, Setting: "apps.main", What: "d", Remedy: "e"}}, Notes: []string{"not seen"}}
+	for layout, want := range map[output.Layout]string{
+		output.Text:  "note: not seen\na b; do c\nline 7: apps.main: d; e\n",
+		output.Table: "LEVEL  PART      WHAT      REMEDY\nnote   -         not seen  -\nfail   kafka     a\\u000ab  do c\nfail   settings  d         e\n",
+		output.TSV:   "note\t\t\t\tnot seen\t\nfail\tkafka\t\t\ta\\u000ab\tdo c\nfail\tsettings\t7\tapps.main\td\te\n",
+		output.JSONL: `{"findings":[{"part":"kafka","what":"a\nb","remedy":"do c"},{"part":"settings","line":7,"setting":"apps.main","what":"d","remedy":"e"}],"notes":["not seen"]}` + "\n",
+	} {
+		var out bytes.Buffer
+		o := checkFlags{out: command.Answer{Layout: layout, Columns: findingColumns}}
+		c := &cobra.Command{}
+		c.SetOut(&out)
+		if err := o.report(c, f); command.ExitCode(err) != output.ExitFound || out.String() != want {
+			t.Errorf("%s: exit %d, got\n%s\nwant\n%s", layout, command.ExitCode(err), out.String(), want)
+		}
 	}
-	want := `{"findings":[{"part":"kafka","what":"a\nb","remedy":"do c"}],"notes":["not seen"]}` + "\n"
-	if err := output.New(&asJSON, output.JSON).Report(f); exitCode(err) != output.ExitFound || asJSON.String() != want {
-		t.Errorf("exit %d, %s", exitCode(err), asJSON.String())
-	}
-	text.Reset()
-	if err := output.New(&text, output.Text).Report(check.Report{}); err != nil || text.String() != "nothing found\n" {
-		t.Errorf("%v, %q", err, text.String())
+	for layout, want := range map[output.Layout]string{output.Text: "nothing found\n", output.Table: ""} {
+		var out, said bytes.Buffer
+		o := checkFlags{out: command.Answer{Layout: layout}}
+		c := &cobra.Command{}
+		c.SetOut(&out)
+		c.SetErr(&said)
+		if err := o.report(c, check.Report{}); err != nil || out.String() != want || out.String()+said.String() != "nothing found\n" {
+			t.Errorf("%s: %v, %q, %q", layout, err, out.String(), said.String())
+		}
 	}
 }
 
@@ -121,8 +136,8 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 	cancel(interrupted)
 	select {
 	case err := <-ended:
-		if !errors.Is(err, interrupted) || exitCode(err) != exitFailed || out != "" {
-			t.Errorf("err = %v, exit %d, printed %q; want the cause alone", err, exitCode(err), out)
+		if !errors.Is(err, interrupted) || command.ExitCode(err) != command.ExitFailed || out != "" {
+			t.Errorf("err = %v, exit %d, printed %q; want the cause alone", err, command.ExitCode(err), out)
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("the check goes on")

@@ -3,16 +3,18 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/explain"
 	"alipay-kafka-bridge/internal/output"
 )
 
 func explainCommand() *cobra.Command {
-	var format output.Format
+	var out command.Answer
 	c := &cobra.Command{
 		Use:   "explain [WORD]",
 		Short: "Explain an alert, a code, a reason, a cause, a metric or a setting",
@@ -27,19 +29,19 @@ does by itself, what a person does, and what never to do. It needs no network.
   bridge explain apps.main.in_flight      a setting
 
 Without a word, it lists the kinds. It exits with 2 if it does not know the word.`,
-		Args: anyArguments,
+		Args: command.AnyArguments,
 		RunE: func(c *cobra.Command, args []string) error {
-			p := output.New(c.OutOrStdout(), format)
+			p := out.Printer(c)
 			if len(args) == 0 {
 				return listKinds(p)
 			}
 			what := strings.Join(args, " ")
 			found := explain.Find(what)
 			if len(found) == 0 {
-				return usageError{unknownWord(what)}
+				return command.Usage(unknownWord(what))
 			}
-			if !p.Text() {
-				return p.Object(found)
+			if p.Data() {
+				return output.List(p, nil, nil, found)
 			}
 			return printEntries(output.SafeWriter(c.OutOrStdout()), found)
 		},
@@ -54,7 +56,7 @@ Without a word, it lists the kinds. It exits with 2 if it does not know the word
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	formatFlag(c, &format, "`format`: text or json")
+	out.Flag(c, "explain", output.Prose())
 	return c
 }
 
@@ -73,21 +75,15 @@ type kindOf struct {
 	Names []string     `json:"names"`
 }
 
-// listKinds prints the kinds with numbers and an example; in JSON, with all names.
+// listKinds prints the kinds with numbers and an example; as data, with all names.
 func listKinds(p output.Printer) error {
-	var all []kindOf
+	all, rows := []kindOf{}, [][]string{}
 	for _, k := range explain.Kinds() {
-		all = append(all, kindOf{k, explain.Names(k)})
+		names := explain.Names(k)
+		all = append(all, kindOf{k, names})
+		rows = append(rows, []string{string(k), strconv.Itoa(len(names)), names[len(names)/2]})
 	}
-	if !p.Text() {
-		return p.Object(all)
-	}
-	for _, k := range all {
-		if err := p.Line(fmt.Sprintf("%-8s %4d  such as %s", k.Kind, len(k.Names), k.Names[len(k.Names)/2])); err != nil {
-			return err
-		}
-	}
-	return nil
+	return output.List(p, []output.Heading{{Name: "kind"}, {Name: "words", Right: true}, {Name: "such as"}}, rows, all)
 }
 
 // printEntries prints entries, and once what belongs to them.

@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"strings"
 	"testing"
 
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/explain"
 )
 
@@ -53,8 +53,7 @@ func TestExplainUnknownWord(t *testing.T) {
 		"\x1b[31mred":   `"\x1b[31mred" is not known`,
 	} {
 		text, err := explained(word)
-		var usage usageError
-		if !errors.As(err, &usage) || exitCode(err) != exitUsage || !strings.Contains(err.Error(), want) || text != "" {
+		if command.ExitCode(err) != command.ExitUsage || !strings.Contains(err.Error(), want) || text != "" {
 			t.Errorf("%q: %q, %v; want a wrong usage with %q", word, text, err, want)
 		}
 	}
@@ -67,7 +66,7 @@ func TestExplainJSON(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	text, err = explained()
-	if lines := strings.Split(strings.TrimSpace(text), "\n"); err != nil || len(lines) != len(explain.Kinds()) || !strings.HasPrefix(lines[0], "alert ") {
+	if lines := strings.Split(strings.TrimSpace(text), "\n"); err != nil || len(lines) != 1+len(explain.Kinds()) || !strings.HasPrefix(lines[1], "alert ") {
 		t.Errorf("%s, %v", text, err)
 	}
 	text, err = explained("-o", "json")

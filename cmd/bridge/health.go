@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/output"
 )
 
 // healthTimeout bounds one question to the probes.
@@ -19,6 +21,7 @@ const healthTimeout = 3 * time.Second
 
 func healthCommand() *cobra.Command {
 	var file, address string
+	var out command.Answer
 	c := &cobra.Command{
 		Use:   "health [ready|live] [-c FILE] [-a HOST:PORT]",
 		Short: "Ask the probes of an instance, for an image without a shell",
@@ -41,37 +44,52 @@ one answers.`,
 					}
 				}
 				if cfg.Probes.Listen == "" {
-					return usageError{errors.New("probes.listen is empty, so this instance has no probes; set it, or name another port with --address")}
+					return command.Usage(errors.New("probes.listen is empty, so this instance has no probes; set it, or name another port with --address"))
 				}
 				address = local(cfg.Probes.Listen)
 			}
-			return askProbe(c, address, probe)
+			return askProbe(c, out.Printer(c), address, probe)
 		},
 	}
 	c.Flags().StringVarP(&file, "config", "c", "", "settings `file` that names the port (default: 127.0.0.1:8088)")
 	c.Flags().StringVarP(&address, "address", "a", "", "port of the probes as `host:port` (default: probes.listen)")
+	out.Flag(c, "health", output.Prose())
 	return c
 }
 
-func askProbe(c *cobra.Command, address, probe string) error {
+// probed is what a probe answered.
+type probed struct {
+	Probe   string `json:"probe"`   // ready or live
+	Address string `json:"address"` // host:port
+	OK      bool   `json:"ok"`
+	Answer  string `json:"answer"` // the word in the command.Answer
+}
+
+func askProbe(c *cobra.Command, p output.Printer, address, probe string) error {
 	client := &http.Client{Timeout: healthTimeout, Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
 	req, err := http.NewRequestWithContext(c.Context(), http.MethodGet, "http://"+address+"/"+probe+"z", nil)
 	if err != nil {
-		return usageError{fmt.Errorf("--address %q is not valid; use host:port", address)}
+		return command.Usage(fmt.Errorf("--address %q is not valid; use host:port", address))
 	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return silent{fmt.Errorf("%w; is `bridge run` running there?", err)}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	word, err := io.ReadAll(io.LimitReader(resp.Body, 100))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 100))
 	if err != nil {
 		return silent{err}
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s; `bridge status` says why", probe, strings.TrimSpace(string(word)))
+	got := probed{probe, address, resp.StatusCode == http.StatusOK, strings.TrimSpace(string(body))}
+	switch {
+	case p.Data():
+		err = p.Object(got)
+	case got.OK:
+		err = p.Line(got.Answer)
 	}
-	_, err = fmt.Fprintln(c.OutOrStdout(), strings.TrimSpace(string(word)))
+	if err == nil && !got.OK {
+		err = fmt.Errorf("%s: %s; `bridge status` says why", probe, got.Answer)
+	}
 	return err
 }
 
@@ -80,5 +98,5 @@ type silent struct{ error }
 
 func (e silent) Unwrap() error { return e.error }
 
-// ExitCode is [exitUnreachable].
-func (silent) ExitCode() int { return exitUnreachable }
+// ExitCode is [command.ExitUnreachable].
+func (silent) ExitCode() int { return command.ExitUnreachable }

@@ -60,7 +60,7 @@ type besieged struct {
 	child  *exec.Cmd
 	said   bytes.Buffer
 	dead   chan error   // gets one value when the child ends by itself
-	stall  sync.RWMutex // held while the gateways do not answer
+	stall  sync.RWMutex // held while the gateways do not command.Answer
 	calls  atomic.Int64 // that reached them
 }
 
@@ -127,7 +127,7 @@ func (b *besieged) prepare(gateway string, app standalone.GeneratedApp, hk stand
 		apptest.NoError(b.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	b.child = apptest.ChildCommand(context.Background(), "TestHostileChild")
-	b.child.Env = append(os.Environ(), hostileRun+"="+filepath.Join(dir, "bridge.yaml"), "GOMAXPROCS=2")
+	b.child.Env = append(os.Environ(), hostileRun+"="+filepath.Join(dir, "bridge.yaml"), "STATE_DIRECTORY="+dir, "GOMAXPROCS=2")
 	b.child.Stdout, b.child.Stderr = &b.said, &b.said
 }
 

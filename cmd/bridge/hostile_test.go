@@ -14,6 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/internal/records"
+	"alipay-kafka-bridge/internal/tail"
 	"alipay-kafka-bridge/schemas"
 )
 
@@ -76,10 +77,17 @@ func TestO4_TailOfHostileRecords(t *testing.T) {
 			text := []byte(allOf())
 			record := &kgo.Record{Topic: "topic", Key: text, Value: value, Timestamp: time.UnixMilli(5),
 				Headers: []kgo.RecordHeader{{Key: string(text), Value: text}, {Key: records.HeaderDeadReason, Value: text}, {Key: records.HeaderDeadError, Value: text}}}
-			for _, format := range []output.Format{output.Text, output.JSON} {
+			for _, format := range []output.Layout{output.Table, output.TSV, output.YAML, output.JSON} {
 				var out bytes.Buffer
-				p := recordPrinter{Printer: output.New(&out, format), codec: codec, results: name == "result"}
-				if err := p.print(t.Context(), record); err != nil {
+				kind := tail.DeadLetters
+				if name == "result" {
+					kind = tail.Results
+				}
+				p, err := tail.NewPrinter(output.New(&out, format, false), codec, kind)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.Print(t.Context(), record); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 				harmless(t, name, out.String())

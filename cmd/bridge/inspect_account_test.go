@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/output"
 )
@@ -76,7 +77,7 @@ func TestInspectAccount(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := append(tt.args, "-c", settings, "--account", tt.account)
-			got, code := runInspect(t, tt.input, append(slices.Clone(args), "-o", "json", "-")...)
+			got, code := runInspect(t, tt.input, append(slices.Clone(args), "-o", "jsonl", "-")...)
 			var e struct {
 				Verified *bool   `json:"verified"`
 				Class    *string `json:"class"`
@@ -110,7 +111,7 @@ func TestInspectAccountRequest(t *testing.T) {
 			}
 		})
 	}
-	for account, want := range map[string]int{"good": exitUsage, "marked": 0} {
+	for account, want := range map[string]int{"good": command.ExitUsage, "marked": 0} {
 		t.Run(account, func(t *testing.T) {
 			got, code := runInspect(t, event, "request", "-c", settings, "--account", account, "--show-signature", "-")
 			if code != want || strings.Contains(got, "signature\t") != (want == 0) {
@@ -129,7 +130,7 @@ func TestInspectAccountRequest(t *testing.T) {
 	} {
 		t.Run(args, func(t *testing.T) {
 			got, code := runInspect(t, event, append(strings.Fields(args), "-c", settings, "-")...)
-			if code != exitUsage || !strings.Contains(got, want) {
+			if code != command.ExitUsage || !strings.Contains(got, want) {
 				t.Errorf("%s: code %d, %s", args, code, got)
 			}
 		})
@@ -142,7 +143,7 @@ func TestInspectAccountNotification(t *testing.T) {
 	settings := accountsFile(t, v)
 	for id, class := range map[string]string{"success_gbk": "DONE", "tampered_amount": "UNTRUSTED", "other_seller": "REJECTED"} {
 		t.Run(id, func(t *testing.T) {
-			got, _ := runInspect(t, notification(t, id), "notification", "-o", "json", "-c", settings, "--account", "good", "-")
+			got, _ := runInspect(t, notification(t, id), "notification", "-o", "jsonl", "-c", settings, "--account", "good", "-")
 			if !strings.Contains(got, fmt.Sprintf("\"class\":%q", class)) {
 				t.Errorf("%s: %s", id, got)
 			}

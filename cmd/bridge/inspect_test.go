@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/output"
 )
@@ -102,7 +103,7 @@ func runInspect(t *testing.T, stdin []byte, args ...string) (string, int) {
 	c.SetErr(&out)
 	c.SetArgs(append([]string{"inspect"}, args...))
 	if err := c.ExecuteContext(t.Context()); err != nil {
-		return out.String() + err.Error(), exitCode(err)
+		return out.String() + err.Error(), command.ExitCode(err)
 	}
 	return out.String(), 0
 }
@@ -264,11 +265,11 @@ func TestInspectRequest(t *testing.T) {
 	}
 	marked := v.write(t, "simulator.key", []byte(config.SimulatorMark+"\n"+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))))
 	for _, args := range [][]string{{"--key", keyFile}, {"--key", marked}, {"--key", keyFile, "--gateway", "http://127.0.0.1:1/gateway.do"}} {
-		if got, code := runInspect(t, event, append([]string{"request", "--show-signature", "-"}, args...)...); code != exitUsage || !strings.Contains(got, "simulate") {
+		if got, code := runInspect(t, event, append([]string{"request", "--show-signature", "-"}, args...)...); code != command.ExitUsage || !strings.Contains(got, "simulate") {
 			t.Errorf("%v: code %d\n%s", args, code, got)
 		}
 	}
-	if got, code := runInspect(t, event, "request", "--key", marked, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "json", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
+	if got, code := runInspect(t, event, "request", "--key", marked, "--show-signature", "--gateway", "http://127.0.0.1:1/gateway.do", "-o", "jsonl", "-"); code != 0 || !strings.Contains(got, `"signature":"`) {
 		t.Errorf("code %d\n%s", code, got)
 	}
 	hk := []byte(`{"event_id":"e2","event_type":"PAID","channel":"HK","occurred_at":"2026-11-01T09:17:00Z","order_created_at":"2026-11-01T09:00:00Z","order_no":"T1","trade_no":"2","buyer_user_id":"2160120051483575"}`)

@@ -158,7 +158,11 @@ func (w *world) echo(res http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(res, `{"%s_response":%s,"sign":"%s"}`, strings.ReplaceAll(r.URL.Query().Get("method"), ".", "_"), node, base64.StdEncoding.EncodeToString(sign))
 		return
 	}
-	switch n := w.echoes.Add(1); {
+	n := w.echoes.Add(1)
+	if strings.Contains(all, "o_echo") { // this event ends whatever the others get: untrusted answers would keep it waiting
+		n = 1
+	}
+	switch {
 	case n == 5: // once: it makes its event wait for a person
 		res.Header().Set("Tracer-Id", inOneLine(all))
 		res.Header().Set("Location", "http://127.0.0.1/"+inOneLine(all))
@@ -223,7 +227,7 @@ type child struct {
 func (w *world) start(stdin io.Reader, args ...string) *child {
 	w.t.Helper()
 	c := &child{t: w.t, cmd: exec.CommandContext(w.t.Context(), os.Args[0], "-test.run=^TestBridgeChild$")}
-	c.cmd.Dir, c.cmd.Env, c.cmd.Stdin = w.dir, append(os.Environ(), childArgs+"="+strings.Join(args, "\n")), stdin
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stdin = w.dir, append(os.Environ(), "STATE_DIRECTORY="+w.dir, childArgs+"="+strings.Join(args, "\n")), stdin
 	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.out
 	apptest.NoError(w.t, c.cmd.Start())
 	return c

@@ -6,22 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/app"
-	"alipay-kafka-bridge/internal/output"
-)
-
-// Exit codes, for scripts.
-const (
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // by Ctrl-C, as for a shell: 128 and the number of the signal
-	exitTerminated  = 143 // by SIGTERM
+	"alipay-kafka-bridge/internal/command"
+	"alipay-kafka-bridge/internal/inspect/inspectcli"
 )
 
 func main() {
@@ -33,7 +24,7 @@ func main() {
 
 // run is main without the process around it.
 func run(args []string) int {
-	ctx, stop := interruptible(context.Background())
+	ctx, stop := command.Interruptible(context.Background())
 	defer stop()
 	root := rootCommand()
 	root.SetArgs(args)
@@ -41,72 +32,15 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	var ended interrupted
+	var ended command.Interrupted
 	if errors.As(context.Cause(ctx), &ended) && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "bridge: interrupted")
-		return ended.ExitCode()
+		err = ended
 	}
-	if bare := new(usageError); !errors.As(err, bare) && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
-		err = usageError{err}
-	}
-	if bare := new(usageError); errors.As(err, bare) {
-		err = fmt.Errorf("%w\nsee %s --help", err, ran.CommandPath())
-	}
-	fmt.Fprintln(output.SafeWriter(os.Stderr), "bridge: "+err.Error())
-	return exitCode(err)
+	return command.ReportError(os.Stderr, ran, args, err)
 }
 
-// interrupted is why a context ended: a signal.
-type interrupted struct{ signal os.Signal }
-
-func (e interrupted) Error() string { return "interrupted" }
-
-// Is makes it the end of a context, for those who ask.
-func (e interrupted) Is(target error) bool { return target == context.Canceled }
-
-func (e interrupted) ExitCode() int {
-	if e.signal == syscall.SIGTERM {
-		return exitTerminated
-	}
-	return exitInterrupted
-}
-
-// interruptible returns a context that the first signal ends. A second signal ends the process at once.
-func interruptible(parent context.Context) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		select {
-		case s := <-signals:
-			signal.Stop(signals)
-			cancel(interrupted{s})
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel(nil)
-	}
-}
-
-// exitCode returns the exit code for an error.
-func exitCode(err error) int {
-	var coded interface{ ExitCode() int }
-	if errors.As(err, &coded) {
-		return coded.ExitCode()
-	}
-	return exitFailed
-}
-
-// usageError is a mistake on the command line.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-
-func (e usageError) Unwrap() error { return e.err }
-
-func (e usageError) ExitCode() int { return exitUsage }
+// extraCommands are those that a build tag adds.
+var extraCommands []func(root *cobra.Command) *cobra.Command
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -118,40 +52,44 @@ publishes the outcomes: results, snapshots of queried trades, and dead letters.
 To try it without any preparation: bridge demo`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          command.AnyArguments,
+		RunE:          command.OneOf,
 	}
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "FlagUsages", "FlagUsagesWrapped 80"))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(),
-		topicsCommand(), simulateCommand(), schemasCommand(), inspectCommand(), explainCommand(), statusCommand(), stuckCommand(), healthCommand(), versionCommand())
+	root.SetFlagErrorFunc(command.FlagError)
+	command.TerminalFlags(root)
+	root.AddCommand(runCommand(), demoCommand(), checkCommand(), sendCommand(), tailCommand(), auditCommand(), incidentCommand(),
+		topicsCommand(), simulateCommand(), schemasCommand(), inspectcli.Command(), explainCommand(), statusCommand(), stuckCommand(), healthCommand(), versionCommand(),
+		orderCommand(), acceptCommand(), eraseCommand())
+	root.AddCommand(command.HelpTopics()...)
+	for _, more := range extraCommands {
+		root.AddCommand(more(root))
+	}
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			c.RunE = oneOf
-			c.Args = anyArguments
+			c.RunE = command.OneOf
+			c.Args = command.AnyArguments
 		}
-		checkArgs(c)
+		prepare(c)
 	}
 	return root
 }
 
-// checkArgs turns errors about arguments into usage errors.
-func checkArgs(c *cobra.Command) {
+// prepare turns errors about arguments into usage errors, and completes the names of files.
+func prepare(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
-				return usageError{err}
+				return command.Usage(err)
 			}
 			return nil
 		}
 	}
-	for _, sub := range c.Commands() {
-		checkArgs(sub)
+	if c.Flags().Lookup("config") != nil {
+		_ = c.MarkFlagFilename("config", "yaml", "yml")
 	}
-}
-
-// formatFlag adds the flag -o to a command.
-func formatFlag(c *cobra.Command, f *output.Format, usage string) {
-	*f = output.Text
-	c.Flags().VarP(f, "output", "o", usage)
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{string(output.Text), string(output.JSON)}, cobra.ShellCompDirectiveNoFileComp))
+	for _, sub := range c.Commands() {
+		prepare(sub)
+	}
 }

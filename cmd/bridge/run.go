@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/consume/offsets"
@@ -15,7 +16,7 @@ import (
 )
 
 func runCommand() *cobra.Command {
-	var file, slot string
+	var file, slot, only string
 	var positions []string
 	var acceptLoss bool
 	c := &cobra.Command{
@@ -28,23 +29,31 @@ it at once; nothing is lost in either case.
 On SIGHUP it reads the settings file again: changes of accounts and of the log
 level are used at once, and the log names changes that need a restart. Files with keys,
 certificates and tokens are read again every 30 seconds. If new contents cannot
-be used, the previous ones stay in force.`,
-		Args: noArguments,
+be used, the previous ones stay in force.
+
+With --only, it runs some parts of what the settings describe: ` + strings.Join(app.Parts(), ", ") + `.
+A process without calls and queries needs none of our keys and tokens at Alipay, and
+does not read their files: use --only notify for the port that the internet reaches.`,
+		Args: command.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			t := target{file: file}
 			accepted, err := acceptedPositions(positions)
 			if err != nil {
-				return usageError{err}
+				return command.Usage(err)
 			}
-			settings, err := app.OpenSettings(file)
+			parts, err := app.ParseParts(only)
+			if err != nil {
+				return command.Usage(fmt.Errorf("--only: %w", err))
+			}
+			settings, err := app.OpenSettings(file, parts...)
 			if err != nil {
 				return err
 			}
 			if err := areInputs(accepted, settings.Topics); err != nil {
-				return usageError{err}
+				return command.Usage(err)
 			}
 			if err := settings.UseSlot(slot); err != nil {
-				return usageError{err}
+				return command.Usage(err)
 			}
 			return t.explain(app.Run(c.Context(), settings, app.RunOptions{
 				Log: output.SafeWriter(c.ErrOrStderr()), Version: version(), AcceptedPositions: accepted, AcceptLoss: acceptLoss,
@@ -53,6 +62,7 @@ be used, the previous ones stay in force.`,
 	}
 	c.Flags().StringVarP(&file, "config", "c", "bridge.yaml", "settings `file`")
 	c.Flags().StringVar(&slot, "slot", "", "`name` of this instance in its group, the same after a restart (default: kafka.slot, or the name of the host)")
+	c.Flags().StringVar(&only, "only", "", "run these `parts` alone, separated by commas: "+strings.Join(app.Parts(), ", ")+" (default: all that the settings describe)")
 	c.Flags().StringArrayVar(&positions, "accept-position", nil, "continue from a committed `position`, topic/partition@offset, that the bridge did not write")
 	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "continue where records were deleted before they were read")
 	return c

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,8 +15,10 @@ import (
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/check"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/output"
+	"alipay-kafka-bridge/internal/progress"
 	"alipay-kafka-bridge/schemas"
 )
 
@@ -29,8 +32,8 @@ func schemasCommand() *cobra.Command {
 		Long: `The records of the bridge are in Avro, and the program contains their schemas.
 The topics are those of the settings file, or the default ones. Write a topic
 with another name as TOPIC=RECORD, such as shop-orders=OrderEvent.`,
-		Args: anyArguments,
-		RunE: oneOf,
+		Args: command.AnyArguments,
+		RunE: command.OneOf,
 	}
 	c.AddCommand(schemasListCommand(), schemasCheckCommand(), schemasRegisterCommand())
 	return c
@@ -40,7 +43,7 @@ with another name as TOPIC=RECORD, such as shop-orders=OrderEvent.`,
 type schemasOptions struct {
 	target
 	folder string
-	format output.Format
+	out    command.Answer
 }
 
 func (o *schemasOptions) sharedFlags(c *cobra.Command) {
@@ -62,35 +65,32 @@ func schemasListCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the schemas by topic",
-		Long:  "List prints topic, role, record and file of each schema; with -o json also\nthe schema.",
-		Args:  noArguments,
+		Long:  "List prints topic, role, record and file of each schema; as JSON or YAML\nalso the schema.",
+		Args:  command.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			topics, _, err := o.topics(nil)
 			if err != nil {
 				return err
 			}
-			return listSchemas(output.New(c.OutOrStdout(), o.format), topics)
+			return listSchemas(&o.out, o.out.Printer(c), topics)
 		},
 	}
 	o.sharedFlags(c)
-	formatFlag(c, &o.format, "text or json")
+	o.out.Flag(c, "schemas-list", output.Lists(), []output.Heading{
+		{Name: "topic", Whole: true, About: "name of the topic"}, {Name: "role", About: "what the topic is for"},
+		{Name: "record", About: "name of the schema"}, {Name: "file", About: "file with the schema in the folder schemas"},
+	}...)
 	return c
 }
 
-func listSchemas(p output.Printer, topics []kafka.Topic) error {
+func listSchemas(a *command.Answer, p output.Printer, topics []kafka.Topic) error {
+	all, rows := []listed{}, [][]string{}
 	for _, t := range topics {
 		s := check.SchemaOf(t.Schema)
-		var err error
-		if p.Text() {
-			err = p.Columns(t.Name, t.Role, s.Name, s.File)
-		} else {
-			err = p.Object(listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
-		}
-		if err != nil {
-			return err
-		}
+		all = append(all, listed{t.Name, t.Role, s.Name, s.File, json.RawMessage(s.Text)})
+		rows = append(rows, []string{t.Name, t.Role, s.Name, s.File})
 	}
-	return nil
+	return output.List(p, a.Columns, rows, all)
 }
 
 // topics returns the topics whose records have a schema of ours, or those that the arguments name,
@@ -131,7 +131,7 @@ func findTopic(known []kafka.Topic, arg string) (kafka.Topic, error) {
 			return t, nil
 		}
 	}
-	return kafka.Topic{}, usageError{fmt.Errorf("%s is not a topic of the contract; write TOPIC=RECORD, with a record that bridge schemas list shows", arg)}
+	return kafka.Topic{}, command.Usage(fmt.Errorf("%s is not a topic of the contract; write TOPIC=RECORD, with a record that bridge schemas list shows", arg))
 }
 
 func schemasCheckCommand() *cobra.Command {
@@ -147,25 +147,49 @@ It prints one finding per line, with the Alipay calls that would lose a value,
 and exits with 3 if there are any.`,
 		Example: `  bridge schemas check --registry https://registry.example.com
   bridge schemas check --folder ./avro      # in a producer's CI`,
-		ValidArgsFunction: completeTopics(&o.target),
+		ValidArgsFunction: completeTopics(&o.target, anyNumber),
 		RunE: o.explained(func(c *cobra.Command, args []string) error {
+			bar := command.StartProgress(c, "checking schemas", "")
+			defer bar.End()
 			found, err := o.check(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			return output.New(c.OutOrStdout(), o.format).Report(o.completeSchemas(found))
+			bar.End()
+			return o.report(c, o.completeSchemas(found))
 		}),
 	}
 	o.sharedFlags(c)
-	formatFlag(c, &o.format, "text or json")
+	o.out.Flag(c, "schemas-check", output.Reports(), []output.Heading{
+		{Name: "level", Whole: true, About: "fail; note for what stops no one", Paint: findingColour},
+		{Name: "where", Whole: true, About: "file, or topic and version"},
+		{Name: "field", Whole: true, About: "path of the field; empty: the whole schema"},
+		{Name: "what", Wrap: true, About: "what is wrong"},
+		{Name: "why", Wrap: true, About: "and why"},
+		{Name: "calls", Wide: true, About: "the Alipay calls that lose the value"},
+	}...)
 	c.Flags().StringVar(&o.folder, "folder", "", "check the .avsc files in this `folder` instead")
 	return c
+}
+
+func (o *schemasOptions) report(c *cobra.Command, r check.SchemaReport) error {
+	var rows [][]string
+	for _, n := range r.NotWritten {
+		rows = append(rows, []string{"note", n.Where, n.Field, "is not written", "stays empty in calls", strings.Join(n.Calls, ", ")})
+	}
+	for _, n := range r.Notes {
+		rows = append(rows, []string{"note", "", "", n, "", ""})
+	}
+	for _, f := range r.Findings {
+		rows = append(rows, []string{"fail", f.Where, f.Field, f.What, f.Why, strings.Join(f.Calls, ", ")})
+	}
+	return command.Report(c, &o.out, r, rows)
 }
 
 func (o *schemasOptions) check(ctx context.Context, args []string) (check.SchemaReport, error) {
 	if o.folder != "" {
 		if len(args) > 0 {
-			return check.SchemaReport{}, usageError{errors.New("topics cannot be used together with --folder, which finds records by name; remove one of them")}
+			return check.SchemaReport{}, command.Usage(errors.New("topics cannot be used together with --folder, which finds records by name; remove one of them"))
 		}
 		return check.SchemaFolder(o.folder)
 	}
@@ -192,7 +216,7 @@ func schemasRegisterCommand() *cobra.Command {
 compatibility of that subject to FULL_TRANSITIVE. Schemas that are registered
 already stay as they are. The registry refuses a schema that is not compatible
 with older ones.`,
-		ValidArgsFunction: completeTopics(&o.target),
+		ValidArgsFunction: completeTopics(&o.target, anyNumber),
 		RunE: o.explained(func(c *cobra.Command, args []string) error {
 			topics, open, err := o.topics(args)
 			if err != nil {
@@ -205,16 +229,39 @@ with older ones.`,
 			defer registry.Close()
 			ctx, cancel := context.WithTimeout(c.Context(), registryTimeout)
 			defer cancel()
-			return registerListed(ctx, output.New(c.OutOrStdout(), output.Text), registry, topics)
+			bar := command.StartProgress(c, "registering", "schema")
+			defer bar.End()
+			bar.Total(int64(len(topics)))
+			done, refused := registerListed(ctx, bar, registry, topics)
+			bar.End()
+			rows := [][]string{}
+			for _, r := range done {
+				rows = append(rows, []string{r.Topic, r.Record, strconv.Itoa(r.ID)})
+			}
+			if err := output.List(o.out.Printer(c), o.out.Columns, rows, done); err != nil {
+				return err
+			}
+			command.Summary(c, "%s registered, %d refused", output.Count(len(done), "schema"), len(topics)-len(done))
+			return refused
 		}),
 	}
 	o.sharedFlags(c)
+	o.out.Flag(c, "schemas-register", output.Lists(), []output.Heading{
+		{Name: "topic", Whole: true, About: "name of the topic"}, {Name: "record", About: "name of the schema"}, {Name: "id", Right: true, About: "of the schema in the registry"},
+	}...)
 	return c
 }
 
+// registered is a schema that the registry has.
+type registered struct {
+	Topic  string `json:"topic"`
+	Record string `json:"record"` // name of the schema
+	ID     int    `json:"id"`     // in the registry
+}
+
 // registerListed goes on after a refusal, so that the history of one topic does not stop the others.
-func registerListed(ctx context.Context, p output.Printer, registry *avro.Registry, topics []kafka.Topic) error {
-	var refused error
+func registerListed(ctx context.Context, bar *progress.Bar, registry *avro.Registry, topics []kafka.Topic) (done []registered, refused error) {
+	done = []registered{}
 	for _, t := range topics {
 		codec := avro.MustCodec(t.Schema)
 		id, err := registry.Register(ctx, t.Name, codec)
@@ -222,9 +269,8 @@ func registerListed(ctx context.Context, p output.Printer, registry *avro.Regist
 			refused = errors.Join(refused, err)
 			continue
 		}
-		if err := p.Columns(t.Name, codec.Name(), fmt.Sprint("id ", id)); err != nil {
-			return err
-		}
+		bar.Add(1)
+		done = append(done, registered{t.Name, codec.Name(), int(id)})
 	}
-	return refused
+	return done, refused
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/examples"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/demo"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/simulator"
@@ -53,22 +54,29 @@ Requests to the admin port:
   GET  /totals                       numbers of requests and effects
   GET  /tally?order=NUMBER           the same numbers for one order
   GET  /trades, /trades/NUMBER, /hk-orders, /notifications, /clock
+  POST /trades                       adds a trade, as in simulator.yaml, that no call created
   POST /trades/NUMBER/pay            also close, finish, refund?amount=YUAN
+  POST /trades/NUMBER/pay?amount=YUAN&seller=ID&currency=HKD
+                                     pays another amount, seller or currency
+  POST /trades/NUMBER/pay_second     pays the order again under a second trade number
+  POST /trades/NUMBER/foreign        pays an order that no call created
   POST /clock?advance=4m             moves the clock
   POST /notifications/ID/send        sends a notification again
   POST /notifications/hold           holds notifications back
   POST /notifications/release        sends them, the newest first
+  POST /notifications/faults         adds a list of their faults, as in simulator.yaml
+  DELETE /notifications/faults       removes these faults
   POST /faults                       adds a list of faults, as in simulator.yaml
   DELETE /faults                     removes all faults
   POST /outage/start, /outage/stop   cuts all connections
   POST /reset                        deletes trades, orders and journal`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if (o.file == "") == (o.folder.Dir == "") {
-				return usageError{errors.New("simulate needs either --out DIR or -c FILE")}
+				return command.Usage(errors.New("simulate needs either --out DIR or -c FILE"))
 			}
 			if o.noServe && o.folder.Dir == "" {
-				return usageError{errors.New("--no-serve needs --out DIR; without it there is nothing to do")}
+				return command.Usage(errors.New("--no-serve needs --out DIR; without it there is nothing to do"))
 			}
 			return o.run(c)
 		},
@@ -183,7 +191,7 @@ func (o simulateOptions) applyFlags(c *cobra.Command, options *simulator.Options
 	if c.Flags().Changed("quirks") {
 		var err error
 		if options.Quirks, err = wire.ParseQuirks(o.quirks); err != nil {
-			return usageError{err}
+			return command.Usage(err)
 		}
 	}
 	if o.faults == "" {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/simulator"
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
@@ -96,7 +97,7 @@ func TestSimulateKeepsItsState(t *testing.T) {
 
 func TestSimulateRefusesUnknownQuirks(t *testing.T) {
 	file := filepath.Join(outFolder(t), standalone.SimulatorFile)
-	if _, err := simulate(t.Context(), "-c", file, "--listen", "127.0.0.1:0", "--quirks", "earthquake"); exitCode(err) != exitUsage {
+	if _, err := simulate(t.Context(), "-c", file, "--listen", "127.0.0.1:0", "--quirks", "earthquake"); command.ExitCode(err) != command.ExitUsage {
 		t.Errorf("err = %v, want a usage error", err)
 	}
 }

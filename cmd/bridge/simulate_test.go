@@ -16,6 +16,7 @@ import (
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/config/fault"
 	"alipay-kafka-bridge/internal/simulator/standalone"
@@ -130,7 +131,7 @@ func TestSimulateKeepsWhatItWrote(t *testing.T) {
 
 func TestSimulateNeedsToKnowWhat(t *testing.T) {
 	for _, args := range [][]string{nil, {"--out", "a", "-c", "b"}, {"-c", "b", "--no-serve"}} {
-		if _, err := simulate(t.Context(), args...); exitCode(err) != exitUsage {
+		if _, err := simulate(t.Context(), args...); command.ExitCode(err) != command.ExitUsage {
 			t.Errorf("%q: %v, want a usage error", args, err)
 		}
 	}

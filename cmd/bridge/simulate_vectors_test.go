@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/simulator"
+	"alipay-kafka-bridge/internal/simulator/outbox"
 	"alipay-kafka-bridge/internal/simulator/standalone"
 )
 
@@ -118,17 +119,17 @@ func (s *story) get(t *testing.T, path string, into any) {
 }
 
 // notified waits until the last of at least n notifications has been answered.
-func (s *story) notified(t *testing.T) simulator.Notification {
+func (s *story) notified(t *testing.T) outbox.Notification {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		var list []simulator.Notification
+		var list []outbox.Notification
 		s.get(t, "/notifications", &list)
 		if n := len(list); n > 0 && len(list[n-1].Deliveries) > 0 {
 			return list[n-1]
 		}
 	}
 	t.Fatal("no notification was sent")
-	return simulator.Notification{}
+	return outbox.Notification{}
 }
 
 // TestVectorsScenarios: the stories of the vectors, with the admin API as buyer and clock.
@@ -177,11 +178,11 @@ func (s *story) do(t *testing.T, i int, step vectorStep) {
 		s.get(t, "/trades/"+step.OutTradeNo, &trade)
 		s.numbers["$"+step.As] = trade.TradeNo
 	case "expect_notification":
-		if n := s.notified(t); string(n.Status) != step.TradeStatus || n.Params["refund_fee"] != step.RefundFee {
+		if n := s.notified(t); n.Status != step.TradeStatus || n.Params["refund_fee"] != step.RefundFee {
 			t.Errorf("step %d: %+v", i, n)
 		}
 	case "expect_no_notification":
-		var list []simulator.Notification
+		var list []outbox.Notification
 		if s.get(t, "/notifications", &list); len(list) > 0 {
 			t.Errorf("step %d: %+v", i, list)
 		}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,34 +12,31 @@ import (
 	"github.com/spf13/cobra"
 
 	"alipay-kafka-bridge/internal/admin"
+	"alipay-kafka-bridge/internal/command"
+	"alipay-kafka-bridge/internal/config/fault"
 	"alipay-kafka-bridge/internal/output"
 )
 
-// layoutFlag adds the flag -o to a command that lists things.
-func layoutFlag(c *cobra.Command, l *output.Layout) {
-	c.Flags().VarP(l, "output", "o", "`layout`: "+strings.Join(output.Layouts(), ", ")+" (default: table on a terminal, tsv elsewhere)")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Layouts(), cobra.ShellCompDirectiveNoFileComp))
-}
-
 func statusCommand() *cobra.Command {
 	var from asked
-	var layout output.Layout
+	var out command.Answer
 	c := &cobra.Command{
 		Use:   "status [-c FILE] [-a HOST:PORT]",
 		Short: "Say what running instances do, and what is wrong",
 		Long: `Status asks the admin ports of running instances. For each it prints a sentence
-that sums it up, what to do, and whose turn it is.
+that sums it up, what to do, and whose turn it is. On a pipe it prints one line
+of columns for each instead; -o table prints the sentence there, too.
 
 It exits with 0 if all is well, with 3 if an instance says that something is
 wrong, and with 4 if an instance cannot be asked.`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, addresses, err := from.client()
 			if err != nil {
 				return err
 			}
 			answers := client.Ask(c.Context(), addresses, 0)
-			if err := printStatus(c.OutOrStdout(), layout, answers); err != nil {
+			if err := printStatus(c, &out, answers); err != nil {
 				return err
 			}
 			if err := failed(answers); err != nil {
@@ -52,8 +49,33 @@ wrong, and with 4 if an instance cannot be asked.`,
 		},
 	}
 	from.flags(c)
-	layoutFlag(c, &layout)
+	out.Flag(c, "status", output.Lists(), statusColumns...)
 	return c
+}
+
+// levelColour is the colour of a level of a verdict.
+func levelColour(level string) output.Colour {
+	switch level {
+	case admin.LevelFine:
+		return output.Green
+	case admin.LevelRisk, admin.LevelStopped:
+		return output.Red
+	}
+	return output.Yellow
+}
+
+var statusColumns = []output.Heading{
+	{Name: "instance", Whole: true, About: "kafka.slot of the instance"},
+	{Name: "level", Whole: true, About: "fine, starting, slow, provider, stopped or risk: from good to bad", Paint: levelColour},
+	{Name: "owner", Whole: true, About: "whose turn it is"},
+	{Name: "under way", Right: true, Spare: true, About: "events that are being handled"},
+	{Name: "waiting", Right: true, About: "records that wait for something else"},
+	{Name: "not committed", Right: true, Wide: true, About: "outcomes that are not in Kafka yet"},
+	{Name: "finished", Right: true, Spare: true, About: "events since the start of the process"},
+	{Name: "up", Right: true, About: "time since the start of the process"},
+	{Name: "version", Wide: true, About: "of the program"},
+	{Name: "settings", Wide: true, About: "SHA-256 of the settings file, its begin"},
+	{Name: "address", Wide: true, About: "admin port that answered"},
 }
 
 // troubled is how many instances are not well.
@@ -67,11 +89,8 @@ func troubled(answers []admin.Answer) int {
 	return n
 }
 
-func printStatus(w io.Writer, layout output.Layout, answers []admin.Answer) error {
-	columns := []output.Heading{
-		{Name: "instance", Whole: true}, {Name: "level", Whole: true}, {Name: "owner", Whole: true}, {Name: "under way", Right: true}, {Name: "waiting", Right: true}, {Name: "not committed", Right: true, Wide: true},
-		{Name: "finished", Right: true}, {Name: "up", Right: true}, {Name: "version", Wide: true}, {Name: "settings", Wide: true}, {Name: "address", Wide: true},
-	}
+func printStatus(c *cobra.Command, a *command.Answer, answers []admin.Answer) error {
+	p := a.Printer(c)
 	rows, objects := [][]string{}, []admin.Status{}
 	for _, a := range answers {
 		if a.Err != nil {
@@ -95,26 +114,38 @@ func printStatus(w io.Writer, layout output.Layout, answers []admin.Answer) erro
 		})
 		objects = append(objects, s)
 	}
-	if len(rows) == 0 && layout.People(w) {
+	if len(rows) == 0 && p.People() {
 		return nil
 	}
-	if err := output.List(w, layout, columns, rows, objects); err != nil || !layout.People(w) {
+	if err := output.List(p, a.Columns, rows, objects); err != nil || !p.People() {
 		return err
 	}
-	out := output.SafeWriter(w)
 	for _, s := range objects {
-		v := s.Verdict
-		fmt.Fprintf(out, "\n%s: %s\nDo: %s.\n", s.Instance.Slot, v.Text, v.Do)
-		if !v.SafeToRestart {
-			fmt.Fprintf(out, "Not safe to restart yet: %s.\n", v.RestartNote)
+		if err := printVerdict(p, s); err != nil {
+			return err
+		}
+		for _, line := range s.Lines() {
+			if err := p.Paragraph(line); err != nil {
+				return err
+			}
+		}
+		if v := s.Verdict; !v.SafeToRestart {
+			if err := p.Paragraph("Not safe to restart yet: " + v.RestartNote + "."); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// printVerdict says what an instance says about itself.
+func printVerdict(p output.Printer, s admin.Status) error {
+	return errors.Join(p.Line(), p.Paragraph(s.Instance.Slot+": "+s.Verdict.Text), p.Paragraph("Do: "+s.Verdict.Do+"."))
+}
+
 func stuckCommand() *cobra.Command {
 	var from asked
-	var layout output.Layout
+	var out command.Answer
 	var limit int
 	var account string
 	c := &cobra.Command{
@@ -130,6 +161,8 @@ wait longest first. Each stands for the later events of its order, too.
   retry        the pause before another attempt
   person       someone must correct a key, token or permission
   settling     finished; the transaction is under way
+  own_order    an earlier event of its order (counted as behind it)
+  stopped      its partition is stopped until an operator decides
   unread       its record cannot be read yet, for instance without the registry
 
 In doubt means that it is not known whether the call took effect: the bridge
@@ -137,10 +170,10 @@ asks Alipay. Never send such an order again by hand.
 
 It exits with 0 if nothing waits for more than a minute, with 3 if something
 does, and with 4 if an instance cannot be asked.`,
-		Args: noArguments,
+		Args: command.NoArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if limit < 1 || limit > 10_000 {
-				return usageError{fmt.Errorf("--limit is %d; use 1 to 10000", limit)}
+				return command.Usage(fmt.Errorf("--limit is %d; use 1 to 10000", limit))
 			}
 			client, addresses, err := from.client()
 			if err != nil {
@@ -151,12 +184,16 @@ does, and with 4 if an instance cannot be asked.`,
 				ask = 10_000 // others may wait longer
 			}
 			answers := client.Ask(c.Context(), addresses, ask)
+			if err := knowAccount(answers, account); err != nil {
+				return command.Usage(err)
+			}
 			waiting := waitingOf(answers, account)
-			if err := printWaiting(c.OutOrStdout(), layout, waiting[:min(limit, len(waiting))]); err != nil {
+			p := out.Printer(c)
+			if err := printWaiting(p, out.Columns, waiting[:min(limit, len(waiting))]); err != nil {
 				return err
 			}
-			if layout.People(c.OutOrStdout()) {
-				summarize(c.ErrOrStderr(), answers, len(waiting), limit)
+			if p.People() {
+				summarize(output.New(c.ErrOrStderr(), output.Text, false), answers, len(waiting), limit)
 			}
 			if err := failed(answers); err != nil {
 				return err
@@ -168,16 +205,61 @@ does, and with 4 if an instance cannot be asked.`,
 		},
 	}
 	from.flags(c)
-	layoutFlag(c, &layout)
+	out.Flag(c, "stuck", output.Lists(), stuckColumns...)
 	c.Flags().IntVarP(&limit, "limit", "n", 20, "at most so many `orders`")
 	c.Flags().StringVar(&account, "account", "", "only those of this `account`")
+	_ = c.RegisterFlagCompletionFunc("account", command.CompleteAccounts(&from.file))
 	return c
+}
+
+// knowAccount refuses an account that no instance has, if any instance says which it has.
+func knowAccount(answers []admin.Answer, account string) error {
+	var known []string
+	for _, a := range answers {
+		for _, has := range a.Status.Accounts {
+			known = append(known, has.Name)
+		}
+	}
+	if account == "" || len(known) == 0 || slices.Contains(known, account) {
+		return nil
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	return fmt.Errorf("--account %s: no instance has it; they have %s%s", account, strings.Join(known, ", "), fault.DidYouMean(account, known))
+}
+
+// causeColour is the colour of what an event waits for.
+func causeColour(cause string) output.Colour {
+	switch {
+	case strings.HasPrefix(cause, "person"), strings.HasSuffix(cause, inDoubt):
+		return output.Red
+	case cause == "calling", cause == "settling":
+		return output.Dim
+	}
+	return output.Yellow
+}
+
+// inDoubt follows the cause of an event of which it is not known whether its call took effect.
+const inDoubt = ", in doubt"
+
+var stuckColumns = []output.Heading{
+	{Name: "account", About: "of the event"},
+	{Name: "order", Whole: true, About: "order number"},
+	{Name: "waits for", Whole: true, About: "cause; bridge explain knows it. In doubt: it is not known whether the call took effect", Paint: causeColour},
+	{Name: "since", Right: true, Whole: true, About: "how long it has waited"},
+	{Name: "tries", Right: true, Spare: true, About: "calls that were made"},
+	{Name: "answer", Spare: true, About: "code or class of the last answer"},
+	{Name: "next", Right: true, Whole: true, About: "time until the next attempt"},
+	{Name: "behind", Right: true, Wide: true, About: "later events of the same order"},
+	{Name: "method", Wide: true, About: "of Alipay's"},
+	{Name: "record", Wide: true, About: "topic/partition@offset of the event"},
+	{Name: "instance", Wide: true, About: "kafka.slot of the instance that has it"},
 }
 
 // stuckRow is an event that waits, with the instance that has it.
 type stuckRow struct {
-	Instance string    `json:"instance"`
-	AsOf     time.Time `json:"as_of"`
+	Instance string    `json:"instance"` // kafka.slot
+	AsOf     time.Time `json:"as_of"`    // time of the answer
 	admin.Waiting
 }
 
@@ -207,16 +289,12 @@ func stuck(all []stuckRow) int {
 	return n
 }
 
-func printWaiting(w io.Writer, layout output.Layout, all []stuckRow) error {
-	columns := []output.Heading{
-		{Name: "account"}, {Name: "order", Whole: true}, {Name: "waits for", Whole: true}, {Name: "since", Right: true, Whole: true}, {Name: "tries", Right: true},
-		{Name: "answer"}, {Name: "next", Right: true, Whole: true}, {Name: "behind", Right: true, Wide: true}, {Name: "method", Wide: true}, {Name: "record", Wide: true}, {Name: "instance", Wide: true},
-	}
+func printWaiting(p output.Printer, columns []output.Heading, all []stuckRow) error {
 	rows := [][]string{}
 	for _, r := range all {
 		cause := r.Cause
 		if !r.Doubt.IsZero() {
-			cause += ", in doubt"
+			cause += inDoubt
 		}
 		next := ""
 		if !r.Next.IsZero() {
@@ -227,25 +305,24 @@ func printWaiting(w io.Writer, layout output.Layout, all []stuckRow) error {
 			strconv.Itoa(r.Behind), r.Method, fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset), r.Instance,
 		})
 	}
-	if len(rows) == 0 && layout.People(w) {
+	if len(rows) == 0 && p.People() {
 		return nil
 	}
-	return output.List(w, layout, columns, rows, all)
+	return output.List(p, columns, rows, all)
 }
 
-// summarize says what the list does not.
-func summarize(w io.Writer, answers []admin.Answer, found, limit int) {
-	out := output.SafeWriter(w)
+// summarize says what the list does not. What cannot be written has no remedy.
+func summarize(p output.Printer, answers []admin.Answer, found, limit int) {
 	switch {
 	case found == 0 && slices.ContainsFunc(answers, func(a admin.Answer) bool { return a.Err != nil }):
 	case found == 0:
-		fmt.Fprintln(out, "No event waits.")
+		_ = p.Paragraph("No event waits.")
 	case found > limit:
-		fmt.Fprintf(out, "\nThese wait longest; more do. All: --limit %d\n", 10_000)
+		_ = p.Paragraph(fmt.Sprintf("\nThese wait longest; more do. All: --limit %d", 10_000))
 	}
 	for _, a := range answers {
-		if v := a.Status.Verdict; a.Err == nil && v.Level != admin.LevelFine {
-			fmt.Fprintf(out, "\n%s: %s\nDo: %s.\n", a.Status.Instance.Slot, v.Text, v.Do)
+		if a.Err == nil && a.Status.Verdict.Level != admin.LevelFine {
+			_ = printVerdict(p, a.Status)
 		}
 	}
 }

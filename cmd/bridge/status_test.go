@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/admin"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/output"
 )
 
@@ -70,7 +71,7 @@ func ask(t *testing.T, args ...string) (out, errs string, code int) {
 	root.SetErr(&e)
 	err := root.ExecuteContext(t.Context())
 	if err != nil {
-		code = exitCode(err)
+		code = command.ExitCode(err)
 		_, _ = io.WriteString(&e, err.Error())
 	}
 	return o.String(), e.String(), code
@@ -104,13 +105,13 @@ func TestStatusOfSome(t *testing.T) {
 	address := strings.TrimPrefix(gone.URL, "http://")
 	gone.Close()
 	out, errs, code := ask(t, "status", "-a", one, "-a", address, "-o", "table")
-	if code != exitUnreachable || !strings.Contains(out, "one: All is well") || !strings.Contains(errs, address+" cannot be asked") || !strings.Contains(errs, "admin.listen") {
+	if code != command.ExitUnreachable || !strings.Contains(out, "one: All is well") || !strings.Contains(errs, address+" cannot be asked") || !strings.Contains(errs, "admin.listen") {
 		t.Errorf("%d:\n%s%s", code, out, errs)
 	}
-	if _, errs, code := ask(t, "status", "-a", "nonsense"); code != exitUsage || !strings.Contains(errs, `"nonsense" is not valid; use host:port`) {
+	if _, errs, code := ask(t, "status", "-a", "nonsense"); code != command.ExitUsage || !strings.Contains(errs, `"nonsense" is not valid; use host:port`) {
 		t.Errorf("%d: %s", code, errs)
 	}
-	if _, errs, code := ask(t, "stuck", "-a", one, "--limit", "0"); code != exitUsage || !strings.Contains(errs, "1 to 10000") {
+	if _, errs, code := ask(t, "stuck", "-a", one, "--limit", "0"); code != command.ExitUsage || !strings.Contains(errs, "1 to 10000") {
 		t.Errorf("%d: %s", code, errs)
 	}
 }
@@ -119,9 +120,9 @@ func TestStatusOfSome(t *testing.T) {
 func TestStuckCommand(t *testing.T) {
 	two := instance(t, troubledInstance())
 	out, errs, code := ask(t, "stuck", "-a", two, "-o", "table")
-	want := `ACCOUNT    ORDER            WAITS FOR          SINCE  TRIES  ANSWER         NEXT
-店铺-一号  T2026\u001b[31m  breaker           11 min      4  ACQ.SYSTEM_E~     -
-shop       T2               person, in doubt     5 s      0  MISCONFIGURED  30 s
+	want := `ACCOUNT    ORDER            WAITS FOR          SINCE  TRIES  ANSWER            NEXT
+店铺-一号  T2026\u001b[31m  breaker           11 min      4  ACQ.SYSTEM_ERROR     -
+shop       T2               person, in doubt     5 s      0  MISCONFIGURED     30 s
 `
 	if code != output.ExitFound || !strings.HasPrefix(errs, "\ntwo: Waiting for Alipay") {
 		t.Errorf("%d: %s", code, errs)
@@ -162,7 +163,7 @@ func TestHealthCommand(t *testing.T) {
 		root.SetErr(io.Discard)
 		return o.String(), root.ExecuteContext(t.Context())
 	}
-	if _, err := run(); err == nil || exitCode(err) != exitFailed || !strings.Contains(err.Error(), "ready: not ready; `bridge status` says why") {
+	if _, err := run(); err == nil || command.ExitCode(err) != command.ExitFailed || !strings.Contains(err.Error(), "ready: not ready; `bridge status` says why") {
 		t.Errorf("not ready: %v", err)
 	}
 	if _, err := run("live"); err != nil {
@@ -172,11 +173,11 @@ func TestHealthCommand(t *testing.T) {
 	if _, err := run("ready"); err != nil {
 		t.Errorf("ready: %v", err)
 	}
-	if _, err := run("dead"); exitCode(err) != exitUsage {
+	if _, err := run("dead"); command.ExitCode(err) != command.ExitUsage {
 		t.Errorf("dead: %v", err)
 	}
 	server.Close()
-	if _, err := run(); exitCode(err) != exitUnreachable || errors.Unwrap(err) == nil {
+	if _, err := run(); command.ExitCode(err) != command.ExitUnreachable || errors.Unwrap(err) == nil {
 		t.Errorf("gone: %v", err)
 	}
 }

@@ -10,11 +10,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/check"
+	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
 )
@@ -49,9 +51,22 @@ func (t *target) load() (config.Config, error) {
 	return c, nil
 }
 
-// open returns a client of brokers that answer.
-func (t *target) open(ctx context.Context, cfg config.Config, opts ...kgo.Opt) (*kgo.Client, error) {
-	return kafka.NewClient(ctx, cfg.Kafka, slog.Default(), opts...)
+// open returns a client of brokers that answer, and a function that closes it. It is closed when ctx
+// ends, too, but only once: kgo does not bear two closings at the same time.
+func (t *target) open(ctx context.Context, cfg config.Config, opts ...kgo.Opt) (cl *kgo.Client, closeIt func(), err error) {
+	opening, interrupt := context.WithCancelCause(context.WithoutCancel(ctx)) // at its end NewClient closes the client
+	stop := context.AfterFunc(ctx, func() { interrupt(context.Cause(ctx)) })
+	cl, err = kafka.NewClient(opening, cfg.Kafka, slog.Default(), opts...)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	if !stop() {
+		return nil, nil, context.Cause(ctx)
+	}
+	closeIt = sync.OnceFunc(cl.Close)
+	context.AfterFunc(ctx, closeIt)
+	return cl, closeIt, nil
 }
 
 // unreachable is an error of a server that does not answer, with what to look at.
@@ -63,6 +78,11 @@ type unreachable struct {
 func (e unreachable) Error() string { return e.error.Error() + "; " + e.hint }
 
 func (e unreachable) Unwrap() error { return e.error }
+
+// Hint says what to look at.
+func (e unreachable) Hint() string { return e.hint }
+
+func (unreachable) ExitCode() int { return command.ExitUnreachable }
 
 // explain adds to an error what to look at, and to commands in it the flags in use.
 func (t *target) explain(err error) error {
@@ -96,7 +116,7 @@ func (e commandError) Error() string { return e.text }
 func (e commandError) Unwrap() error { return e.error }
 
 // ownCommand finds commands of ours in a remedy, without flags.
-var ownCommand = regexp.MustCompile(`\bbridge (topics create|schemas (?:check|register|list)|check|run|send|tail [a-z-]+)\b( -c\b)?`)
+var ownCommand = regexp.MustCompile(`\bbridge (topics create|schemas (?:check|register|list)|check|run|send|stuck|order|accept|erase|tail [a-z-]+)\b( -c\b)?`)
 
 // complete adds the flags in use to the commands in a text, so that they can be copied.
 func (t *target) complete(text string) string {
@@ -111,7 +131,7 @@ func (t *target) complete(text string) string {
 // inUse returns the flags with which a command finds the same servers.
 func (t *target) inUse(command string) string {
 	out := ""
-	noFile := strings.HasPrefix(command, "run") || strings.HasPrefix(command, "check")
+	noFile := strings.HasPrefix(command, "run") || strings.HasPrefix(command, "stuck") || strings.HasPrefix(command, "check")
 	schemas := strings.HasPrefix(command, "schemas")
 	switch {
 	case t.file != "":

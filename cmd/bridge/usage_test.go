@@ -57,7 +57,7 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range rootCommand().Commands() {
-		if !strings.Contains(string(readme), "`bridge "+c.Name()) {
+		if c.Runnable() && !strings.Contains(string(readme), "`bridge "+c.Name()) {
 			t.Errorf("README.md does not name bridge %s", c.Name())
 		}
 	}
