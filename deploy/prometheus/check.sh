@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks alerts.yaml and runs alerts_test.yaml with promtool.
+# Checks alerts.yaml and runs alerts_test.yaml with promtool. With the argument get, it only prints the
+# path of promtool.
 #
 # promtool comes from the Go module proxy and is built once: some minutes, and 300 MB of disk for
 # Go's caches. It is kept by version in ${XDG_CACHE_HOME:-$HOME/.cache}/alipay-kafka-bridge.
@@ -27,6 +28,10 @@ get() {
 }
 
 [[ -x $promtool ]] || get
+if [[ ${1:-} == get ]]; then
+	echo "$promtool"
+	exit
+fi
 cd "$here"
 "$promtool" check rules alerts.yaml
 "$promtool" test rules alerts_test.yaml
