@@ -5,6 +5,7 @@ package integration_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/order"
@@ -55,17 +57,26 @@ type environment struct {
 	kafka    []kgo.Opt    // how the test itself reaches the broker
 	security string       // the settings under kafka with which the bridge reaches it
 	notes    []string     // of the last check
+	env      []string     // more variables of the environment of commands
 	ahead    atomic.Int64 // nanoseconds by which the simulator's clock is ahead
 	options  simulator.Options
 	turn     sync.RWMutex      // guards the exchange of sim by rotateKey
 	before   simulator.Journal // of the simulator before that
+	loses    bool              // the test deletes outcomes, and the audit is to find that
 }
 
 func newEnvironment(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *environment {
 	t.Helper()
+	e := withoutTopics(t, partitions, latency, faults...)
+	e.command("topics", "create", "--yes", "-c", e.settings)
+	return e
+}
+
+// withoutTopics is an environment whose topics do not exist yet.
+func withoutTopics(t *testing.T, partitions int, latency time.Duration, faults ...simulator.Fault) *environment {
+	t.Helper()
 	e := &environment{t: t, kafka: []kgo.Opt{kgo.SeedBrokers(brokers)}, security: fmt.Sprintf("brokers: [%q]", brokers)}
 	e.write(e.simulate(latency, faults...), partitions)
-	e.command("topics", "create", "--yes", "-c", e.settings)
 	return e
 }
 
@@ -78,11 +89,25 @@ func (e *environment) simulate(latency time.Duration, faults ...simulator.Fault)
 	must(t, err)
 	hk, err := standalone.GenerateHKApp("hk-client")
 	must(t, err)
+	address := e.serve([]simulator.App{app.App}, []simulator.HKApp{hk.App}, latency, faults...)
+	for name, text := range map[string]string{
+		"private.pem": app.MerchantPrivate, "alipay.pem": app.AlipayPublic, "hk-private.pem": hk.MerchantPrivate, "hk-platform.pem": hk.PlatformPublic,
+	} {
+		must(t, os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600))
+	}
+	return address
+}
+
+// serve starts a simulator of these apps, and returns its URL.
+func (e *environment) serve(apps []simulator.App, hk []simulator.HKApp, latency time.Duration, faults ...simulator.Fault) string {
+	t := e.t
+	t.Helper()
 	e.options = simulator.Options{
-		Apps: []simulator.App{app.App}, HKApps: []simulator.HKApp{hk.App},
+		Apps: apps, HKApps: hk,
 		Now:     func() time.Time { return time.Now().Add(time.Duration(e.ahead.Load())) },
 		Latency: simulator.Latency{Fixed: latency, Jitter: latency / 4}, Faults: faults,
 	}
+	var err error
 	e.sim, err = simulator.New(e.options)
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,12 +121,6 @@ func (e *environment) simulate(latency time.Duration, faults ...simulator.Fault)
 	})}
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
-
-	for name, text := range map[string]string{
-		"private.pem": app.MerchantPrivate, "alipay.pem": app.AlipayPublic, "hk-private.pem": hk.MerchantPrivate, "hk-platform.pem": hk.PlatformPublic,
-	} {
-		must(t, os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600))
-	}
 	registry, err := avro.NewRegistry(avro.RegistryOptions{URL: registry})
 	must(t, err)
 	t.Cleanup(registry.Close)
@@ -129,6 +148,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// auditSettings make the audit quick enough to find a fault within a test.
+const auditSettings = "delivery: {audit_every: 1s}\n"
+
 func (e *environment) yaml(gateway string, partitions int) string {
 	return fmt.Sprintf(`kafka: {%[1]s, group: %[3]sgroup, start: earliest, slot: a}
 registry: {url: %[2]q}
@@ -137,6 +159,9 @@ topics:
   results: %[3]sresults
   snapshots: %[3]ssnapshots
   observations: %[3]sobservations
+  notifications: %[3]snotifications
+  status: %[3]sstatus
+  sweep: %[3]ssweep
   journal: %[3]sjournal
   partitions: %[5]d
 apps:
@@ -148,7 +173,7 @@ accounts:
 probes: {listen: ""}
 metrics: {listen: ""}
 admin: {listen: ""}
-`, e.security, registry, e.prefix, gateway, partitions)
+`+auditSettings, e.security, registry, e.prefix, gateway, partitions)
 }
 
 func (e *environment) topic(name string) string { return e.prefix + name }
@@ -158,7 +183,14 @@ func (e *environment) command(args ...string) string {
 	e.t.Helper()
 	path, err := binary()
 	must(e.t, err)
+	return e.commandOf(path, args...)
+}
+
+// commandOf runs a command of another version.
+func (e *environment) commandOf(path string, args ...string) string {
+	e.t.Helper()
 	cmd := exec.CommandContext(e.t.Context(), path, args...)
+	cmd.Env = append(os.Environ(), e.env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -193,16 +225,36 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// checkAudit lets the bridge prove from its topics what became of so many events.
+func (e *environment) checkAudit(events int) {
+	e.t.Helper()
+	var found []struct{ Audit admin.Audit }
+	must(e.t, json.Unmarshal([]byte(e.command("audit", "-c", e.settings, "-o", "json")), &found))
+	if len(found) != 1 || found[0].Audit.Events != int64(events) || found[0].Audit.Wrong() != 0 {
+		e.t.Errorf("audit: %+v, want %d events, all accounted for", found, events)
+	}
+}
+
 // run starts a bridge on a slot.
-func (e *environment) run(slot string) *process {
+func (e *environment) run(slot string, env ...string) *process {
 	e.t.Helper()
 	path, err := binary()
 	must(e.t, err)
+	return e.runBinary(path, slot, env...)
+}
+
+// runBinary starts the bridge of another version.
+func (e *environment) runBinary(path, slot string, env ...string) *process {
+	e.t.Helper()
 	p := &process{cmd: exec.Command(path, "run", "-c", e.settings, "--slot", slot), log: &lockedBuffer{}}
+	p.cmd.Env = slices.Concat(os.Environ(), []string{"STATE_DIRECTORY=" + e.dir}, e.env, env)
 	p.cmd.Stderr = p.log
 	must(e.t, p.cmd.Start())
 	e.t.Cleanup(func() {
 		p.kill()
+		if strings.Contains(p.log.String(), "of which no outcome is visible") != e.loses {
+			e.t.Errorf("the audit of slot %s found lost events: %t, want %t", slot, !e.loses, e.loses)
+		}
 		if e.t.Failed() {
 			e.t.Logf("log of slot %s:\n%s", slot, p.log)
 		}
@@ -367,3 +419,6 @@ func (e *environment) checkExecutions() (repeats int) {
 	}
 	return repeats
 }
+
+// logged reports whether the log has a text.
+func (p *process) logged(text string) bool { return strings.Contains(p.log.String(), text) }

@@ -45,7 +45,7 @@ func TestImage(t *testing.T) {
 	demo.Dir, demo.Env = "/", []string{}
 	demo.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := demo.CombinedOutput()
-	if err != nil || strings.Count(string(out), "proved  ") != 5 {
+	if err != nil || strings.Count(string(out), "proved  ") != 7 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if err := os.Chmod(root, 0o700); err != nil { // so that it can be deleted

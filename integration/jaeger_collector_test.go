@@ -85,7 +85,7 @@ func TestCollectorKeepsWhatMatters(t *testing.T) {
 	})
 	await(t, "the collector", 30*time.Second, func() bool { return strings.Contains(log.String(), "Everything is ready") })
 
-	tracing, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: "http://127.0.0.1:" + jaegerGRPC, Protocol: telemetry.ProtocolGRPC, Service: "bridge"})
+	tracing, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: "http://127.0.0.1:" + jaegerGRPC, Protocol: telemetry.ProtocolGRPC, Process: telemetry.Process{Service: "bridge"}})
 	must(t, err)
 	const rare, usual = 20, 1000
 	event := func(name string, took time.Duration, attempts int, status codes.Code) {

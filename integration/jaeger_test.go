@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -151,6 +152,7 @@ func TestTracesInJaeger(t *testing.T) {
 			e.sendTraced(events[0], no, producer)
 		}
 		e.results(3+i, time.Minute)
+		e.merged(t)
 		p.stop(t) // sends the spans
 	}
 	for no, want := range map[string]string{
@@ -158,6 +160,8 @@ func TestTracesInJaeger(t *testing.T) {
   alipay.trade.create attempt=1 class=DONE
   send observations
   send results
+  process observations
+    send status
 `,
 		"J2": `process events outcome=APPLIED attempts=2
   alipay.trade.create attempt=1 class=THROTTLED
@@ -165,6 +169,8 @@ func TestTracesInJaeger(t *testing.T) {
   alipay.trade.create attempt=2 class=DONE
   send observations
   send results
+  process observations
+    send status
 `,
 		"J3": `process events outcome=APPLIED attempts=2
   alipay.trade.create attempt=1 class=AMBIGUOUS
@@ -174,11 +180,17 @@ func TestTracesInJaeger(t *testing.T) {
   send observations
   send results
   send snapshots
+  process observations
+    send status
+  process observations
+    send status
 `,
 		"J4": `process events outcome=APPLIED attempts=1
   alipay.trade.create attempt=1 class=DONE
   send observations
   send results
+  process observations
+    send status
 `,
 	} {
 		spans := e.spansOf(no)
@@ -187,6 +199,21 @@ func TestTracesInJaeger(t *testing.T) {
 		}
 		t.Logf("order %s, trace %s:\n%s", no, spans[0].TraceID, e.tree(spans, producer, true))
 	}
+}
+
+// merged waits until the pipeline of trade status has settled all observations.
+func (e *environment) merged(t *testing.T) {
+	t.Helper()
+	adm, topic := kadm.NewClient(e.client()), e.topic("observations")
+	await(t, "all observations are merged", time.Minute, func() bool {
+		ends, err := adm.ListEndOffsets(t.Context(), topic)
+		must(t, err)
+		end, _ := ends.Lookup(topic, 0)
+		settled, err := adm.FetchOffsets(t.Context(), e.prefix+"group-status")
+		must(t, err)
+		at, _ := settled.Lookup(topic, 0)
+		return end.Offset > 0 && at.At >= end.Offset-1 // the last record is the end of a transaction
+	})
 }
 
 // sendTraced produces an event of an order in a trace of its own.

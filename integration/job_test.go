@@ -3,12 +3,16 @@
 package integration_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"alipay-kafka-bridge/internal/simulator"
 )
@@ -49,6 +53,20 @@ func TestMainJob(t *testing.T) {
 		t.Error("the skip is not in the journal")
 	}
 	p.stop(t)
+	e.checkAudit(4)
+
+	// Someone moves the offset of the group over an event that nobody has handled.
+	e.send(orders(2)[:1])
+	adm := kadm.NewClient(e.client())
+	ends, err := adm.ListEndOffsets(t.Context(), e.topic("events"))
+	must(t, err)
+	must(t, adm.CommitAllOffsets(t.Context(), e.topic("group"), ends.Offsets()))
+	path, err := binary()
+	must(t, err)
+	out, err := exec.CommandContext(t.Context(), path, "audit", "-c", e.settings, "-o", "table").Output()
+	if !strings.Contains(string(out), "5 events = 2 results + 1 skip + 1 dead letter + 1 unaccounted") || !strings.Contains(fmt.Sprint(err), "exit status 3") {
+		t.Errorf("audit: %v\n%s", err, out)
+	}
 }
 
 // TestKilledThreeTimes: kill -9 with 200 calls or more in flight, three times.
@@ -78,6 +96,7 @@ func TestKilledThreeTimes(t *testing.T) {
 	p := e.run("a")
 	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	p.stop(t)
+	e.checkAudit(len(events))
 	if n := e.checkExecutions(); n == 0 || n > kills*(inFlight+batch) {
 		t.Errorf("%d requests were repeated, want some and at most %d", n, kills*(inFlight+batch))
 	} else {
@@ -88,7 +107,7 @@ func TestKilledThreeTimes(t *testing.T) {
 // TestTwoSlots: a second instance joins, leaves, joins again and is killed.
 func TestTwoSlots(t *testing.T) {
 	e := newEnvironment(t, 8, 200*time.Millisecond)
-	events := orders(6000)
+	events := orders(20_000) // more than one instance handles before the other has joined twice
 	e.send(events)
 	a := e.run("a")
 	await(t, "a works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
@@ -104,6 +123,7 @@ func TestTwoSlots(t *testing.T) {
 	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	e.checkExecutions()
 	a.stop(t)
+	e.checkAudit(len(events))
 }
 
 // awaitBoth waits until a second instance has its partitions, and then for 400 more executions.
@@ -125,6 +145,7 @@ func TestLostAnswersOnRealKafka(t *testing.T) {
 	p := e.run("a")
 	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	p.stop(t)
+	e.checkAudit(len(events))
 	e.checkExecutions()
 	unknown := map[string]bool{}
 	for _, r := range e.sim.Journal().Requests {
@@ -150,6 +171,7 @@ func TestBrokerRestart(t *testing.T) {
 	script(t, "resume")
 	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
 	p.stop(t)
+	e.checkAudit(len(events))
 	e.checkExecutions()
 }
 

@@ -109,12 +109,13 @@ spawn() {
 	)
 }
 
-# await NAME CHECK: waits until CHECK succeeds; fails if the process ends or the time is up.
+# await NAME CHECK: waits until CHECK succeeds; fails if the process ends or the time is up. A process that has
+# just been started is not yet the program that running looks for.
 await() {
-	local name=$1 end=$((SECONDS + patience))
+	local name=$1 begin=$SECONDS end=$((SECONDS + patience))
 	shift
 	until "$@"; do
-		if ! running "$name" || ((SECONDS >= end)); then
+		if ! running "$name" && ((SECONDS > begin + 2)) || ((SECONDS >= end)); then
 			tail -n 20 "$state/$name.log" >&2
 			die "$name did not start; see $state/$name.log"
 		fi

@@ -71,7 +71,7 @@ func parseACL(t *testing.T, line string) acl {
 func (a acl) builder(t *testing.T) *kadm.ACLBuilder {
 	t.Helper()
 	b := kadm.NewACLs().Allow("User:bridge").AllowHosts("*").ResourcePatternType(kadm.ACLPatternLiteral)
-	b.Operations(map[string]kadm.ACLOperation{"Read": kadm.OpRead, "Write": kadm.OpWrite}[a.operation])
+	b.Operations(map[string]kadm.ACLOperation{"Read": kadm.OpRead, "Write": kadm.OpWrite, "DescribeConfigs": kadm.OpDescribeConfigs}[a.operation])
 	switch a.resource {
 	case "topic":
 		return b.Topics(a.name)
@@ -101,8 +101,14 @@ func TestSecuredBroker(t *testing.T) {
 	for line := range strings.Lines(e.command("check", "--acls", "-c", e.settings)) {
 		acls = append(acls, parseACL(t, strings.TrimSpace(line)))
 	}
-	if lines, code := e.check(); code != 3 || len(lines) != len(acls) {
-		t.Fatalf("without any ACL: exit %d, want 3 and %d findings:\n%s", code, len(acls), strings.Join(lines, "\n"))
+	findings := 0 // a topic that may not be seen is one finding
+	for _, a := range acls {
+		if a.operation != "DescribeConfigs" {
+			findings++
+		}
+	}
+	if lines, code := e.check(); code != 3 || len(lines) != findings {
+		t.Fatalf("without any ACL: exit %d, want 3 and %d findings:\n%s", code, findings, strings.Join(lines, "\n"))
 	}
 	// Kafka's own tool accepts the lines as they are.
 	for _, a := range acls {

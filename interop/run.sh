@@ -3,7 +3,8 @@
 #   ok      the call succeeded, and the SDK accepted the signature of the answer
 #   known   the call failed with the words in known.tsv, which also gives the reason
 #   BAD     everything else: another failure, or a known failure that no longer occurs
-# Exits 1 if a cell of the chosen SDKs is BAD or missing.
+# Exits 1 if a cell of the chosen SDKs is BAD or missing, or if a notification that an SDK signed and the bridge
+# answered with success is not in Kafka. For these, `bridge run --only notify` runs, without any private key.
 #
 # usage: interop/run.sh [SDK...]      SDKs: java node python global (AlipayHK); without names, all of them
 #
@@ -94,10 +95,47 @@ simulate() {
 }
 gateway_of() { sed -n 's/^simulating Alipay, not for real use, at //p' "$work/$1.log"; }
 
+# receive starts Kafka and a receiver on free loopback ports, and waits until it receives.
+receive() {
+	local end=$((SECONDS + 60))
+	mkdir -p "$work/receiver/keys"
+	cp "$here/receiver.yaml" "$work/receiver"
+	cp "$work"/keys/{alipay-public.pem,app.crt,alipay.crt,root.crt} "$work/receiver/keys"
+	mkfifo "$work/stdin"
+	"$work/kafka" <"$work/stdin" >"$work/kafka.env" 2>"$work/kafka.log" &
+	simulators+=($!)
+	exec 3>"$work/stdin" # it ends with this script
+	until grep -q REGISTRY "$work/kafka.env"; do
+		kill -0 "${simulators[-1]}" 2>/dev/null && ((SECONDS < end)) || { cat "$work/kafka.log" >&2; die "Kafka did not start; see the log above"; }
+		sleep 0.05
+	done
+	# shellcheck source=/dev/null # made above
+	source "$work/kafka.env"
+	"$work/bridge" topics create --yes -c "$work/receiver/receiver.yaml" >"$work/receiver.log" 2>&1 || { cat "$work/receiver.log" >&2; die "the topics could not be created; see the log above"; }
+	"$work/bridge" run --only notify -c "$work/receiver/receiver.yaml" >/dev/null 2>"$work/receiver.log" &
+	simulators+=($!)
+	until grep -q 'notifications are received' "$work/receiver.log"; do
+		kill -0 "${simulators[-1]}" 2>/dev/null && ((SECONDS < end)) || { cat "$work/receiver.log" >&2; die "the receiver did not start; see the log above"; }
+		sleep 0.05
+	done
+	INTEROP_RECEIVER=http://$(sed -n 's/.*notifications are received.* address=\([^ ]*\).*/\1/p' "$work/receiver.log")
+	export INTEROP_RECEIVER
+}
+
+# durable checks that all that was answered with success is in Kafka.
+durable() {
+	local answered=0 kept
+	[[ ! -e $work/accepted ]] || answered=$(wc -l <"$work/accepted")
+	kept=$("$work/bridge" tail notifications --to-end -o json -c "$work/receiver/receiver.yaml" 2>>"$work/receiver.log" | grep -c '"notify_id"' || true)
+	say "$answered notifications of the SDKs were answered with success, $kept are in Kafka"
+	((answered == kept)) || die "these must be equal"
+}
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/interop.XXXXXX")
 simulators=()
 finish() {
 	((${#simulators[@]} == 0)) || kill "${simulators[@]}" 2>/dev/null || true
+	exec 3>&- || true
 	wait 2>/dev/null || true
 	rm -rf "$work"
 }
@@ -108,14 +146,17 @@ need go Go
 export no_proxy='127.0.0.1,localhost' NO_PROXY='127.0.0.1,localhost'
 export INTEROP_DIR=$work INTEROP_APP=2021000000000001 INTEROP_CERT_APP=2021000000000002
 export INTEROP_ITEM_ORDER=20170427000000001000000001 INTEROP_HK_CLIENT=SIM_5000000000000001
-(cd "$here/.." && CGO_ENABLED=0 go build -o "$work/bridge" ./cmd/bridge)
+(cd "$here/.." && CGO_ENABLED=0 go build -o "$work/" ./cmd/bridge ./interop/kafka)
 "$work/bridge" simulate --out "$work" --no-serve >/dev/null
 cp "$here/simulator.yaml" "$work/simulator.yaml"
 simulate plain
 simulate secure --tls
+need curl curl
+receive
 INTEROP_GATEWAY=$(gateway_of plain) INTEROP_TLS_GATEWAY=$(gateway_of secure)
 INTEROP_ADMIN=$(sed -n 's/^admin at //p' "$work/plain.log")
 export INTEROP_GATEWAY INTEROP_TLS_GATEWAY INTEROP_ADMIN
+export INTEROP_ACCEPTS=$here/accepts.sh INTEROP_SELLER=2088000000000000
 sdks=("$@")
 [[ ${#sdks[@]} -gt 0 ]] || sdks=(java node python global)
 : >"$work/cells"
@@ -127,4 +168,5 @@ for sdk in "${sdks[@]}"; do
 	"run_$sdk" $modes 2>"$work/$sdk.log" >"$work/$sdk.cells" || { tail -n 20 "$work/$sdk.log" >&2; die "$sdk: the test program failed; see the messages above"; }
 	sed "s/^/$sdk\t/" "$work/$sdk.cells" >>"$work/cells"
 done
+durable
 awk -v sdks="${sdks[*]}" -f "$here/table.awk" "$here/modes.tsv" "$here/known.tsv" "$work/cells"

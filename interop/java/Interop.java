@@ -9,6 +9,7 @@ import com.alipay.api.domain.AlipayTradeOrderinfoSyncModel;
 import com.alipay.api.domain.AlipayTradeQueryModel;
 import com.alipay.api.domain.KoubeiTradeItemorderQueryModel;
 import com.alipay.api.internal.util.AlipaySignature;
+import com.alipay.api.internal.util.AntCertificationUtil;
 import com.alipay.api.request.AlipayTradeCreateRequest;
 import com.alipay.api.request.AlipayTradeOrderinfoSyncRequest;
 import com.alipay.api.request.AlipayTradeQueryRequest;
@@ -21,6 +22,7 @@ import com.sun.net.httpserver.HttpServer;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.URLDecoder;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -118,6 +120,8 @@ public class Interop {
         cell("refusal", this::refusal);
         if (!aes) {
             cell("notification", this::notification);
+            cell("forms", this::forms);
+            cell("signed", this::signed);
         }
     }
 
@@ -202,6 +206,65 @@ public class Interop {
 
     /** Has a buyer pay, and verifies the notification with the SDK's own functions. */
     void notification() throws Exception {
+        checkNotification(paid("java_n_" + System.nanoTime()));
+    }
+
+    /** Verifies notifications in forms that the create did not ask for: blanks as %20, another charset and sign_type. */
+    void forms() throws Exception {
+        for (String[] form : new String[][] {{"percent20", null, null}, {"gbk", "GBK", null}, {"rsa", null, "RSA"}, {"rsa2", null, "RSA2"}}) {
+            String no = "java_f_" + System.nanoTime();
+            admin("/notifications/faults", "[{kind: " + form[0] + ", order: " + no + "}]");
+            byte[] body = paid(no);
+            AlipayConfig c = config(mode);
+            c.setCharset(form[1] == null ? c.getCharset() : form[1]);
+            c.setSignType(form[2] == null ? c.getSignType() : form[2]);
+            if (form[0].equals("percent20")) {
+                same(new String(body, StandardCharsets.US_ASCII).contains("%20"), true);
+            }
+            checkNotification(body, c);
+        }
+    }
+
+    /** Signs a notification with the SDK as Alipay does; the bridge accepts it, and not with another amount. */
+    void signed() throws Exception {
+        AlipayConfig c = config(mode);
+        Map<String, String> form = new HashMap<>(Map.of(
+                "notify_type", "trade_status_sync", "notify_id", "n" + System.nanoTime(), "notify_time", "2026-01-01 18:00:00",
+                "app_id", c.getAppId(), "charset", c.getCharset(), "out_trade_no", "java_s", "trade_no", "2026010122001400000000000001",
+                "trade_status", "TRADE_SUCCESS", "total_amount", "88.88", "seller_id", System.getenv("INTEROP_SELLER")));
+        form.put("subject", subject());
+        boolean cert = mode.startsWith("cert");
+        String key = key(cert ? "certified-alipay-private.pem" : "alipay-private.pem");
+        if (cert) {
+            form.put("alipay_cert_sn", AntCertificationUtil.getCertSN(
+                    AntCertificationUtil.getCertFromPath(DIR + "/keys/alipay.crt")));
+        }
+        String text = AlipaySignature.getSignCheckContentV1(form); // without sign and sign_type
+        form.put("sign", AlipaySignature.rsaSign(text, key, c.getCharset(), c.getSignType()));
+        form.put("sign_type", c.getSignType());
+        same(accepted(form, c), true);
+        form.put("total_amount", "0.01");
+        same(accepted(form, c), false);
+    }
+
+    boolean accepted(Map<String, String> form, AlipayConfig c) throws Exception {
+        StringBuilder body = new StringBuilder();
+        for (Map.Entry<String, String> e : form.entrySet()) {
+            body.append(body.length() == 0 ? "" : "&").append(e.getKey()).append('=').append(URLEncoder.encode(e.getValue(), c.getCharset()));
+        }
+        Path file = Files.createTempFile(Path.of(DIR), "java", ".body");
+        Files.writeString(file, body);
+        return new ProcessBuilder(System.getenv("INTEROP_ACCEPTS"), mode, file.toString()).start().waitFor() == 0;
+    }
+
+    static void admin(String path, String body) throws Exception {
+        HttpRequest r = HttpRequest.newBuilder(URI.create(System.getenv("INTEROP_ADMIN") + path))
+                .POST(HttpRequest.BodyPublishers.ofString(body)).build();
+        same(HttpClient.newHttpClient().send(r, HttpResponse.BodyHandlers.ofString()).statusCode(), 200);
+    }
+
+    /** Has a buyer pay a new order, and returns the body of the notification. */
+    byte[] paid(String no) throws Exception {
         SynchronousQueue<byte[]> came = new SynchronousQueue<>();
         HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
         server.createContext("/notify", exchange -> {
@@ -217,23 +280,23 @@ public class Interop {
         });
         server.start();
         try {
-            String no = "java_n_" + System.nanoTime();
             create(no, "http://127.0.0.1:" + server.getAddress().getPort() + "/notify");
-            HttpRequest pay = HttpRequest.newBuilder(URI.create(System.getenv("INTEROP_ADMIN") + "/trades/" + no + "/pay"))
-                    .POST(HttpRequest.BodyPublishers.noBody()).build();
-            same(HttpClient.newHttpClient().send(pay, HttpResponse.BodyHandlers.ofString()).statusCode(), 200);
+            admin("/trades/" + no + "/pay", "");
             byte[] body = came.poll(10, TimeUnit.SECONDS);
             if (body == null) {
                 throw new IllegalStateException("no notification within 10 s");
             }
-            checkNotification(body);
+            return body;
         } finally {
             server.stop(0);
         }
     }
 
     void checkNotification(byte[] body) throws Exception {
-        AlipayConfig c = config(mode);
+        checkNotification(body, config(mode));
+    }
+
+    void checkNotification(byte[] body, AlipayConfig c) throws Exception {
         Map<String, String> form = new HashMap<>();
         for (String pair : new String(body, StandardCharsets.US_ASCII).split("&")) {
             int cut = pair.indexOf('=');

@@ -13,6 +13,7 @@ import http.server
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from alipay.aop.api.request.AlipayTradeCreateRequest import AlipayTradeCreateReq
 from alipay.aop.api.request.AlipayTradeOrderinfoSyncRequest import AlipayTradeOrderinfoSyncRequest
 from alipay.aop.api.request.AlipayTradeQueryRequest import AlipayTradeQueryRequest
 from alipay.aop.api.request.KoubeiTradeItemorderQueryRequest import KoubeiTradeItemorderQueryRequest
-from alipay.aop.api.util.SignatureUtils import get_sign_content, verify_with_rsa
+from alipay.aop.api.util.SignatureUtils import get_sign_content, sign_with_rsa, sign_with_rsa2, verify_with_rsa
 
 ENV = os.environ
 HOST = "openapi.simulated"
@@ -115,6 +116,8 @@ class Mode:
         self.cell("refusal", self.refusal)
         if "-aes" not in self.mode and "-port" not in self.mode:
             self.cell("notification", self.notification)
+            if not self.mode.startswith("cert"):  # the SDK knows no certificates
+                self.cell("signed", self.signed)
 
     def send(self, request, content, notify_url=None):
         """Executes a request and returns the node of the answer."""
@@ -193,6 +196,28 @@ class Mode:
         sign = post.pop("sign")
         post.pop("sign_type")
         same(verify_with_rsa(config(self.mode).alipay_public_key, get_sign_content(post).encode(charset), sign), True)
+
+    def signed(self):
+        """Signs a notification with the SDK's functions as Alipay does; the bridge accepts it, and not with
+        another amount."""
+        c = config(self.mode)
+        post = {
+            "notify_type": "trade_status_sync", "notify_id": f"n{time.time_ns()}", "notify_time": "2026-01-01 18:00:00",
+            "app_id": c.app_id, "charset": c.charset, "out_trade_no": "python_s", "trade_no": "2026010122001400000000000001",
+            "trade_status": "TRADE_SUCCESS", "total_amount": "88.88", "seller_id": ENV["INTEROP_SELLER"], "subject": SUBJECT}
+        sign = sign_with_rsa if c.sign_type == "RSA" else sign_with_rsa2
+        post["sign"] = sign(private_key("alipay-private.pem"), get_sign_content(post), c.charset)
+        post["sign_type"] = c.sign_type
+        same(self.accepted(post, c.charset), True)
+        post["total_amount"] = "0.01"
+        same(self.accepted(post, c.charset), False)
+
+    def accepted(self, post, charset):
+        """Reports whether the bridge accepts a notification."""
+        path = f"{ENV['INTEROP_DIR']}/python{time.time_ns()}.body"
+        with open(path, "w", encoding="ascii") as f:
+            f.write(urllib.parse.urlencode(post, encoding=charset))
+        return subprocess.run([ENV["INTEROP_ACCEPTS"], self.mode, path], check=False).returncode == 0
 
 
 for name in sys.argv[1:]:
