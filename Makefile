@@ -1,12 +1,12 @@
 # Everything here needs only Go; integration also needs Java 17, Maven and Python 3, and interop needs
-# Node 20 as well. Tools are pinned by version; Go, integration/kafka.sh, interop/run.sh and
+# Node 20 as well. Tools are pinned by version; Go, integration/*.sh, interop/run.sh, deploy/helm/check.sh and
 # deploy/prometheus/check.sh cache them.
 
 LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
 GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-.PHONY: jaeger jaeger-stop alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: release chart jaeger jaeger-stop prometheus prometheus-stop alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder, with the flags of go run, so that nothing is compiled twice
 build:
@@ -61,23 +61,29 @@ mutants:
 
 ## bench: a call compared with its cryptography alone; the scanner with encoding/json; the checks of an
 ## event (K5 occurs twice: it is decoded twice); the cost of a trace; schemas of different versions; the bridge compared
-## with a simple loop; and the cost of the simulator itself
+## with a simple loop; trade status and the receiver compared with bare ones; and the cost of the simulator itself
 bench:
 	go test -run ^$$ -bench '^Benchmark(SealOpen|Scanner)$$' -benchtime 300x ./internal/alipay/...
 	go test -run ^$$ -bench '^Benchmark(Decode|K[0-9].*)$$' -benchtime 300x ./internal/avro ./internal/order ./internal/handle
 	go test -run ^$$ -bench '^BenchmarkEvent$$' -benchtime 20000x ./internal/telemetry
-	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator)$$' -benchtime 1x ./cmd/bridge
+	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator|Status|Restore)$$' -benchtime 1x ./cmd/bridge
+	go test -run ^$$ -bench '^BenchmarkReceiver$$' -benchtime 1x ./internal/notify
 	go test -tags bench -run ^$$ -bench '^BenchmarkFairness$$' -benchtime 1x ./internal/consume
 
-## integration: the main job with a real Kafka and a real registry, and its traces in a real Jaeger. Jaeger
-## is built here, because a test has less time; where it cannot be built, its tests are skipped unless CI is set
+## integration: the main job with a real Kafka and a real registry, its traces in a real Jaeger, and drills for its
+## alerts in a real Prometheus. These, and what the example consumers need, are fetched or built here, because a test
+## has less time; where one cannot be built, its tests are skipped unless CI is set
 integration:
 	integration/jaeger.sh get || test -z "$$CI"
-	go test -tags integration -count=1 -timeout 15m ./integration
+	integration/prometheus.sh get || test -z "$$CI"
+	integration/consumers.sh get || test -z "$$CI"
+	go test -tags integration -count=1 -parallel 3 -timeout 20m ./integration
 
-## seeds: the main job in virtual time with a hundred seeds; BRIDGE_SEEDS=17-17 repeats one
+## seeds: the main job in virtual time with a hundred seeds, and a thousand lives of orders with notifications, 40 for
+## each of 25 seeds; BRIDGE_SEEDS=17-17 repeats one
 seeds:
 	BRIDGE_SEEDS=$${BRIDGE_SEEDS:-100} go test -count=1 -timeout 15m -run '^TestMainJob$$' ./internal/demo
+	BRIDGE_SEEDS=$${BRIDGE_SEEDS:-25} go test -count=1 -timeout 15m -run '^TestLives$$' ./internal/app/lives
 
 ## interop: the official SDKs of Java, Node and Python call the simulator
 interop:
@@ -86,6 +92,16 @@ interop:
 ## alerts: check the alerts for Prometheus, and run their tests; builds promtool once (some minutes)
 alerts:
 	deploy/prometheus/check.sh
+
+## chart: test the Helm chart, the settings of Compose, and the topics and ACLs of deploy/kafka; builds its
+## tools once (some minutes)
+chart:
+	deploy/helm/check.sh
+
+## release: dist/ has what a release has, each binary built twice and compared; VERSION=v1.2.3 names it, HOST=1
+## builds for this machine only
+release:
+	go run -C scripts/release . -out "$(CURDIR)/dist" -version "$(VERSION)" $(if $(HOST),-host)
 
 ## demo: the bridge, Kafka and the simulator in one process
 demo:
@@ -106,3 +122,11 @@ jaeger:
 ## jaeger-stop: stop it and delete its traces
 jaeger-stop:
 	@integration/jaeger.sh stop
+
+## prometheus: build Prometheus and Alertmanager once (some minutes), and start them on 127.0.0.1 (integration/prometheus.sh)
+prometheus:
+	@integration/prometheus.sh start
+
+## prometheus-stop: stop them and delete what was scraped
+prometheus-stop:
+	@integration/prometheus.sh stop

@@ -139,11 +139,22 @@ func hasLabel(labels []metrics.Label, name string) bool {
 
 // TestAlertsAreComplete: who is woken, whose fault it is, what it is, and where to read on.
 func TestAlertsAreComplete(t *testing.T) {
-	for _, r := range rules(t) {
+	all := rules(t)
+	boards := map[string]string{}
+	for _, uid := range []string{"overview", "engine", "status"} {
+		boards["bridge-"+uid] = string(read(t, "deploy/grafana/"+uid+".json"))
+	}
+	showsOne := func(board string, names []string) bool {
+		shown := func(b string) bool {
+			return slices.ContainsFunc(names, func(n string) bool { return strings.Contains(b, n) })
+		}
+		return shown(board) || !slices.ContainsFunc(slices.Collect(maps.Values(boards)), shown)
+	}
+	for _, r := range all {
 		if r.Alert == "" {
 			continue
 		}
-		if !slices.Contains([]string{"critical", "warning"}, r.Labels["severity"]) {
+		if !slices.Contains([]string{"critical", "warning", "info"}, r.Labels["severity"]) {
 			t.Errorf("%s: severity %q", r.Alert, r.Labels["severity"])
 		}
 		if !slices.Contains([]string{"alipay", "kafka", "bridge", "producer", "merchant"}, r.Labels["owner"]) {
@@ -154,6 +165,14 @@ func TestAlertsAreComplete(t *testing.T) {
 		}
 		if got, want := r.Annotations["runbook_url"], runbooksFile+"#"+strings.ToLower(r.Alert); got != want {
 			t.Errorf("%s: runbook_url is %q, want %q", r.Alert, got, want)
+		}
+		uid, ok := strings.CutPrefix(r.Annotations["dashboard_url"], "/d/")
+		board, known := boards[uid]
+		if !ok || !known {
+			t.Errorf("%s: dashboard_url is %q; no dashboard of deploy/grafana has that uid", r.Alert, r.Annotations["dashboard_url"])
+		}
+		if !showsOne(board, metricsIn(r.Expr, all)) {
+			t.Errorf("%s: %s shows none of its metrics, and another dashboard does", r.Alert, uid)
 		}
 		for name, text := range r.Annotations {
 			if err := expand(text); err != nil {
@@ -189,8 +208,10 @@ func TestEveryCauseAndReasonHasAnAlert(t *testing.T) {
 		label  string
 		values []string
 	}{
-		"BridgeOldestWaiting": {"cause", metrics.Causes()},
-		"BridgeDeadLetters":   {"reason", append(metrics.DeadReasons(), metrics.Other)},
+		"BridgeOldestWaiting":       {"cause", metrics.Causes()},
+		"BridgeDeadLetters":         {"reason", append(metrics.DeadReasons(), metrics.Other)},
+		"BridgeStatusAnomaly":       {"kind", metrics.Anomalies()},
+		"BridgeObservationsRefused": {"reason", metrics.ObservationReasons()},
 	} {
 		for _, value := range c.values {
 			n := 0
@@ -320,10 +341,17 @@ func TestInhibitions(t *testing.T) {
 					}
 				}
 			}
-			if len(r.Equal) > 2 || len(named) == 0 { // the general rule, where most labels are missing on both sides
+			equal := slices.Clone(r.Equal)
+			for _, label := range []string{"namespace", "cluster"} { // Prometheus adds them, and they keep installations apart
+				if !slices.Contains(equal, label) {
+					t.Errorf("a rule does not compare %s: %v", label, r)
+				}
+				equal = slices.DeleteFunc(equal, func(l string) bool { return l == label })
+			}
+			if len(equal) > 2 || len(named) == 0 { // the general rule, where most labels are missing on both sides
 				continue
 			}
-			for _, label := range r.Equal {
+			for _, label := range equal {
 				for _, a := range named {
 					if !givesLabel(a.Expr, label, all) {
 						t.Errorf("%s has no label %s, by which it would inhibit or be inhibited", a.Alert, label)

@@ -12,13 +12,17 @@ import (
 // operator name. No URL in an event, an answer or a notification is ever used (security G9).
 var dials = map[string]string{
 	"internal/admin/ask.go":                "--address, admin.listen",
+	"examples/consumers/go/main.go":        "an example: BROKERS, REGISTRY",
 	"cmd/bridge/health.go":                 "--address, probes.listen",
 	"internal/alipay/gateway/transport.go": "the gateways of the settings",
 	"internal/alipay/keys/vault.go":        "Vault, as private_key_uri names it",
 	"internal/app/serve.go":                "kafka.brokers",
+	"internal/app/stable.go":               "kafka.brokers",
 	"internal/audit/reader.go":             "the demo's own Kafka",
+	"internal/audit/status.go":             "the demo's own Kafka",
 	"internal/avro/remote.go":              "registry.url",
 	"internal/check/gateways.go":           "the gateways of the settings",
+	"internal/check/host.go":               "notify.listen, of this machine",
 	"internal/check/kafka.go":              "kafka.brokers",
 	"internal/consume/engine.go":           "kafka.brokers",
 	"internal/demo/demo.go":                "the demo's own Kafka",
@@ -27,14 +31,19 @@ var dials = map[string]string{
 	"internal/kafka/options.go":            "kafka.brokers, --brokers",
 	"internal/kafka/tls.go":                "kafka.brokers and registry.url",
 	"internal/produce/transact.go":         "kafka.brokers",
+	"internal/notify/publish.go":           "kafka.brokers",
+	"internal/app/retention.go":            "kafka.brokers",
+	"internal/audit/standing/begin.go":     "kafka.brokers",
 	"internal/reread/reread.go":            "kafka.brokers",
-	"internal/simulator/notify.go":         "only in the simulator: notify_url, as Alipay does",
+	"internal/status/restore.go":           "kafka.brokers",
+	"internal/simulator/outbox/send.go":    "only in the simulator: notify_url, as Alipay does",
 	"internal/telemetry/export.go":         "telemetry.otlp_endpoint",
+	"internal/telemetry/push.go":           "telemetry.otlp_endpoint",
 }
 
 // opens matches code that opens a connection, or makes something that does.
 var opens = regexp.MustCompile(`\bhttp\.(Get|Post|PostForm|Head|DefaultClient|DefaultTransport)\b|\bhttp\.(Client|Transport)\{|` +
-	`\bnet\.(Dial\w*\(|Dialer\{)|\btls\.(Dial\w*\(|Dialer\{)|\bkgo\.NewClient\(|\bsr\.NewClient\(|\botlptrace(http|grpc)\.New\(`)
+	`\bnet\.(Dial\w*\(|Dialer\{)|\btls\.(Dial\w*\(|Dialer\{)|\bkgo\.NewClient\(|\bsr\.NewClient\(|\botlp(trace|metric)(http|grpc)\.New\(`)
 
 // TestG9_WhoOpensConnections: a file that opens connections is listed with the hosts.
 func TestG9_WhoOpensConnections(t *testing.T) {

@@ -1,7 +1,6 @@
 package repo_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -24,6 +23,7 @@ const module = "alipay-kafka-bridge"
 // A package that does not exist yet has its row already, as a plan.
 var arrows = map[string][]string{
 	"docs":                          nil,
+	"docs/reference/cli":            nil,
 	"schemas":                       nil,
 	"examples":                      nil,
 	"internal/admin":                {"internal/output"},
@@ -35,16 +35,19 @@ var arrows = map[string][]string{
 	"internal/alipay/gateway":       {"internal/alipay", "internal/alipay/certs", "internal/alipay/encryption", "internal/alipay/form", "internal/alipay/jsonscan", "internal/alipay/keys", "internal/recent"},
 	"internal/alipay/jsonscan":      nil,
 	"internal/alipay/keys":          nil,
-	"internal/app":                  {"internal/admin", "internal/metrics", "internal/sight", "internal/alipay", "internal/alipay/certs", "internal/alipay/encryption", "internal/alipay/gateway", "internal/alipay/keys", "internal/avro", "internal/avro/writers", "internal/breaker", "internal/config", "internal/config/fault", "internal/consume", "internal/consume/offsets", "internal/control", "internal/handle", "internal/kafka", "internal/notify", "internal/order", "internal/produce", "internal/records", "internal/status", "internal/telemetry"},
+	"internal/app":                  {"internal/integrity", "internal/admin", "internal/audit/standing", "internal/consume/look", "internal/reread", "internal/metrics", "internal/sight", "internal/alipay", "internal/alipay/certs", "internal/alipay/encryption", "internal/alipay/gateway", "internal/alipay/keys", "internal/avro", "internal/avro/writers", "internal/breaker", "internal/config", "internal/config/fault", "internal/consume", "internal/consume/offsets", "internal/control", "internal/handle", "internal/kafka", "internal/notify", "internal/order", "internal/produce", "internal/records", "internal/status", "internal/status/state", "internal/status/store", "internal/telemetry"},
 	"internal/app/apptest":          {"internal/config"},
 	"internal/audit":                {"internal/order"},
+	"internal/audit/standing":       {"internal/avro", "internal/consume/offsets", "internal/consume/window", "internal/order", "internal/records", "internal/reread", "internal/telemetry"},
 	"internal/avro":                 {"internal/avro/late", "internal/avro/writers", "internal/budget", "schemas"},
 	"internal/avro/late":            {"internal/recent"},
 	"internal/avro/writers":         nil,
 	"internal/budget":               nil,
 	"internal/breaker":              {"internal/alipay", "internal/alipay/keys"},
 	"internal/check":                {"internal/app", "internal/avro", "internal/avro/writers", "internal/config", "internal/config/fault", "internal/consume", "internal/consume/window", "internal/kafka", "schemas"},
-	"internal/config":               {"internal/config/fault"},
+	"internal/command":              {"docs/reference/cli", "internal/config", "internal/config/fault", "internal/output", "internal/progress"},
+	"internal/config":               {"internal/config/fault", "internal/config/published"},
+	"internal/config/published":     nil,
 	"internal/config/fault":         nil,
 	"internal/consume":              {"internal/consume/fair", "internal/consume/look", "internal/consume/offsets", "internal/consume/pause", "internal/consume/window", "internal/produce", "internal/reread"},
 	"internal/consume/fair":         nil,
@@ -53,37 +56,49 @@ var arrows = map[string][]string{
 	"internal/consume/pause":        nil,
 	"internal/consume/window":       nil,
 	"internal/control":              {"internal/order"},
-	"internal/demo":                 {"examples", "internal/app", "internal/audit", "internal/avro", "internal/config", "internal/kafka", "internal/localkafka", "internal/order", "internal/records", "internal/simulator", "internal/simulator/standalone"},
+	"internal/demo":                 {"examples", "internal/app", "internal/audit", "internal/avro", "internal/config", "internal/kafka", "internal/localkafka", "internal/order", "internal/records", "internal/simulator", "internal/simulator/outbox", "internal/simulator/standalone"},
 	"internal/explain":              {"docs"},
-	"internal/handle":               {"internal/alipay", "internal/budget", "internal/consume", "internal/consume/look", "internal/order", "internal/recent", "internal/records", "internal/telemetry"},
+	"internal/handle":               {"internal/alipay", "internal/budget", "internal/consume", "internal/consume/look", "internal/journal", "internal/order", "internal/recent", "internal/records", "internal/telemetry"},
 	"internal/inspect":              {"internal/alipay", "internal/alipay/form", "internal/alipay/gateway", "internal/alipay/keys", "internal/app", "internal/config", "internal/order"},
+	"internal/inspect/inspectcli":   {"internal/alipay", "internal/alipay/certs", "internal/alipay/encryption", "internal/alipay/gateway", "internal/alipay/keys", "internal/command", "internal/config", "internal/config/fault", "internal/inspect", "internal/order", "internal/output"},
+	"internal/integrity":            nil,
+	"internal/journal":              {"internal/consume", "internal/order", "internal/records"},
 	"internal/kafka":                {"internal/config", "schemas"},
 	"internal/localkafka":           {"internal/avro"},
 	"internal/metrics":              nil,
-	"internal/notify":               {"internal/alipay/gateway", "internal/order", "internal/produce", "internal/records", "internal/telemetry"},
+	"internal/notify":               {"internal/integrity", "internal/alipay", "internal/alipay/form", "internal/alipay/gateway", "internal/avro", "internal/order", "internal/records", "internal/telemetry", "schemas"},
 	"internal/order":                {"internal/alipay", "internal/avro", "schemas"},
 	"internal/output":               nil,
 	"internal/produce":              nil,
+	"internal/progress":             nil,
 	"internal/recent":               nil,
+	"internal/incident":             {"internal/admin", "internal/output"},
 	"internal/reread":               nil,
-	"internal/records":              {"internal/alipay", "internal/order", "internal/telemetry"},
+	"internal/records":              {"internal/integrity", "internal/alipay", "internal/order", "internal/telemetry"},
 	"internal/sight":                {"internal/admin", "internal/alipay", "internal/breaker", "internal/config", "internal/consume", "internal/consume/look", "internal/handle", "internal/metrics", "internal/order", "internal/produce", "internal/records", "internal/telemetry"},
-	"internal/simulator":            {"internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"}, // never alipay: the same error on both sides would cancel out
+	"internal/simulator":            {"internal/simulator/outbox", "internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"}, // never alipay: the same error on both sides would cancel out
+	"internal/simulator/outbox":     {"internal/simulator/seeded", "internal/simulator/wire"},
 	"internal/simulator/rules":      {"internal/simulator/seeded", "internal/simulator/wire"},
 	"internal/simulator/seeded":     nil,
-	"internal/simulator/standalone": {"internal/config", "internal/simulator", "internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"},
+	"internal/simulator/standalone": {"internal/config", "internal/simulator", "internal/simulator/outbox", "internal/simulator/rules", "internal/simulator/seeded", "internal/simulator/wire"},
 	"internal/simulator/wire":       nil,
-	"internal/status":               {"internal/breaker", "internal/consume", "internal/order", "internal/records", "internal/telemetry"},
+	"internal/status":               {"internal/integrity", "internal/alipay", "internal/avro", "internal/consume", "internal/journal", "internal/order", "internal/records", "internal/reread", "internal/status/state", "internal/status/store", "internal/telemetry"},
+	"internal/status/state":         {"internal/alipay", "internal/avro", "internal/order", "schemas"},
+	"internal/status/store":         nil,
+	"internal/tail":                 {"internal/order", "internal/output", "internal/progress", "internal/records"},
 	"internal/telemetry":            nil,
+	"internal/timeline":             {"internal/alipay", "internal/config", "internal/integrity", "internal/kafka", "internal/order", "internal/output", "internal/progress", "internal/records", "internal/status/state", "internal/telemetry"},
 	"integration":                   nil,
+	"interop/kafka":                 {"internal/localkafka"},
 	"scripts/dashboards":            {"internal/metrics"},
 	"scripts/structure":             nil,
 }
 
 // alone lists the modules that only one package may import.
 var alone = map[string]string{
-	"github.com/linkedin/goavro/v2": "internal/avro",
-	"github.com/sony/gobreaker/v2":  "internal/breaker",
+	"github.com/linkedin/goavro/v2":    "internal/avro",
+	"github.com/cockroachdb/pebble/v2": "internal/status/store",
+	"github.com/sony/gobreaker/v2":     "internal/breaker",
 }
 
 type listed struct {
@@ -156,7 +171,7 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 	for _, p := range packages(t) {
 		name := filepath.Base(p.ImportPath)
 		want := "Package " + name + " "
-		if n := short(p.ImportPath); strings.HasPrefix(n, "cmd/") || strings.HasPrefix(n, "scripts/") {
+		if n := short(p.ImportPath); slices.ContainsFunc([]string{"cmd/", "scripts/", "interop/"}, func(p string) bool { return strings.HasPrefix(n, p) }) {
 			want = "Command " + name + " "
 		}
 		if !strings.HasPrefix(p.Doc, want) {
@@ -292,47 +307,6 @@ func TestNoSleepOutsideABubble(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// The make targets and bridge commands in the README exist.
-func TestReadmeCommands(t *testing.T) {
-	makefile, readme := read(t, "Makefile"), read(t, "README.md")
-	inCode := false
-	for s := bufio.NewScanner(bytes.NewReader(readme)); s.Scan(); {
-		line := strings.TrimPrefix(strings.TrimSpace(s.Text()), "$ ")
-		if strings.HasPrefix(line, "```") {
-			inCode = !inCode
-			continue
-		}
-		if !inCode {
-			continue
-		}
-		words := strings.Fields(line)
-		switch {
-		case len(words) > 1 && words[0] == "make" && !strings.Contains(words[1], "="):
-			if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(words[1]) + `:`).Match(makefile) {
-				t.Errorf("README: make %s: no such target", words[1])
-			}
-		case len(words) > 1 && strings.HasSuffix(words[0], "bridge"):
-			if _, err := os.Stat(filepath.Join("cmd", "bridge", words[1]+".go")); err != nil && words[1] != "completion" {
-				t.Errorf("README: bridge %s: no such command", words[1])
-			}
-		}
-	}
-}
-
-// Links between documents lead to files that exist.
-func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	docs, _ := filepath.Glob("docs/*.md")
-	deeper, _ := filepath.Glob("docs/*/*.md")
-	for _, f := range slices.Concat([]string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}, docs, deeper) {
-		for _, m := range link.FindAllStringSubmatch(string(read(t, f)), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(f), m[1])); err != nil {
-				t.Errorf("%s links to %s, which does not exist", f, m[1])
-			}
-		}
 	}
 }
 

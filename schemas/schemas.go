@@ -10,9 +10,9 @@ import "embed"
 //go:embed *.avsc ids.json
 var FS embed.FS
 
-// The schemas' texts. The bridge reads the first. It writes results and snapshots for others, and
-// observations and the journal for itself. Notifications, status and control commands are part of
-// the contract; nothing reads or writes them yet.
+// The schemas' texts. The bridge reads the first. It writes results, snapshots, notifications and trade status for
+// others, and observations and the journal for itself. Control commands are part of the contract; nothing reads or
+// writes them yet.
 var (
 	//go:embed order_event.avsc
 	OrderEvent string
