@@ -26,7 +26,6 @@ type why struct {
 
 var modules = map[string]why{
 	"github.com/cenkalti/backoff/v5":                                    {"pauses between attempts", mit},
-	"github.com/linkedin/goavro/v2":                                     {"Avro bytes", apache2},
 	"github.com/sony/gobreaker/v2":                                      {"circuit breaker", mit},
 	"github.com/spf13/cobra":                                            {"command line", apache2},
 	"github.com/spf13/pflag":                                            {"cobra's flags", bsd},
@@ -37,7 +36,7 @@ var modules = map[string]why{
 	"github.com/twmb/franz-go/pkg/sr":                                   {"schema registry client", bsd},
 	"github.com/klauspost/compress":                                     {"franz-go: gzip, snappy and zstd", bsd},
 	"github.com/pierrec/lz4/v4":                                         {"franz-go: lz4", bsd},
-	"github.com/golang/snappy":                                          {"goavro: container files, which the bridge does not use", bsd},
+	"github.com/golang/snappy":                                          {"Pebble: compressed blocks", bsd},
 	"go.opentelemetry.io/otel":                                          {"traces", apache2},
 	"go.opentelemetry.io/otel/trace":                                    {"traces", apache2},
 	"go.opentelemetry.io/otel/sdk":                                      {"traces", apache2},

@@ -96,7 +96,6 @@ var arrows = map[string][]string{
 
 // alone lists the modules that only one package may import.
 var alone = map[string]string{
-	"github.com/linkedin/goavro/v2":    "internal/avro",
 	"github.com/cockroachdb/pebble/v2": "internal/status/store",
 	"github.com/sony/gobreaker/v2":     "internal/breaker",
 }

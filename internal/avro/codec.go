@@ -2,13 +2,10 @@ package avro
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/linkedin/goavro/v2"
 
 	"alipay-kafka-bridge/internal/budget"
 )
@@ -21,30 +18,18 @@ import (
 type Codec struct {
 	root    *node
 	text    string
-	anyCase bool // field names may have another letter case than the reader's
-	refers  bool // text alone is not the whole schema
-	size    int  // of all texts
-	bin     *goavro.Codec
+	anyCase bool     // field names may have another letter case than the reader's
+	refers  bool     // text alone is not the whole schema
+	size    int      // of all texts
 	readers sync.Map // *Codec of a reader to its *projection: dropped with the writer's codec
 }
 
 // projection turns one writer's records into one reader's.
 type projection struct {
 	to     step
-	same   bool  // the reader's schema is the writer's: nothing to project
+	same   bool  // the reader's schema is the writer's
 	growth int   // about the most values that one of the writer's can become, through defaults
 	err    error // there is none
-}
-
-// setLimits gives goavro its own bounds, once and before its first use. They are the second
-// line: verify refuses the same bytes earlier. A negative count of 2^31 alone would make
-// goavro reserve 32 GiB.
-var _ = setLimits()
-
-func setLimits() bool {
-	goavro.MaxBlockCount = maxValues
-	goavro.MaxBlockSize = 16 << 20
-	return true
 }
 
 // NewCodec parses a schema. It returns an [UndecodableError] with [ReasonSchemaRefused] when
@@ -60,15 +45,7 @@ func newCodec(s writerSchema) (*Codec, error) {
 	if root.kind != kindRecord {
 		return nil, &UndecodableError{ReasonSchemaRefused, fmt.Errorf("schema is of kind %s, not a record", root.kind)}
 	}
-	bare, err := json.Marshal(bareSchema(root, map[string]bool{}))
-	if err != nil {
-		return nil, &UndecodableError{ReasonSchemaRefused, err}
-	}
-	bin, err := goavro.NewCodec(string(bare))
-	if err != nil {
-		return nil, &UndecodableError{ReasonSchemaRefused, err}
-	}
-	return &Codec{root: root, text: s.text, refers: len(s.references) > 0, size: s.size(), bin: bin}, nil
+	return &Codec{root: root, text: s.text, refers: len(s.references) > 0, size: s.size()}, nil
 }
 
 // MustCodec is [NewCodec] for the schemas that are compiled in.
@@ -88,14 +65,7 @@ func (c *Codec) Schema() string { return c.text }
 
 // Decode reads one record's bytes, all of them. Any error is an [UndecodableError].
 func (c *Codec) Decode(b []byte) (map[string]any, error) {
-	if _, err := c.verify(b); err != nil {
-		return nil, err
-	}
-	native, err := c.native(b)
-	if err != nil {
-		return nil, err
-	}
-	return plain(c.root, native).(map[string]any), nil
+	return c.DecodeAs(c, b)
 }
 
 // DecodeAs reads one record's bytes, which were written with the schema of c, as a record of
@@ -119,13 +89,10 @@ func (c *Codec) useAs(ctx context.Context, reader *Codec, b []byte, use func(map
 	if err != nil {
 		return 0, err
 	}
-	left := maxValues
+	w := walker{rest: b}
 	waited := budget.Use(ctx, decodeCost(min(written*p.growth, max(written, maxValues)), len(b)), func() {
 		var v any
-		if v, err = c.native(b); err != nil {
-			return
-		}
-		if v, err = p.to(v, &left); err != nil {
+		if v, err = p.to(&w); err != nil {
 			err = undecodable("%s: %w", c.Name(), err)
 			return
 		}
@@ -134,11 +101,10 @@ func (c *Codec) useAs(ctx context.Context, reader *Codec, b []byte, use func(map
 	if waited != nil {
 		return 0, waited
 	}
-	return max(written, maxValues-left), err
+	return max(written, w.made), err
 }
 
-// decodeCost is about how much memory a record needs while it is decoded: goavro makes a map for
-// each record and for each value of a union.
+// decodeCost is about how much memory a record needs while it is decoded: each record and map becomes a map.
 func decodeCost(values, size int) int { return 256*values + 4*size }
 
 // textsAs reads text fields of a record like [Codec.DecodeAs], without making the rest of it, and
@@ -179,7 +145,6 @@ func (c *Codec) projectionTo(reader *Codec) *projection {
 		p.err = undecodable("%s: not readable as ours: %s", c.Name(), got.problems[0])
 	} else if p.to = got.to; !c.refers && compactJSON(reader.text) == compactJSON(c.text) {
 		p.same, p.growth = true, 1
-		p.to = func(v any, _ *int) (any, error) { return plain(c.root, v), nil } // nothing to project
 	}
 	kept, _ := c.readers.LoadOrStore(reader, p)
 	return kept.(*projection)
@@ -194,67 +159,16 @@ func (c *Codec) verify(b []byte) (values int, err error) {
 	return values, nil
 }
 
-// native reads bytes, which are verified, into goavro's form of values.
-func (c *Codec) native(b []byte) (any, error) {
-	native, rest, err := c.bin.NativeFromBinary(b)
-	if err != nil {
-		return nil, undecodable("%s: %w", c.Name(), err)
-	}
-	if len(rest) != 0 {
-		return nil, undecodable("%s: %d bytes are left over", c.Name(), len(rest))
-	}
-	return native, nil
-}
-
 // Encode appends the bytes of one record. Fields that are absent get the schema's default;
 // names that the schema does not have, and numbers that would lose a digit, are errors.
 // Bytes that are not UTF-8 become U+FFFD: an outcome is published with any message that
-// Alipay wrote. The record is changed: its members have goavro's form afterwards.
+// Alipay wrote.
 func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
-	native, err := wrap(c.root, record)
+	b, err := encodeValue(b, c.root, record)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s%w", c.Name(), err)
 	}
-	b, err = c.bin.BinaryFromNative(b, native)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", c.Name(), err)
-	}
 	return b, nil
-}
-
-// bareSchema returns what goavro needs to know about a schema and nothing more: no defaults, docs,
-// aliases or logical types, and a neutral name for each type. So mistakes of a writer there cannot
-// matter, nor how goavro reads decimals, dates, namespaces, and types that are named like Avro's own.
-func bareSchema(n *node, defined map[string]bool) any {
-	if n.name != "" {
-		if defined[n.neutral] {
-			return n.neutral
-		}
-		defined[n.neutral] = true
-	}
-	switch n.kind {
-	case kindRecord:
-		fields := make([]any, len(n.fields))
-		for i, f := range n.fields {
-			fields[i] = map[string]any{"name": f.name, "type": bareSchema(f.typ, defined)}
-		}
-		return map[string]any{"type": "record", "name": n.neutral, "fields": fields}
-	case kindEnum:
-		return map[string]any{"type": "enum", "name": n.neutral, "symbols": n.symbols}
-	case kindFixed:
-		return map[string]any{"type": "fixed", "name": n.neutral, "size": n.size}
-	case kindArray:
-		return map[string]any{"type": "array", "items": bareSchema(n.items, defined)}
-	case kindMap:
-		return map[string]any{"type": "map", "values": bareSchema(n.items, defined)}
-	case kindUnion:
-		branches := make([]any, len(n.branches))
-		for i, b := range n.branches {
-			branches[i] = bareSchema(b, defined)
-		}
-		return branches
-	}
-	return n.kind.String()
 }
 
 // validUTF8 returns text as valid UTF-8.

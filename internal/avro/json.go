@@ -15,7 +15,7 @@ import (
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // AppendJSON appends a record as JSON for people and scripts: members in the schema's order,
-// no union wrappers, times as RFC 3339. (goavro's own JSON has another order each time.)
+// no union wrappers, times as RFC 3339.
 func (c *Codec) AppendJSON(b []byte, record map[string]any) ([]byte, error) {
 	return appendJSON(b, c.root, record)
 }
@@ -252,7 +252,7 @@ func scalarFromJSON(n *node, v any, path string) (any, error) {
 			return fromLatin1(given, path)
 		}
 	}
-	if _, err := wrapScalar(n, v); err != nil {
+	if _, err := encodeScalar(nil, n, v); err != nil {
 		return nil, jsonMismatch(n, v, path)
 	}
 	return v, nil
@@ -265,7 +265,7 @@ func numberFromJSON(n *node, given json.Number, path string) (any, error) {
 		if err != nil || n.kind == kindInt && int64(int32(v)) != v {
 			return nil, fmt.Errorf("%s: use a whole number that fits %s", path, n.kind)
 		}
-		return plainLong(n, v), nil
+		return instant(n, v), nil
 	case kindFloat, kindDouble:
 		v, err := given.Float64()
 		if err == nil {

@@ -103,7 +103,7 @@ func (m *matcher) compare(r, w *node) match {
 	case r.kind == kindUnion:
 		return m.intoUnion(r, w)
 	case !m.strict && textForEnum(r, w):
-		return match{to: projectText(r)}
+		return match{to: textAsSymbol(r)}
 	case r.kind != w.kind:
 		return promote(r, w)
 	case m.strict && !sameType(r, w), r.kind == kindFixed && r.size != w.size:
@@ -122,7 +122,7 @@ func (m *matcher) compare(r, w *node) match {
 	if r.logical == "decimal" && w.logical == "decimal" && (r.precision != w.precision || r.scale != w.scale) {
 		return noMatch("decimals of different precision or scale")
 	}
-	return match{to: plainStep(r)}
+	return match{to: asWritten(r)}
 }
 
 func noMatch(format string, args ...any) match {
@@ -153,10 +153,10 @@ func prefixProblems(name string, problems []Problem) []Problem {
 // fromUnion matches each branch of the writer. For reading, one that the reader cannot
 // accept fails only for the records that use it, unless there is no other.
 func (m *matcher) fromUnion(r, w *node) match {
-	branches := make(map[string]step, len(w.branches))
+	branches := make([]step, len(w.branches))
 	var problems []Problem
 	readable, reported := 0, false
-	for _, b := range w.branches {
+	for i, b := range w.branches {
 		got := m.match(r, b)
 		if len(got.problems) > 0 {
 			problems = append(problems, got.problems...)
@@ -165,12 +165,12 @@ func (m *matcher) fromUnion(r, w *node) match {
 		} else {
 			readable++
 		}
-		branches[b.branchName()] = got.to
+		branches[i] = got.to
 	}
 	if len(problems) > 0 && (m.strict || reported || readable == 0) {
 		return match{problems: problems}
 	}
-	return match{to: unwrap(branches)}
+	return match{to: readBranch(branches)}
 }
 
 func (m *matcher) intoUnion(r, w *node) match {
@@ -210,49 +210,52 @@ func sameType(r, w *node) bool {
 }
 
 func (m *matcher) record(r, w *node) match {
+	plan := &recordPlan{written: make([]writtenField, len(w.fields)), size: len(r.fields)}
+	for i, f := range w.fields {
+		plan.written[i].typ = f.typ
+	}
 	var problems []Problem
-	fields := make([]fieldStep, len(r.fields))
-	for i, f := range r.fields {
-		step, why := m.field(r, w, f)
-		fields[i] = step
+	for _, f := range r.fields {
+		step, from, why := m.field(r, w, f)
 		problems = append(problems, prefixProblems(f.name, why)...)
+		if from == nil {
+			plan.absent = append(plan.absent, step)
+			continue
+		}
+		written := &plan.written[slices.IndexFunc(w.fields, func(f field) bool { return f.name == from.name })]
+		written.as = append(written.as, step)
 	}
 	if len(problems) > 0 {
 		return match{problems: problems}
 	}
-	var extra []string
-	for _, f := range w.fields {
-		if !r.hasField(f.name) {
-			extra = append(extra, f.name)
-		}
-	}
-	return match{to: projectRecord(fields, extra)}
+	return match{to: plan.read}
 }
 
-func (m *matcher) field(r, w *node, f field) (fieldStep, []Problem) {
-	s := fieldStep{name: f.name}
-	if f.hasDefault {
+// field returns how one field of the reader's is read, and the writer's field that it is read from; nil: none.
+func (m *matcher) field(r, w *node, f field) (fieldPlan, *field, []Problem) {
+	s := fieldPlan{name: f.name}
+	if f.hasDefault && r != w {
 		v, err := completeDefault(f.typ, f.byDefault, f.name)
 		if err != nil {
-			return s, []Problem{{Why: "the reader's default does not fit its type"}}
+			return s, nil, []Problem{{Why: "the reader's default does not fit its type"}}
 		}
 		s.byDefault, s.nullIsAbsent = v, !m.strict && !takesNull(f.typ)
 	}
 	written := w.fieldFor(r, f)
 	if like := w.fieldsLike(r, f); written == nil && m.ignoreCase && len(like) > 0 {
 		if written = like[0]; len(like) > 1 {
-			return s, []Problem{{Why: fmt.Sprintf("written as %.80q and as %.80q, which differ in letter case only", like[0].name, like[1].name)}}
+			return s, nil, []Problem{{Why: fmt.Sprintf("written as %.80q and as %.80q, which differ in letter case only", like[0].name, like[1].name)}}
 		}
 	}
 	if written == nil && !f.hasDefault {
-		return s, []Problem{{Why: "not written, and the reader has no default"}}
+		return s, nil, []Problem{{Why: "not written, and the reader has no default"}}
 	}
 	if written == nil {
-		return s, nil
+		return s, nil, nil
 	}
 	got := m.match(f.typ, written.typ)
-	s.from, s.to = written.name, got.to
-	return s, got.problems
+	s.to = got.to
+	return s, written, got.problems
 }
 
 func takesNull(n *node) bool {
@@ -291,7 +294,7 @@ func (n *node) hasField(name string) bool {
 func (m *matcher) enum(r, w *node) match {
 	unknown := map[string]bool{}
 	for _, s := range w.symbols {
-		if r.hasSymbol(s) {
+		if r.symbol(s) >= 0 {
 			continue
 		}
 		if unknown[s] = true; r.enumOther == "" && m.strict {
@@ -299,9 +302,9 @@ func (m *matcher) enum(r, w *node) match {
 		}
 	}
 	if len(unknown) == 0 {
-		return match{}
+		return match{to: asWritten(w)}
 	}
-	return match{to: projectSymbol(unknown, r.enumOther)}
+	return match{to: knownSymbol(w, unknown, r.enumOther)}
 }
 
 func (m *matcher) items(r, w *node) match {
@@ -310,9 +313,9 @@ func (m *matcher) items(r, w *node) match {
 	case len(got.problems) > 0:
 		return match{problems: prefixProblems("[]", got.problems)}
 	case r.kind == kindArray:
-		return match{to: projectItems(got.to)}
+		return match{to: readItems(got.to)}
 	}
-	return match{to: projectValues(got.to)}
+	return match{to: readValues(got.to)}
 }
 
 // otherTimes are whole numbers that are not an instant in milli- or microseconds: read as one
@@ -326,16 +329,16 @@ var otherTimes = []string{
 // (DESIGN.md, "Records").
 func (m *matcher) long(r, w *node) match {
 	if r.logical != timestampMillis && r.logical != timestampMicros {
-		return match{to: plainStep(r)}
+		return match{to: asWritten(r)}
 	}
 	if slices.Contains(otherTimes, w.logical) {
 		return noMatch("written as %s, read as %s", w.logical, r.logical)
 	}
 	if w.logical != timestampMillis && w.logical != timestampMicros {
-		return match{to: plainStep(r)}
+		return match{to: asWritten(r)}
 	}
 	if m.strict && r.logical != w.logical {
 		return noMatch("written as %s, read as %s", w.logical, r.logical)
 	}
-	return match{to: plainStep(w)}
+	return match{to: asWritten(w)}
 }

@@ -205,7 +205,7 @@ func (p *parser) define(k kind, o object, enclosing string) (*node, string, erro
 	if _, reserved := primitives[full]; taken || reserved {
 		return nil, "", fmt.Errorf("schema: %.80q is the name of another type", full)
 	}
-	n := &node{kind: k, name: full, hasBytes: true, neutral: fmt.Sprintf("t%d", len(p.named))}
+	n := &node{kind: k, name: full, hasBytes: true}
 	if !nameForm.MatchString(n.short()) {
 		return nil, "", fmt.Errorf("schema: %.80q cannot be the name of a type", full)
 	}

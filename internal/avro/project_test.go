@@ -108,6 +108,25 @@ type errorText string
 
 func timestamp(unit string) string { return `{"type":"long","logicalType":"timestamp-` + unit + `"}` }
 
+// A field of the writer's may become several of the reader's, and what follows it is read from its own place.
+func TestOneFieldBecomesTwo(t *testing.T) {
+	writer := avro.MustCodec(recordOf(`{"name":"x","type":["null","string"]},{"name":"y","type":"int"}`))
+	reader := avro.MustCodec(recordOf(`
+	 {"name":"a","aliases":["x"],"type":"string","default":"none"},
+	 {"name":"b","aliases":["x"],"type":["null","string"],"default":null},
+	 {"name":"y","type":"long"}`))
+	for _, tt := range []struct{ x, a any }{{"text", "text"}, {nil, "none"}} {
+		b, err := writer.Encode(nil, map[string]any{"x": tt.x, "y": int64(7)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := writer.DecodeAs(reader, b)
+		if want := (map[string]any{"a": tt.a, "b": tt.x, "y": int64(7)}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, %v; want %v", got, err, want)
+		}
+	}
+}
+
 func TestDefaultsOfTheReader(t *testing.T) {
 	writer := avro.MustCodec(recordOf(`{"name":"old","type":"int"}`))
 	reader := avro.MustCodec(recordOf(`
@@ -191,7 +210,6 @@ func oneVersionApart(t testing.TB) string {
 	return string(mustJSON(schema))
 }
 
-// sampleEvent has no part twice: encoding turns a record's parts into what goavro takes, in place.
 func sampleEvent() map[string]any {
 	money := func() map[string]any { return map[string]any{"minor": int64(8888), "currency": "CNY"} }
 	item := func() any {

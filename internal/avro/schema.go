@@ -2,6 +2,7 @@ package avro
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -47,7 +48,6 @@ func (k kind) String() string {
 type node struct {
 	kind      kind
 	name      string   // full name of record, enum, fixed
-	neutral   string   // the name that goavro gets instead: no writer's name can mislead it
 	aliases   []string // unqualified
 	logical   string   // logicalType, e.g. timestamp-millis; empty also when it does not fit the type
 	precision int      // of a decimal
@@ -81,10 +81,5 @@ func (n *node) typeName() string {
 	return n.kind.String()
 }
 
-// branchName is the name under which goavro keeps a branch of a union.
-func (n *node) branchName() string {
-	if n.neutral != "" {
-		return n.neutral
-	}
-	return n.kind.String()
-}
+// symbol returns the place of a symbol of an enum, negative if it has none of this name.
+func (n *node) symbol(s string) int { return slices.Index(n.symbols, s) }

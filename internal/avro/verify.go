@@ -23,13 +23,13 @@ var (
 type walker struct {
 	rest   []byte
 	values int
+	made   int // values of the reader's records: its defaults cost the writer no bytes
 	last   []byte
 }
 
-// verify checks that b is exactly one record of this schema, before goavro sees it. goavro
-// itself accepts numbers that overflow their type, text that is not UTF-8 and bytes left over,
-// and reserves memory by counts without values behind them. It returns the record's text
-// fields of these names (other types have none), and how many values the record has.
+// verify checks that b is exactly one record of this schema, before memory is reserved for it: no number that
+// overflows its type, no text that is not UTF-8, no byte left over, no count without values behind it. It
+// returns the record's text fields of these names (other types have none), and how many values the record has.
 func verify(n *node, b []byte, names []string) ([][]byte, int, error) {
 	w := walker{rest: b, values: 1}
 	texts := make([][]byte, len(names))
@@ -55,16 +55,20 @@ func (w *walker) walk(n *node) error {
 	case kindNull:
 		return nil
 	case kindBoolean:
-		return w.boolean()
+		_, err := w.boolean()
+		return err
 	case kindInt, kindLong:
 		_, err := w.number(n.kind)
 		return err
 	case kindFloat:
-		return w.skip(4)
+		_, err := w.skip(4)
+		return err
 	case kindDouble:
-		return w.skip(8)
+		_, err := w.skip(8)
+		return err
 	case kindFixed:
-		return w.skip(int64(n.size))
+		_, err := w.skip(int64(n.size))
+		return err
 	case kindBytes, kindString:
 		return w.text(n.kind)
 	case kindEnum:
@@ -90,8 +94,7 @@ func (w *walker) walk(n *node) error {
 	return nil
 }
 
-// number reads a zig-zag varint. One that does not fit its type would come out of goavro as
-// another number.
+// number reads a zig-zag varint, which must fit its type.
 func (w *walker) number(k kind) (int64, error) {
 	var u uint64
 	for i, b := range w.rest {
@@ -120,26 +123,28 @@ func (w *walker) index(size int) (int64, error) {
 	return i, err
 }
 
-func (w *walker) skip(size int64) error {
+// skip returns the bytes that it skips.
+func (w *walker) skip(size int64) ([]byte, error) {
 	if size < 0 {
-		return errNegative
+		return nil, errNegative
 	}
 	if size > int64(len(w.rest)) {
-		return errShort
+		return nil, errShort
 	}
+	skipped := w.rest[:size]
 	w.rest = w.rest[size:]
-	return nil
+	return skipped, nil
 }
 
-func (w *walker) boolean() error {
-	if len(w.rest) == 0 {
-		return errShort
+func (w *walker) boolean() (bool, error) {
+	b, err := w.skip(1)
+	if err != nil {
+		return false, err
 	}
-	if w.rest[0] > 1 {
-		return errors.New("a boolean is neither 0 nor 1")
+	if b[0] > 1 {
+		return false, errors.New("a boolean is neither 0 nor 1")
 	}
-	w.rest = w.rest[1:]
-	return nil
+	return b[0] == 1, nil
 }
 
 func (w *walker) text(k kind) error {
@@ -147,37 +152,18 @@ func (w *walker) text(k kind) error {
 	if err != nil {
 		return err
 	}
-	before := w.rest
-	if err := w.skip(size); err != nil {
-		return err
-	}
-	if w.last = before[:size]; k == kindString && !utf8.Valid(w.last) {
+	if w.last, err = w.skip(size); err == nil && k == kindString && !utf8.Valid(w.last) {
 		return errText
 	}
-	return nil
+	return err
 }
 
-// blocks reads the blocks of an array or map up to the closing zero. A negative count is
-// followed by the block's size in bytes, which must be right: others may skip by it.
+// blocks reads the blocks of an array or map up to the closing zero.
 func (w *walker) blocks(n *node) error {
 	for {
-		count, err := w.number(kindLong)
+		count, end, err := w.blockStart()
 		if err != nil || count == 0 {
 			return err
-		}
-		end := -1
-		if count < 0 {
-			size, err := w.number(kindLong)
-			if err != nil {
-				return err
-			}
-			if count = -count; count < 0 || size < 0 || size > int64(len(w.rest)) {
-				return errNegative
-			}
-			end = len(w.rest) - int(size)
-		}
-		if count > maxValues {
-			return errTooMany
 		}
 		if err := w.block(n, count); err != nil {
 			return err
@@ -186,6 +172,30 @@ func (w *walker) blocks(n *node) error {
 			return errors.New("the size of a block is wrong")
 		}
 	}
+}
+
+// blockStart reads how many items a block has, 0 after the last block. A negative count is followed by the block's
+// size in bytes, which must be right, because others may skip by it: end is how many bytes must be left after the
+// block, negative if the writer does not say.
+func (w *walker) blockStart() (count int64, end int, err error) {
+	if count, err = w.number(kindLong); err != nil {
+		return 0, 0, err
+	}
+	end = -1
+	if count < 0 {
+		size, err := w.number(kindLong)
+		if err != nil {
+			return 0, 0, err
+		}
+		if count = -count; count < 0 || size < 0 || size > int64(len(w.rest)) {
+			return 0, 0, errNegative
+		}
+		end = len(w.rest) - int(size)
+	}
+	if count > maxValues {
+		return 0, 0, errTooMany
+	}
+	return count, end, nil
 }
 
 func (w *walker) block(n *node, count int64) error {
