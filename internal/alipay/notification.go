@@ -3,8 +3,6 @@ package alipay
 import (
 	"net/url"
 	"time"
-
-	"alipay-kafka-bridge/internal/alipay/jsonscan"
 )
 
 // Bodies that answer a notification (alipay.trade.create, "triggered
@@ -89,21 +87,11 @@ type Notification struct {
 func (n Notification) IsTrade() bool { return n.Type == NotifyTypeTrade }
 
 // ReadNotification types the parameters of a notification that has been verified, decoded once
-// and in UTF-8. Charset and sign type are not among them.
+// and in UTF-8. Charset and sign type are not among them. It keeps the map.
 func ReadNotification(params map[string]string) Notification {
-	n := Notification{Params: make(map[string]string, len(params))}
-	f := &fields{byName: make(map[string][]byte, len(params))}
-	for name, text := range params {
-		if name == "sign" || name == "sign_type" {
-			continue
-		}
-		n.Params[name] = text
-		if name == "fund_bill_list" && text != "" {
-			f.byName[name] = []byte(text) // a JSON text of its own
-			continue
-		}
-		f.byName[name] = jsonscan.Quote(text)
-	}
+	delete(params, "sign")
+	delete(params, "sign_type")
+	n, f := Notification{Params: params}, &fields{texts: params}
 	n.readNumbers(f)
 	n.readMoney(f)
 	n.readTexts(f)

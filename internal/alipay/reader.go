@@ -16,6 +16,7 @@ import (
 // not asked for are kept in more.
 type fields struct {
 	byName   map[string][]byte
+	texts    map[string]string // in place of byName: the values are plain texts, and none is taken out
 	path     string // path of the object: "fund_bill_list[0].", "" for the node
 	more     map[string]string
 	unparsed map[string]string
@@ -33,7 +34,10 @@ func newFields(list jsonscan.Object) *fields {
 func (f *fields) take(name string) []byte {
 	raw := f.byName[name]
 	delete(f.byName, name)
-	if string(raw) == "null" {
+	if f.texts != nil {
+		raw = []byte(f.texts[name]) // a JSON text of its own
+	}
+	if len(raw) == 0 || string(raw) == "null" {
 		return nil
 	}
 	return raw
@@ -50,14 +54,20 @@ func (f *fields) unread(name string, raw []byte) {
 	if f.unparsed == nil {
 		f.unparsed = map[string]string{}
 	}
+	if raw == nil {
+		raw = jsonscan.Quote(f.texts[name])
+	}
 	if len(raw) > maxUnread {
 		raw = fmt.Appendf(nil, `"left out: %d bytes"`, len(raw))
 	}
 	f.unparsed[f.path+name] = string(raw)
 }
 
-// literal returns a member that is a string or a number as its text.
+// literal returns a member that is a string or a number as its text; raw is nil for a plain text.
 func (f *fields) literal(name string) (text string, raw []byte) {
+	if f.texts != nil {
+		return f.texts[name], nil
+	}
 	raw = f.take(name)
 	if raw == nil {
 		return "", nil

@@ -86,11 +86,14 @@ func unknownMember(n *node, given map[string]any) string {
 // encodeUnion writes a value as the first branch that it fits.
 func encodeUnion(b []byte, n *node, v any) ([]byte, error) {
 	for i, branch := range n.branches {
+		if (branch.kind == kindNull) != (v == nil) {
+			continue
+		}
 		out, err := encodeValue(binary.AppendVarint(b, int64(i)), branch, v)
 		if err == nil {
 			return out, nil
 		}
-		if len(n.branches) == 2 && v != nil && branch.kind != kindNull && n.holding(kindNull) != nil {
+		if len(n.branches) == 2 && v != nil && n.holding(kindNull) != nil {
 			return nil, err // of the only branch except null: it says more
 		}
 	}

@@ -1,7 +1,6 @@
 package form
 
 import (
-	"bytes"
 	"errors"
 	"net/url"
 	"strings"
@@ -17,7 +16,7 @@ const (
 )
 
 // Params are the parameters of a body, decoded once, in the bytes they came in.
-type Params map[string][]byte
+type Params map[string]string
 
 // Why a body is not a notification.
 var (
@@ -34,44 +33,42 @@ func Parse(body []byte) (Params, error) {
 	if len(body) == 0 {
 		return nil, errEmptyForm
 	}
-	further := bytes.Count(body, []byte("&"))
+	text := string(body) // names and values without an escape are parts of it
+	further := strings.Count(text, "&")
 	if len(body) > maxNotification || further >= maxParams {
 		return nil, errLongForm
 	}
 	form := make(Params, 1+further)
-	for pair := range bytes.SplitSeq(body, []byte("&")) {
-		name, value, _ := bytes.Cut(pair, []byte("="))
+	for pair := range strings.SplitSeq(text, "&") {
+		name, value, _ := strings.Cut(pair, "=")
 		k, err := formDecode(name)
 		if err != nil {
 			return nil, err
 		}
-		if _, twice := form[string(k)]; twice {
+		if _, twice := form[k]; twice {
 			return nil, errRepeatedParam
 		}
-		if form[string(k)], err = formDecode(value); err != nil {
+		if form[k], err = formDecode(value); err != nil {
 			return nil, err
 		}
 	}
 	return form, nil
 }
 
-func formDecode(s []byte) ([]byte, error) {
-	text, err := url.QueryUnescape(string(s))
+func formDecode(s string) (string, error) {
+	text, err := url.QueryUnescape(s)
 	if err != nil {
-		return nil, errPercent
+		return "", errPercent
 	}
-	return []byte(text), nil
+	return text, nil
 }
-
-// Text returns the value of a parameter.
-func (f Params) Text(name string) string { return string(f[name]) }
 
 // Charset is the one that the signed parameter names: the header of a real notification may
 // name another. Without the parameter it is found from the bytes; a request that did not name
 // its charset gets notifications in GBK.
 func (f Params) Charset() (alipay.Charset, error) {
-	c := alipay.Charset(strings.ToLower(f.Text("charset")))
-	all := bytes.Join(f.values(), nil)
+	c := alipay.Charset(strings.ToLower(f["charset"]))
+	all := f.values()
 	switch {
 	case c == "" && alipay.CharsetUTF8.Holds(all), c == "utf8":
 		c = alipay.CharsetUTF8
@@ -88,18 +85,21 @@ func (f Params) Charset() (alipay.Charset, error) {
 func (f Params) Decoded(c alipay.Charset) map[string]string {
 	params := make(map[string]string, len(f))
 	for name, value := range f {
-		params[string(c.Decode([]byte(name)))] = string(c.Decode(value))
+		if c.Wide() {
+			name, value = string(c.Decode([]byte(name))), string(c.Decode([]byte(value)))
+		}
+		params[name] = value
 	}
 	return params
 }
 
 // values returns the values, each with a separator, so that two of them cannot join to a character.
-func (f Params) values() [][]byte {
-	var list [][]byte
+func (f Params) values() []byte {
+	all := make([]byte, 0, 2<<10)
 	for _, value := range f {
-		list = append(list, value, []byte(" "))
+		all = append(append(all, value...), ' ')
 	}
-	return list
+	return all
 }
 
 // Variant is one reading of which parameters are signed.
@@ -114,15 +114,15 @@ func (f Params) Variants() []Variant {
 	list := []Variant{{Name: "default"}}
 	blank := false
 	for _, value := range f {
-		blank = blank || len(bytes.TrimSpace(value)) == 0
+		blank = blank || len(strings.TrimSpace(value)) == 0
 	}
-	if f.Text("notify_type") != alipay.NotifyTypeTrade || f.Text("method") != "" {
+	if f["notify_type"] != alipay.NotifyTypeTrade || f["method"] != "" {
 		list = []Variant{{Name: "keep_sign_type", keepStype: true}, {Name: "default"}}
 	}
 	if blank {
 		list = append(list, Variant{Name: "keep_empty", keepBlank: true, keepStype: list[0].keepStype})
 	}
-	if f.Text("alipay_cert_sn") != "" {
+	if f["alipay_cert_sn"] != "" {
 		list = append(list, Variant{Name: "drop_alipay_cert_sn", dropSN: true, keepStype: list[0].keepStype})
 	}
 	return list
@@ -137,10 +137,10 @@ func (f Params) SignedText(v Variant) []byte {
 		case name == "sign",
 			name == "sign_type" && !v.keepStype,
 			name == "alipay_cert_sn" && v.dropSN,
-			len(bytes.TrimSpace(value)) == 0 && !v.keepBlank:
+			len(strings.TrimSpace(value)) == 0 && !v.keepBlank:
 			continue
 		}
-		params = append(params, Param{name, string(value)})
+		params = append(params, Param{name, value})
 	}
 	return Canonical(params)
 }
@@ -156,7 +156,7 @@ func SignedText(query, body []byte) ([]byte, error) {
 		}
 		for name, value := range form {
 			if name != "sign" {
-				params = append(params, Param{name, string(value)})
+				params = append(params, Param{name, value})
 			}
 		}
 	}

@@ -139,16 +139,16 @@ func (rd *notificationReading) formFacts(err error) string {
 // address. What is absent is checked by namesUs.
 func (rd *notificationReading) namesNoOther() error {
 	v, f := rd.verifier, rd.form
-	if id, ok := f["app_id"]; ok && string(id) != v.appID {
+	if id, ok := f["app_id"]; ok && id != v.appID {
 		return fmt.Errorf("%w: app_id", ErrNotOurs)
 	}
-	if f.Text("notify_type") != alipay.NotifyTypeTrade {
+	if f["notify_type"] != alipay.NotifyTypeTrade {
 		return nil
 	}
-	if id := f.Text("seller_id"); id != "" && len(v.sellers) > 0 && !slices.Contains(v.sellers, id) {
+	if id := f["seller_id"]; id != "" && len(v.sellers) > 0 && !slices.Contains(v.sellers, id) {
 		return fmt.Errorf("%w: seller_id", ErrNotOurs)
 	}
-	if id := f.Text("auth_app_id"); id != "" && v.authAppID != "" && id != v.authAppID {
+	if id := f["auth_app_id"]; id != "" && v.authAppID != "" && id != v.authAppID {
 		return fmt.Errorf("%w: auth_app_id", ErrNotOurs)
 	}
 	return nil
@@ -160,7 +160,7 @@ func (rd *notificationReading) findCharset() (err error) {
 }
 
 func (rd *notificationReading) decodeSignature() (err error) {
-	text := rd.form.Text("sign")
+	text := rd.form["sign"]
 	if text == "" {
 		return errSignAbsent
 	}
@@ -170,14 +170,14 @@ func (rd *notificationReading) decodeSignature() (err error) {
 
 // signTypeIsOurs: the notification does not sign its sign_type, so it cannot choose one.
 func (rd *notificationReading) signTypeIsOurs() error {
-	if t := rd.form.Text("sign_type"); t != "" && t != string(rd.verifier.signType) {
+	if t := rd.form["sign_type"]; t != "" && t != string(rd.verifier.signType) {
 		return errSignType
 	}
 	return nil
 }
 
 func (rd *notificationReading) findKeys() (err error) {
-	rd.keys, err = rd.verifier.trust.candidates(rd.form.Text("alipay_cert_sn"))
+	rd.keys, err = rd.verifier.trust.candidates(rd.form["alipay_cert_sn"])
 	return err
 }
 
@@ -209,13 +209,13 @@ func (rd *notificationReading) namesUs() error {
 	if !rd.notification.IsTrade() {
 		return nil
 	}
-	if f.Text("app_id") != v.appID {
+	if f["app_id"] != v.appID {
 		return fmt.Errorf("%w: app_id is missing", ErrNotOurs)
 	}
-	if v.authAppID != "" && f.Text("auth_app_id") != v.authAppID {
+	if v.authAppID != "" && f["auth_app_id"] != v.authAppID {
 		return fmt.Errorf("%w: auth_app_id is missing", ErrNotOurs)
 	}
-	id, email := f.Text("seller_id"), f.Text("seller_email")
+	id, email := f["seller_id"], f["seller_email"]
 	byEmail := email != "" && slices.Contains(v.emails, email) && (id == "" || len(v.sellers) == 0)
 	if len(v.sellers)+len(v.emails) == 0 || slices.Contains(v.sellers, id) || byEmail {
 		return nil
