@@ -177,7 +177,7 @@ func (m *Masker) maskJSON(shows shown, path, text string) string {
 		}
 		return m.hide(text)
 	}
-	r := jsonRewriter{in: text, out: make([]byte, 0, len(text)), path: []byte(path), leaf: func(path []byte, literal string) (string, bool) {
+	r := jsonRewriter{in: text, out: make([]byte, 0, len(text)), path: append(make([]byte, 0, 64), path...), leaf: func(path []byte, literal string) (string, bool) {
 		return m.leaf(shows, path, literal)
 	}}
 	r.value()

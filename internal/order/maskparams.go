@@ -64,7 +64,9 @@ func (m *Masker) maskParams(cleared clearedFields, record map[string]any) {
 		return
 	}
 	for name, text := range params {
-		params[name] = m.maskParam(cleared, name, text.(string))
+		if masked := m.maskParam(cleared, name, text.(string)); masked != text {
+			params[name] = masked
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"alipay-kafka-bridge/internal/alipay"
 )
@@ -68,14 +69,13 @@ func formDecode(s string) (string, error) {
 // its charset gets notifications in GBK.
 func (f Params) Charset() (alipay.Charset, error) {
 	c := alipay.Charset(strings.ToLower(f["charset"]))
-	all := f.values()
 	switch {
-	case c == "" && alipay.CharsetUTF8.Holds(all), c == "utf8":
+	case c == "" && f.are(alipay.CharsetUTF8), c == "utf8":
 		c = alipay.CharsetUTF8
 	case c == "":
 		c = alipay.CharsetGBK
 	}
-	if !c.Known() || !c.Holds(all) {
+	if !c.Known() || !f.are(c) {
 		return "", errCharset
 	}
 	return c, nil
@@ -93,13 +93,14 @@ func (f Params) Decoded(c alipay.Charset) map[string]string {
 	return params
 }
 
-// values returns the values, each with a separator, so that two of them cannot join to a character.
-func (f Params) values() []byte {
-	all := make([]byte, 0, 2<<10)
+// are reports whether each value is a text of the charset.
+func (f Params) are(c alipay.Charset) bool {
 	for _, value := range f {
-		all = append(append(all, value...), ' ')
+		if c.Wide() && !c.Holds([]byte(value)) || !c.Wide() && !utf8.ValidString(value) {
+			return false
+		}
 	}
-	return all
+	return true
 }
 
 // Variant is one reading of which parameters are signed.
