@@ -17,7 +17,7 @@ import (
 type fields struct {
 	byName   map[string][]byte
 	texts    map[string]string // in place of byName: the values are plain texts, and none is taken out
-	path     string // path of the object: "fund_bill_list[0].", "" for the node
+	path     string            // path of the object: "fund_bill_list[0].", "" for the node
 	more     map[string]string
 	unparsed map[string]string
 }
