@@ -434,6 +434,24 @@ func TestAcceptIsAboutWhatWasShown(t *testing.T) {
 	}
 }
 
+// TestEraseIsAboutWhatWasShown: an order that changes while the operator thinks is not forgotten, nor by the same
+// decision later.
+func TestEraseIsAboutWhatWasShown(t *testing.T) {
+	w := newShopWorld(t)
+	w.bridge()
+	w.held("1")
+	_, errs, code := w.answered("y\n", func() {
+		other := order.Observation{Account: shop, Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "1", TradeNo: "T-1", Kind: order.ObservedInNotification, CauseID: "n-2", AlipayStatus: "TRADE_SUCCESS", SellerID: "2099", ObservedAt: w.at}
+		w.put(must(w.encoder.Observation(t.Context(), other)))
+	}, "erase", shop+"/1")
+	if code != output.ExitFound || !strings.Contains(errs, "changed meanwhile to version 3, HELD; nothing was forgotten; run bridge erase") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if o := w.await("1", "HELD"); o.Version != 3 {
+		t.Errorf("%s: %s %d", kindsOf(o), o.State, o.Version)
+	}
+}
+
 // TestEraseForgetsAndSaysWhatRemains: a tombstone, and until when each topic has records of the order.
 func TestEraseForgetsAndSaysWhatRemains(t *testing.T) {
 	w := newShopWorld(t)

@@ -82,14 +82,11 @@ func (c Current) Decide(kind order.ObservationKind, by string, now time.Time) or
 		}
 		return r
 	}, by)
-	o := order.Observation{
+	return order.Observation{
 		Account: c.Account, Environment: c.Environment, Channel: c.Channel, OrderNo: c.OrderNo, TradeNo: c.TradeNo, KoubeiOrderNo: c.KoubeiOrderNo,
 		Kind: kind, CauseID: strings.ToValidUTF8(by[:min(len(by), maxCause)], ""), ObservedAt: now.Truncate(time.Millisecond),
+		Version: c.Version, // it is about what the operator saw
 	}
-	if kind == order.Accepted { // it is about what the operator saw
-		o.Version = c.Version
-	}
-	return o
 }
 
 // After is the status that the observation leads to, if no other comes before it.

@@ -128,7 +128,10 @@ func (f *Finder) forget(ctx context.Context, now Current, account, orderNo, by s
 	if err := f.Send(ctx, o); err != nil {
 		return d, err
 	}
-	answer, err := f.Await(ctx, now, answerTime, func(s state.Status) bool { return s.Version == 0 })
+	answer, err := f.Await(ctx, now, answerTime, func(state.Status) bool { return true })
+	if answer.Came && answer.Version > 0 {
+		return d, refuse("%q changed meanwhile to version %d, %s; nothing was forgotten; run bridge erase again", now.key, answer.Version, answer.State)
+	}
 	if d.Answered = answer.Came; answer.Came {
 		d.State, d.Version = "FORGOTTEN", 0
 	}
