@@ -42,7 +42,7 @@ type Order struct {
 	OrderNo   string    `json:"order_no"`  // ours
 	State     string    `json:"state"`     // HELD or PENDING
 	Anomalies []string  `json:"anomalies"` // what is odd, docs/consumers.md
-	Since     time.Time `json:"since"`     // the last change
+	Since     time.Time `json:"since"`     // since when it waits for a person; the last change, if the process started later
 }
 
 // Lines are the sentences about parts of an instance that the verdict does not have.

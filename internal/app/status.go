@@ -62,6 +62,10 @@ func newTradeStatus(s *Service, pl *pipeline) (recordHandler, error) {
 		orders, store := h.Orders(0), h.Store()
 		o.Gauge(&metrics.StatusOrders, float64(orders.Held), "held")
 		o.Gauge(&metrics.StatusOrders, float64(orders.Unresolved), "unresolved")
+		for w, since := range orders.Since {
+			word := map[bool]string{true: "held", false: "unresolved"}[w.State == state.Held]
+			o.Max(&metrics.StatusOldest, time.Since(since).Seconds(), string(w.Account), word)
+		}
 		o.Gauge(&metrics.StatusStoreFailing, metrics.State(store.Failing))
 		o.Gauge(&metrics.StatusStoreWaiting, float64(store.Waiting))
 		if store.Open {

@@ -86,6 +86,9 @@ func TestMetricsOfTradeStatus(t *testing.T) {
 		if s := w.status(); len(s.Notifications) != 1 || s.Notifications[0].Taken != 2 || s.Notifications[0].Refused != 1 || s.Notifications[0].LastRefusal != "forged" || s.TradeStatus.Held != 1 || s.TradeStatus.Orders[0].OrderNo != "T1" || s.TradeStatus.Partitions != 2 || s.TradeStatus.StoreBytes == 0 {
 			t.Errorf("%+v\n%+v", s.Notifications, s.TradeStatus)
 		}
+		if _, scrape := w.get("http://localhost:9464/metrics"); !strings.Contains(scrape, "\nbridge_status_oldest_seconds{account=\"shop\",state=\"held\"} 1") || strings.Contains(scrape, `bridge_status_oldest_seconds{account="shop",state="unresolved"}`) {
+			t.Error("nothing says how long the order has been held")
+		}
 		accepted := order.Observation{Account: "shop", Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "T1", Kind: order.Accepted, CauseID: "a person", ObservedAt: time.Now()}
 		w.observe(accepted)
 		w.wantScrape(
@@ -96,8 +99,8 @@ func TestMetricsOfTradeStatus(t *testing.T) {
 		w.observe(late)
 		w.produce(&kgo.Record{Topic: "trade-observations", Key: []byte("shop/T1"), Value: []byte("no frame")})
 		w.wantScrape(`bridge_observations_refused_total{reason="undecodable"} 1`, `bridge_events_total{end="query",topic="trade-observations"} 1`)
-		if _, scrape := w.get("http://localhost:9464/metrics"); strings.Contains(scrape, `by="_other"`) || !strings.Contains(scrape, "\nbridge_status_store_size_bytes ") || strings.Contains(scrape, "\nbridge_status_store_emptied") {
-			t.Error("a payment is learned twice, or the store has no size, or was emptied")
+		if _, scrape := w.get("http://localhost:9464/metrics"); strings.Contains(scrape, `by="_other"`) || strings.Contains(scrape, "\nbridge_status_oldest_seconds") || !strings.Contains(scrape, "\nbridge_status_store_size_bytes ") || strings.Contains(scrape, "\nbridge_status_store_emptied") {
+			t.Error("a payment is learned twice, or an order is still held, or the store has no size, or was emptied")
 		}
 
 		p.stop()

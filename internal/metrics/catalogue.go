@@ -246,7 +246,12 @@ var (
 	StatusOrders = Metric{
 		Name: "bridge.status.orders", Kind: Gauge, Unit: "{order}",
 		Help:   "Orders that a person should look at: held until someone accepts them, or unresolved, because nothing was heard of them until the sweep ended. A partition counts up to 1,000.",
-		Labels: []Label{{Name: "state", Help: "held or unresolved", Values: []string{"held", "unresolved"}}},
+		Labels: []Label{labelForPerson},
+	}
+	StatusOldest = Metric{
+		Name: "bridge.status.oldest", Kind: Gauge, Unit: "s",
+		Help:   "How long the oldest order that a person should look at has been held or unresolved; absent if there is none. What was so before the process started counts from its last change.",
+		Labels: []Label{labelOrdersOf, labelForPerson},
 	}
 	StatusStoreSize = Metric{
 		Name: "bridge.status.store.size", Kind: Gauge, Unit: "By",
@@ -301,7 +306,7 @@ func All() []*Metric {
 		&Lag, &OldestWaiting, &PartitionsAssigned, &PartitionsRestoring, &PartitionStopped, &InputLost, &StableStuck, &RetentionLeft, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
 		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &AuditEvents, &AuditLast, &Progressing,
 		&Notifications, &NotificationDuration, &NotifyConnections, &NotifyConnectionsLimit, &NotifyConnectionsRefused,
-		&StatusChanges, &StatusAnomalies, &PaymentsLearned, &ObservationsRefused, &StatusOrders, &StatusStoreSize, &StatusStoreFailing, &StatusStoreWaiting, &StatusStoreEmptied,
+		&StatusChanges, &StatusAnomalies, &PaymentsLearned, &ObservationsRefused, &StatusOrders, &StatusOldest, &StatusStoreSize, &StatusStoreFailing, &StatusStoreWaiting, &StatusStoreEmptied,
 		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost, &ReplicasWanted,
 		&HTTPDuration, &OperationDuration, &MessagesSent, &MessagesConsumed, &ProcessDuration,
 		&KafkaConnections, &KafkaDisconnects, &KafkaConnectFailures, &Rebalances, &PushFailures,

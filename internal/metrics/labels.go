@@ -5,6 +5,7 @@ var (
 	labelApp       = Label{Name: "app", Help: "name of an app in the settings"}
 	labelAccount   = Label{Name: "account", Help: "name of an account in the settings"}
 	labelOrdersOf  = Label{Name: "account", Help: "name of an account in the settings; orders outlive it", Outlived: true}
+	labelForPerson = Label{Name: "state", Help: "held or unresolved", Values: []string{"held", "unresolved"}}
 	labelPipeline  = Label{Name: "pipeline", Help: "the pipeline that reads the events", Values: []string{"calls", "queries", "sweep", "status"}}
 	labelTopic     = Label{Name: "topic", Help: "an input topic of the settings"}
 	labelLetters   = Label{Name: "topic", Help: "a topic for dead letters of the settings"}

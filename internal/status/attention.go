@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/status/state"
@@ -22,10 +23,10 @@ type attention struct {
 	behind  []byte // key that the count is behind; used by the sweep alone
 	counted bool   // the count is over, until there has to be another; used by the sweep alone
 
-	mu     sync.Mutex // never held while something waits
-	orders map[string]state.Status
-	all    bool // the store was looked through
-	more   bool // there were more than orders takes
+	mu     sync.Mutex              // never held while something waits
+	orders map[string]state.Status // ObservedAt: since when they wait, as far as this process knows
+	all    bool                    // the store was looked through
+	more   bool                    // there were more than orders takes
 }
 
 // concerns reports whether a person should look at an order.
@@ -37,7 +38,10 @@ func concerns(s state.Status) bool {
 func (a *attention) note(key string, s state.Status) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, known := a.orders[key]
+	before, known := a.orders[key]
+	if before.State == s.State && before.ObservedAt.Before(s.ObservedAt) {
+		s.ObservedAt = before.ObservedAt // what is heard of an order meanwhile does not make its wait shorter
+	}
 	switch {
 	case !concerns(s):
 		delete(a.orders, key)
@@ -125,13 +129,20 @@ type Orders struct {
 	Asked      int64 // how often the sweep asked for an order, since the start of the process
 	Held       int
 	Unresolved int
-	Complete   bool           // false: there may be more
-	Oldest     []state.Status // those that wait longest
+	Complete   bool               // false: there may be more
+	Since      map[Wait]time.Time // for each account, since when the oldest waits
+	Oldest     []state.Status     // those that wait longest, ObservedAt says since when
+}
+
+// Wait is which orders wait for a person: those of an account in one state.
+type Wait struct {
+	Account order.Account
+	State   state.State // HELD, or PENDING: unresolved
 }
 
 // Orders returns the orders that a person should look at, and names at most limit of them.
 func (p *Pipeline) Orders(limit int) Orders {
-	out := Orders{Complete: true, Asked: p.asked.Load()}
+	out := Orders{Complete: true, Asked: p.asked.Load(), Since: map[Wait]time.Time{}}
 	for _, part := range p.assigned() {
 		out.Partitions++
 		a := &part.attention
@@ -142,6 +153,10 @@ func (p *Pipeline) Orders(limit int) Orders {
 				out.Held++
 			} else {
 				out.Unresolved++
+			}
+			w := Wait{s.Account, s.State}
+			if since, known := out.Since[w]; !known || s.ObservedAt.Before(since) {
+				out.Since[w] = s.ObservedAt
 			}
 			out.Oldest = append(out.Oldest, s)
 		}

@@ -14,6 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/integrity"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/status"
+	"alipay-kafka-bridge/internal/status/state"
 	"alipay-kafka-bridge/internal/status/store"
 )
 
@@ -350,7 +351,11 @@ func TestOrdersForAPerson(t *testing.T) {
 		short := func(o *status.Options) { o.Schedule.Until = 10 * time.Minute }
 		a := r.start("a", short)
 		r.observe(created("1"), other("1"), created("2"), other("2"), created("3"), created("4"), notified("4", "TRADE_SUCCESS"))
-		time.Sleep(10 * time.Minute)
+		time.Sleep(5 * time.Minute)
+		more := other("1") // news, and the order is held as before
+		more.AlipayStatus = "TRADE_FINISHED"
+		r.observe(more)
+		time.Sleep(5 * time.Minute)
 		r.await("shop/3", "2 PENDING unresolved")
 		want := func(b *bridge, held, unresolved int, oldest ...string) {
 			r.t.Helper()
@@ -368,13 +373,20 @@ func TestOrdersForAPerson(t *testing.T) {
 		if got := a.pipeline.Orders(0).Asked; got != 2 {
 			r.t.Errorf("asked %d times, want after 2 and 6 minutes", got)
 		}
+		oldest := func(b *bridge) string {
+			since := b.pipeline.Orders(0).Since
+			return fmt.Sprint(len(since), time.Since(since[status.Wait{Account: "shop", State: state.Held}]).Round(time.Minute), time.Since(since[status.Wait{Account: "shop", State: state.Pending}]).Round(time.Minute))
+		}
+		if got, want := oldest(a), "2 10m0s 0s"; got != want {
+			r.t.Errorf("the oldest held and unresolved wait for %s, want %s", got, want)
+		}
 		a.stop()
 		a = r.start("a", short)
-		want(a, 2, 1, "1", "2")
+		want(a, 2, 1, "2", "1") // the store knows the last change only
 		accepted := created("1")
 		accepted.Kind, accepted.CauseID, accepted.Outcome, accepted.CreateEventID = order.Accepted, "a person", "", ""
 		r.observe(accepted, notified("3", "TRADE_SUCCESS"))
-		r.await("shop/1", "3 PAID amount_mismatch")
+		r.await("shop/1", "4 FINISHED amount_mismatch")
 		want(a, 1, 0, "2")
 	})
 }

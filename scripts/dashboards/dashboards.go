@@ -93,6 +93,7 @@ func tradeStatus() any {
 	d.lines("Changes by state", "1/s", of(&metrics.StatusChanges).rate().sum("state"))
 	d.lines("Payments by what showed them first", "1/s", of(&metrics.PaymentsLearned).rate().sum("by"))
 	d.lines("Orders that a person should look at", "orders", of(&metrics.StatusOrders).sum("state"))
+	d.lines("The order that waits longest for a person", "s", of(&metrics.StatusOldest).max("account", "state"))
 	d.lines("Anomalies in an hour", "anomalies", of(&metrics.StatusAnomalies).increase("1h").sum("account", "kind"))
 	d.lines("Observations that were not merged, in an hour", "observations", of(&metrics.ObservationsRefused).increase("1h").sum("reason"))
 	d.row("The copy on disk")
