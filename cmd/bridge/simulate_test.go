@@ -77,6 +77,39 @@ func TestWrittenSettingsFit(t *testing.T) {
 	}
 }
 
+// TestWrittenSettingsReceiveNotifications: each create names the port that the bridge opens, with an account that knows the
+// merchant whom the simulator pays.
+func TestWrittenSettingsReceiveNotifications(t *testing.T) {
+	cfg, err := config.Load(filepath.Join(outFolder(t), standalone.BridgeFile), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := readSimulator(filepath.Join(outFolder(t), standalone.SimulatorFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive := 0
+	for name, a := range cfg.Accounts {
+		if a.Channel != "TRADE" {
+			continue
+		}
+		i := slices.IndexFunc(sim.Apps, func(s standalone.AppConfig) bool { return s.ID == cfg.Apps[a.App].AppID })
+		paid := sim.Apps[i].SellerID
+		for _, m := range sim.Apps[i].Merchants {
+			if m.Name == name {
+				paid = m.SellerID
+			}
+		}
+		if a.NotifyURL != "http://"+cfg.Notify.Listen+"/notify/"+name || a.SellerID != paid {
+			t.Errorf("%s: %s for %s, but the port is %s and the simulator pays %s", name, a.NotifyURL, a.SellerID, cfg.Notify.Listen, paid)
+		}
+		receive++
+	}
+	if receive != 2 {
+		t.Errorf("%d accounts receive notifications, want 2", receive)
+	}
+}
+
 // TestSimulatedKeysAreForNothingElse: turning the settings into production's is refused.
 func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 	dir := outFolder(t)
@@ -84,7 +117,7 @@ func TestSimulatedKeysAreForNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := strings.NewReplacer("environment: simulator", "environment: sandbox", "http://127.0.0.1:8090", "https://openapi-sandbox.dl.alipaydev.com").Replace(string(text))
+	real := strings.NewReplacer("http://127.0.0.1:8086", "https://pay.example.com", "environment: simulator", "environment: sandbox", "http://127.0.0.1:8090", "https://openapi-sandbox.dl.alipaydev.com").Replace(string(text))
 	path := filepath.Join(dir, "changed.yaml")
 	if err := os.WriteFile(path, []byte(real), 0o600); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,12 @@ const (
 	SimulatedApp    = "2021000000000001"
 	certifiedApp    = "2021000000000002" // in certificate mode
 	simulatedClient = "SIM_5000000000000001"
+	simulatedOwner  = "2088000000000000" // of both apps
 )
+
+// notifyAddress is where the bridge of bridge.yaml receives notifications. Each create names it, so the simulator needs
+// no setting for it.
+const notifyAddress = "127.0.0.1:8086"
 
 // Folder is where bridge simulate --out puts keys and the settings of the simulator and of the bridge.
 type Folder struct {
@@ -158,10 +163,10 @@ func madeKeys() ([]madeFile, error) {
 		return nil, err
 	}
 	files = append(files, certificateFile("tls.crt", cert), keyFile("tls.key", tlsKey))
-	values := settingsValues{Mark: config.SimulatorMark, App: SimulatedApp, Certified: certifiedApp, Client: simulatedClient}
-	for i, name := range classicAccounts() {
-		m := simulatedMerchant{Name: name, Seller: fmt.Sprintf("20880000000000%02d", i+1), Token: rand.Text()}
-		values.Merchants = append(values.Merchants, m)
+	values := newValues()
+	for i := range values.Merchants {
+		m := &values.Merchants[i]
+		m.Token = rand.Text()
 		files = append(files, madeFile{"keys/" + m.Name + ".token", m.Token + "\n", 0o600})
 	}
 	text, err := render(simulatorTemplate, values)
@@ -199,14 +204,27 @@ func certificateFile(name, pem string) madeFile { return madeFile{"keys/" + name
 
 // settingsValues are the values for the templates of both settings files.
 type settingsValues struct {
-	Mark, App, Certified, Client string
-	Merchants                    []simulatedMerchant
-	Brokers                      []string
-	Registry, URL                string
-	CAFile                       string // of the gateway, with --tls
+	Mark, App, Certified, Client, Owner string
+	Merchants                           []simulatedMerchant
+	Brokers                             []string
+	Registry, URL                       string
+	CAFile                              string // of the gateway, with --tls
+	Notify, NotifyURL                   string // to which the name of an account is added
 }
 
 type simulatedMerchant struct{ Name, Seller, Token string }
+
+// newValues are the values that need neither keys nor flags.
+func newValues() settingsValues {
+	v := settingsValues{
+		Mark: config.SimulatorMark, App: SimulatedApp, Certified: certifiedApp, Client: simulatedClient, Owner: simulatedOwner,
+		Notify: notifyAddress, NotifyURL: "http://" + notifyAddress + "/notify/",
+	}
+	for i, name := range classicAccounts() {
+		v.Merchants = append(v.Merchants, simulatedMerchant{Name: name, Seller: fmt.Sprintf("20880000000000%02d", i+1)})
+	}
+	return v
+}
 
 //go:embed simulator.yaml.tmpl
 var simulatorTemplate string
@@ -236,10 +254,9 @@ func quotedList(list []string) string {
 
 // bridgeSettings returns bridge.yaml for a gateway at this address.
 func (f Folder) bridgeSettings(gateway string) (string, error) {
-	return render(bridgeTemplate, settingsValues{
-		Mark: config.SimulatorMark, App: SimulatedApp, Certified: certifiedApp, Client: simulatedClient,
-		Brokers: f.Brokers, Registry: f.Registry, URL: f.scheme() + localAddress(gateway), CAFile: f.caFile(),
-	})
+	v := newValues()
+	v.Brokers, v.Registry, v.URL, v.CAFile = f.Brokers, f.Registry, f.scheme()+localAddress(gateway), f.caFile()
+	return render(bridgeTemplate, v)
 }
 
 func (f Folder) scheme() string {
