@@ -81,6 +81,42 @@ func TestN1_ReceiverCallsNoOne(t *testing.T) {
 	}
 }
 
+// TestReceiverReachesItsRegistry: the policy opens the port of registry.url in the settings of the receiver, to the addresses of
+// the registry alone; that of the instances opens the port in theirs.
+func TestReceiverReachesItsRegistry(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://registry.example.com":           "8081 443",
+		"https://registry.example.com/apis/v7":   "8081 443",
+		"https://registry.example.com:8443/apis": "8081 8443",
+		"https://[fd00::8]":                      "8081 443",
+		"https://[fd00::8]:9999":                 "8081 9999",
+		"https://registry.example.com:8081":      "8081",
+		"${REGISTRY}":                            "8081",
+	} {
+		v := values(t, "receiver")
+		receiver := v["receiver"].(map[string]any)
+		receiver["config"] = strings.Replace(receiver["config"].(string), "https://registry.example.com:8081", url, 1)
+		v = loader.MergeMaps(v, map[string]any{"networkPolicy": map[string]any{"registry": map[string]any{"to": []any{map[string]any{"ipBlock": map[string]any{"cidr": "192.0.2.8/32"}}}}}})
+		files, err := render(loadChart(t), v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{"-receiver": want, "pay-bridge": "8081"} {
+			var got []string
+			for _, rule := range at[[]any](t, find(t, objects(t, files), "NetworkPolicy", name), "spec", "egress") {
+				if rule := rule.(map[string]any); fmt.Sprint(rule["to"]) == "[map[ipBlock:map[cidr:192.0.2.8/32]]]" {
+					for _, p := range rule["ports"].([]any) {
+						got = append(got, fmt.Sprint(p.(map[string]any)["port"]))
+					}
+				}
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: %s may connect to the ports %v of the registry, want %s", url, name, got, want)
+			}
+		}
+	}
+}
+
 // TestN1_NoPrivateKey: a receiver has the secrets that are listed for it, and no secret that has a private key.
 func TestN1_NoPrivateKey(t *testing.T) {
 	for _, v := range pods(t, objects(t, mustRender(t, "receiver")))["pay-bridge-receiver"].Spec.Volumes {
@@ -131,6 +167,13 @@ func TestReceiverNotes(t *testing.T) {
 		"no proxies": {func(_, r map[string]any) {
 			r["config"] = strings.Replace(r["config"].(string), "trusted_proxies", "x", 1)
 		}, "WARNING: notify.trusted_proxies is empty:"},
+		"a registry like any web server": {func(_, r map[string]any) {
+			r["config"] = strings.Replace(r["config"].(string), "example.com:8081", "example.com", 1)
+		}, "WARNING: networkPolicy.registry.to is empty, and the registry has port 443:"},
+		"a registry on 443 at a known address": {func(v, r map[string]any) {
+			r["config"] = strings.Replace(r["config"].(string), "example.com:8081", "example.com", 1)
+			v["networkPolicy"] = map[string]any{"registry": map[string]any{"to": []any{map[string]any{"ipBlock": map[string]any{"cidr": "192.0.2.8/32"}}}}}
+		}, ""},
 		"in the instances": {func(v, r map[string]any) { v["config"], r["enabled"] = r["config"], false }, "WARNING: receiver.enabled is false:"},
 	} {
 		v := values(t, "receiver")
