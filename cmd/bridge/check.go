@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -49,6 +48,7 @@ that the bridge needs with these settings, as commands, and checks nothing.`,
 	c.Flags().BoolVar(&o.Offline, "offline", false, "use no network: check settings, keys and certificates only")
 	c.Flags().BoolVar(&o.printing, "print", false, "print all settings with their defaults; secrets are not shown")
 	c.Flags().BoolVar(&o.acls, "acls", false, "print the ACLs that the bridge needs, as commands")
+	c.Flags().Var(&o.Only, "only", "check and print what bridge run needs with the same `parts` (default: all that the settings describe)")
 	c.Flags().StringVar(&o.Principal, "principal", "", "`principal` that gets the ACLs, such as User:bridge (default: the user of the settings)")
 	c.Flags().StringVar(&o.slot, "slot", "", "`name` of the instance to check for (default: kafka.slot, or the name of the host)")
 	o.out.Flag(c, "check", output.Reports(), findingColumns...)
@@ -57,7 +57,7 @@ that the bridge needs with these settings, as commands, and checks nothing.`,
 
 func (o *checkFlags) run(c *cobra.Command) error {
 	ctx := c.Context()
-	cfg, err := config.Load(o.file, os.LookupEnv)
+	cfg, err := o.Load(o.file)
 	if f, ok := check.SettingsFaults(err); ok {
 		return o.report(c, f)
 	}
@@ -71,7 +71,7 @@ func (o *checkFlags) run(c *cobra.Command) error {
 	case o.printing:
 		return o.print(c, cfg)
 	case o.acls:
-		return printACLs(o.out.Printer(c), cfg, o.Principal)
+		return printACLs(o.out.Printer(c), cfg, o.Options)
 	}
 	bar := command.StartProgress(c, "checking", "")
 	found := check.Run(ctx, cfg, o.Options)
@@ -91,10 +91,10 @@ type printedACL struct {
 
 var aclColumns = []output.Heading{{Name: "operation"}, {Name: "resource"}, {Name: "name", Whole: true}, {Name: "principal", Whole: true}, {Name: "command", Wide: true}}
 
-func printACLs(p output.Printer, c config.Config, principal string) error {
+func printACLs(p output.Printer, c config.Config, o check.Options) error {
 	all, rows := []printedACL{}, [][]string{}
-	for _, a := range kafka.NeededACLs(c) {
-		one := printedACL{a, kafka.Principal(c, principal), a.Command(c, principal)}
+	for _, a := range kafka.NeededACLs(c, o.Only...) {
+		one := printedACL{a, kafka.Principal(c, o.Principal), a.Command(c, o.Principal)}
 		if p.Layout() == output.Text {
 			if err := p.Line(one.Command); err != nil {
 				return err

@@ -111,6 +111,43 @@ func TestACLsOfAnotherSlot(t *testing.T) {
 	}
 }
 
+// TestCheckOfAReceiver: it needs two permissions and no private key, and what run --only takes, check --only takes.
+func TestCheckOfAReceiver(t *testing.T) {
+	from, err := simulated()
+	apptest.NoError(t, err)
+	dir := t.TempDir()
+	apptest.NoError(t, os.CopyFS(dir, os.DirFS(from)))
+	file := filepath.Join(dir, "bridge.yaml")
+	keys, err := filepath.Glob(filepath.Join(dir, "keys", "*"))
+	apptest.NoError(t, err)
+	for _, key := range keys {
+		apptest.NoError(t, os.Chmod(key, 0o600))
+		if strings.HasSuffix(key, "-private.pem") || strings.HasSuffix(key, ".token") {
+			apptest.NoError(t, os.Remove(key))
+		}
+	}
+	apptest.NoError(t, os.Chmod(file, 0o600))
+	out, err := runBridge(t.Context(), t, "check", "-c", file, "--acls", "--only", "notify", "--principal", "User:bridge-receiver")
+	if err != nil || strings.Count(out, "\n") != 2 || !strings.Contains(out, "--operation Write --topic alipay-notifications\n") || !strings.Contains(out, "'User:bridge-receiver'") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := runBridge(t.Context(), t, "check", "-c", file, "--offline", "--only", "notify"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := runBridge(t.Context(), t, "check", "-c", file, "--offline"); command.ExitCode(err) != output.ExitFound {
+		t.Errorf("without --only: %v\n%s", err, out)
+	}
+	apptest.WriteSecret(t, filepath.Join(dir, "keys"), "alipay-public.pem", "no key")
+	if out, err := runBridge(t.Context(), t, "check", "-c", file, "--offline", "--only", "notify"); command.ExitCode(err) != output.ExitFound {
+		t.Errorf("a key that verifies nothing: %v\n%s", err, out)
+	}
+	for _, name := range []string{"check", "run"} {
+		if _, err := runBridge(t.Context(), t, name, "-c", file, "--only", "notify,nothing"); command.ExitCode(err) != command.ExitUsage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestCheckEndsWithItsContext: a check that is interrupted while a broker keeps silent ends at
 // once with the cause, and prints nothing that it found later.
 func TestCheckEndsWithItsContext(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 )
 
 func runCommand() *cobra.Command {
-	var file, slot, only string
+	var file, slot string
+	var only app.PartList
 	var positions []string
 	var acceptLoss bool
 	c := &cobra.Command{
@@ -41,11 +42,7 @@ does not read their files: use --only notify for the port that the internet reac
 			if err != nil {
 				return command.Usage(err)
 			}
-			parts, err := app.ParseParts(only)
-			if err != nil {
-				return command.Usage(fmt.Errorf("--only: %w", err))
-			}
-			settings, err := app.OpenSettings(file, parts...)
+			settings, err := app.OpenSettings(file, only...)
 			if err != nil {
 				return err
 			}
@@ -62,7 +59,7 @@ does not read their files: use --only notify for the port that the internet reac
 	}
 	c.Flags().StringVarP(&file, "config", "c", "bridge.yaml", "settings `file`")
 	c.Flags().StringVar(&slot, "slot", "", "`name` of this instance in its group, the same after a restart (default: kafka.slot, or the name of the host)")
-	c.Flags().StringVar(&only, "only", "", "run these `parts` alone, separated by commas: "+strings.Join(app.Parts(), ", ")+" (default: all that the settings describe)")
+	c.Flags().Var(&only, "only", "run these `parts` alone, separated by commas: "+strings.Join(app.Parts(), ", ")+" (default: all that the settings describe)")
 	c.Flags().StringArrayVar(&positions, "accept-position", nil, "continue from a committed `position`, topic/partition@offset, that the bridge did not write")
 	c.Flags().BoolVar(&acceptLoss, "accept-loss", false, "continue where records were deleted before they were read")
 	return c

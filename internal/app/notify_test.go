@@ -143,11 +143,12 @@ func TestOnlyCalls(t *testing.T) {
 
 // TestOnlyRefuses: what is not there to run is said.
 func TestOnlyRefuses(t *testing.T) {
-	if _, err := ParseParts("calls,notifications"); err == nil || !strings.Contains(err.Error(), "notify") {
-		t.Errorf("%v", err)
+	var only PartList
+	if err := only.Set("calls,notifications"); err == nil || !strings.Contains(err.Error(), "notify") || only != nil {
+		t.Errorf("%v, %v", only, err)
 	}
-	if got, err := ParseParts("notify,calls"); err != nil || len(got) != 2 {
-		t.Errorf("%v, %v", got, err)
+	if err := only.Set("notify,calls"); err != nil || len(only) != 2 || only.String() != "notify,calls" {
+		t.Errorf("%v, %v", only, err)
 	}
 	c := apptest.LoadSettings(t, apptest.ClosedPortApp, "registry: {url: 'http://127.0.0.1:1'}\n")
 	if _, err := New(t.Context(), c, Options{Only: []string{"notify"}}); err == nil || !strings.Contains(err.Error(), "notify.listen") {

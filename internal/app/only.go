@@ -23,30 +23,38 @@ func Parts() []string {
 	return append(names, partNotify)
 }
 
-// parts are the parts that a process runs; none: all that the settings describe.
-type parts []string
+// PartList is which parts a process runs; none: all that the settings describe. It is the value of a flag.
+type PartList []string
 
-// ParseParts reads a list of parts, separated by commas.
-func ParseParts(list string) ([]string, error) {
+// Set reads a list of parts, separated by commas.
+func (p *PartList) Set(list string) error {
+	*p = nil
 	if list == "" {
-		return nil, nil
+		return nil
 	}
 	names := strings.Split(list, ",")
 	for _, name := range names {
 		if !slices.Contains(Parts(), name) {
-			return nil, fmt.Errorf("%q is no part of the bridge; use some of %s, separated by commas", name, strings.Join(Parts(), ", "))
+			return fmt.Errorf("%q is no part of the bridge; use some of %s, separated by commas", name, strings.Join(Parts(), ", "))
 		}
 	}
-	return names, nil
+	*p = names
+	return nil
 }
 
-// has reports whether the process runs a part, if the settings describe it.
-func (p parts) has(name string) bool { return len(p) == 0 || slices.Contains(p, name) }
+// String is the list as Set reads it.
+func (p *PartList) String() string { return strings.Join(*p, ",") }
 
-// keyless reports whether the process never calls Alipay: it reads none of our keys and tokens there (security N1).
-func (p parts) keyless() bool { return !slices.ContainsFunc(signing, p.has) }
+// Type is what the list is called in a help text.
+func (p *PartList) Type() string { return "parts" }
+
+// Has reports whether the process runs a part, if the settings describe it.
+func (p PartList) Has(name string) bool { return len(p) == 0 || slices.Contains(p, name) }
+
+// Keyless reports whether the process never calls Alipay: it reads none of our keys and tokens there (security N1).
+func (p PartList) Keyless() bool { return !slices.ContainsFunc(signing, p.Has) }
 
 // errNothing is returned where the settings describe none of the parts.
-func (p parts) errNothing() error {
+func (p PartList) errNothing() error {
 	return fmt.Errorf("the settings describe nothing to run of %s; notify needs notify.listen, the others need input topics", strings.Join(p, ", "))
 }

@@ -24,7 +24,7 @@ const rereadEvery = 30 * time.Second
 type reloader struct {
 	path    string
 	slot    string         // from the command line; empty: the one of the settings
-	only    parts          // from the command line
+	only    PartList       // from the command line
 	files   *config.Source // which files to read, as at the start: other files need a restart
 	latest  *config.Source // the settings that were read last
 	now     config.Config  // in force

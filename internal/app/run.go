@@ -26,8 +26,8 @@ import (
 // Settings are a settings file with its contents.
 type Settings struct {
 	path   string
-	slot   string // from the command line
-	only   parts  // from the command line
+	slot   string   // from the command line
+	only   PartList // from the command line
 	source *config.Source
 	config.Config
 }
@@ -39,8 +39,8 @@ func OpenSettings(path string, only ...string) (Settings, error) {
 }
 
 // open reads a settings file, and of the files that it names those that the parts need.
-func open(path string, only parts) (*config.Source, config.Config, error) {
-	if only.keyless() {
+func open(path string, only PartList) (*config.Source, config.Config, error) {
+	if only.Keyless() {
 		return config.OpenKeyless(path, os.LookupEnv)
 	}
 	return config.Open(path, os.LookupEnv)

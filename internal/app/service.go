@@ -89,7 +89,7 @@ func (s *Service) build(ctx context.Context) error {
 	s.engine.Client = append(s.engine.Client, kgo.WithHooks(s.sight.ConnectionHook()))
 	s.sight.Gateways(s.cfg.Apps)
 	for name, a := range s.cfg.Apps {
-		if parts(s.o.Only).keyless() {
+		if PartList(s.o.Only).Keyless() {
 			continue
 		}
 		if s.apps[name], err = NewAlipayApp(ctx, a, s.o); err != nil {
@@ -101,7 +101,7 @@ func (s *Service) build(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range pipelineKinds() {
-		if !parts(s.o.Only).has(cmp.Or(kind.part, kind.name)) || len(kind.topics(s.cfg.Topics)) == 0 {
+		if !PartList(s.o.Only).Has(cmp.Or(kind.part, kind.name)) || len(kind.topics(s.cfg.Topics)) == 0 {
 			continue
 		}
 		built, err := s.newPipeline(kind)
@@ -110,7 +110,7 @@ func (s *Service) build(ctx context.Context) error {
 		}
 		s.pipelines = append(s.pipelines, built)
 	}
-	if s.cfg.Notify.Listen != "" && parts(s.o.Only).has(partNotify) {
+	if s.cfg.Notify.Listen != "" && PartList(s.o.Only).Has(partNotify) {
 		if s.receiver, err = s.newReceiver(); err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func (s *Service) build(ctx context.Context) error {
 		}
 	}
 	if len(s.pipelines) == 0 && s.receiver == nil {
-		return parts(s.o.Only).errNothing()
+		return PartList(s.o.Only).errNothing()
 	}
 	s.audit = s.newAudit()
 	return nil

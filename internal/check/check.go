@@ -20,6 +20,14 @@ const checkTimeout = 30 * time.Second
 type Options struct {
 	Principal string // who gets the ACLs; empty: the user of the settings
 	Offline   bool   // settings, keys and certificates only
+
+	Only app.PartList // what bridge run --only would run
+}
+
+// Load reads the settings, and of the files that they name those that the parts need.
+func (o Options) Load(path string) (config.Config, error) {
+	s, err := app.OpenSettings(path, o.Only...)
+	return s.Config, err
 }
 
 // checker examines one part after the other.
@@ -27,13 +35,14 @@ type checker struct {
 	Report
 	cfg       config.Config
 	principal string
+	only      app.PartList
 	now       time.Time
 	within    time.Duration // how long a group may show no progress; 0: movesWithin
 }
 
 // Run checks what the settings describe. It ends after the part during which the context ended.
 func Run(ctx context.Context, cfg config.Config, o Options) Report {
-	c := &checker{Report: Report{Findings: []Finding{}}, cfg: cfg, principal: o.Principal, now: time.Now()}
+	c := &checker{Report: Report{Findings: []Finding{}}, cfg: cfg, principal: o.Principal, only: o.Only, now: time.Now()}
 	c.keys(ctx, o.Offline)
 	c.certificates()
 	if o.Offline {
@@ -48,7 +57,9 @@ func Run(ctx context.Context, cfg config.Config, o Options) Report {
 			return c.Report
 		}
 	}
-	c.gateways(ctx)
+	if !c.only.Keyless() {
+		c.gateways(ctx)
+	}
 	return c.Report
 }
 
@@ -64,17 +75,33 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 		registry.Close()
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Apps)) {
-		if a := c.cfg.Apps[name]; offline && a.PrivateKeyURI+a.NextPrivateKeyURI != "" {
+		switch a := c.cfg.Apps[name]; {
+		case c.only.Keyless():
+			c.alipayCertificates(name)
+		case offline && a.PrivateKeyURI+a.NextPrivateKeyURI != "":
 			c.note("app %s was not checked: its key is in Vault, and --offline uses no network", name)
-			continue
+		default:
+			c.app(ctx, name)
 		}
-		c.app(ctx, name)
+	}
+	if c.only.Keyless() {
+		c.keyless(ctx)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {
 		if _, err := app.NewPlanner(c.cfg.Accounts[name]); err != nil {
 			c.add(partSettings, fmt.Sprintf("account %s: %v", name, err), "fix accounts."+name+".mapping")
 		}
 	}
+}
+
+// keyless builds what run would build of parts that need none of our keys: a receiver verifies with Alipay's.
+func (c *checker) keyless(ctx context.Context) {
+	s, err := app.New(ctx, c.cfg, app.Options{Only: c.only})
+	if err != nil {
+		c.add(partKeys, err.Error(), "fix the files named under apps and notify, or the setting that is named")
+		return
+	}
+	s.Close()
 }
 
 // app checks the keys of an app and lets it sign, also if its key is in Vault.
@@ -90,14 +117,20 @@ func (c *checker) app(ctx context.Context, name string) {
 	}
 	if a := c.cfg.Apps[name]; a.Mode == config.CertificateMode { // by file: a serial number says nothing to a person
 		c.chain(fileOf("apps."+name+".app_cert_file", a.AppCertFile), a.AppCertFile.Text)
-		c.chain(fileOf("apps."+name+".alipay_cert_file", a.AlipayCertFile), a.AlipayCertFile.Text)
-		c.roots(fileOf("apps."+name+".alipay_root_cert_file", a.AlipayRootCertFile), a.AlipayRootCertFile.Text)
+		c.alipayCertificates(name)
 		return
 	}
 	ends := client.Ends()
 	for _, what := range slices.Sorted(maps.Keys(ends)) {
 		c.ends(fmt.Sprintf("app %s: %s", name, what), ends[what])
 	}
+}
+
+// alipayCertificates checks the dates of what an app verifies with, if these are certificates.
+func (c *checker) alipayCertificates(name string) {
+	a := c.cfg.Apps[name]
+	c.chain(fileOf("apps."+name+".alipay_cert_file", a.AlipayCertFile), a.AlipayCertFile.Text)
+	c.roots(fileOf("apps."+name+".alipay_root_cert_file", a.AlipayRootCertFile), a.AlipayRootCertFile.Text)
 }
 
 // discardLog drops log lines: a check prints findings instead.

@@ -29,7 +29,7 @@ func (c *checker) otherPrincipals(ctx context.Context, adm *kadm.Client, topics 
 	switch {
 	case errors.Is(err, kerr.SecurityDisabled):
 		if c.production() {
-			c.add(partACLs, "the cluster has no authorizer: anyone who can connect to it may write results", "set authorizer.class.name on the brokers, and create the ACLs that bridge check --acls prints")
+			c.add(partACLs, "the cluster has no authorizer: anyone who can connect to it may write results", "set authorizer.class.name on the brokers, and "+c.createACLs())
 		}
 		return
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):
@@ -57,7 +57,7 @@ func (c *checker) reportTopicsWithoutACL(topics kadm.TopicDetails, described kad
 	switch what := strings.Join(open, ", ") + ": not protected by an ACL, so everyone may write if allow.everyone.if.no.acl.found is true"; {
 	case len(open) == 0:
 	case c.production():
-		c.add(partACLs, what, "create the ACLs that bridge check --acls prints")
+		c.add(partACLs, what, c.createACLs())
 	default:
 		c.note("%s", what)
 	}
@@ -96,10 +96,18 @@ func (c *checker) purpose(grants []string) string {
 	return ""
 }
 
+// createACLs is what to do where there are no ACLs.
+func (c *checker) createACLs() string {
+	if len(c.only) > 0 {
+		return "create the ACLs that bridge check --acls --only " + c.only.String() + " prints"
+	}
+	return "create the ACLs that bridge check --acls prints"
+}
+
 // ownResources selects all ACLs on resources that only the bridge uses, also those that deny.
 func (c *checker) ownResources() *kadm.ACLBuilder {
 	names := map[string][]string{}
-	for _, a := range kafka.NeededACLs(c.cfg) {
+	for _, a := range c.needed() {
 		if a.Resource != kafka.ResourceTopic || a.Operation == kafka.OpWrite {
 			names[a.Resource] = append(names[a.Resource], a.Name)
 		}

@@ -15,11 +15,17 @@ import (
 
 // host checks what run needs of this machine: a folder for trade status, and the port for notifications.
 func (c *checker) host(ctx context.Context) {
+	if c.only.Has("status") {
+		c.statusFolder()
+	}
+	if address := c.cfg.Notify.Listen; address != "" && c.only.Has("notify") {
+		c.port(ctx, address)
+	}
+}
+
+func (c *checker) statusFolder() {
 	if err := writable(c.cfg.StatusFolder()); err != nil {
 		c.add(partHost, fmt.Sprintf("the folder of trade status, %s, cannot be written: %v", c.cfg.StatusFolder(), err), "let the user of the bridge write there, or set status.folder or STATE_DIRECTORY to another folder")
-	}
-	if address := c.cfg.Notify.Listen; address != "" {
-		c.port(ctx, address)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/notify"
@@ -24,6 +25,17 @@ func onHost(t *testing.T, cfg config.Config) Report {
 	c := &checker{cfg: cfg}
 	c.host(t.Context())
 	return c.Report
+}
+
+// TestCheckOfAReceiverHere: a receiver needs no folder for trade status, and no other process a port for notifications.
+func TestCheckOfAReceiverHere(t *testing.T) {
+	cfg := apptest.LoadSettings(t, apptest.ClosedPortApp, "")
+	cfg.Status.Folder, cfg.Notify.Listen = "/proc/alipay-kafka-bridge", "192.0.2.1:8086"
+	for part, want := range map[string]string{"notify": "notify.listen", "status": "the folder of trade status"} {
+		c := &checker{cfg: cfg, only: app.PartList{part}}
+		c.host(t.Context())
+		wantFound(t, c.Report, want)
+	}
 }
 
 // TestCheckFindsStatusFolder: a folder that run could not write to is found, and nothing is left in the others.

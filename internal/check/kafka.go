@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func (c *checker) kafka(ctx context.Context) {
 		return
 	}
 	topics := c.describe(ctx, adm)
-	c.acls(ctx, cl, topics, c.transactions(ctx, cl))
+	c.acls(ctx, cl, topics, !c.reads() || c.transactions(ctx, cl))
 	c.otherPrincipals(ctx, adm, topics)
 	c.topics(ctx, adm, topics)
 	c.brokers(ctx, adm, meta.Brokers)
@@ -53,10 +54,38 @@ func (c *checker) kafka(ctx context.Context) {
 	c.positions(ctx, adm, meta.Cluster, topics)
 }
 
+// needed are the permissions that the process needs.
+func (c *checker) needed() []kafka.ACL { return kafka.NeededACLs(c.cfg, c.only...) }
+
+// used are the topics that the process uses.
+func (c *checker) used() []kafka.Topic {
+	needed := c.needed()
+	return slices.DeleteFunc(kafka.Topics(c.cfg.Topics), func(t kafka.Topic) bool {
+		return !slices.ContainsFunc(needed, func(a kafka.ACL) bool { return a.Resource == kafka.ResourceTopic && a.Name == t.Name })
+	})
+}
+
+// reads reports whether the process has a group: a receiver of notifications has none, and no transactions.
+func (c *checker) reads() bool {
+	return slices.ContainsFunc(c.needed(), func(a kafka.ACL) bool { return a.Resource == kafka.ResourceTransactionalID })
+}
+
+// groups are those of the process that read events of others, with their topics.
+func (c *checker) groups() map[string][]config.Input {
+	out := map[string][]config.Input{}
+	if c.only.Has("calls") {
+		out[c.cfg.Kafka.Group] = c.cfg.Topics.Inputs
+	}
+	if c.only.Has("queries") {
+		out[c.cfg.Kafka.QueriesGroup()] = c.cfg.Topics.Queries
+	}
+	return out
+}
+
 // describe requests each topic separately: kadm drops all answers if one topic is refused.
 func (c *checker) describe(ctx context.Context, adm *kadm.Client) kadm.TopicDetails {
 	out := kadm.TopicDetails{}
-	for _, t := range kafka.Topics(c.cfg.Topics) {
+	for _, t := range c.used() {
 		m, err := adm.Metadata(kadm.WithAuthorizedOps(ctx), t.Name)
 		d := m.Topics[t.Name]
 		if err != nil {
@@ -92,7 +121,7 @@ func (c *checker) transactions(ctx context.Context, cl *kgo.Client) bool {
 // acls finds what we are not allowed to do. It asks the brokers, because they take denials, prefixes
 // and super users into account, which a list of ACLs does not show.
 func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDetails, transactions bool) {
-	for _, a := range kafka.NeededACLs(c.cfg) {
+	for _, a := range c.needed() {
 		if a.Resource == kafka.ResourceTransactionalID && !transactions {
 			continue // reported already
 		}
@@ -177,8 +206,10 @@ func (c *checker) startPosition(ctx context.Context, adm *kadm.Client, topics ka
 	if c.cfg.Kafka.Start != "" {
 		return
 	}
-	c.committedOffsets(ctx, adm, topics, c.cfg.Kafka.Group, c.cfg.Topics.Inputs)
-	c.committedOffsets(ctx, adm, topics, c.cfg.Kafka.QueriesGroup(), c.cfg.Topics.Queries)
+	groups := c.groups()
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		c.committedOffsets(ctx, adm, topics, group, groups[group])
+	}
 }
 
 func (c *checker) committedOffsets(ctx context.Context, adm *kadm.Client, topics kadm.TopicDetails, group string, inputs []config.Input) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ import (
 type guarded struct {
 	cfg   config.Config
 	admin *kadm.Client
+	only  app.PartList
 
 	producer *kgo.Client // of the administrator
 }
@@ -79,7 +81,7 @@ func (g *guarded) check(t *testing.T) Report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	c := &checker{cfg: g.cfg, now: time.Now(), within: 10 * time.Millisecond}
+	c := &checker{cfg: g.cfg, only: g.only, now: time.Now(), within: 10 * time.Millisecond}
 	c.kafka(ctx)
 	return c.Report
 }
@@ -105,6 +107,25 @@ func TestCheckFindsEveryMissingACL(t *testing.T) {
 	g.takeEach(t)
 	g.cfg.Kafka.ClusterID = "other"
 	wantFound(t, g.check(t), `belong to cluster "right", but kafka.cluster_id is "other"`)
+}
+
+// TestCheckOfParts: with what some parts need, nothing is found for them, and each permission that is taken away is.
+func TestCheckOfParts(t *testing.T) {
+	for _, part := range []string{"notify", "status", "queries"} {
+		t.Run(part, func(t *testing.T) {
+			g := newGuarded(t)
+			g.only = app.PartList{part}
+			needed := kafka.NeededACLs(g.cfg, part)
+			for _, a := range kafka.NeededACLs(g.cfg) {
+				if !slices.Contains(needed, a) {
+					_, err := g.admin.DeleteACLs(t.Context(), builder(a))
+					apptest.NoError(t, err)
+				}
+			}
+			wantFound(t, g.check(t))
+			g.takeEach(t)
+		})
+	}
 }
 
 // restarts leaves committed offsets, as a bridge that ran before, and takes kafka.start away.
@@ -196,7 +217,7 @@ func TestCheckFindsStoppedPartitions(t *testing.T) {
 // takeEach takes each ACL away, wants it found, and gives it back.
 func (g *guarded) takeEach(t *testing.T) {
 	t.Helper()
-	for _, a := range kafka.NeededACLs(g.cfg) {
+	for _, a := range kafka.NeededACLs(g.cfg, g.only...) {
 		deleted, err := g.admin.DeleteACLs(t.Context(), builder(a))
 		apptest.NoError(t, err)
 		if len(deleted) != 1 || len(deleted[0].Deleted) != 1 {

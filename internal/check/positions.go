@@ -32,7 +32,7 @@ type groupFacts struct {
 
 // positions reports partitions that stop or have stopped, and groups that do not move.
 func (c *checker) positions(ctx context.Context, adm *kadm.Client, cluster string, topics kadm.TopicDetails) {
-	for group, inputs := range map[string][]config.Input{c.cfg.Kafka.Group: c.cfg.Topics.Inputs, c.cfg.Kafka.QueriesGroup(): c.cfg.Topics.Queries} {
+	for group, inputs := range c.groups() {
 		facts := groupFacts{cluster: cluster, group: group}
 		for _, in := range inputs { // others are reported already
 			if topics[in.Name].Err == nil && mayUse(topics[in.Name], kafka.OpRead) {

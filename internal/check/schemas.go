@@ -16,7 +16,7 @@ func (c *checker) schemas(ctx context.Context) {
 	}
 	defer registry.Close()
 	if c.cfg.Registry.URL != "" {
-		known := slices.DeleteFunc(kafka.Topics(c.cfg.Topics), func(t kafka.Topic) bool { return t.Schema == "" })
+		known := slices.DeleteFunc(c.used(), func(t kafka.Topic) bool { return t.Schema == "" })
 		f, err := SchemaRegistry(ctx, registry, known)
 		if err != nil {
 			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or fix the settings under registry")
@@ -25,6 +25,9 @@ func (c *checker) schemas(ctx context.Context) {
 		for _, found := range f.Findings {
 			c.add(partSchemas, found.String(), "run bridge schemas check for details")
 		}
+	}
+	if !c.reads() {
+		return
 	}
 	if err := app.SchemasReady(ctx, registry, c.cfg.Topics); err != nil {
 		c.add(partSchemas, err.Error(), "register the schemas of this version with bridge schemas register")

@@ -3,6 +3,7 @@ package kafka
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,38 +32,64 @@ type ACL struct {
 
 func (a ACL) String() string { return fmt.Sprintf("%s on %s %s", a.Operation, a.Resource, a.Name) }
 
-// NeededACLs are the permissions that `run` needs with these settings, and no others. Another slot has
-// transactional ids of its own.
-func NeededACLs(c config.Config) []ACL {
+// written are the roles of the topics that the parts of a process write.
+var written = map[string][]string{
+	"calls":   {"results", "snapshots", "observations", "journal"},
+	"queries": {"results", "snapshots", "observations", "journal"},
+	"status":  {"observations", "status", "sweep", "journal"},
+	"notify":  {"notifications", "observations"},
+}
+
+// NeededACLs are the permissions that `run` needs with these settings, or `run --only` with these parts, and no
+// others. Another slot has transactional ids of its own.
+func NeededACLs(c config.Config, only ...string) []ACL {
+	runs := func(part string) bool { return len(only) == 0 || slices.Contains(only, part) }
 	var out []ACL
-	audited := []string{c.Topics.Results, c.Topics.Journal}
-	pipeline := func(group string, inputs []config.Input) {
+	group := func(name string) {
+		out = append(out, ACL{ResourceGroup, name, OpRead}, ACL{ResourceTransactionalID, TransactionalID(name, c.Kafka.Slot), OpWrite})
+	}
+	reads := func(part, name string, inputs []config.Input) {
+		if !runs(part) || len(inputs) == 0 {
+			return
+		}
+		group(name)
 		for _, in := range inputs {
 			out = append(out, ACL{ResourceTopic, in.Name, OpRead}, ACL{ResourceTopic, in.Name, OpDescribeConfigs}, ACL{ResourceTopic, in.DeadLetters, OpWrite})
-			audited = append(audited, in.DeadLetters)
-		}
-		if len(inputs) > 0 {
-			out = append(out, ACL{ResourceGroup, group, OpRead}, ACL{ResourceTransactionalID, TransactionalID(group, c.Kafka.Slot), OpWrite})
 		}
 	}
-	pipeline(c.Kafka.Group, c.Topics.Inputs)
-	pipeline(c.Kafka.QueriesGroup(), c.Topics.Queries)
-	for group, topic := range map[string]string{c.Kafka.SweepGroup(): c.Topics.Sweep, c.Kafka.StatusGroup(): c.Topics.Observations} {
-		out = append(out, ACL{ResourceTopic, topic, OpRead}, ACL{ResourceGroup, group, OpRead}, ACL{ResourceTransactionalID, TransactionalID(group, c.Kafka.Slot), OpWrite})
+	reads("calls", c.Kafka.Group, c.Topics.Inputs)
+	reads("queries", c.Kafka.QueriesGroup(), c.Topics.Queries)
+	if runs("queries") {
+		group(c.Kafka.SweepGroup())
+		out = append(out, ACL{ResourceTopic, c.Topics.Sweep, OpRead})
 	}
-	out = append(out, ACL{ResourceTopic, c.Topics.Status, OpRead}) // its state is restored from there
+	if runs("status") {
+		group(c.Kafka.StatusGroup())
+		out = append(out, ACL{ResourceTopic, c.Topics.Observations, OpRead}, ACL{ResourceTopic, c.Topics.Status, OpRead}) // its state is restored from there
+	}
 	for _, o := range c.Topics.Outputs() {
-		out = append(out, ACL{ResourceTopic, o.Name, OpWrite})
-	}
-	for _, name := range audited {
-		if c.Delivery.AuditEvery > 0 {
-			out = append(out, ACL{ResourceTopic, name, OpRead})
+		if slices.ContainsFunc(slices.Collect(maps.Keys(written)), func(part string) bool { return runs(part) && slices.Contains(written[part], o.Role) }) {
+			out = append(out, ACL{ResourceTopic, o.Name, OpWrite})
 		}
+	}
+	if c.Delivery.AuditEvery > 0 && (runs("calls") && len(c.Topics.Inputs) > 0 || runs("queries") && len(c.Topics.Inputs) == 0 && len(c.Topics.Queries) > 0) {
+		out = append(out, auditACLs(c)...)
 	}
 	slices.SortFunc(out, func(a, b ACL) int {
 		return cmp.Or(strings.Compare(a.Operation, b.Operation), strings.Compare(a.Resource, b.Resource), strings.Compare(a.Name, b.Name))
 	})
 	return slices.Compact(out) // inputs may share a topic for dead letters
+}
+
+// auditACLs are what the audit reads: the positions of all groups, and all outcomes. The instance that reads the first topic audits.
+func auditACLs(c config.Config) []ACL {
+	out := []ACL{{ResourceTopic, c.Topics.Results, OpRead}, {ResourceTopic, c.Topics.Journal, OpRead}}
+	for group, inputs := range map[string][]config.Input{c.Kafka.Group: c.Topics.Inputs, c.Kafka.QueriesGroup(): c.Topics.Queries} {
+		for _, in := range inputs {
+			out = append(out, ACL{ResourceGroup, group, OpRead}, ACL{ResourceTopic, in.Name, OpRead}, ACL{ResourceTopic, in.DeadLetters, OpRead})
+		}
+	}
+	return out
 }
 
 // TransactionalID is the transactional id of a slot, the same after a restart.
