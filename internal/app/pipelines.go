@@ -78,7 +78,6 @@ type hooked interface {
 type pipeline struct {
 	name    string
 	group   string
-	follows bool // other parts of the bridge write its topics
 	engine  *consume.Engine
 	watch   *sight.Pipeline
 	handler recordHandler
@@ -93,7 +92,7 @@ const minWaiting = 64
 
 func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	log := s.o.Log.With("pipeline", kind.name)
-	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), follows: kind.internal, guards: map[string]*breaker.Guard{}}
+	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}}
 	o := s.engine
 	o.Group, o.Topics, o.Log = pl.group, kind.topics(s.cfg.Topics), log
 	o.Client = append(slices.Clone(o.Client), kgo.WithHooks(&pl.progress.answers, s.sight.PipelineHook(pl.name, pl.group)))

@@ -55,7 +55,7 @@ func (r *readiness) decide(ctx context.Context, now time.Time) {
 	for _, p := range r.pipelines {
 		reason := r.reasonOf(p, now)
 		works := reason == "" && p.progress.opened
-		able = able || works && p.follows == follow
+		able = able || works && p.watch.Internal == follow
 		p.watch.Progress(works, reason)
 		before, known := r.reasons[p.name]
 		switch {
@@ -76,7 +76,7 @@ func (r *readiness) decide(ctx context.Context, now time.Time) {
 
 // onlyFollow reports whether all pipelines follow others.
 func (r *readiness) onlyFollow() bool {
-	return !slices.ContainsFunc(r.pipelines, func(p *pipeline) bool { return !p.follows })
+	return !slices.ContainsFunc(r.pipelines, func(p *pipeline) bool { return !p.watch.Internal })
 }
 
 // reasonOf says why a pipeline can make no progress; empty: it can, or it is just starting.

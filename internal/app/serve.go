@@ -25,7 +25,7 @@ func (s *Service) Run(ctx context.Context, ready func(bool)) error {
 	}
 	var all []supervised
 	for _, p := range s.pipelines {
-		all = append(all, supervised{name: p.name, group: p.group, run: s.runEngine(p), follows: p.follows, works: p.works, failed: p.progress.failed.Store})
+		all = append(all, supervised{name: p.name, group: p.group, run: s.runEngine(p), follows: p.watch.Internal, works: p.works, failed: p.progress.failed.Store})
 	}
 	if s.receiver != nil {
 		all = append(all, supervised{name: partNotify, run: s.runReceiver, works: s.receiver.works, failed: s.receiver.failed.Store})
