@@ -34,9 +34,10 @@ lint:
 check: fmt lint race
 	go test -tags vault -run Vault ./internal/alipay/... ./internal/app ./cmd/bridge
 
-## dashboards: write deploy/grafana from the table of metrics
+## dashboards: write deploy/grafana from the table of metrics, and the chart's copies of dashboards and alerts
 dashboards:
 	go run ./scripts/dashboards
+	cp deploy/grafana/*.json deploy/prometheus/alerts.yaml deploy/helm/bridge/files/
 
 ## structure: for each package its lines, names and the share of calls to another file
 structure:

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,29 @@ import (
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
 )
+
+// TestFilesOfTheChartAreCopies: Helm packs only what is in the folder of the chart, and a link in it is lost where a
+// checkout knows no links.
+func TestFilesOfTheChartAreCopies(t *testing.T) {
+	const copies = "deploy/helm/bridge/files/"
+	sources, err := filepath.Glob("deploy/grafana/*.json")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, source := range append(sources, "deploy/prometheus/alerts.yaml") {
+		want, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := copies + filepath.Base(source)
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not a copy of %s (%v); run make dashboards", file, source, err)
+		}
+		if info, err := os.Lstat(file); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s is not a regular file (%v)", file, err)
+		}
+	}
+}
 
 // strimzi is a topic or a user of deploy/kafka.
 type strimzi struct {

@@ -183,7 +183,7 @@ func TestLintAndPackage(t *testing.T) {
 	}
 	for name, source := range filesOfTheChart(t) {
 		if !bytes.Equal(got[name], source) {
-			t.Errorf("%s in the package is not the file that it links to", name)
+			t.Errorf("%s in the package is not the file that it is a copy of", name)
 		}
 	}
 }
