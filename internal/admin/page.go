@@ -109,38 +109,31 @@ func writePage(w io.Writer, s *Status, refresh int) error {
 			}
 		}
 	}
-	v.Accounts = slices.Clone(s.Accounts)
-	slices.SortStableFunc(v.Accounts, func(a, b Account) int {
-		switch stopped, other := !a.StoppedSince.IsZero(), !b.StoppedSince.IsZero(); {
-		case stopped == other:
-			return strings.Compare(a.Name, b.Name)
-		case stopped:
-			return -1
-		}
-		return 1
-	})
-	if n := len(v.Accounts) - maxAccounts; n > 0 {
-		v.Accounts, v.AccountsOmitted = v.Accounts[:maxAccounts], n
-	}
-	v.Notifications = slices.Clone(s.Notifications)
-	slices.SortStableFunc(v.Notifications, func(a, b Notifications) int {
-		switch fails, other := a.LastRefused.After(a.LastTaken), b.LastRefused.After(b.LastTaken); {
-		case fails == other:
-			return strings.Compare(a.Account, b.Account)
-		case fails:
-			return -1
-		}
-		return 1
-	})
-	if n := len(v.Notifications) - maxAccounts; n > 0 {
-		v.Notifications, v.NotificationsOmitted = v.Notifications[:maxAccounts], n
-	}
+	v.Accounts, v.AccountsOmitted = worst(s.Accounts, func(a Account) (bool, string) { return !a.StoppedSince.IsZero(), a.Name })
+	v.Notifications, v.NotificationsOmitted = worst(s.Notifications, func(n Notifications) (bool, string) { return n.LastRefused.After(n.LastTaken), n.Account })
 	var b bytes.Buffer // an error must not leave half a page
 	if err := page.Execute(&b, v); err != nil {
 		return err
 	}
 	_, err := b.WriteTo(w)
 	return err
+}
+
+// worst returns at most maxAccounts, by name, those that are bad first, and how many it left out.
+func worst[T any](all []T, about func(T) (bad bool, name string)) (first []T, omitted int) {
+	first = slices.SortedStableFunc(slices.Values(all), func(a, b T) int {
+		bad, name := about(a)
+		other, otherName := about(b)
+		switch {
+		case bad == other:
+			return strings.Compare(name, otherName)
+		case bad:
+			return -1
+		}
+		return 1
+	})
+	omitted = max(0, len(first)-maxAccounts)
+	return first[:len(first)-omitted], omitted
 }
 
 // Ago is how long ago a time was.

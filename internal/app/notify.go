@@ -12,6 +12,7 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/alipay/gateway"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/notify"
 	"alipay-kafka-bridge/internal/order"
@@ -131,7 +132,7 @@ func (r *receiving) watch(ctx context.Context) {
 		asking, cancel := context.WithTimeout(ctx, pingTimeout)
 		r.able.Store(r.Ping(asking) == nil)
 		cancel()
-		if !sleep(ctx, pingEvery) {
+		if !pause.Sleep(ctx, pingEvery) {
 			return
 		}
 	}

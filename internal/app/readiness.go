@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/sight"
 )
@@ -45,7 +46,7 @@ type readiness struct {
 // watch decides again and again until ctx ends.
 func (r *readiness) watch(ctx context.Context) {
 	r.began, r.reasons = time.Now(), map[string]string{}
-	for sleepless := true; sleepless; sleepless = sleep(ctx, readinessEvery) {
+	for sleepless := true; sleepless; sleepless = pause.Sleep(ctx, readinessEvery) {
 		r.decide(ctx, time.Now())
 	}
 }

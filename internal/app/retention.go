@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/consume/look"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/reread"
 	"alipay-kafka-bridge/internal/sight"
 	"alipay-kafka-bridge/internal/telemetry"
@@ -39,7 +40,7 @@ func (s *Service) watchRetention(ctx context.Context) {
 	}
 	defer reader.Close()
 	trouble := telemetry.NewTrouble(s.o.Log, "it cannot be seen when the brokers delete events that wait", "it can be seen again when the brokers delete events that wait")
-	for sleep(ctx, retentionEvery) {
+	for pause.Sleep(ctx, retentionEvery) {
 		asking, cancel := context.WithTimeout(ctx, retentionEvery)
 		ends, err := headsEnd(asking, kadm.NewClient(cl), reader, s.oldHeads(time.Now()))
 		cancel()

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/kafka"
 )
 
@@ -162,18 +163,8 @@ func (s *Service) await(ctx context.Context, what string, try func() error) erro
 			s.o.Log.WarnContext(ctx, "not available; the bridge waits and tries again", "waits_for", what, "error", err)
 			logged, last = time.Now(), err.Error()
 		}
-		if !sleep(ctx, awaitEvery) {
+		if !pause.Sleep(ctx, awaitEvery) {
 			return nil
 		}
-	}
-}
-
-// sleep waits, and reports whether ctx is still in force.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }

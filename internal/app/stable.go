@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/telemetry"
 )
@@ -39,7 +40,7 @@ func (s *Service) watchStable(ctx context.Context) {
 		topics = append(topics, in.Name)
 	}
 	trouble := telemetry.NewTrouble(s.o.Log, "the ends of the input topics cannot be asked for; a transaction that stays open would not be seen", "the ends of the input topics are known again")
-	for sleep(ctx, stableEvery) {
+	for pause.Sleep(ctx, stableEvery) {
 		asking, cancel := context.WithTimeout(ctx, stableEvery)
 		ends, err := kafka.LogEnds(asking, adm, topics...)
 		cancel()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 )
 
@@ -76,7 +77,7 @@ func (s *supervisor) keep(ctx context.Context, p supervised) {
 			s.log.ErrorContext(ctx, "a pipeline failed; the others go on, and it is started again every minute",
 				"pipeline", p.name, "group", p.group, "error", err, "remedy", remedy(err))
 		}
-		if !sleep(ctx, retryPipeline) {
+		if !pause.Sleep(ctx, retryPipeline) {
 			return
 		}
 	}

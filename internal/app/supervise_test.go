@@ -13,6 +13,7 @@ import (
 
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 )
 
@@ -38,7 +39,7 @@ func (p *scripted) run(ctx context.Context) error {
 		return nil
 	}
 	e := p.script[p.starts-1]
-	if !sleep(ctx, e.after) {
+	if !pause.Sleep(ctx, e.after) {
 		p.order = true
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 
 	"alipay-kafka-bridge/examples"
 	"alipay-kafka-bridge/internal/audit"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/simulator"
@@ -195,23 +196,14 @@ func (s *stage) send(ctx context.Context) error {
 
 // interrupt makes both gateways fail for some seconds.
 func (s *stage) interrupt(ctx context.Context, show *progress) {
-	if !sleep(ctx, outageStart) {
+	if !pause.Sleep(ctx, outageStart) {
 		return
 	}
 	show.say("Alipay is down: all connections are cut")
 	s.sim.StartOutage()
 	defer s.sim.StopOutage()
-	if sleep(ctx, outageLength) {
+	if pause.Sleep(ctx, outageLength) {
 		show.say("Alipay is up again")
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/consume/pause"
 )
 
 // ErrGone means that a record is not in the topic any more, or that the topic is another one of
@@ -121,7 +123,7 @@ func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTop
 	}
 	defer func() { <-r.unpacking }()
 	f := r.unpack(at, p)
-	for temporary(f.Err) && pause(ctx) {
+	for temporary(f.Err) && pause.Sleep(ctx, noMemoryPause) {
 		f = r.unpack(at, p)
 	}
 	switch {
@@ -184,6 +186,9 @@ func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) (f answer
 	return f
 }
 
+// noMemoryPause is how long a batch without memory waits.
+const noMemoryPause = 20 * time.Millisecond
+
 // temporary reports whether there is no memory for a batch until others are handled.
 func temporary(err error) bool {
 	t, ok := errors.AsType[interface {
@@ -191,18 +196,6 @@ func temporary(err error) bool {
 		Temporary() bool
 	}](err)
 	return ok && t.Temporary()
-}
-
-// pause waits a moment and reports whether ctx is still alive.
-func pause(ctx context.Context) bool {
-	t := time.NewTimer(20 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // leader returns the broker to ask.

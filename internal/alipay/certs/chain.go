@@ -126,8 +126,11 @@ func parseRoots(text []byte) (rootBundle, error) {
 	return b, nil
 }
 
-// endEntity finds the certificate of a chain that is not an authority, in any position.
-func endEntity(list []certificate) (certificate, error) {
+// parseChain reads a chain, and finds its certificate that is not an authority, in any position.
+func parseChain(text []byte) (list []certificate, leaf certificate, err error) {
+	if list, err = parseBundle(text); err != nil {
+		return nil, certificate{}, err
+	}
 	var found []certificate
 	for _, c := range list {
 		if c.parsed != nil && !c.parsed.IsCA {
@@ -135,9 +138,9 @@ func endEntity(list []certificate) (certificate, error) {
 		}
 	}
 	if len(found) != 1 {
-		return certificate{}, unusablef("%d certificates that are not an authority, want one", len(found))
+		return nil, certificate{}, unusablef("%d certificates that are not an authority, want one", len(found))
 	}
-	return found[0], nil
+	return list, found[0], nil
 }
 
 // verifyChain checks that the end entity of a chain is valid at a time and leads, by the

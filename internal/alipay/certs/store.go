@@ -70,11 +70,7 @@ func New(o Options) (*Store, error) {
 	if err := c.readApp(o.App); err != nil {
 		return nil, fmt.Errorf("alipay: the application certificate: %w", err)
 	}
-	list, err := parseBundle(o.Alipay)
-	if err != nil {
-		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
-	}
-	leaf, err := endEntity(list)
+	_, leaf, err := parseChain(o.Alipay)
 	if err != nil {
 		return nil, fmt.Errorf("alipay: the Alipay certificate: %w", err)
 	}
@@ -89,11 +85,7 @@ func New(o Options) (*Store, error) {
 }
 
 func (c *Store) readApp(text []byte) error {
-	list, err := parseBundle(text)
-	if err != nil {
-		return err
-	}
-	leaf, err := endEntity(list)
+	_, leaf, err := parseChain(text)
 	if err != nil {
 		return err
 	}
@@ -130,11 +122,7 @@ func (c *Store) Ends() map[string]time.Time {
 
 // Add trusts a chain that was downloaded elsewhere, after the same checks.
 func (c *Store) Add(chain []byte) error {
-	list, err := parseBundle(chain)
-	if err != nil {
-		return err
-	}
-	leaf, err := endEntity(list)
+	_, leaf, err := parseChain(chain)
 	if err != nil {
 		return err
 	}
@@ -147,11 +135,7 @@ func (c *Store) Add(chain []byte) error {
 // certificates of merchants lead to the same root, and the signature of a download is not
 // checked.
 func (c *Store) trustChain(sn string, chain []byte) error {
-	list, err := parseBundle(chain)
-	if err != nil {
-		return err
-	}
-	leaf, err := endEntity(list)
+	list, leaf, err := parseChain(chain)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/consume/offsets"
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/reread"
@@ -138,7 +139,7 @@ func (b *books) positions(ctx context.Context, g Group) (_ map[offsets.TopicPart
 		if !busy || try == tries {
 			break
 		}
-		if !pause(ctx, time.Second) {
+		if !pause.Sleep(ctx, time.Second) {
 			return nil, 0, context.Cause(ctx)
 		}
 	}
@@ -225,7 +226,7 @@ func (b *books) read(ctx context.Context, ends map[offsets.TopicPartition]int64)
 		case time.Since(waits) >= b.o.Patient:
 			return fmt.Errorf("read %s: a transaction has been open for %s", next, b.o.Patient)
 		}
-		if !pause(ctx, time.Second) {
+		if !pause.Sleep(ctx, time.Second) {
 			return context.Cause(ctx)
 		}
 	}
@@ -329,16 +330,4 @@ func (b *books) evidence(ctx context.Context, r *kgo.Record) error {
 		b.ledger.mark(evidenceLetter, offsets.TopicPartition{Topic: o.Topic, Partition: o.Partition}, o.Offset, o.Offset+1, false)
 	}
 	return nil
-}
-
-// pause waits and reports whether ctx is still alive.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/reread"
 	"alipay-kafka-bridge/internal/telemetry"
@@ -85,7 +86,7 @@ func (a *Audit) Run(ctx context.Context) {
 	b := (*books)(nil)
 	defer func() { b.close() }()
 	trouble := telemetry.NewTrouble(a.o.Log, "the audit of events and outcomes could not be completed; it is tried again", "the audit of events and outcomes is complete again")
-	for pause(ctx, a.o.Every) {
+	for pause.Sleep(ctx, a.o.Every) {
 		if !a.o.Mine() {
 			b.close()
 			b, a.since, a.asOf, a.totals, a.left = nil, time.Time{}, time.Time{}, Totals{}, nil
