@@ -50,6 +50,22 @@ func (w *world) wantScrape(lines ...string) {
 	}
 }
 
+// TestMetricsOfTheSweep: a query of the sweep that shows a trade is no skip.
+func TestMetricsOfTheSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startKafka()
+		p := w.start(notifySettings + "status: {folder: '" + filepath.Join(w.dir, "store") + "'}\n")
+		time.Sleep(20 * time.Second)
+		w.send("T1", "shop")
+		w.wantResults("T1=APPLIED")
+		time.Sleep(3 * time.Minute) // the sweep asks after two
+		w.wantScrape(`bridge_events_total{end="snapshot",topic="bridge-sweep"} 1`, `bridge_events_total{end="skip",topic="bridge-sweep"} 0`, `bridge_events_total{end="result",topic="bridge-sweep"} 0`)
+		p.stop()
+		apptest.NoError(t, <-p.ended)
+	})
+}
+
 // TestMetricsOfTradeStatus: notifications, changes, anomalies, payments and refused observations, before the first and
 // after each. A payment is learned once, from what showed it first, also where the order is held.
 func TestMetricsOfTradeStatus(t *testing.T) {

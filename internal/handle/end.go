@@ -12,15 +12,18 @@ type End struct {
 	Outcome  order.CallOutcome // of its result; "": it has none
 	Produced time.Time         // timestamp of its record
 	Dead     string            // reason of its dead letter; "": it has none
+	Shown    bool              // a query of the sweep has shown a trade, and its snapshot is all that is published
 }
 
-// Kind is result, dead_letter or skip.
+// Kind is result, dead_letter, snapshot or skip.
 func (e End) Kind() string {
 	switch {
 	case e.Outcome != "":
 		return "result"
 	case e.Dead != "":
 		return "dead_letter"
+	case e.Shown:
+		return "snapshot"
 	}
 	return "skip"
 }

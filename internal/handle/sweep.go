@@ -23,6 +23,7 @@ func (h *Handler) askedBy() order.AskedBy {
 func (h *Handler) swept(e *handling, r order.Result, shown []*kgo.Record) consume.Outcome {
 	end := End{Account: e.Account, Produced: e.in.Timestamp}
 	if r.Outcome == order.OutcomeApplied && r.CallClass == order.ClassDone && len(shown) > 0 {
+		end.Shown = true
 		return consume.Outcome{Records: shown, Note: end}
 	}
 	return consume.Outcome{Skip: "sweep_" + cmp.Or(r.Reason, strings.ToLower(string(r.Outcome))), Note: end}

@@ -12,8 +12,8 @@ var (
 var (
 	Events = Metric{
 		Name: "bridge.events", Kind: Counter, Unit: "{event}", Zero: true,
-		Help:   "Events of which it is known that their outcome is committed. end is result, dead_letter (without a result) or skip; of an observation status (a change of its order was published), query (Alipay is asked) or skip.",
-		Labels: []Label{labelTopic, {Name: "end", Help: "how the event ended", Values: []string{"result", "dead_letter", "skip", "status", "query"}}},
+		Help:   "Events of which it is known that their outcome is committed. end is result, dead_letter (without a result) or skip; of a query of the sweep snapshot (it showed a trade) or skip; of an observation status (a change of its order was published), query (Alipay is asked) or skip.",
+		Labels: []Label{labelTopic, {Name: "end", Help: "how the event ended", Values: []string{"result", "dead_letter", "skip", "snapshot", "status", "query"}}},
 	}
 	Results = Metric{
 		Name: "bridge.results", Kind: Counter, Unit: "{result}", Zero: true,

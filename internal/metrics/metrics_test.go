@@ -103,7 +103,7 @@ func TestTheTableIsAScrape(t *testing.T) {
 func TestZero(t *testing.T) {
 	found := gather(t, newSet(t))
 	for name, want := range map[string]int{
-		"bridge_events_total":       5,
+		"bridge_events_total":       6,
 		"bridge_results_total":      2 * len(metrics.Outcomes()),
 		"bridge_dead_letters_total": len(metrics.DeadReasons()),
 		"bridge_attempts_total":     2 * 2 * len(metrics.Methods()) * len(metrics.Classes()),
