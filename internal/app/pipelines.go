@@ -27,6 +27,8 @@ type pipelineKind struct {
 	start   consume.Start // of a group without committed offsets; zero: that of the settings
 
 	internal bool // the bridge itself writes the topics: it follows the other parts, and the audit finds no events there
+	eighths  int  // of delivery.max_bytes that it may hold; 0: all of it. What the bridge itself writes is small
+	inline   bool // its handlings make no request
 }
 
 // pipelineKinds lists all pipelines that a process can run. To add a kind, add an entry.
@@ -44,11 +46,11 @@ func pipelineKinds() []pipelineKind {
 			topics: namesOf(queries), limits: queryLimits, handler: orderEvents(orderKind{inputs: queries, queriesOnly: true}),
 		},
 		{
-			name: "sweep", part: "queries", internal: true, group: config.Kafka.SweepGroup, start: consume.Start{Earliest: true},
+			name: "sweep", part: "queries", internal: true, eighths: 1, group: config.Kafka.SweepGroup, start: consume.Start{Earliest: true},
 			topics: namesOf(sweep), limits: sweepLimits, handler: orderEvents(orderKind{inputs: sweep, queriesOnly: true, sweep: true}),
 		},
 		{
-			name: "status", internal: true, group: config.Kafka.StatusGroup, start: consume.Start{Earliest: true},
+			name: "status", internal: true, eighths: 3, inline: true, group: config.Kafka.StatusGroup, start: consume.Start{Earliest: true},
 			topics:  func(t config.Topics) []string { return []string{t.Observations} },
 			handler: newTradeStatus,
 		},
@@ -90,12 +92,19 @@ type pipeline struct {
 // however few those are: a handling that sleeps before its next attempt must not hold up others.
 const minWaiting = 64
 
+// inlineSettles is how many times as many outcomes an inline pipeline settles at once: they come faster than transactions
+// end.
+const inlineSettles = 2
+
 func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	log := s.o.Log.With("pipeline", kind.name)
 	pl := &pipeline{name: kind.name, group: kind.group(s.cfg.Kafka), guards: map[string]*breaker.Guard{}}
 	o := s.engine
 	o.Group, o.Topics, o.Log = pl.group, kind.topics(s.cfg.Topics), log
 	o.Client = append(slices.Clone(o.Client), kgo.WithHooks(&pl.progress.answers, s.sight.PipelineHook(pl.name, pl.group)))
+	if o.Inline = kind.inline; o.Inline {
+		o.SettleCount *= inlineSettles
+	}
 	o.MaxBytes, o.Started = kind.maxBytes(s.cfg.Delivery), map[string]int{}
 	tx, err := produce.NewTransactor(produce.TransactorOptions{
 		Client: o.Client, Group: pl.group, TransactionalID: kafka.TransactionalID(pl.group, s.cfg.Kafka.Slot), Timeout: s.cfg.Kafka.TransactionTimeout,

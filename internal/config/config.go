@@ -156,7 +156,7 @@ type Input struct {
 type Delivery struct {
 	SettleEvery time.Duration `yaml:"settle_every"` // time between two transactions of outcomes
 	SettleCount int           `yaml:"settle_count"` // how many outcomes one transaction has at most
-	MaxBytes    Bytes         `yaml:"max_bytes"`    // how many bytes of records each pipeline may hold in memory; the sweep and trade status, a quarter of it
+	MaxBytes    Bytes         `yaml:"max_bytes"`    // how many bytes of records each pipeline may hold in memory; the sweep an eighth of it, trade status three
 	MaxRecord   Bytes         `yaml:"max_record"`   // a record larger than this is refused
 	RevokeBound time.Duration `yaml:"revoke_bound"` // time limit to finish the work on partitions that a rebalance takes away
 	Grace       time.Duration `yaml:"grace"`        // how long running calls may take to finish when the bridge stops

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/consume/look"
 )
 
 // assigned stamps new partitions with the member id they belong to. kgo stores a new id at
@@ -109,10 +111,10 @@ func (e *Engine) partitionsOf(m map[string][]int32) map[TopicPartition]*partitio
 func (e *Engine) drain(parts map[TopicPartition]*partition) []*partition {
 	for _, p := range parts {
 		switch p.state {
-		case stateAssigned:
-			p.become(stateGone)
-		case stateRestoring, stateOpen:
-			p.become(stateDraining)
+		case look.StateAssigned:
+			p.become(look.StateGone)
+		case look.StateRestoring, look.StateOpen:
+			p.become(look.StateDraining)
 		}
 	}
 	return slices.Collect(maps.Values(parts))
@@ -122,8 +124,8 @@ func (e *Engine) drain(parts map[TopicPartition]*partition) []*partition {
 func (e *Engine) drop(parts []*partition) {
 	e.mu.Lock()
 	for _, p := range parts {
-		if p.state != stateGone {
-			p.become(stateGone)
+		if p.state != look.StateGone {
+			p.become(look.StateGone)
 		}
 		if e.parts[p.TopicPartition] == p {
 			delete(e.parts, p.TopicPartition)
@@ -131,7 +133,7 @@ func (e *Engine) drop(parts []*partition) {
 		e.freeBytes(p)
 		p.parked = nil
 		e.lanes.drop(p)
-		e.waits.drop(p)
+		e.waits.Drop(p.has)
 		e.settler.forgetPartition(p)
 	}
 	e.start() // lanes that waited behind a dropped head

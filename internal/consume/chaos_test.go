@@ -15,7 +15,7 @@ import (
 )
 
 // Kills, stops, starts and faults of the cluster in a random order, with little memory: every event
-// has one result, in order.
+// has one result, in order. Every other seed has an inline engine.
 func TestEverythingAtOnce(t *testing.T) {
 	for seed := range 8 {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				o := earliest
 				o.RevokeBound = 4 * time.Second
 				o.Started = map[string]int{"app": 60}
-				o.MaxBytes = 3000
+				o.MaxBytes, o.Inline = 3000, seed%2 == 1
 				begin := func(slot string, s uint64) *engine {
 					f := &flaky{before: 1, after: 2, limit: 1 << 30, rnd: rand.New(rand.NewPCG(s, 5))}
 					return r.start(setup{options: o, latency: spread, slot: slot, wrap: func(tx *produce.Transactor) committer {

@@ -75,7 +75,7 @@ func (e *Engine) collect(force bool) (claim, error) {
 // fill claims what pick allows, in equal shares: a flood in one partition must not delay the
 // outcomes of another. Called under mu.
 func (e *Engine) fill(c *claim, pick pick) error {
-	parts := slices.DeleteFunc(e.sorted(), func(p *partition) bool { return !p.state.settles() || !pick.partition(p) })
+	parts := slices.DeleteFunc(e.sorted(), func(p *partition) bool { return !p.state.Settles() || !pick.partition(p) })
 	slices.SortStableFunc(parts, func(a, b *partition) int { return cmp.Compare(len(a.done), len(b.done)) })
 	left := pick.limit
 	for i, p := range parts {
@@ -159,9 +159,7 @@ func (e *Engine) sorted() []*partition {
 	for _, p := range e.parts {
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b *partition) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
+	slices.SortFunc(out, func(a, b *partition) int { return offsets.Compare(a.TopicPartition, b.TopicPartition) })
 	return out
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/consume/fair"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 	"alipay-kafka-bridge/internal/reread"
@@ -53,10 +54,10 @@ type Engine struct {
 	bytes         int                           // of all records and outcomes held
 	full          fair.Hysteresis               // of bytes
 	crowded       fair.Hysteresis               // of events
-	waits         waits                         // records without an outcome
+	waits         look.Waits[*item]             // records without an outcome
 	gone          map[string]int                // how often in a row an input topic was missing
 	topicIDs      map[string][16]byte           // of the input topics that are read
-	fetchTroubles map[TopicPartition]*trouble   // failed fetches; one entry for each input partition, and one for the brokers
+	fetchTroubles look.Troubles[TopicPartition] // failed fetches; one entry for each input partition, and one for the brokers
 	running       int                           // handlings that have not returned
 	session       *session                      // replaced for each life of the group client
 	cancelSettle  context.CancelFunc            // ends the settle under way
@@ -74,10 +75,10 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 		parts:         map[TopicPartition]*partition{},
 		hooked:        map[TopicPartition]*partition{},
 		lanes:         newLanes(o.started, o.MaxBytes, maxUnsettledBatches*o.SettleCount),
-		waits:         waits{},
+		waits:         look.NewWaits[*item](o.Log.With("group", o.Group)),
 		gone:          map[string]int{},
 		topicIDs:      map[string][16]byte{},
-		fetchTroubles: map[TopicPartition]*trouble{},
+		fetchTroubles: look.Troubles[TopicPartition]{},
 		settler:       settler{settleCount: o.SettleCount},
 		settleNow:     make(chan struct{}, 1),
 	}, nil
@@ -222,15 +223,21 @@ func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 			e.fetchError(ctx, TopicPartition{Topic: topic, Partition: p}, err)
 		})
 		e.mu.Lock()
+		read := map[TopicPartition]bool{}
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-			if p := e.parts[TopicPartition{Topic: f.Topic, Partition: f.Partition}]; p != nil && p.state != stateStopped {
+			tp := TopicPartition{Topic: f.Topic, Partition: f.Partition}
+			if len(f.Records) > 0 {
+				read[tp], read[TopicPartition{}] = true, true // without a topic: of any broker
+			}
+			if p := e.parts[tp]; p != nil && p.state != look.StateStopped {
 				e.intake(p, f.FetchPartition)
 			}
 		})
-		e.fetchesWork(func(tp TopicPartition) bool { return readFrom(fetches, tp) })
+		e.fetchesWork(read)
 		e.flow()
 		e.mu.Unlock()
 		cl.AllowRebalance()
+		e.awaitRoom(ctx)
 	}
 }
 
@@ -239,13 +246,4 @@ func (e *Engine) poll(ctx context.Context, cl *kgo.Client) {
 func (e *Engine) pollSize(cl *kgo.Client) int {
 	n, bytes := cl.BufferedFetchRecords(), cl.BufferedFetchBytes()
 	return int(min(max(1, n*int64(e.o.MaxBytes/8)/max(1, bytes)), max(1, n), 1000))
-}
-
-// readFrom reports whether there are records of a partition, or of any for that without a topic.
-func readFrom(fetches kgo.Fetches, tp TopicPartition) bool {
-	found := false
-	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-		found = found || len(f.Records) > 0 && (tp.Topic == "" || tp == TopicPartition{Topic: f.Topic, Partition: f.Partition})
-	})
-	return found
 }

@@ -3,12 +3,14 @@ package consume
 import (
 	"context"
 	"sync"
+
+	"alipay-kafka-bridge/internal/consume/look"
 )
 
 // States returns the name of each state of a partition.
 func States() []string {
 	var names []string
-	for s := stateAssigned; s <= stateGone; s++ {
+	for s := look.StateAssigned; s <= look.StateGone; s++ {
 		names = append(names, s.String())
 	}
 	return names
@@ -20,7 +22,7 @@ func Change(from, to string) (panicked any, ended bool) {
 	var mu sync.Mutex
 	p := &partition{changed: sync.NewCond(&mu), idle: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	for s := stateAssigned; s <= stateGone; s++ {
+	for s := look.StateAssigned; s <= look.StateGone; s++ {
 		if s.String() == from {
 			p.state = s
 		}
@@ -28,7 +30,7 @@ func Change(from, to string) (panicked any, ended bool) {
 	defer func() {
 		panicked, ended = recover(), p.ctx.Err() != nil
 	}()
-	for s := stateAssigned; s <= stateGone; s++ {
+	for s := look.StateAssigned; s <= look.StateGone; s++ {
 		if s.String() == to {
 			p.become(s)
 		}

@@ -1,5 +1,7 @@
 package consume
 
+import "alipay-kafka-bridge/internal/consume/look"
+
 // HeldBytes returns what the engine counts as held, and the sum over what is held.
 func (e *Engine) HeldBytes() (counted, held int) {
 	e.mu.Lock()
@@ -40,14 +42,14 @@ func (e *Engine) HeldBack() int {
 func (e *Engine) heldBytes() int {
 	n := 0
 	for _, p := range e.parts {
-		if p.state == stateStopped {
+		if p.state == look.StateStopped {
 			continue
 		}
 		for _, r := range p.backlog {
 			n += size(r)
 		}
-		if p.preparing != nil {
-			n += p.preparing.size
+		for _, it := range p.preparing {
+			n += it.size
 		}
 		for _, o := range p.done {
 			n += o.it.size + o.size()
@@ -55,7 +57,7 @@ func (e *Engine) heldBytes() int {
 	}
 	for _, ln := range e.lanes.byKey {
 		for _, it := range ln.queue {
-			if it.in.Record != nil && it.part.state != stateStopped && it.part.state != stateGone {
+			if it.in.Record != nil && it.part.state != look.StateStopped && it.part.state != look.StateGone {
 				n += it.size
 			}
 		}

@@ -1,5 +1,7 @@
 package consume
 
+import "alipay-kafka-bridge/internal/consume/look"
+
 // backlogFull is how many fetched records a partition may have waiting before its window
 // when it is paused.
 const backlogFull = 500
@@ -19,24 +21,33 @@ func (e *Engine) reflow() {
 	e.start()
 }
 
-// flow pauses partitions that are not to be read or have a full backlog, and resumes later. When
-// too many bytes or events are held, it pauses those that hold more than their share: one cannot
-// stop the others. Pausing drops what is buffered; kgo fetches it again. Called under mu.
+// flow pauses partitions that are not to be read or hold too much, and resumes later. Pausing drops what is buffered; kgo
+// fetches it again: an inline engine waits for a moment before. Called under mu.
 func (e *Engine) flow() {
-	events := 0
+	e.reckon()
 	for _, p := range e.parts {
-		events += p.events()
-	}
-	e.full.Update(e.bytes, e.o.MaxBytes, e.o.MaxBytes/4*3) // what waits holds less: see newLanes
-	e.crowded.Update(events, e.o.MaxEvents, e.o.MaxEvents/4*3)
-	for _, p := range e.parts {
-		p.full.Update(len(p.backlog), backlogFull, backlogFull/2)
-		want := bool(p.full) || p.absent || p.state != stateOpen ||
-			bool(e.full) && e.aboveShare(p.bytes, e.o.MaxBytes) || bool(e.crowded) && e.aboveShare(p.events(), e.o.MaxEvents)
-		if want != p.paused && p.state != stateAssigned { // startOffsets decides then
+		want := p.absent || p.state != look.StateOpen || e.holdsTooMuch(p) && (p.paused || !e.o.Inline)
+		if want != p.paused && p.state != look.StateAssigned { // startOffsets decides then
 			e.pause(p, want)
 		}
 	}
+}
+
+// reckon compares what is held with the limits. Called under mu.
+func (e *Engine) reckon() {
+	events := 0
+	for _, p := range e.parts {
+		events += p.events()
+		p.full.Update(len(p.backlog), backlogFull, backlogFull/2)
+	}
+	e.full.Update(e.bytes, e.o.MaxBytes, e.o.MaxBytes/4*3) // what waits holds less: see newLanes
+	e.crowded.Update(events, e.o.MaxEvents, e.o.MaxEvents/4*3)
+}
+
+// holdsTooMuch reports whether no more of a partition is to be read for now: its backlog is full, or too many bytes or
+// events are held and it has more than its share of them, so that one cannot stop the others. Called under mu.
+func (e *Engine) holdsTooMuch(p *partition) bool {
+	return bool(p.full) && !e.o.Inline || bool(e.full) && e.aboveShare(p.bytes, e.o.MaxBytes) || bool(e.crowded) && e.aboveShare(p.events(), e.o.MaxEvents)
 }
 
 // aboveShare reports whether one partition has at least its share of a limit. Called under mu.

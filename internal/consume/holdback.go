@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 )
@@ -194,8 +195,6 @@ func (s *settler) heldDue() []TopicPartition {
 			out = append(out, tp)
 		}
 	}
-	slices.SortFunc(out, func(a, b TopicPartition) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-	})
+	slices.SortFunc(out, offsets.Compare)
 	return out
 }

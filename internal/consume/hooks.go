@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/consume/pause"
 )
 
@@ -64,12 +65,12 @@ func (e *Engine) restore(p *partition) {
 	if p.hooks == hooksRunning {
 		p.hooks = hooksRestored
 	}
-	opened := restored && p.state == stateRestoring
+	opened := restored && p.state == look.StateRestoring
 	if opened {
-		p.become(stateOpen)
+		p.become(look.StateOpen)
 		e.flow()
 	}
-	over := p.state == stateStopped || p.state == stateGone
+	over := p.state == look.StateStopped || p.state == look.StateGone
 	e.mu.Unlock()
 	if over {
 		e.reportDropped(p) // the end of the assignment left it to us
@@ -84,7 +85,7 @@ func (e *Engine) restore(p *partition) {
 func (e *Engine) claimHooks(p *partition) bool {
 	for {
 		e.mu.Lock()
-		earlier, restoring := e.hooked[p.TopicPartition], p.state == stateRestoring
+		earlier, restoring := e.hooked[p.TopicPartition], p.state == look.StateRestoring
 		if earlier == nil && restoring {
 			e.hooked[p.TopicPartition] = p
 			p.hooks = hooksRunning
@@ -124,7 +125,7 @@ func (e *Engine) reportDropped(p *partition) {
 // transaction with outcomes of them is under way.
 func (e *Engine) reportStopped() {
 	e.mu.Lock()
-	stopped := slices.DeleteFunc(e.sorted(), func(p *partition) bool { return p.state != stateStopped })
+	stopped := slices.DeleteFunc(e.sorted(), func(p *partition) bool { return p.state != look.StateStopped })
 	e.mu.Unlock()
 	for _, p := range stopped {
 		e.settler.forgetPartition(p)

@@ -10,9 +10,9 @@ import (
 // item is one admitted record on its way through a lane. Engine.mu guards the fields that change.
 type item struct {
 	offset  int64
-	in      Input // Record is nil while the item is parked
-	size    int   // of the record, in bytes
-	sum     uint64
+	in      Input      // Record is nil while the item is parked
+	size    int        // of the record, in bytes
+	sum     uint64     // of the record, once it is parked
 	part    *partition // the assignment that it was read under
 	task    Task       // set before it enters its lane; Handle is run without mu
 	since   time.Time  // when it was admitted
@@ -89,8 +89,10 @@ func newLanes(limit func(app string) int, maxBytes, maxOutcomes int) *lanes {
 // starts reports whether the handling of an item may begin now. One that keeps its request may: it
 // ends only so.
 func (l *lanes) starts(it *item) bool {
-	return !it.part.state.ending() && !l.unsettled.Choked(outlet{it.part, it.task.Pool}) && (it.sent || !l.kept.Choked(it.keeper()))
+	return !it.part.state.Ending() && !l.unsettled.Choked(outlet{it.part, it.task.Pool}) && (it.sent || !l.kept.Choked(it.keeper()))
 }
+
+func (p *partition) has(it *item) bool { return it.part == p }
 
 func (it *item) keeper() keeper { return keeper{it.task.Pool, it.task.Owner} }
 

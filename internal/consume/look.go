@@ -28,7 +28,7 @@ func (e *Engine) Stats() Stats {
 	for _, p := range e.parts {
 		s.Waiting += len(p.backlog)
 		s.Unsettled += len(p.done)
-		if p.state == stateStopped {
+		if p.state == look.StateStopped {
 			s.Stopped++
 		}
 	}
@@ -53,9 +53,11 @@ func (e *Engine) Look(limit int) look.Engine {
 		shown[i] = p.look(b)
 		of[p] = &shown[i]
 		out.Unsettled += len(p.done)
-		if p.preparing != nil && p.state.settles() {
-			shown[i].Saw(p.preparing.offset, p.preparing.since)
-			b.Add(p.preparing.record(look.Facts{Cause: look.Unread}, 0))
+		for _, it := range p.preparing {
+			if p.state.Settles() {
+				shown[i].Saw(it.offset, it.since)
+				b.Add(it.record(look.Facts{Cause: look.Unread}, 0))
+			}
 		}
 	}
 	running := map[Pool]map[look.Cause]int{} // what the started handlings of each pool wait for
@@ -102,12 +104,12 @@ const caughtUp = 5 * time.Second
 // look shows a partition, and counts what of it is not in a lane. Called under mu.
 func (p *partition) look(b *look.Builder) look.Partition {
 	out := look.Partition{Topic: p.Topic, Partition: p.Partition, State: p.state.String(), Reason: p.reason, Finished: len(p.done)}
-	if p.paused || time.Since(p.readAt) < caughtUp || p.state == stateStopped {
+	if p.paused || time.Since(p.readAt) < caughtUp || p.state == look.StateStopped {
 		out.Unread = max(0, p.end-p.read)
 	}
 	unread := look.Unread
 	switch {
-	case p.state == stateStopped:
+	case p.state == look.StateStopped:
 		unread, out.Head = look.Stopped, p.read
 	case p.win == nil:
 	default:

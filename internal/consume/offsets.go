@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/pause"
 	"context"
@@ -36,7 +37,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	refusal := &StartError{Group: e.o.Group}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || p.state != stateAssigned {
+		if p == nil || p.state != look.StateAssigned {
 			continue
 		}
 		_, p.late = asked[tp]
@@ -99,7 +100,7 @@ func (e *Engine) missing(facts offsets.Facts, known ...map[TopicPartition]offset
 	for tp, p := range e.parts {
 		_, exists := facts.TopicIDs[tp.Topic]
 		isKnown := slices.ContainsFunc(known, func(m map[TopicPartition]offsets.Committed) bool { _, ok := m[tp]; return ok })
-		if p.state == stateAssigned && exists && !isKnown {
+		if p.state == look.StateAssigned && exists && !isKnown {
 			out = append(out, tp)
 		}
 	}
@@ -135,7 +136,7 @@ func (e *Engine) startOffsets(_ context.Context, at map[string]map[int32]kgo.Off
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for tp, p := range e.parts {
-		if p.late && p.state.settles() {
+		if p.late && p.state.Settles() {
 			p.late = false
 			if at[tp.Topic] == nil {
 				at[tp.Topic] = map[int32]kgo.Offset{}
@@ -149,8 +150,8 @@ func (e *Engine) startOffsets(_ context.Context, at map[string]map[int32]kgo.Off
 			if p == nil {
 				continue
 			}
-			e.pause(p, p.state != stateOpen) // the client may remember a pause of an earlier assignment
-			if p.state.settles() {
+			e.pause(p, p.state != look.StateOpen) // the client may remember a pause of an earlier assignment
+			if p.state.Settles() {
 				parts[n] = kgo.NewOffset().At(p.win.High())
 			}
 		}

@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -90,6 +91,10 @@ type Options struct {
 
 	Hooks
 
+	// Inline is for handlings that make no request and end soon: the records of a partition are handled one after the other, and
+	// those that have to wait do so in their topic. Their tasks are of the zero Pool.
+	Inline bool
+
 	Started      map[string]int // handlings started at a time for each pool, by app [768]
 	SettleEvery  time.Duration  // [100 ms]
 	SettleCount  int            // outcomes that are settled without waiting, and at most at once [1000]
@@ -104,15 +109,15 @@ type Options struct {
 }
 
 func (o *Options) defaults() {
-	setDefault(&o.SettleEvery, 100*time.Millisecond)
-	setDefault(&o.SettleCount, 1000)
-	setDefault(&o.MaxBytes, 16<<20)
-	setDefault(&o.MaxEvents, 100_000)
-	setDefault(&o.MaxRecord, 1<<20)
-	setDefault(&o.RevokeBound, 20*time.Second)
-	setDefault(&o.Grace, 20*time.Second)
-	setDefault(&o.RetryPrepare, time.Second)
-	setDefault(&o.HoldMax, time.Minute)
+	o.SettleEvery = cmp.Or(o.SettleEvery, 100*time.Millisecond)
+	o.SettleCount = cmp.Or(o.SettleCount, 1000)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 16<<20)
+	o.MaxEvents = cmp.Or(o.MaxEvents, 100_000)
+	o.MaxRecord = cmp.Or(o.MaxRecord, 1<<20)
+	o.RevokeBound = cmp.Or(o.RevokeBound, 20*time.Second)
+	o.Grace = cmp.Or(o.Grace, 20*time.Second)
+	o.RetryPrepare = cmp.Or(o.RetryPrepare, time.Second)
+	o.HoldMax = cmp.Or(o.HoldMax, time.Minute)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -129,10 +134,3 @@ func (o *Options) started(app string) int {
 // defaultStarted is three times the default of calls in flight: a free slot finds a signed
 // request, and many others may wait for another attempt.
 const defaultStarted = 768
-
-func setDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
-}

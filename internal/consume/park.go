@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/reread"
 )
 
@@ -28,6 +29,7 @@ func (e *Engine) park(it *item) {
 	if it.in.Record == nil || it.stock || it.part.reader == nil || e.lanes.keepsNew(it) {
 		return
 	}
+	it.sum = reread.Sum(it.in.Record)
 	it.in.Record = nil
 	e.lanes.park(it)
 	e.charge(it, 0)
@@ -72,7 +74,7 @@ func (e *Engine) load(it *item) (Input, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !p.state.settles() {
+	if !p.state.Settles() {
 		return Input{}, errGivenUp
 	}
 	for _, r := range found {
@@ -99,7 +101,7 @@ func (e *Engine) charge(it *item, n int) {
 
 // addBytes counts memory of a partition, not of what outlives it. Called under mu.
 func (e *Engine) addBytes(p *partition, n int) {
-	if p.state == stateStopped || p.state == stateGone {
+	if p.state == look.StateStopped || p.state == look.StateGone {
 		return
 	}
 	p.bytes += n

@@ -12,58 +12,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/consume/fair"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/reread"
 )
-
-// partitionState is where one assignment of a partition is between its first and its last
-// moment. [partitionState.next] is the table of allowed transitions.
-type partitionState uint8
-
-const (
-	stateAssigned  partitionState = iota // the group gave it to us; its committed position is not known yet
-	stateRestoring                       // has a position and a window; Options.Assigned has not returned nil yet
-	stateOpen                            // is read and handled
-	stateDraining                        // is being given up: nothing starts; running handlings end and are settled
-	stateStopped                         // an operator has to decide: nothing is read or settled, the offsets are held
-	stateGone                            // given up: anything that still arrives for it is discarded
-)
-
-// next lists the states that may follow s.
-func (s partitionState) next() []partitionState {
-	switch s {
-	case stateAssigned:
-		return []partitionState{stateRestoring, stateStopped, stateGone} // gone: nothing was read, nothing has to be settled
-	case stateRestoring:
-		return []partitionState{stateOpen, stateDraining, stateStopped}
-	case stateOpen:
-		return []partitionState{stateDraining, stateStopped}
-	case stateDraining:
-		return []partitionState{stateGone, stateStopped}
-	case stateStopped:
-		return []partitionState{stateGone}
-	}
-	return nil // gone is final
-}
-
-// ending reports whether nothing of the partition may start any more.
-func (s partitionState) ending() bool { return s >= stateDraining }
-
-// settles reports whether outcomes of the partition are accepted and settled. Such a partition
-// has a window.
-func (s partitionState) settles() bool {
-	return s == stateRestoring || s == stateOpen || s == stateDraining
-}
-
-func (s partitionState) String() string {
-	names := [...]string{"assigned", "restoring", "open", "draining", "stopped", "gone"}
-	if int(s) < len(names) {
-		return names[s]
-	}
-	return fmt.Sprintf("state(%d)", uint8(s))
-}
 
 // partition is one assignment (incarnation) of an input partition. What belongs to an
 // older incarnation is recognised by its pointer and discarded. Engine.mu guards the fields
@@ -76,10 +30,10 @@ type partition struct {
 	idle     chan struct{}      // closed once nothing runs and nothing can start any more
 	changed  *sync.Cond         // on Engine.mu; signalled when backlog, window or state changed
 
-	state   partitionState // guarded by Engine.mu, as all below; changed by become alone
-	running int            // handlings, counted until they return
+	state   look.State // guarded by Engine.mu, as all below; changed by become alone
+	running int        // handlings, counted until they return
 
-	// Set when the committed position is known, that is on leaving stateAssigned.
+	// Set when the committed position is known, that is on leaving look.StateAssigned.
 	place        window.Place
 	committed    offsets.Committed // what the group has, as far as is known
 	claimed      startClaim        // the last one
@@ -89,7 +43,7 @@ type partition struct {
 	rewoundBelow int64     // end offset when an operator accepted its position: results of records below it may have been published before
 
 	backlog   []*kgo.Record // fetched, not admitted by the window yet
-	preparing *item         // admitted, being read for its lane
+	preparing []*item       // admitted, being read for their lanes
 	done      []outcome     // finished and not settled
 	read      int64         // next offset to fetch, as far as records show
 	end       int64         // where the partition ended at the last fetch
@@ -129,13 +83,13 @@ func (e *Engine) newPartition(tp TopicPartition, stamp string) *partition {
 }
 
 // become changes the state. Called under Engine.mu.
-func (p *partition) become(s partitionState) {
-	if !slices.Contains(p.state.next(), s) {
+func (p *partition) become(s look.State) {
+	if !slices.Contains(p.state.Next(), s) {
 		panic(fmt.Sprintf("consume: partition %s cannot change from %s to %s", p.TopicPartition, p.state, s))
 	}
-	starting := !p.state.ending()
+	starting := !p.state.Ending()
 	p.state = s
-	if starting && s.ending() {
+	if starting && s.Ending() {
 		p.cancel()
 		if p.running == 0 {
 			close(p.idle)
@@ -147,7 +101,7 @@ func (p *partition) become(s partitionState) {
 // ended counts a handling that returned. Called under Engine.mu.
 func (p *partition) ended() {
 	p.running--
-	if p.state.ending() && p.running == 0 {
+	if p.state.Ending() && p.running == 0 {
 		close(p.idle)
 	}
 }
@@ -164,49 +118,76 @@ func (e *Engine) intake(p *partition, f kgo.FetchPartition) {
 	p.changed.Broadcast()
 }
 
-// feed moves records of one partition from its backlog through the window into lanes, one
-// after the other, until the partition is given up.
+// feed moves records of one partition from its backlog through the window into lanes, in their
+// order, until the partition is given up.
 func (e *Engine) feed(p *partition) {
-	for it := e.nextAdmitted(p); it != nil; it = e.nextAdmitted(p) {
-		task, ok := e.prepareUntil(it)
-		if !ok {
-			return
-		}
-		e.mu.Lock()
-		p.preparing = nil
-		if p.state.settles() {
-			it.task = task
-			e.lanes.push(it)
-			e.start()
-			if !it.started {
-				e.park(it)
+	for items := e.nextAdmitted(p); items != nil; items = e.nextAdmitted(p) {
+		for _, it := range items {
+			task, ok := e.prepareUntil(it)
+			if !ok {
+				return
 			}
+			it.task = task
 		}
-		e.mu.Unlock()
+		if taken := e.enter(p, items); len(taken) > 0 {
+			e.handleTaken(taken)
+		}
 	}
 }
 
-// nextAdmitted waits for the next record that the window admits. It returns nil when the
+// enter puts items into their lanes. It returns those that the caller has to handle.
+func (e *Engine) enter(p *partition, items []*item) (taken []*item) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p.preparing = nil
+	if !p.state.Settles() {
+		return nil
+	}
+	for _, it := range items {
+		if e.o.Inline && !e.waits.Any() && e.lanes.claim(it) {
+			e.started(it)
+			taken = append(taken, it)
+			continue
+		}
+		e.lanes.push(it)
+		e.start()
+		if !it.started {
+			e.park(it)
+		}
+	}
+	return taken
+}
+
+// nextAdmitted waits for the next records that the window admits. It returns nil when the
 // partition was given up.
-func (e *Engine) nextAdmitted(p *partition) *item {
+func (e *Engine) nextAdmitted(p *partition) []*item {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
-		for !p.state.ending() && (len(p.backlog) == 0 || !p.win.Admits(p.backlog[0].Offset)) {
+		for !p.state.Ending() && !e.mayAdmit(p) {
 			p.changed.Wait()
 		}
-		if p.state.ending() {
+		if p.state.Ending() {
 			return nil
 		}
-		r := p.backlog[0]
-		p.backlog[0] = nil
-		p.backlog = p.backlog[1:]
-		if p.win.Admit(r.Offset) {
-			n := size(r)
-			p.preparing = &item{offset: r.Offset, in: Input{r, r.Offset < p.rewoundBelow}, size: n, sum: reread.Sum(r), charged: n, part: p, since: time.Now()}
+		for e.mayAdmit(p) {
+			e.admit(p)
+		}
+		if len(p.preparing) > 0 {
 			return p.preparing
 		}
-		e.addBytes(p, -size(r)) // a previous owner has finished it
+	}
+}
+
+// admit takes the next record of a partition out of its backlog. Called under mu.
+func (e *Engine) admit(p *partition) {
+	r := p.backlog[0]
+	p.backlog[0] = nil
+	p.backlog = p.backlog[1:]
+	if n := size(r); p.win.Admit(r.Offset) {
+		p.preparing = append(p.preparing, &item{offset: r.Offset, in: Input{r, r.Offset < p.rewoundBelow}, size: n, charged: n, part: p, since: time.Now()})
+	} else {
+		e.addBytes(p, -n) // a previous owner has finished it
 	}
 }
 
@@ -244,39 +225,57 @@ func (e *Engine) panicked(it *item, v any) outcome {
 func (e *Engine) start() {
 	if unsettled, kept := e.lanes.unsettled.Freed(), e.lanes.kept.Freed(); unsettled || kept {
 		e.lanes.resume()
+		for _, p := range e.parts {
+			p.changed.Broadcast()
+		}
 	}
 	for _, it := range e.lanes.start() {
-		it.started = true
-		e.lanes.unstock(it)
-		it.part.running++
-		e.running++
+		e.started(it)
 		go e.handle(it) // drain waits for it by partition.idle; a stop does not outlast its grace
 	}
 }
 
+// started counts a handling that begins. Called under mu.
+func (e *Engine) started(it *item) {
+	it.started = true
+	e.lanes.unstock(it)
+	it.part.running++
+	e.running++
+}
+
 // handle runs one handling and keeps its outcome until it is settled.
 func (e *Engine) handle(it *item) {
-	out, err := e.tryHandle(it)
+	in, err := e.load(it)
+	var out outcome
+	if err == nil {
+		out, err = e.tryHandle(it, in)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.handled(it, out, err)
+	e.settleSoonIfMany()
+	e.start()
+}
+
+// handled ends a handling. Called under mu.
+func (e *Engine) handled(it *item, out outcome, err error) {
 	p := it.part
 	it.started = false
 	e.running--
 	p.ended()
 	switch {
-	case !p.state.settles():
+	case !p.state.Settles():
 		e.lanes.release(it, true) // an outcome of an older incarnation is discarded
 	case err == nil:
 		e.keep(it, out)
 	case errors.Is(err, reread.ErrGone):
 		e.lanes.release(it, false)
 		e.stop(p, "a record was deleted before its turn came; find out who deleted records or the topic, then restart", "offset", it.offset, "error", err)
-	case p.state.ending():
+	case p.state.Ending():
 		e.lanes.release(it, false) // the lane stays held until drop; the next owner has the record
 	default:
 		e.hold(it, err)
 	}
-	e.start()
 }
 
 // keep keeps the outcome of an item until it is settled. Called under mu.
@@ -287,9 +286,8 @@ func (e *Engine) keep(it *item, out outcome) {
 	it.part.done = append(it.part.done, out)
 	e.countOutcome(out, 1)
 	e.charge(it, it.size+out.size())
-	e.waits.end(it, e.o)
+	e.waits.End(it.task.Owner, it)
 	e.lanes.release(it, true)
-	e.settleSoonIfMany()
 }
 
 func (e *Engine) settleSoonIfMany() {
@@ -306,11 +304,7 @@ func (e *Engine) settleSoonIfMany() {
 }
 
 // tryHandle returns an outcome that can be published, or why there is none.
-func (e *Engine) tryHandle(it *item) (out outcome, err error) {
-	in, err := e.load(it)
-	if err != nil {
-		return outcome{}, err
-	}
+func (e *Engine) tryHandle(it *item, in Input) (out outcome, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			out, err = e.panicked(it, v), nil

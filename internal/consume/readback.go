@@ -45,7 +45,7 @@ func (e *Engine) readBackHeld(ctx context.Context) {
 		case b == nil || !b.Due(): // refused again
 		case err != nil:
 			b.Again(time.Now())
-		case p == nil || !p.state.settles() || len(p.done) == 0 && !p.startDue:
+		case p == nil || !p.state.Settles() || len(p.done) == 0 && !p.startDue:
 			delete(e.settler.held.parts, tp) // nothing waits for it any more
 		default:
 			b.Read = true
@@ -85,7 +85,7 @@ func (e *Engine) forgetCovered(cl *kgo.Client, found map[TopicPartition]offsets.
 	}
 	for tp, c := range found {
 		p := e.parts[tp]
-		if p == nil || !p.state.settles() || c.Offset < 0 {
+		if p == nil || !p.state.Settles() || c.Offset < 0 {
 			continue
 		}
 		pos, err := p.place.Read(c.Offset, c.Text)
@@ -137,7 +137,7 @@ func (e *Engine) stable(only []TopicPartition) (facts offsets.Facts, of []TopicP
 	defer e.mu.Unlock()
 	facts.TopicIDs = map[string][16]byte{}
 	for _, p := range e.sorted() {
-		if only == nil && p.state.settles() || slices.Contains(only, p.TopicPartition) {
+		if only == nil && p.state.Settles() || slices.Contains(only, p.TopicPartition) {
 			facts.TopicIDs[p.Topic] = p.place.TopicID
 			of = append(of, p.TopicPartition)
 		}

@@ -210,7 +210,11 @@ func (r *rig) logged(s string) bool {
 func (r *rig) prepare(s setup) consume.PrepareFunc {
 	return func(_ context.Context, in consume.Input) (consume.Task, error) {
 		key := string(in.Key)
-		return consume.Task{Key: key, Pool: consume.Pool{App: "app"}, Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
+		pool := consume.Pool{App: "app"}
+		if s.options.Inline {
+			pool = consume.Pool{}
+		}
+		return consume.Task{Key: key, Pool: pool, Handle: func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 			if ctx.Err() != nil {
 				return consume.Outcome{}, context.Cause(ctx)
 			}

@@ -77,7 +77,7 @@ func (e *Engine) settleAll(ctx context.Context, parts []*partition) {
 func (e *Engine) unsettled(parts []*partition) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.ContainsFunc(parts, func(p *partition) bool { return p.state.settles() && (len(p.done) > 0 || p.startDue) })
+	return slices.ContainsFunc(parts, func(p *partition) bool { return p.state.Settles() && (len(p.done) > 0 || p.startDue) })
 }
 
 // settle makes one batch visible and reports whether it may be called again at once. only,
@@ -194,6 +194,8 @@ func (e *Engine) forgetClaim(c claim) []Settlement {
 		}
 	}
 	e.flow()
+	e.start() // there is room for other outcomes
+	e.settleSoonIfMany()
 	return known
 }
 

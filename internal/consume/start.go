@@ -1,6 +1,7 @@
 package consume
 
 import (
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/window"
 	"fmt"
@@ -31,7 +32,7 @@ func (e *Engine) open(p *partition, c offsets.Committed, b offsets.Bounds) {
 	w, err := p.place.Read(c.Offset, c.Text)
 	pos := w.Position
 	p.rewoundBelow = w.RewoundBelow
-	switch accepted, named := e.accepted(p.TopicPartition, c.Offset); {
+	switch accepted, named := offsets.Accepted(e.o.AcceptPosition, p.TopicPartition, c.Offset); {
 	case err == nil:
 	case accepted:
 		pos, startDue, p.rewoundBelow = window.Position{Next: c.Offset}, true, b.High
@@ -58,29 +59,17 @@ func (e *Engine) open(p *partition, c offsets.Committed, b offsets.Bounds) {
 	e.begin(p, pos, startDue)
 }
 
-// accepted reports whether an operator accepted a committed offset, and whether one of the
-// partition at all.
-func (e *Engine) accepted(tp TopicPartition, offset int64) (accepted, named bool) {
-	for _, a := range e.o.AcceptPosition {
-		if a.Topic == tp.Topic && a.Partition == tp.Partition {
-			named = true
-			accepted = accepted || a.Offset == offset
-		}
-	}
-	return accepted, named
-}
-
 // begin opens a partition at its position. Called under mu.
 func (e *Engine) begin(p *partition, pos window.Position, startDue bool) {
 	p.win, p.startDue = window.New(pos), startDue
-	p.become(stateRestoring)
+	p.become(look.StateRestoring)
 	if e.o.Assigned != nil {
 		p.running++
 		go e.restore(p) // ended by p.ctx
 		return
 	}
 	p.hooks = hooksRestored
-	p.become(stateOpen)
+	p.become(look.StateOpen)
 	go e.feed(p) // ended by p.ctx and p.state
 }
 
@@ -88,11 +77,11 @@ func (e *Engine) begin(p *partition, pos window.Position, startDue bool) {
 // not settled of it is dropped: the next start calls it again. Called under mu.
 func (e *Engine) stop(p *partition, why string, attrs ...any) {
 	e.o.Log.Error("partition stopped; an operator must decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
-	p.become(stateStopped)
+	p.become(look.StateStopped)
 	p.reason = why
 	p.backlog, p.done, p.parked = nil, nil, nil
 	e.freeBytes(p)
 	e.lanes.drop(p)
-	e.waits.drop(p)
+	e.waits.Drop(p.has)
 	e.start()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/consume/pause"
 )
 
@@ -45,7 +46,7 @@ func (e *Engine) topicIsBack(topic string) {
 		if tp.Topic != topic {
 			continue
 		}
-		if p.orphan && p.state.settles() { // outcomes were published without their offset
+		if p.orphan && p.state.Settles() { // outcomes were published without their offset
 			p.startDue = true
 			p.entries = append(p.entries, Skipped{p.Topic, p.Partition, p.win.Next(), ReasonFoundAgain})
 		}
@@ -101,7 +102,7 @@ func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 	var bomb *kgo.ErrDecompressTooLarge
 	p := e.parts[tp]
 	switch {
-	case p == nil || p.state == stateStopped || p.state == stateGone:
+	case p == nil || p.state == look.StateStopped || p.state == look.StateGone:
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
 		e.stop(p, "its position does not exist in the topic any more; find out who deleted records or the topic, then restart", "error", err)
 		return
@@ -113,34 +114,16 @@ func (e *Engine) fetchError(ctx context.Context, tp TopicPartition, err error) {
 		p.absent = true // kgo asks again without a pause: thousands of times a second
 		e.flow()
 	}
-	t := e.fetchTroubles[tp]
-	if t == nil {
-		t = &trouble{since: time.Now()}
-		e.fetchTroubles[tp] = t
+	if e.fetchTroubles.Failed(tp) {
 		e.o.Log.WarnContext(ctx, "fetch failed; trying again", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "error", err)
 	}
-	t.count++
-	t.last = time.Now()
 }
-
-// trouble is a run of failed fetches of a partition, or of a broker: then it has no topic.
-type trouble struct {
-	since, last time.Time
-	count       int
-}
-
-// troubleOver is how long a partition has to be without a failed fetch until its trouble is over.
-const troubleOver = time.Minute
 
 // fetchesWork ends the troubles of partitions that were read, and of those without an error for a
 // while. Called under mu.
-func (e *Engine) fetchesWork(read func(TopicPartition) bool) {
-	for tp, t := range e.fetchTroubles {
-		if e.parts[tp] == nil && tp.Topic != "" {
-			delete(e.fetchTroubles, tp)
-		} else if read(tp) || time.Since(t.last) >= troubleOver {
-			delete(e.fetchTroubles, tp)
-			e.o.Log.Info("fetch works again", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "failed", t.count, "for", time.Since(t.since).Round(time.Second))
-		}
-	}
+func (e *Engine) fetchesWork(read map[TopicPartition]bool) {
+	gone := func(tp TopicPartition) bool { return e.parts[tp] == nil && tp.Topic != "" }
+	e.fetchTroubles.End(gone, func(tp TopicPartition) bool { return read[tp] }, func(tp TopicPartition, failed int, lasted time.Duration) {
+		e.o.Log.Info("fetch works again", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "failed", failed, "for", lasted)
+	})
 }

@@ -24,6 +24,11 @@ type TopicPartition struct {
 
 func (tp TopicPartition) String() string { return fmt.Sprintf("%s/%d", tp.Topic, tp.Partition) }
 
+// Compare orders partitions by topic and number.
+func Compare(a, b TopicPartition) int {
+	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+}
+
 // Start is where a partition without a committed offset begins. The zero value refuses:
 // a first deployment must not fire a week of creates by default.
 type Start struct {

@@ -12,6 +12,18 @@ type AcceptedPosition struct {
 	Offset    int64
 }
 
+// Accepted reports whether an operator accepted a committed offset, and whether one of the partition
+// at all.
+func Accepted(all []AcceptedPosition, tp TopicPartition, offset int64) (accepted, named bool) {
+	for _, a := range all {
+		if a.Topic == tp.Topic && a.Partition == tp.Partition {
+			named = true
+			accepted = accepted || a.Offset == offset
+		}
+	}
+	return accepted, named
+}
+
 // ParseAcceptedPosition reads "topic/partition@offset".
 func ParseAcceptedPosition(s string) (AcceptedPosition, error) {
 	slash, at := strings.LastIndexByte(s, '/'), strings.LastIndexByte(s, '@')
