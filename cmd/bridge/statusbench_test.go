@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,12 +46,15 @@ func BenchmarkStatus(b *testing.B) {
 	s := startServers(b)
 	topics := s.load(b, 0)
 	s.observe(b, topics, observations)
-	var bare, once, merged []float64
+	var bare, once, merged, copyCPU, mergeCPU []float64
 	for b.Loop() {
 		for range rounds {
 			bare = append(bare, s.copies(b, topics, observations, false))
+			began := ownCPU(b)
 			once = append(once, s.copies(b, topics, observations, true))
+			copied := ownCPU(b)
 			merged = append(merged, s.merges(b, topics, observations))
+			copyCPU, mergeCPU = append(copyCPU, (copied-began)/observations), append(mergeCPU, (ownCPU(b)-copied)/observations)
 		}
 	}
 	b.ReportMetric(median(bare), "bare/s")
@@ -58,8 +62,18 @@ func BenchmarkStatus(b *testing.B) {
 	b.ReportMetric(median(merged), "status/s")
 	b.ReportMetric(median(merged)/median(bare), "of-bare")
 	b.ReportMetric(median(merged)/median(once), "of-bare-exactly-once")
+	b.ReportMetric(median(copyCPU), "bare-exactly-once-cpu-µs") // of this process; other work on the machine does not change it
+	b.ReportMetric(median(mergeCPU), "status-cpu-µs")
 	b.ReportMetric(residentMB(), "MB-resident")
 	b.ReportMetric(0, "ns/op")
+}
+
+// ownCPU is how many microseconds of processors this process has used.
+func ownCPU(b *testing.B) float64 {
+	b.Helper()
+	var u syscall.Rusage
+	noError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e3
 }
 
 func median(all []float64) float64 {

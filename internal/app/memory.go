@@ -10,14 +10,14 @@ import (
 // Shares of the soft memory limit.
 const (
 	memoryBase    = 56 << 20 // code, clients, codecs, scratch and fetches; what is decoded at once, or long answers, take the same place
+	memoryStore   = 8 << 20  // a third of the store of trade status: the image is built without cgo, so that the collector counts it
 	memoryPerCall = 96 << 10 // one call in flight and the two handlings that wait for its slot
 )
 
-// maxBytes is how many bytes of records a pipeline may hold. The records that the bridge itself writes
-// are small.
+// maxBytes is how many bytes of records a pipeline may hold.
 func (k pipelineKind) maxBytes(d config.Delivery) int {
-	if k.internal {
-		return int(max(d.MaxBytes/4, d.MaxRecord))
+	if k.eighths > 0 {
+		return int(max(d.MaxBytes/8*config.Bytes(k.eighths), d.MaxRecord))
 	}
 	return int(d.MaxBytes)
 }
@@ -32,6 +32,9 @@ func LimitMemory(c config.Config) {
 	limit := memoryBase
 	for _, kind := range pipelineKinds() {
 		limit += kind.maxBytes(c.Delivery)
+	}
+	if c.Topics.Observations != "" {
+		limit += memoryStore
 	}
 	for _, a := range c.Apps {
 		limit += memoryPerCall * inFlight(a)

@@ -34,10 +34,11 @@ type Checkpoint struct {
 }
 
 func prefix(kind byte, partition int32) []byte {
-	b := make([]byte, prefixBytes, 64)
-	b[0] = kind
-	binary.BigEndian.PutUint32(b[1:], uint32(partition)) //nolint:gosec // bits, not a number
-	return b
+	return appendPrefix(make([]byte, 0, 64), kind, partition)
+}
+
+func appendPrefix(b []byte, kind byte, partition int32) []byte {
+	return binary.BigEndian.AppendUint32(append(b, kind), uint32(partition)) //nolint:gosec // bits, not a number
 }
 
 func recordKey(partition int32, key []byte) []byte {
@@ -45,8 +46,11 @@ func recordKey(partition int32, key []byte) []byte {
 }
 
 func dueKey(partition int32, due int64, key []byte) []byte {
-	b := binary.BigEndian.AppendUint64(prefix(kindDue, partition), sortable(due))
-	return append(b, key...)
+	return append(appendDue(make([]byte, 0, 64), partition, due), key...)
+}
+
+func appendDue(b []byte, partition int32, due int64) []byte {
+	return binary.BigEndian.AppendUint64(appendPrefix(b, kindDue, partition), sortable(due))
 }
 
 // sortable orders times before 1970 first.
@@ -83,7 +87,10 @@ func millis(t time.Time) int64 {
 }
 
 func encodeRecord(value []byte, due int64) []byte {
-	b := make([]byte, 0, timeBytes+len(value))
+	return appendRecord(make([]byte, 0, timeBytes+len(value)), value, due)
+}
+
+func appendRecord(b, value []byte, due int64) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(due)), value...) //nolint:gosec // bits, not a number
 }
 

@@ -29,7 +29,7 @@ type Options struct {
 }
 
 const (
-	defaultCache    = 16 << 20
+	defaultCache    = 8 << 20
 	defaultMemtable = 8 << 20
 
 	// flushEvery bounds what a crash loses, in the time of the checkpoints. Without a crash

@@ -21,8 +21,9 @@ type Entry struct {
 // the disk refuses may still be stored later, before any further one.
 func (s *Store) Write(partition int32, cp Checkpoint, entries []Entry) error {
 	return s.write(func(b *pebble.Batch) error {
+		var key, value []byte // the batch copies both
 		for _, e := range entries {
-			key := recordKey(partition, e.Key)
+			key = append(appendPrefix(key[:0], kindRecord, partition), e.Key...)
 			if e.Value == nil {
 				if err := b.Delete(key, nil); err != nil {
 					return err
@@ -30,11 +31,13 @@ func (s *Store) Write(partition int32, cp Checkpoint, entries []Entry) error {
 				continue
 			}
 			due := millis(e.Due)
-			if err := b.Set(key, encodeRecord(e.Value, due), nil); err != nil {
+			value = appendRecord(value[:0], e.Value, due)
+			if err := b.Set(key, value, nil); err != nil {
 				return err
 			}
 			if due != noDue {
-				if err := b.Set(dueKey(partition, due, e.Key), nil, nil); err != nil {
+				key = append(appendDue(key[:0], partition, due), e.Key...)
+				if err := b.Set(key, nil, nil); err != nil {
 					return err
 				}
 			}
