@@ -81,15 +81,15 @@ func newTradeStatus(s *Service, pl *pipeline) (recordHandler, error) {
 // countChange counts a change of an order that is committed.
 func (s *Service) countChange(c status.Change) {
 	ctx, m := context.Background(), s.o.Metrics
-	account := string(c.After.Account)
-	if c.After.Version == 0 {
+	if c.After == nil {
 		return // forgotten
 	}
+	account := string(c.After.Account)
 	m.Add(ctx, &metrics.StatusChanges, 1, account, strings.ToLower(string(c.After.State)))
 	for _, kind := range c.News {
 		m.Add(ctx, &metrics.StatusAnomalies, 1, account, kind)
 	}
-	if c.After.ShowsPayment() && !c.Before.ShowsPayment() {
+	if c.After.ShowsPayment() && (c.Before == nil || !c.Before.ShowsPayment()) {
 		m.Add(ctx, &metrics.PaymentsLearned, 1, account, strings.ToLower(string(c.After.Cause)))
 	}
 }

@@ -201,7 +201,7 @@ func TestReasonsOfTheSweep(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, got, names)
 		}
 	}
-	for _, reason := range []string{status.ReasonKeyMismatch, status.ReasonNotSealed, status.ReasonUndecodable} {
+	for _, reason := range []string{status.ReasonKeyMismatch, status.ReasonNotSealed, status.ReasonUndecodable, status.ReasonUnreadable} {
 		if !slices.Contains(metrics.ObservationReasons(), reason) {
 			t.Errorf("%s is not counted", reason)
 		}

@@ -50,7 +50,7 @@ func Verdicts() []string {
 
 // ObservationReasons are why observations are not merged.
 func ObservationReasons() []string {
-	return []string{"undecodable", "key_mismatch", "not_sealed", "panic", "unpublishable", "too_large"}
+	return []string{"undecodable", "key_mismatch", "not_sealed", "status_unreadable", "panic", "unpublishable", "too_large"}
 }
 
 // States are the states of orders, in small letters.

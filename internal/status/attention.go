@@ -34,22 +34,23 @@ func concerns(s state.Status) bool {
 	return s.State == state.Held || s.State == state.Pending && slices.Contains(s.Anomalies, state.Unresolved)
 }
 
-// note takes over the newest state of an order; of a forgotten one it is zero.
-func (a *attention) note(key string, s state.Status) {
+// note takes over the newest state of an order; of a forgotten one it is nil.
+func (a *attention) note(key string, s *state.Status) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before, known := a.orders[key]
-	if before.State == s.State && before.ObservedAt.Before(s.ObservedAt) {
-		s.ObservedAt = before.ObservedAt // what is heard of an order meanwhile does not make its wait shorter
-	}
 	switch {
-	case !concerns(s):
+	case s == nil || !concerns(*s):
 		delete(a.orders, key)
 	case known || len(a.orders) < maxAttention:
 		if a.orders == nil {
 			a.orders = map[string]state.Status{}
 		}
-		a.orders[key] = s
+		kept := *s
+		if before.State == s.State && before.ObservedAt.Before(s.ObservedAt) {
+			kept.ObservedAt = before.ObservedAt // what is heard of an order meanwhile does not make its wait shorter
+		}
+		a.orders[key] = kept
 	default:
 		a.more = true
 	}
@@ -119,7 +120,7 @@ func (part *partition) noteStored(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("decode trade status: %w", err)
 	}
-	part.attention.note(key, s)
+	part.attention.note(key, &s)
 	return nil
 }
 

@@ -62,7 +62,7 @@ type refusal string
 // Kind is how the observation ended, for metrics.
 func (refusal) Kind() string { return "skip" }
 
-// current returns the state of an order; nil: there is none.
+// current returns the state of an order, which must not be changed; nil: there is none.
 func (part *partition) current(ctx context.Context, key string) (*state.Status, error) {
 	part.mu.Lock()
 	if part.gone {
@@ -72,11 +72,7 @@ func (part *partition) current(ctx context.Context, key string) (*state.Status, 
 	m := part.overlay[key]
 	part.mu.Unlock()
 	if m != nil {
-		if m.record.Value == nil {
-			return nil, nil
-		}
-		after := m.change.After
-		return &after, nil
+		return m.change.After, nil
 	}
 	value, err := part.p.store.Load().Get(part.number, []byte(key))
 	part.p.damaged(err)

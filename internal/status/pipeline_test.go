@@ -306,7 +306,8 @@ func TestC4_OnlySealedObservations(t *testing.T) {
 		r.encoder = r.encoder.WithKeys(r.keys)
 		r.observe(created("1"))
 		r.await("shop/1", "1 PENDING")
-		if n := strings.Count(r.log.String(), "reason=not_sealed"); n != 2 {
+		time.Sleep(2 * time.Minute)
+		if n := strings.Count(r.log.String(), "reason=not_sealed"); n != 2 || !strings.Contains(r.log.String(), "count=1 ") {
 			r.t.Errorf("%d lines, want 2:\n%s", n, r.log)
 		}
 	})

@@ -138,7 +138,7 @@ func (r *rig) start(slot string, change ...func(*status.Options)) *bridge {
 	tx, err := produce.NewTransactor(produce.TransactorOptions{Client: r.client(), Group: "g", TransactionalID: "g-" + slot, ManualTopics: []string{outTopic}})
 	must(r.t, err)
 	e, err := consume.New(p.Prepare, tx, consume.Options{
-		Client: r.client(), Group: "g", Topics: []string{inTopic}, Start: consume.Start{Earliest: true}, Log: log,
+		Client: r.client(), Group: "g", Topics: []string{inTopic}, Start: consume.Start{Earliest: true}, Log: log, Inline: true,
 		Refuse: p.Refuse, RefuseBare: p.RefuseBare, Journal: p.Journal,
 		Hooks: consume.Hooks{Assigned: p.Assigned, Settled: p.Settled, Dropped: p.Dropped},
 	})
@@ -213,6 +213,10 @@ func (r *rig) story(key string) []string {
 			continue
 		}
 		s, err := r.states.Decode(r.t.Context(), outTopic, rec.Value)
+		if _, final := order.IsUndecodable(err); final {
+			out = append(out, "unreadable")
+			continue
+		}
 		must(r.t, err)
 		text := fmt.Sprintf("%d %s", s.Version, s.State)
 		if len(s.Anomalies) > 0 {

@@ -32,6 +32,7 @@ const (
 	ReasonKeyMismatch = "key_mismatch" // the record is not where its order belongs
 	ReasonNotSealed   = "not_sealed"   // no instance of the bridge has written it
 	ReasonTombstone   = "tombstone"
+	ReasonUnreadable  = "status_unreadable" // the trade status of its order cannot be decoded
 )
 
 // Topics that the pipeline reads and writes.
@@ -65,10 +66,10 @@ type Options struct {
 	Damaged func(error)         // the store must be opened again, which empties it; the caller ends the process
 }
 
-// Change is a change of one order that is known to be committed.
+// Change is a change of one order that is known to be committed. What it refers to is never changed.
 type Change struct {
-	Before, After state.Status // of a new order Before is zero; of a forgotten one After is
-	News          []string     // anomalies that are new
+	Before, After *state.Status // of a new order Before is nil; of a forgotten one After is
+	News          []string      // anomalies that are new
 }
 
 // Pipeline merges observations. It is what an engine calls: prepare, refuse, journal and hooks.
@@ -77,6 +78,9 @@ type Pipeline struct {
 	codec *state.Codec
 	log   *slog.Logger
 	reads reader
+
+	refusals *telemetry.Counts[string] // by reason
+	refused  sync.Map                  // the last of each reason: attributes of the log
 
 	opening  sync.Mutex
 	store    atomic.Pointer[store.Store] // nil: it was not opened yet
@@ -92,6 +96,10 @@ type Pipeline struct {
 // New starts nothing.
 func New(o Options) (*Pipeline, error) {
 	p := &Pipeline{o: o, codec: state.NewCodec(o.Codec), log: o.Log, parts: map[int32]*partition{}}
+	p.refusals = telemetry.NewCounts(o.Log, "observations cannot be merged; trade status lacks what they say", func(reason string) []any {
+		last, _ := p.refused.Load(reason)
+		return last.([]any)
+	})
 	var err error
 	p.reads, err = newReader(o.Topics, o.Client)
 	return p, err
@@ -158,9 +166,10 @@ func (p *Pipeline) Prepare(_ context.Context, in consume.Input) (consume.Task, e
 }
 
 // Refuse is for the engine: an observation whose handling panicked, or whose outcome no topic accepts. There are no
-// dead letters of internal records: the line and the journal say where it is.
+// dead letters of internal records: the journal says where each is, the log where the last of a minute is.
 func (p *Pipeline) Refuse(in consume.Input, reason string, err error) consume.Outcome {
-	p.log.Error("an observation cannot be merged; trade status lacks what it says", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "reason", reason, "error", err)
+	p.refused.Store(reason, []any{"topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "reason", reason, "error", err})
+	p.refusals.Add(reason, 1)
 	return consume.Outcome{Skip: reason, Note: refusal(reason)}
 }
 
@@ -195,10 +204,15 @@ func (p *Pipeline) handle(ctx context.Context, part *partition, in consume.Input
 		return p.Refuse(in, ReasonKeyMismatch, errors.New("the record's key is not account/order_no of its value")), nil
 	}
 	before, err := part.current(ctx, o.Key())
-	if err != nil {
+	after, change := state.Status{}, state.Change{Forgotten: true}
+	switch _, unreadable := order.IsUndecodable(err); {
+	case unreadable && (o.Kind != order.Forgotten || o.Version != 0):
+		return p.Refuse(in, ReasonUnreadable, err), nil // its version must not begin again: only an operator may have it forgotten
+	case err != nil && !unreadable:
 		return consume.Outcome{}, err
+	case err == nil:
+		after, change = state.Merge(before, o, state.Rules{AcceptForeign: p.o.Foreign(o.Account)})
 	}
-	after, change := state.Merge(before, o, state.Rules{AcceptForeign: p.o.Foreign(o.Account)})
 	describe(span, o, after, change)
 	out := consume.Outcome{}
 	if change.Ask {
@@ -216,13 +230,10 @@ func (p *Pipeline) handle(ctx context.Context, part *partition, in consume.Input
 		}
 		return out, nil
 	}
-	m := &merge{key: o.Key(), offset: in.Offset, change: Change{News: change.Anomalies}}
-	if before != nil {
-		m.change.Before = *before
-	}
+	m := &merge{key: o.Key(), offset: in.Offset, change: Change{Before: before, News: change.Anomalies}}
 	m.record = &kgo.Record{Topic: p.o.Topics.Status, Partition: in.Partition, Key: in.Key}
 	if change.Published {
-		m.change.After = after
+		m.change.After = &after
 		m.due = p.wake(after)
 		if m.record.Value, err = p.codec.Encode(ctx, p.o.Topics.Status, after); err != nil {
 			return consume.Outcome{}, fmt.Errorf("encode trade status: %w", err)

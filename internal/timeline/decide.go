@@ -21,7 +21,8 @@ const recent = 24 * time.Hour
 type Current struct {
 	state.Status // zero: there is none
 
-	Known bool // there is one
+	Known      bool  // there is one
+	Unreadable error // it cannot be decoded: account and order number alone are known
 
 	key  string
 	at   partition
@@ -49,6 +50,9 @@ func (f *Finder) Current(ctx context.Context, account, orderNo string, now time.
 		}
 		if newest.Value != nil {
 			c.Status, err = f.states.Decode(ctx, newest.Topic, newest.Value)
+			if _, final := order.IsUndecodable(err); final {
+				c.Status, c.Unreadable, err = state.Status{Account: order.Account(account), OrderNo: alipay.OutTradeNo(orderNo)}, err, nil
+			}
 			c.Known = err == nil
 		}
 		return c, err

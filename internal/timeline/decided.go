@@ -48,6 +48,8 @@ func (f *Finder) Accept(ctx context.Context, account, orderNo, by string, agree 
 	switch {
 	case err != nil:
 		return Decided{}, err
+	case now.Unreadable != nil:
+		return Decided{}, refuse("trade status of %q cannot be read, so it cannot be accepted: %v; start the version that wrote it, or bridge erase it", key, now.Unreadable)
 	case !now.Known:
 		return Decided{}, refuse("%s has no trade status of %q; bridge order shows what there is", f.Topics.Status, key)
 	case now.State != state.Held:
@@ -120,8 +122,11 @@ func (f *Finder) Erase(ctx context.Context, account, orderNo, by string, agree A
 func (f *Finder) forget(ctx context.Context, now Current, account, orderNo, by string, agree Agree) (Decided, error) {
 	o := now.Decide(order.Forgotten, by, time.Now())
 	d := now.decided(account, orderNo, o.CauseID)
-	err := agree(fmt.Sprintf("%s in %s is %s, version %d: %s", now.key, now.Environment, now.State, now.Version, meaning(now.State)),
-		"its trade status will be forgotten, here and by consumers; versions would begin with 1 again", "by "+o.CauseID)
+	is := fmt.Sprintf("%s in %s is %s, version %d: %s", now.key, now.Environment, now.State, now.Version, meaning(now.State))
+	if now.Unreadable != nil {
+		is = fmt.Sprintf("trade status of %s cannot be read: %v", now.key, now.Unreadable)
+	}
+	err := agree(is, "its trade status will be forgotten, here and by consumers; versions would begin with 1 again", "by "+o.CauseID)
 	if err != nil {
 		return d, err
 	}
