@@ -1,7 +1,6 @@
 package state
 
 import (
-	"reflect"
 	"slices"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -36,7 +35,7 @@ func Merge(s *Status, o order.Observation, rules Rules) (Status, Change) {
 	}
 	m := merge{Status: before.clone(), o: o, foreign: rules.AcceptForeign}
 	m.observe()
-	if reflect.DeepEqual(m.Status, before.clone()) {
+	if m.equals(before) {
 		return before, Change{}
 	}
 	m.State = m.state()

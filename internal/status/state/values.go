@@ -82,3 +82,20 @@ func positiveOnly(m *alipay.Money) *alipay.Money {
 	}
 	return nil
 }
+
+// equals reports whether nothing differs. Times are compared as schemas have them, in milliseconds.
+func (s *Status) equals(o Status) bool {
+	return s.Account == o.Account && s.Environment == o.Environment && s.Channel == o.Channel &&
+		s.OrderNo == o.OrderNo && s.TradeNo == o.TradeNo && s.KoubeiOrderNo == o.KoubeiOrderNo &&
+		s.Version == o.Version && s.State == o.State && s.AlipayStatus == o.AlipayStatus &&
+		s.SentStatus == o.SentStatus && equalTime(s.SentStatusAt, o.SentStatusAt) && s.OrderVersion == o.OrderVersion &&
+		s.Cause == o.Cause && s.CauseID == o.CauseID && s.CreateEventID == o.CreateEventID && s.CreateTraceparent == o.CreateTraceparent &&
+		s.ObservedAt.UnixMilli() == o.ObservedAt.UnixMilli() &&
+		equalTime(s.PaidAt, o.PaidAt) && equalTime(s.RefundedAt, o.RefundedAt) && equalTime(s.ClosedAt, o.ClosedAt) &&
+		equal(s.Total, o.Total) && equal(s.Paid, o.Paid) && equal(s.Received, o.Received) && equal(s.Refunded, o.Refunded) &&
+		s.SellerID == o.SellerID && slices.Equal(s.Anomalies, o.Anomalies) && slices.Equal(s.Accepted, o.Accepted)
+}
+
+func equal[T comparable](a, b *T) bool { return a == b || a != nil && b != nil && *a == *b }
+
+func equalTime(a, b *time.Time) bool { return a == b || sameTime(a, b) }
