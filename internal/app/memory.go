@@ -10,7 +10,7 @@ import (
 // Shares of the soft memory limit.
 const (
 	memoryBase    = 56 << 20 // code, clients, codecs, scratch and fetches; what is decoded at once, or long answers, take the same place
-	memoryStore   = 8 << 20  // a third of the store of trade status: the image is built without cgo, so that the collector counts it
+	memoryStore   = 8 << 20  // a quarter of the store of trade status: the image is built without cgo, so that the collector counts it
 	memoryPerCall = 96 << 10 // one call in flight and the two handlings that wait for its slot
 )
 

@@ -29,7 +29,7 @@ type Options struct {
 }
 
 const (
-	defaultCache    = 8 << 20
+	defaultCache    = 16 << 20
 	defaultMemtable = 8 << 20
 
 	// flushEvery bounds what a crash loses, in the time of the checkpoints. Without a crash
@@ -212,9 +212,10 @@ func (s *Store) tryPebble(o Options, lock *pebble.Lock, exists bool) (db *pebble
 		FS: s.disk, Lock: lock, DisableWAL: true, ErrorIfNotExists: exists, ErrorIfExists: !exists,
 		CacheSize: o.Cache, MemTableSize: o.Memtable,
 		MemTableStopWritesThreshold: 4, L0StopWritesThreshold: 64, // a restore writes faster than it is flushed and compacted
-		FormatMajorVersion: pebble.FormatNewest,
-		Levels:             [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(10)}}, // most new orders are not there yet
-		Logger:             quiet{},
+		L0CompactionThreshold: 8, // twice the default: compactions took four tenths of the work of a restore
+		FormatMajorVersion:    pebble.FormatNewest,
+		Levels:                [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(10)}}, // most new orders are not there yet
+		Logger:                quiet{},
 		EventListener: &pebble.EventListener{
 			DataCorruption: func(i pebble.DataCorruptionInfo) { _ = s.damaged(fmt.Errorf("%s: %w", i.Path, i.Details)) },
 		},
