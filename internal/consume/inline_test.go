@@ -117,10 +117,7 @@ func TestInlineWaitsForTransactions(t *testing.T) {
 		o := earliest
 		o.Inline, o.SettleCount = true, 10
 		most := 0
-		var e *engine
-		e = r.start(setup{options: o, wrap: func(tx *produce.Transactor) committer { return takesTime{tx, 10 * time.Millisecond} }, handle: func(in consume.Input) (consume.Outcome, error) {
-			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
-		}})
+		e := r.start(setup{options: o, wrap: func(tx *produce.Transactor) committer { return takesTime{tx, 10 * time.Millisecond} }})
 		began := time.Now()
 		r.eventually("all", func() bool {
 			most = max(most, e.Stats().Unsettled)

@@ -1,5 +1,5 @@
-// Package look is what an engine shows of itself at one moment: its partitions, what its records wait
-// for, and which wait longest. Metrics, status page and commands are made of it.
+// Package look is what an engine shows of itself: the states of its partitions, what its records wait
+// for, which wait longest, and what is in trouble. Metrics, status page, log and commands are made of it.
 package look
 
 import (
