@@ -92,9 +92,12 @@ type pipeline struct {
 // however few those are: a handling that sleeps before its next attempt must not hold up others.
 const minWaiting = 64
 
-// inlineSettles is how many times as many outcomes an inline pipeline settles at once: they come faster than transactions
-// end.
-const inlineSettles = 2
+// An inline pipeline settles so many times as many outcomes at once, because they come faster than transactions end; and it
+// has fewer of its small records in memory than others may have, because what belongs to a record is larger than the record.
+const (
+	inlineSettles = 2
+	inlineEvents  = 20_000
+)
 
 func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	log := s.o.Log.With("pipeline", kind.name)
@@ -104,6 +107,7 @@ func (s *Service) newPipeline(kind pipelineKind) (*pipeline, error) {
 	o.Client = append(slices.Clone(o.Client), kgo.WithHooks(&pl.progress.answers, s.sight.PipelineHook(pl.name, pl.group)))
 	if o.Inline = kind.inline; o.Inline {
 		o.SettleCount *= inlineSettles
+		o.MaxEvents = inlineEvents
 	}
 	o.MaxBytes, o.Started = kind.maxBytes(s.cfg.Delivery), map[string]int{}
 	tx, err := produce.NewTransactor(produce.TransactorOptions{

@@ -1,6 +1,9 @@
 package consume
 
-import "alipay-kafka-bridge/internal/consume/look"
+import (
+	"alipay-kafka-bridge/internal/consume/look"
+	"alipay-kafka-bridge/internal/reread"
+)
 
 // HeldBytes returns what the engine counts as held, and the sum over what is held.
 func (e *Engine) HeldBytes() (counted, held int) {
@@ -46,7 +49,7 @@ func (e *Engine) heldBytes() int {
 			continue
 		}
 		for _, r := range p.backlog {
-			n += size(r)
+			n += reread.Size(r)
 		}
 		for _, it := range p.preparing {
 			n += it.size

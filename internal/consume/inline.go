@@ -7,10 +7,9 @@ import (
 	"alipay-kafka-bridge/internal/consume/pause"
 )
 
-// Where handlings make no request (Options.Inline), a goroutine for each, and reading records again
-// that had to wait, would cost more than the handlings. So the feed of a partition handles what it
-// admits itself, and admits only what it handles next: the rest stays in its topic. What cannot be
-// handled at once goes the usual way: its lane is busy, or anything waits without an outcome.
+// Where handlings make no request (Options.Inline), a goroutine for each, and reading records again that had to wait, would
+// cost more than the handlings. So the feed of a partition handles what it admits itself, and admits only what it handles next:
+// the rest stays in its topic. What cannot be handled at once goes the usual way: its lane is busy, or anything waits.
 
 // inlineBatch is how many records of a partition are admitted and handled together.
 const inlineBatch = 64
@@ -26,14 +25,13 @@ func (e *Engine) mayAdmit(p *partition) bool {
 	return len(p.preparing) == 0
 }
 
-// claim makes an item the only one of its lane, and starts it, unless the lane has others.
+// claim starts an item, unless its lane has others. It takes no place of a pool: what feeds handle is little.
 func (l *lanes) claim(it *item) bool {
-	if l.byKey[it.task.Key] != nil || !l.starts(it) {
-		return false
+	it.claimed = l.byKey[it.task.Key] == nil && l.starts(it)
+	if it.claimed {
+		l.byKey[it.task.Key] = &lane{key: it.task.Key, state: laneBusy, queue: []*item{it}}
 	}
-	l.byKey[it.task.Key] = &lane{key: it.task.Key, state: laneBusy, queue: []*item{it}}
-	l.count(it, 1)
-	return true
+	return it.claimed
 }
 
 // handleTaken handles items one after the other. Once one has no outcome, the others do not wait.
@@ -61,8 +59,8 @@ func (e *Engine) handleTaken(items []*item) {
 // roomWait is how long an inline engine waits for room before it pauses a partition.
 const roomWait = 100 * time.Millisecond
 
-// awaitRoom waits while partitions of an inline engine hold too much. Pausing drops what the client
-// has unpacked, and handlings make room soon: so only those are paused that hold too much all the time.
+// awaitRoom waits for a moment while partitions of an inline engine hold too much, before it pauses them: pausing drops what
+// the client has unpacked, and handlings make room soon.
 func (e *Engine) awaitRoom(ctx context.Context) {
 	if !e.o.Inline {
 		return
@@ -72,7 +70,8 @@ func (e *Engine) awaitRoom(ctx context.Context) {
 		e.reckon()
 		patient, waits := time.Since(began) < roomWait, false
 		for _, p := range e.parts {
-			if waits = waits || e.holdsTooMuch(p) && !p.paused; waits && !patient {
+			full := e.holdsTooMuch(p) && !p.paused
+			if waits = waits || full; full && !patient {
 				e.pause(p, true)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,7 @@ import (
 	"alipay-kafka-bridge/internal/produce"
 )
 
-// countFetches counts how often a partition is read again from an offset that was read before.
+// countFetches counts how often a partition is read again from an offset that was read before. None is empty.
 func (r *rig) countFetches() (again *int) {
 	again = new(int)
 	next := map[string]int64{}
@@ -26,7 +27,8 @@ func (r *rig) countFetches() (again *int) {
 		for _, topic := range kreq.(*kmsg.FetchRequest).Topics {
 			for _, p := range topic.Partitions {
 				key := fmt.Sprint(topic.TopicID, topic.Topic, p.Partition)
-				if p.FetchOffset < next[key] {
+				last, read := next[key]
+				if p.FetchOffset < last || read && p.FetchOffset == 0 {
 					*again++
 				}
 				next[key] = max(next[key], p.FetchOffset)
@@ -38,7 +40,7 @@ func (r *rig) countFetches() (again *int) {
 }
 
 // What does not fit into the memory of an inline engine stays in its topic: nothing is dropped and read again, however
-// little memory there is and however slow transactions are. Another engine parks.
+// little memory there is, while transactions make room. Another engine parks.
 func TestInlineReadsNothingTwice(t *testing.T) {
 	for _, inline := range []bool{true, false} {
 		t.Run(fmt.Sprint("inline ", inline), func(t *testing.T) {
@@ -50,7 +52,7 @@ func TestInlineReadsNothingTwice(t *testing.T) {
 				o := earliest
 				o.Inline, o.MaxBytes, o.SettleCount = inline, 4000, 50
 				o.Started = map[string]int{"app": 2}
-				e := r.start(setup{options: o, latency: fixed(100 * time.Microsecond), wrap: func(tx *produce.Transactor) committer { return takesTime{tx, 20 * time.Millisecond} }})
+				e := r.start(setup{options: o, latency: fixed(100 * time.Microsecond), wrap: func(tx *produce.Transactor) committer { return takesTime{tx, time.Millisecond} }})
 				r.wantEachOnce(n, keys)
 				_ = e.stop()
 				if inline == (*again > 0) {
@@ -179,5 +181,36 @@ func TestInlineUsesWhatOthersLeave(t *testing.T) {
 			t.Errorf("%d of %d are handled", got, parts*300)
 		}
 		e.wire.cut()
+	})
+}
+
+// Handlings by the feeds take no place of those that wait for a start.
+func TestInlineFloodStopsNoSecondRecordOfAKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		o := earliest
+		o.Inline, o.Started = true, map[string]int{"": 1, "app": 1}
+		twice := &kgo.Record{Topic: "in", Partition: 0, Key: []byte("twice-0"), Value: []byte("x")}
+		cl := r.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		defer cl.Close()
+		if err := cl.ProduceSync(t.Context(), twice, &kgo.Record{Topic: "in", Partition: 0, Key: twice.Key, Value: twice.Value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		for p := 1; p < parts; p++ {
+			r.putEach(int32(p), 3000, fmt.Sprint("flood", p), 10)
+		}
+		var both atomic.Int32
+		e := r.start(setup{options: o, handle: func(in consume.Input) (consume.Outcome, error) {
+			time.Sleep(time.Millisecond)
+			if string(in.Key) == "twice-0" {
+				both.Add(1)
+			}
+			return consume.Outcome{Records: []*kgo.Record{result(in)}}, nil
+		}})
+		r.eventually("the second", func() bool { return both.Load() == 2 })
+		if got := r.called(); got > 3000 {
+			t.Errorf("%d others were handled first", got)
+		}
+		_ = e.stop()
 	})
 }

@@ -20,6 +20,7 @@ type item struct {
 	stock   bool       // its bytes are in pool.stock
 	parked  bool       // its record was dropped
 	started bool       // its handling runs
+	claimed bool       // by a feed, which handles it itself
 
 	held int       // how often its handling ended without an outcome
 	sent bool      // an attempt may have taken effect: its handling keeps the request
@@ -207,7 +208,10 @@ func (p *pool) count(it *item, n int) {
 // gone. Otherwise the lane keeps it at its head until wake.
 func (l *lanes) release(it *item, finished bool) {
 	ln := l.byKey[it.task.Key]
-	l.count(it, -1)
+	if !it.claimed {
+		l.count(it, -1)
+	}
+	it.claimed = false
 	ln.state = laneIdle
 	switch {
 	case !finished:

@@ -119,10 +119,7 @@ func (e *Engine) freeBytes(p *partition) {
 func (o outcome) size() int {
 	n := 0
 	for _, r := range o.Records {
-		n += size(r)
+		n += reread.Size(r)
 	}
 	return n
 }
-
-// size is roughly what a record holds of memory.
-func size(r *kgo.Record) int { return reread.Size(r) }

@@ -112,7 +112,7 @@ func (e *Engine) intake(p *partition, f kgo.FetchPartition) {
 		p.read, p.end, p.readAt = f.Records[n-1].Offset+1, f.HighWatermark, time.Now()
 	}
 	for _, r := range f.Records {
-		e.addBytes(p, size(r))
+		e.addBytes(p, reread.Size(r))
 		p.backlog = append(p.backlog, reread.Copy(r))
 	}
 	p.changed.Broadcast()
@@ -184,7 +184,7 @@ func (e *Engine) admit(p *partition) {
 	r := p.backlog[0]
 	p.backlog[0] = nil
 	p.backlog = p.backlog[1:]
-	if n := size(r); p.win.Admit(r.Offset) {
+	if n := reread.Size(r); p.win.Admit(r.Offset) {
 		p.preparing = append(p.preparing, &item{offset: r.Offset, in: Input{r, r.Offset < p.rewoundBelow}, size: n, charged: n, part: p, since: time.Now()})
 	} else {
 		e.addBytes(p, -n) // a previous owner has finished it

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/reread"
 )
 
 // How far an outcome has been replaced.
@@ -110,7 +111,7 @@ func (e *Engine) tryRefuse(refuse RefuseFunc, in Input, reason string, err error
 // tooLarge returns an error for an outcome that has a record too large for any topic.
 func (e *Engine) tooLarge(out Outcome) error {
 	for _, r := range out.Records {
-		if n := size(r); n > e.o.MaxRecord {
+		if n := reread.Size(r); n > e.o.MaxRecord {
 			return fmt.Errorf("record of %d bytes for %s, more than %d", n, r.Topic, e.o.MaxRecord)
 		}
 	}

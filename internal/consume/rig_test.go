@@ -290,8 +290,9 @@ func (r *rig) read(topic string) []*kgo.Record {
 	for {
 		ctx, cancel := context.WithTimeout(r.t.Context(), 3*time.Second)
 		f := cl.PollFetches(ctx)
+		noMore := ctx.Err() != nil // a poll may return without records earlier
 		cancel()
-		if f.NumRecords() == 0 {
+		if noMore && f.NumRecords() == 0 {
 			return out
 		}
 		out = append(out, f.Records()...)

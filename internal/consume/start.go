@@ -79,7 +79,7 @@ func (e *Engine) stop(p *partition, why string, attrs ...any) {
 	e.o.Log.Error("partition stopped; an operator must decide", append([]any{"topic", p.Topic, "partition", p.Partition, "reason", why}, attrs...)...)
 	p.become(look.StateStopped)
 	p.reason = why
-	p.backlog, p.done, p.parked = nil, nil, nil
+	p.backlog, p.preparing, p.done, p.parked = nil, nil, nil, nil
 	e.freeBytes(p)
 	e.lanes.drop(p)
 	e.waits.Drop(p.has)

@@ -51,7 +51,7 @@ type Observation struct {
 	CreateEventID     EventID
 	CreateTraceparent string
 	Late              bool  // changes no state, and only makes the bridge ask Alipay
-	Version           int64 // of trade status, that Accepted or Forgotten is about; 0: any
+	Version           int64 // of trade status, that Accepted or Forgotten is about; 0: any, but of Forgotten one that cannot be read
 }
 
 // Key is the key of the order's records.

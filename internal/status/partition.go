@@ -39,12 +39,16 @@ type partition struct {
 
 // merge is the outcome of one observation. The engine gives it back when it is committed.
 type merge struct {
-	key       string
-	offset    int64 // of the observation
-	record    *kgo.Record
-	due       time.Time
-	change    Change
-	committed bool // guarded by partition.mu
+	key    string
+	offset int64 // of the observation
+	record *kgo.Record
+	due    time.Time
+	change Change
+
+	under     *merge // the one before it that the disk does not have; guarded by partition.mu, as all below
+	committed bool
+	written   bool
+	refused   bool // its record is not published
 }
 
 // Kind is how the observation ended, for metrics.
@@ -93,17 +97,29 @@ func (part *partition) add(m *merge) bool {
 	if part.gone {
 		return false
 	}
+	m.under = part.overlay[m.key]
 	part.overlay[m.key] = m
 	return true
 }
 
-// rollBack forgets the merge of a record whose outcome cannot be published, unless a later one is built on it.
+// rollBack forgets the merge of a record whose outcome cannot be published, unless a later one is built on it. The one
+// before it is the newest again.
 func (part *partition) rollBack(in consume.Input) {
 	part.mu.Lock()
 	defer part.mu.Unlock()
-	if m := part.overlay[string(in.Key)]; m != nil && m.offset == in.Offset && !m.committed {
-		delete(part.overlay, m.key)
+	key := string(in.Key)
+	for m := part.overlay[key]; m != nil; m = m.under {
+		m.refused = m.refused || m.offset == in.Offset && !m.committed
 	}
+	m := part.overlay[key]
+	for m != nil && (m.refused || m.written) {
+		m = m.under
+	}
+	if m == nil {
+		delete(part.overlay, key)
+		return
+	}
+	part.overlay[key] = m
 }
 
 // settled writes what is committed to disk: values and checkpoint in one write. What the disk refuses stays in memory,
@@ -143,6 +159,7 @@ func (part *partition) write() {
 	}
 	part.waiting.Store(0)
 	for _, m := range part.unwritten {
+		m.written, m.under = true, nil
 		if part.overlay[m.key] == m {
 			delete(part.overlay, m.key)
 		}

@@ -188,8 +188,9 @@ func (r *rig) seen(topic string) []*kgo.Record {
 	for {
 		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
 		got := cl.PollFetches(ctx)
+		noMore := ctx.Err() != nil // a poll may return without records earlier
 		cancel()
-		if got.NumRecords() == 0 {
+		if noMore && got.NumRecords() == 0 {
 			return out
 		}
 		out = append(out, got.Records()...)

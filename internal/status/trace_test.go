@@ -22,7 +22,7 @@ func TestSpansSayWhatWasDecided(t *testing.T) {
 		a := r.start("a", func(o *status.Options) { o.Tracer = tracing.Tracer() })
 		late, forgotten := notified("1", "TRADE_SUCCESS"), created("1")
 		late.Late = true
-		forgotten.Kind, forgotten.Outcome, forgotten.CreateEventID = order.Forgotten, "", ""
+		forgotten.Kind, forgotten.Version, forgotten.Outcome, forgotten.CreateEventID = order.Forgotten, 1, "", ""
 		r.observe(late, created("1"), created("1"), forgotten)
 		r.await("shop/1", "tombstone")
 		a.stop()

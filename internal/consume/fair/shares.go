@@ -57,7 +57,7 @@ func (s *Shares[K]) IsChoked(k K) bool {
 
 func (s *Shares[K]) over(u *share, n, bytes int) bool {
 	shares := len(s.of) + 1 // one is for who comes next
-	return s.sum.n >= n && u.n >= n/shares || s.sum.bytes >= bytes && u.bytes >= bytes/shares
+	return s.sum.n >= n && u.n >= max(1, n/shares) || s.sum.bytes >= bytes && u.bytes >= bytes/shares
 }
 
 // Freed ends the choking of those that have some room again, and reports whether there is one.

@@ -30,7 +30,7 @@ func Merge(s *Status, o order.Observation, rules Rules) (Status, Change) {
 	switch {
 	case o.Late:
 		return before, Change{Ask: true}
-	case s != nil && o.Kind == order.Forgotten && concerns(o, before):
+	case s != nil && o.Kind == order.Forgotten && o.Version == before.Version: // not any version: the same decision may come again
 		return Status{}, Change{Forgotten: true}
 	}
 	m := merge{Status: before.clone(), o: o, foreign: rules.AcceptForeign}

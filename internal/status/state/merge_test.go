@@ -322,6 +322,9 @@ func TestForgotten(t *testing.T) {
 	if tr.forgotten != 0 || tr.status == nil {
 		t.Errorf("an unknown order, or another version, is forgotten: %+v", tr)
 	}
+	if c := tr.see(t, decision(order.Forgotten, 0), state.Rules{}); c.Forgotten {
+		t.Errorf("a decision about no version forgets: %+v", c)
+	}
 	if c := tr.see(t, decision(order.Forgotten, 1), state.Rules{}); !c.Forgotten || c.Published {
 		t.Errorf("%+v", c)
 	}
