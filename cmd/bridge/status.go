@@ -140,7 +140,11 @@ func printStatus(c *cobra.Command, a *command.Answer, answers []admin.Answer) er
 
 // printVerdict says what an instance says about itself.
 func printVerdict(p output.Printer, s admin.Status) error {
-	return errors.Join(p.Line(), p.Paragraph(s.Instance.Slot+": "+s.Verdict.Text), p.Paragraph("Do: "+s.Verdict.Do+"."))
+	err := errors.Join(p.Line(), p.Paragraph(s.Instance.Slot+": "+s.Verdict.Text), p.Paragraph("Do: "+s.Verdict.Do+"."))
+	for _, also := range s.Verdict.Also {
+		err = errors.Join(err, p.Paragraph("Also: "+also))
+	}
+	return err
 }
 
 func stuckCommand() *cobra.Command {

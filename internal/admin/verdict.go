@@ -10,10 +10,11 @@ import (
 
 // Verdict sums a status up in a sentence, with what to do. The most serious finding decides.
 type Verdict struct {
-	Level string `json:"level"` // fine, starting, slow, provider, stopped or risk: from good to bad
-	Owner string `json:"owner"` // whose turn it is: none, bridge, alipay, kafka, merchant or producer
-	Text  string `json:"text"`
-	Do    string `json:"do"`
+	Level string   `json:"level"` // fine, starting, slow, provider, stopped or risk: from good to bad
+	Owner string   `json:"owner"` // whose turn it is: none, bridge, alipay, kafka, merchant or producer
+	Text  string   `json:"text"`
+	Do    string   `json:"do"`
+	Also  []string `json:"also,omitempty"` // the other findings, each with what to do and whose turn it is
 
 	SafeToRestart bool   `json:"safe_to_restart"`
 	RestartNote   string `json:"restart_note"`
@@ -45,21 +46,14 @@ var findings = []func(*Status) (Verdict, bool){
 // Judge returns the verdict over a status.
 func Judge(s *Status) Verdict {
 	v := Verdict{Level: LevelFine, Owner: "none", Text: fmt.Sprintf("All is well: %s.", progress(s)), Do: "nothing"}
-	for i, find := range findings {
-		found, ok := find(s)
-		if !ok {
-			continue
+	for _, find := range findings {
+		switch found, ok := find(s); {
+		case !ok:
+		case v.Level == LevelFine:
+			v = found
+		case found.Level != LevelStarting: // which is no second fault
+			v.Also = append(v.Also, fmt.Sprintf("%s Do: %s. Whose turn: %s.", found.Text, found.Do, found.Owner))
 		}
-		v = found
-		if i == 0 { // it stays until the instance ends, and must not hide what is wrong now
-			for _, other := range findings[1:] {
-				if next, ok := other(s); ok {
-					v.Text += " Apart from that: " + next.Text
-					break
-				}
-			}
-		}
-		break
 	}
 	v.SafeToRestart, v.RestartNote = true, "calls that run are finished first; what is not finished is repeated without harm"
 	if slices.ContainsFunc(s.Pipelines, func(p Pipeline) bool { return p.Stalled }) {
@@ -190,10 +184,14 @@ func accountStopped(s *Status) (Verdict, bool) {
 	if len(stopped) == len(s.Accounts) {
 		others = "no other account is left"
 	}
+	owner := "merchant"
+	if strings.Contains(a.Error, "isv.invalid-signature") { // Alipay knows the merchant, and our key is another one
+		owner = "bridge"
+	}
 	return Verdict{
-		Level: LevelStopped, Owner: "merchant",
+		Level: LevelStopped, Owner: owner,
 		Text: fmt.Sprintf("%s for a person, for %s: %s. Its events wait and none is lost; %s.", who, Span(s.AsOf.Sub(a.StoppedSince)), a.Error, others),
-		Do:   "correct the key, token or permission that the error names, or put the old file back if it was replaced just before (see What changed, and the log); events go on by themselves within a minute",
+		Do:   "correct the key, token or permission that the error names, or put the old file back if it was replaced: What changed says so, or, after a restart, own_keys in the lines \"app is ready to sign\" of the log; events go on by themselves within a minute",
 	}, true
 }
 

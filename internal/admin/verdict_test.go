@@ -138,3 +138,33 @@ func TestSpans(t *testing.T) {
 		}
 	}
 }
+
+// One trouble does not hide another: each is said, with what to do and whose turn it is.
+func TestOtherFindingsAreSaid(t *testing.T) {
+	s := well()
+	for _, trouble := range troubles {
+		trouble.break1(s)
+	}
+	v := admin.Judge(s)
+	if v.Text != troubles[0].text {
+		t.Errorf("%s", v.Text)
+	}
+	for _, trouble := range troubles[1:] {
+		said := strings.Join(v.Also, "\n")
+		if want := trouble.text + " Do: "; trouble.level != admin.LevelStarting && !strings.Contains(said, want) || trouble.level == admin.LevelStarting && strings.Contains(said, want) {
+			t.Errorf("%s: said %q", trouble.name, said)
+		}
+	}
+	if len(v.Also) == 0 || !strings.HasSuffix(v.Also[0], "Whose turn: alipay.") {
+		t.Errorf("%q", v.Also)
+	}
+}
+
+// A key of ours that Alipay does not know is ours to correct.
+func TestRefusedSignatureIsOurTurn(t *testing.T) {
+	s := well()
+	s.Accounts[0].StoppedSince, s.Accounts[0].Error = ago(time.Minute), "alipay.trade.create: MISCONFIGURED 40002/isv.invalid-signature"
+	if v := admin.Judge(s); v.Owner != "bridge" {
+		t.Errorf("%s: %s", v.Owner, v.Text)
+	}
+}

@@ -87,7 +87,7 @@ func (c *checker) stopped(g groupFacts, topics kadm.TopicDetails) {
 		switch {
 		case !committedByBridge(g, topics[tp.Topic].ID, o):
 			c.add(partKafka, fmt.Sprintf("partition %s is stopped: the bridge did not write the committed position %d of group %s (another tool or another topic of this name did)", tp, o.At, g.group),
-				fmt.Sprintf("find out who moved it; to go on from there, stop the instance that has the partition, and start it once with --accept-position %s@%d", tp, o.At))
+				fmt.Sprintf("find out who moved it, and where results, skips and starts of the partition end (bridge explain BridgePartitionStopped): events between would be lost or called again. Only if %[2]d is that place, stop the instance that has the partition, and start it once with --accept-position %[1]s@%[2]d", tp, o.At))
 		case o.At < low:
 			c.add(partKafka, fmt.Sprintf("partition %s is stopped: the records %d to %d were deleted before group %s read them", tp, o.At, low-1, g.group),
 				"find out which orders are missing and check retention.ms; to go on without them, start bridge run once with --accept-loss")
