@@ -227,6 +227,9 @@ func startServers(b *testing.B) *servers {
 	b.Helper()
 	s := &servers{}
 	s.pid = startChild(b, "BenchmarkServers", serversEnv, s)
+	if brokers := os.Getenv(realKafkaEnv); brokers != "" {
+		s.Brokers, s.Registry = strings.Split(brokers, ","), os.Getenv(realRegistryEnv)
+	}
 	return s
 }
 
@@ -268,6 +271,9 @@ var benchRuns atomic.Int64
 func (s *servers) load(b *testing.B, n int) config.Topics {
 	b.Helper()
 	prefix := fmt.Sprintf("b%d-", benchRuns.Add(1))
+	if os.Getenv(realKafkaEnv) != "" {
+		return s.create(b, fmt.Sprintf("%d-%s", time.Now().UnixNano(), prefix))
+	}
 	resp, err := http.PostForm(s.Control+"/load", url.Values{"prefix": {prefix}, "n": {strconv.Itoa(n)}})
 	noError(b, err)
 	defer resp.Body.Close()

@@ -25,7 +25,9 @@ import (
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/app/apptest"
+	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/config"
+	"alipay-kafka-bridge/internal/kafka"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/status/state"
@@ -38,6 +40,28 @@ const (
 	benchTail  = 1000 // changes that a restart finds in the topic
 	pollOfBare = 2000 // records that the bare loop takes at once
 )
+
+// With them, trade status is measured on servers that run already, for example those of integration/kafka.sh.
+const (
+	realKafkaEnv    = "BRIDGE_BENCH_BROKERS"
+	realRegistryEnv = "BRIDGE_BENCH_REGISTRY"
+)
+
+// create makes empty topics on these servers.
+func (s *servers) create(b *testing.B, prefix string) config.Topics {
+	b.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Brokers...))
+	noError(b, err)
+	defer cl.Close()
+	registry, topics := s.registry(b), benchTopics(prefix)
+	for _, t := range kafka.Topics(topics) {
+		_, err := kadm.NewClient(cl).CreateTopic(b.Context(), benchPartitions, 1, nil, t.Name)
+		noError(b, err)
+		_, err = registry.Register(b.Context(), t.Name, avro.MustCodec(t.Schema))
+		noError(b, err)
+	}
+	return topics
+}
 
 // BenchmarkStatus prints how many observations a second become trade status, over how many a loop copies that does
 // nothing else, with transactions and without. All read the same records, in turns.

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Verdict sums a status up in a sentence, with what to do. The most serious finding decides.
+// Verdict sums a status up in a sentence, with what to do. The most serious finding comes first.
 type Verdict struct {
 	Level string   `json:"level"` // fine, starting, slow, provider, stopped or risk: from good to bad
 	Owner string   `json:"owner"` // whose turn it is: none, bridge, alipay, kafka, merchant or producer
@@ -38,7 +38,7 @@ const (
 	expiresSoon = 14 * 24 * time.Hour // a certificate or key
 )
 
-// findings are the rules in their order: the first that has something to say decides.
+// findings are the rules in their order: the first that has something to say gives the level.
 var findings = []func(*Status) (Verdict, bool){
 	unaccounted, partitionStopped, outcomeUnknown, pipelineInTrouble, stalled, storeFailing, untrusted, clockWrong, accountStopped, breakerOpen, behind, reloadFailed, expiring, notReady,
 }
@@ -51,7 +51,7 @@ func Judge(s *Status) Verdict {
 		case !ok:
 		case v.Level == LevelFine:
 			v = found
-		case found.Level != LevelStarting: // which is no second fault
+		case found.Level != LevelStarting: // an instance that is not ready because of the first has no second fault
 			v.Also = append(v.Also, fmt.Sprintf("%s Do: %s. Whose turn: %s.", found.Text, found.Do, found.Owner))
 		}
 	}
@@ -230,7 +230,11 @@ func breakerOpen(s *Status) (Verdict, bool) {
 	}, true
 }
 
+// behind is for events that could be handled while others are. Where none is, other rules say more.
 func behind(s *Status) (Verdict, bool) {
+	if slices.ContainsFunc(s.Pipelines, func(p Pipeline) bool { return p.Stalled || p.Trouble != "" }) {
+		return Verdict{}, false
+	}
 	for _, w := range s.Oldest {
 		if w.Cause == "ready" && s.AsOf.Sub(w.Since) > behindAfter {
 			return Verdict{

@@ -35,7 +35,7 @@ func (f *fields) take(name string) []byte {
 	raw := f.byName[name]
 	delete(f.byName, name)
 	if f.texts != nil {
-		raw = []byte(f.texts[name]) // a JSON text of its own
+		raw = []byte(f.texts[name]) // of a list, which is a JSON text of its own
 	}
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil

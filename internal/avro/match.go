@@ -188,6 +188,7 @@ func textForEnum(r, w *node) bool { return r.kind == kindEnum && w.kind == kindS
 // it can be promoted to; and, for reading, one of its kind.
 func (m *matcher) branchFor(r, w *node) *node {
 	for _, fits := range []func(b *node) bool{
+		func(b *node) bool { return b == w },
 		func(b *node) bool { return sameType(b, w) && b.name == w.name },
 		func(b *node) bool { return sameType(b, w) },
 		func(b *node) bool { return slices.Contains(promotions[b.kind], w.kind) },
@@ -292,6 +293,9 @@ func (n *node) hasField(name string) bool {
 }
 
 func (m *matcher) enum(r, w *node) match {
+	if r == w {
+		return match{to: asWritten(w)}
+	}
 	unknown := map[string]bool{}
 	for _, s := range w.symbols {
 		if r.symbol(s) >= 0 {

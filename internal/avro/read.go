@@ -127,10 +127,10 @@ func (f *writtenField) read(w *walker, record map[string]any) error {
 	if len(f.as) == 0 {
 		return w.walk(f.typ)
 	}
-	begin := w.rest
+	begin := *w
 	for i := range f.as {
 		as := &f.as[i]
-		w.rest = begin
+		w.rest, w.values = begin.rest, begin.values // each reads the same bytes
 		v, err := as.read(w, f.typ)
 		if err != nil {
 			return fmt.Errorf("%s: %w", as.name, err)

@@ -71,6 +71,9 @@ func Files(at time.Time, instances []Instance, more ...File) ([]File, error) {
 		s := &i.Status
 		fmt.Fprintf(&page, "\n%s (%s, group %s, version %s, up since %s, settings %.16s)\n", s.Instance.Slot, i.Address, s.Instance.Group, s.Instance.Version, s.Instance.Started.UTC().Format(time.RFC3339), s.Instance.Settings)
 		fmt.Fprintf(&page, "  %s: %s\n  Do: %s.\n", s.Verdict.Level, s.Verdict.Text, s.Verdict.Do)
+		for _, also := range s.Verdict.Also {
+			fmt.Fprintf(&page, "  Also: %s\n", also)
+		}
 		for _, line := range s.Lines() {
 			fmt.Fprintf(&page, "  %s\n", line)
 		}

@@ -28,7 +28,7 @@ func failure(order, code, trace string, sent time.Time) admin.Failure {
 func instance(slot string, calls int, last time.Time, failures ...admin.Failure) incident.Instance {
 	kinds := []admin.FailureKind{{Method: "alipay.trade.create", Class: "TRANSIENT", Code: "aop.ACQ.SYSTEM_ERROR", Calls: calls, First: at.Add(-time.Hour), Last: last}}
 	return incident.Instance{Answer: admin.Answer{Address: "10.0.0.1:8087", Status: admin.Status{
-		AsOf: at, Instance: admin.Instance{Slot: slot, Group: "g"}, Verdict: admin.Verdict{Text: "Waiting for Alipay", Do: "nothing"},
+		AsOf: at, Instance: admin.Instance{Slot: slot, Group: "g"}, Verdict: admin.Verdict{Text: "Waiting for Alipay", Do: "nothing", Also: []string{"A second one."}},
 		Apps: []admin.App{{Name: "main", Failures: failures, FailureKinds: kinds}, {Name: "quiet"}},
 	}}}
 }
@@ -122,7 +122,7 @@ func TestArchive(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
 		}
 	}
-	if len(got) != 6 || !strings.Contains(got["inc/README.txt"], "c:1 could not be asked: refused") || !strings.Contains(got["inc/README.txt"], "Missing: /goroutines: 404") {
+	if len(got) != 6 || !strings.Contains(got["inc/README.txt"], "c:1 could not be asked: refused") || !strings.Contains(got["inc/README.txt"], "Missing: /goroutines: 404") || !strings.Contains(got["inc/README.txt"], "Also: A second one.") {
 		t.Errorf("%d files\n%s", len(got), got["inc/README.txt"])
 	}
 }

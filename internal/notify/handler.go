@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -214,11 +215,12 @@ const (
 // startSpan begins a trace. The headers of the sender's are not looked at, and forged requests make none: they
 // could make as many as they like.
 func (v *visit) startSpan(ctx context.Context, n notification, verdict Verdict) (context.Context, trace.Span) {
+	id := strings.Clone // a span that waits for its export must not keep the body
 	return v.receiver.o.Tracer.Start(ctx, "POST "+pathPrefix+"{account}", trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(v.began),
 		trace.WithAttributes(
 			semconv.HTTPRequestMethodPost, semconv.HTTPRoute(pathPrefix+"{account}"),
-			keyAccount.String(string(n.account.Name)), keyOrder.String(string(n.OutTradeNo)), keyTrade.String(string(n.TradeNo)),
-			keyNotify.String(n.ID), keyVerdict.String(string(verdict)),
+			keyAccount.String(string(n.account.Name)), keyOrder.String(id(string(n.OutTradeNo))), keyTrade.String(id(string(n.TradeNo))),
+			keyNotify.String(id(n.ID)), keyVerdict.String(string(verdict)),
 		))
 }
 

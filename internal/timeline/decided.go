@@ -172,5 +172,5 @@ func (d Decided) Err() error {
 	if !d.Decided || d.Answered {
 		return nil
 	}
-	return refuse("the bridge has not answered yet; the decision is in the topic and takes effect when trade status is merged, unless its seal (integrity.key_file) is not the bridge's: bridge order shows it")
+	return refuse("the bridge has not answered yet; the decision is in the topic and takes effect when trade status is merged, unless its seal (integrity.key_file) is not the bridge's, or the bridge can read a status that this command cannot: bridge order shows it")
 }

@@ -1,6 +1,7 @@
 package form
 
 import (
+	"bytes"
 	"errors"
 	"net/url"
 	"strings"
@@ -34,11 +35,11 @@ func Parse(body []byte) (Params, error) {
 	if len(body) == 0 {
 		return nil, errEmptyForm
 	}
-	text := string(body) // names and values without an escape are parts of it
-	further := strings.Count(text, "&")
+	further := bytes.Count(body, []byte("&"))
 	if len(body) > maxNotification || further >= maxParams {
 		return nil, errLongForm
 	}
+	text := string(body) // names and values without an escape are parts of it
 	form := make(Params, 1+further)
 	for pair := range strings.SplitSeq(text, "&") {
 		name, value, _ := strings.Cut(pair, "=")
