@@ -417,15 +417,18 @@ func TestAcceptReleasesAHeldTrade(t *testing.T) {
 	}
 }
 
+// otherSeller is a notification that names another seller for order 1.
+func (w *shopWorld) otherSeller() {
+	other := order.Observation{Account: shop, Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "1", TradeNo: "T-1", Kind: order.ObservedInNotification, CauseID: "n-2", AlipayStatus: "TRADE_SUCCESS", SellerID: "2099", ObservedAt: w.at}
+	w.put(must(w.encoder.Observation(w.t.Context(), other)))
+}
+
 // TestAcceptIsAboutWhatWasShown: a trade that changes while the operator thinks is not accepted.
 func TestAcceptIsAboutWhatWasShown(t *testing.T) {
 	w := newShopWorld(t)
 	w.bridge()
 	w.held("1")
-	_, errs, code := w.answered("y\n", func() {
-		other := order.Observation{Account: shop, Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "1", TradeNo: "T-1", Kind: order.ObservedInNotification, CauseID: "n-2", AlipayStatus: "TRADE_SUCCESS", SellerID: "2099", ObservedAt: w.at}
-		w.put(must(w.encoder.Observation(t.Context(), other)))
-	}, "accept", shop+"/1")
+	_, errs, code := w.answered("y\n", w.otherSeller, "accept", shop+"/1")
 	if code != output.ExitFound || !strings.Contains(errs, "changed meanwhile to version 3, HELD; nothing was accepted") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
@@ -440,10 +443,7 @@ func TestEraseIsAboutWhatWasShown(t *testing.T) {
 	w := newShopWorld(t)
 	w.bridge()
 	w.held("1")
-	_, errs, code := w.answered("y\n", func() {
-		other := order.Observation{Account: shop, Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "1", TradeNo: "T-1", Kind: order.ObservedInNotification, CauseID: "n-2", AlipayStatus: "TRADE_SUCCESS", SellerID: "2099", ObservedAt: w.at}
-		w.put(must(w.encoder.Observation(t.Context(), other)))
-	}, "erase", shop+"/1")
+	_, errs, code := w.answered("y\n", w.otherSeller, "erase", shop+"/1")
 	if code != output.ExitFound || !strings.Contains(errs, "changed meanwhile to version 3, HELD; nothing was forgotten; run bridge erase") {
 		t.Errorf("exit %d: %s", code, errs)
 	}

@@ -319,6 +319,8 @@ func printWaiting(p output.Printer, columns []output.Heading, all []stuckRow) er
 func summarize(p output.Printer, answers []admin.Answer, found, limit int) {
 	switch {
 	case found == 0 && slices.ContainsFunc(answers, func(a admin.Answer) bool { return a.Err != nil }):
+	case found == 0 && troubled(answers) > 0: // a stopped partition is not read, nor is any without brokers
+		_ = p.Paragraph("No event that was read waits.")
 	case found == 0:
 		_ = p.Paragraph("No event waits.")
 	case found > limit:

@@ -145,6 +145,12 @@ shop       T2               person, in doubt     5 s      0  MISCONFIGURED     3
 	if out != "" || errs != "No event waits.\n" || code != 0 {
 		t.Errorf("%d: %s%s", code, out, errs)
 	}
+	stopped := calm()
+	stopped.Partitions = []admin.Partition{{Topic: "order-events", State: "stopped", Reason: "moved"}}
+	_, errs, _ = ask(t, "stuck", "-a", instance(t, stopped), "-o", "table")
+	if !strings.HasPrefix(errs, "No event that was read waits.\n\n") || !strings.Contains(errs, "A partition is stopped") {
+		t.Errorf("of a stopped partition: %s", errs)
+	}
 	out, _, code = ask(t, "stuck", "-a", instance(t, calm()), "-o", "json")
 	if out != "[]\n" || code != 0 {
 		t.Errorf("%d: %s", code, out)
