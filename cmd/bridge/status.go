@@ -319,10 +319,8 @@ func printWaiting(p output.Printer, columns []output.Heading, all []stuckRow) er
 func summarize(p output.Printer, answers []admin.Answer, found, limit int) {
 	switch {
 	case found == 0 && slices.ContainsFunc(answers, func(a admin.Answer) bool { return a.Err != nil }):
-	case found == 0 && troubled(answers) > 0: // a stopped partition is not read, nor is any without brokers
-		_ = p.Paragraph("No event that was read waits.")
-	case found == 0:
-		_ = p.Paragraph("No event waits.")
+	case found == 0: // a stopped partition is not read, nor is any without brokers
+		_ = p.Paragraph(map[bool]string{false: "No event waits.", true: "No event that was read waits."}[troubled(answers) > 0])
 	case found > limit:
 		_ = p.Paragraph(fmt.Sprintf("\nThese wait longest; more do. All: --limit %d", 10_000))
 	}
