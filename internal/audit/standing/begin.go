@@ -14,11 +14,13 @@ import (
 
 // open opens books at the present. The outputs are read from their last stable offsets, which are asked for
 // first: the outcome of an event that is not finished in the committed positions becomes visible after them.
-func open(ctx context.Context, o Options) (*books, error) {
+func open(ctx context.Context, o Options, names *names) (*books, error) {
 	b, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	names.see(b.facts)
+	b.ledger.again = names.again
 	if err := b.beginNow(ctx); err != nil {
 		b.close()
 		return nil, err
@@ -68,7 +70,7 @@ func (b *books) beginAt(ctx context.Context, since time.Time) (err error) {
 
 // connect makes books without accounts.
 func connect(ctx context.Context, o Options) (_ *books, err error) {
-	b := &books{o: o, ledger: newLedger()}
+	b := &books{o: o, ledger: newLedger(nil)}
 	defer func() {
 		if err != nil {
 			b.close()

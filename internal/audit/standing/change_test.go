@@ -54,6 +54,46 @@ func TestInputThatIsDeleted(t *testing.T) {
 	})
 }
 
+// Results of an input that was deleted have offsets of its successor. They may come after the first commit of the
+// successor, from an instance that does not know yet: they are no repeats, whenever the audit has looked.
+func TestInputThatIsCreatedAgain(t *testing.T) {
+	for name, tt := range map[string]struct{ lookBetween, handOver bool }{
+		"at once":               {},
+		"a round between":       {lookBetween: true},
+		"audited by another":    {handOver: true},
+		"both of these at once": {lookBetween: true, handOver: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				r.events(3)
+				r.begin(0)
+				adm := kadm.NewClient(r.client)
+				_, err := adm.DeleteTopics(t.Context(), "in")
+				must(t, err)
+				if tt.lookBetween {
+					r.round()
+				}
+				_, err = adm.CreateTopic(t.Context(), 2, 1, nil, "in")
+				must(t, err)
+				if tt.handOver {
+					r.mine.Store(false)
+					r.round()
+					r.mine.Store(true)
+				}
+				r.round()
+				r.commit(0)
+				r.round()
+				r.produce(r.resultOf(0, order.OutcomeApplied), r.resultOf(1, order.OutcomeApplied)) // of the old one
+				r.produce(r.resultOf(0, order.OutcomeApplied), r.resultOf(1, order.OutcomeApplied))
+				r.commit(2)
+				if got := r.round(); got.Totals != (Totals{Results: 2}) || got.Trouble != "" || r.logged() != "" {
+					t.Errorf("%+v, want two results\n%s", got, r.logged())
+				}
+			})
+		})
+	}
+}
+
 // What is no result of a bridge proves nothing, and does not end the audit.
 func TestForeignRecordsInTheOutputs(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {

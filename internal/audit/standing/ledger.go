@@ -46,7 +46,8 @@ type account struct {
 type ledger struct {
 	parts  map[offsets.TopicPartition]*account
 	totals Totals
-	spans  int // in all partitions, about
+	spans  int             // in all partitions, about
+	again  map[string]bool // topics that were created again: results of the one that had the name before look like repeats
 
 	found []finding // to be logged; at most maxFound
 }
@@ -67,7 +68,12 @@ func (l *ledger) find(what string, tp offsets.TopicPartition, at window.Span) {
 	}
 }
 
-func newLedger() *ledger { return &ledger{parts: map[offsets.TopicPartition]*account{}} }
+// unjudged is the floor of an account of which no result is called a repeat.
+const unjudged = 1 << 62
+
+func newLedger(again map[string]bool) *ledger {
+	return &ledger{parts: map[offsets.TopicPartition]*account{}, again: again}
+}
 
 // follow takes note of a committed position. It opens the account of a partition, or opens it again after the
 // group was set back; what the position says is finished is then believed.
@@ -77,6 +83,9 @@ func (l *ledger) follow(tp offsets.TopicPartition, at window.Position) {
 		return
 	}
 	a := &account{committed: at.Next, next: at.Next, floor: at.Next}
+	if l.again[tp.Topic] {
+		a.floor = unjudged
+	}
 	for _, s := range at.Ahead {
 		a.sets[evidenceBefore].add(s.From, s.To)
 	}
@@ -95,11 +104,6 @@ func (l *ledger) skip(earlier map[audited]int64, facts offsets.Facts) {
 	for tp, a := range l.parts {
 		if next, known := earlier[audited{tp, facts.TopicIDs[tp.Topic]}]; known && a.next > next {
 			l.totals.Unaudited += a.next - next
-		}
-		for old := range earlier {
-			if old.tp == tp && old.topic != facts.TopicIDs[tp.Topic] {
-				a.floor = 1 << 62 // results of the topic that had the name before look like repeats
-			}
 		}
 	}
 }
@@ -200,6 +204,6 @@ func (l *ledger) shed() {
 		}
 	}
 	l.totals.Unaudited += end - worst.next
-	*worst = account{committed: worst.committed, next: end, floor: end}
+	*worst = account{committed: worst.committed, next: end, floor: max(end, worst.floor)}
 	l.count()
 }

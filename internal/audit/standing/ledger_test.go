@@ -57,7 +57,7 @@ func TestWhatLedgerCounts(t *testing.T) {
 		"lost":                      {func(*ledger) {}, 13, 2, Totals{Unaccounted: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLedger()
+			l := newLedger(nil)
 			l.follow(in0, at(10))
 			tt.note(l)
 			l.advance(in0, tt.next, tt.lost)
@@ -70,7 +70,7 @@ func TestWhatLedgerCounts(t *testing.T) {
 
 // A gap is what no evidence covers: neither what was seen nor what was finished before the ledger began.
 func TestGaps(t *testing.T) {
-	l := newLedger()
+	l := newLedger(nil)
 	l.follow(in0, at(10, window.Span{From: 12, To: 14}))
 	l.result(result(10, order.OutcomeApplied))
 	l.mark(evidenceSkip, in0, 15, 17, false)
@@ -93,7 +93,7 @@ func TestGaps(t *testing.T) {
 
 // A result of an event that was audited already is a repeat; one of an event that nobody has audited is not.
 func TestRepeatAfterTheAudit(t *testing.T) {
-	l := newLedger()
+	l := newLedger(nil)
 	l.follow(in0, at(10))
 	l.result(result(10, order.OutcomeApplied))
 	l.advance(in0, 11, 0)
@@ -107,7 +107,7 @@ func TestRepeatAfterTheAudit(t *testing.T) {
 
 // A group that was set back is followed from its new position. What is repeated says so itself.
 func TestGroupThatWasSetBack(t *testing.T) {
-	l := newLedger()
+	l := newLedger(nil)
 	l.follow(in0, at(10))
 	l.result(result(10, order.OutcomeApplied))
 	l.follow(in0, at(11))
@@ -122,7 +122,7 @@ func TestGroupThatWasSetBack(t *testing.T) {
 // The ledger is bounded: the partition with the most spans is given up as far as it is finished, and the
 // others are still audited.
 func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger()
+	l := newLedger(nil)
 	other := offsets.TopicPartition{Topic: "in", Partition: 1}
 	l.follow(in0, at(0))
 	l.follow(other, at(0))
@@ -144,16 +144,19 @@ func TestLedgerIsBounded(t *testing.T) {
 	}
 }
 
-// Results of a deleted topic have offsets of its successor: they are not judged as repeats.
+// Results of a deleted topic have offsets of its successor: they are not judged as repeats, also after much of it was
+// given up.
 func TestTopicOfTheSameName(t *testing.T) {
-	for id, want := range map[byte]int64{1: 1, 2: 0} {
-		l := newLedger()
+	for again, want := range map[bool]int64{false: 2, true: 0} {
+		l := newLedger(map[string]bool{"in": again})
 		l.follow(in0, at(10))
-		l.skip(map[audited]int64{{in0, [16]byte{1}}: 10}, offsets.Facts{TopicIDs: map[string][16]byte{"in": {id}}})
 		l.result(result(10, order.OutcomeApplied))
 		l.result(result(10, order.OutcomeApplied))
+		l.shed()
+		l.result(result(20, order.OutcomeApplied))
+		l.result(result(20, order.OutcomeApplied))
 		if l.totals.Repeated != want {
-			t.Errorf("topic %d: %d repeats, want %d", id, l.totals.Repeated, want)
+			t.Errorf("created again %t: %d repeats, want %d", again, l.totals.Repeated, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/reread"
@@ -60,6 +61,7 @@ type Audit struct {
 	o      Options
 	totals Totals            // of earlier books
 	left   map[audited]int64 // where they ended
+	names  names
 	since  time.Time
 	asOf   time.Time
 
@@ -69,7 +71,7 @@ type Audit struct {
 
 // New returns an audit that has not begun. counts is called after each round with what it added.
 func New(o Options, counts func(Totals)) *Audit {
-	a := &Audit{o: o, counts: counts}
+	a := &Audit{o: o, counts: counts, names: names{last: map[string][16]byte{}, again: map[string]bool{}}}
 	a.report.Store(&Report{})
 	return a
 }
@@ -119,6 +121,21 @@ func Once(ctx context.Context, o Options, since time.Time) (Report, []Lost, erro
 	return Report{Totals: b.ledger.totals, Since: since, AsOf: time.Now()}, b.lost, nil
 }
 
+// names are the topics that an audit has seen since its process began, by name.
+type names struct {
+	last  map[string][16]byte // the topic that had the name last
+	again map[string]bool     // names that more than one topic has had
+}
+
+func (n *names) see(f offsets.Facts) {
+	for name, id := range f.TopicIDs {
+		if before, known := n.last[name]; known && before != id {
+			n.again[name] = true
+		}
+		n.last[name] = id
+	}
+}
+
 // publish reports what all books have found.
 func (a *Audit) publish(b *books, trouble error) {
 	r := &Report{Totals: a.totals, Since: a.since, AsOf: a.asOf}
@@ -142,7 +159,7 @@ func (a *Audit) round(ctx context.Context, b *books) (*books, error) {
 	}
 	if b == nil {
 		var err error
-		if b, err = open(ctx, a.o); err != nil {
+		if b, err = open(ctx, a.o, &a.names); err != nil {
 			return nil, err
 		}
 		b.ledger.skip(a.left, b.facts)
