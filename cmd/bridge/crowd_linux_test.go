@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	oracle "github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -50,14 +51,15 @@ func foreign(field, value string) func(*besieged) []byte {
 		apptest.NoError(b.t, err)
 		text := strings.TrimSpace(schemas.OrderEvent)
 		i := strings.LastIndex(text, "]")
-		codec, err := avro.NewCodec(text[:i] + "," + field + text[i:])
+		text = text[:i] + "," + field + text[i:]
+		codec, err := avro.NewCodec(text)
 		apptest.NoError(b.t, err)
-		_, err = registry.Register(b.t.Context(), inputTopic, codec)
+		id, err := registry.Register(b.t.Context(), inputTopic, codec)
 		apptest.NoError(b.t, err)
 		at := time.Now().Add(-time.Minute).Format(time.RFC3339)
 		record, err := codec.FromJSON(fmt.Appendf(nil, `{"event_id":"e-crowd0000","event_type":"CREATED","occurred_at":%q,"order_no":"crowd0000","total":{"minor":100,"currency":"CNY"},"subject":"tea","buyer_user_id":"2088102146225135",%s}`, at, value))
 		apptest.NoError(b.t, err)
-		framed, err := registry.Frame(b.t.Context(), inputTopic, codec, record)
+		framed, err := oracle.MustParse(text).AppendEncode(avro.AppendFrame(nil, id), record)
 		apptest.NoError(b.t, err)
 		return framed
 	}

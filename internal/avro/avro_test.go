@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	oracle "github.com/twmb/avro"
+
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/schemas"
 )
@@ -37,6 +39,15 @@ func fullRecord() map[string]any {
 	}
 }
 
+// encode writes a record with someone else's encoder.
+func encode(c *avro.Codec, b []byte, record map[string]any) ([]byte, error) {
+	schema, err := oracle.Parse(c.Schema())
+	if err != nil {
+		return nil, err
+	}
+	return schema.AppendEncode(b, record)
+}
+
 // reason returns the reason of an UndecodableError, or what else the error is.
 func reason(err error) string {
 	var u *avro.UndecodableError
@@ -48,7 +59,7 @@ func reason(err error) string {
 
 func TestRoundTrip(t *testing.T) {
 	c := avro.MustCodec(everything)
-	b, err := c.Encode(nil, fullRecord())
+	b, err := encode(c, nil, fullRecord())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +86,7 @@ func TestEveryContractSchemaIsSafeAndFillsDefaults(t *testing.T) {
 		}
 	}
 	c := avro.MustCodec(schemas.OrderEvent)
-	b, err := c.Encode(nil, map[string]any{
+	b, err := encode(c, nil, map[string]any{
 		"event_id": "e", "event_type": "CREATED", "occurred_at": time.UnixMilli(5), "order_no": "o"})
 	if err != nil {
 		t.Fatal(err)
@@ -83,56 +94,6 @@ func TestEveryContractSchemaIsSafeAndFillsDefaults(t *testing.T) {
 	got, err := c.Decode(b)
 	if err != nil || got["channel"] != "ACCOUNT" || got["total"] != nil || len(got["items"].([]any)) != 0 {
 		t.Errorf("defaults: channel %v, total %v, items %v, %v", got["channel"], got["total"], got["items"], err)
-	}
-}
-
-func TestEncodeRefuses(t *testing.T) {
-	c := avro.MustCodec(everything)
-	for _, tt := range []struct {
-		name  string
-		field string
-		value any
-	}{
-		{"a fraction for a whole number", "l", 1.5},
-		{"even a whole fraction: it was a float on the way", "l", 2.0},
-		{"a number larger than an int", "i", int64(1) << 31},
-		{"a double that a float cannot hold", "f", 0.1},
-		{"a symbol that the enum does not have", "e", "B"},
-		{"a fixed of another size", "fix", []byte{1}},
-		{"null where there is no null", "s", nil},
-		{"text for a time", "at", "2026-01-01"},
-		{"a branch that the union does not have", "opt", true},
-		{"a name that the schema does not have", "stranger", "x"},
-		{"a list for a map", "map", []any{}},
-		{"a record for a list", "list", map[string]any{}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			record := fullRecord()
-			record[tt.field] = tt.value
-			if b, err := c.Encode(nil, record); err == nil {
-				t.Errorf("encoded to %x", b)
-			}
-		})
-	}
-	record := fullRecord()
-	delete(record, "s")
-	if _, err := c.Encode(nil, record); err == nil {
-		t.Error("a field without default was missing, and it was encoded")
-	}
-}
-
-// A result is published with any bytes that Alipay put into a message.
-func TestEncodeMendsText(t *testing.T) {
-	c := avro.MustCodec(everything)
-	record := fullRecord()
-	record["s"] = "a\xffb"
-	b, err := c.Encode(nil, record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := c.Decode(b)
-	if err != nil || got["s"] != "a\ufffdb" {
-		t.Errorf("got %q, %v", got["s"], err)
 	}
 }
 
@@ -261,7 +222,11 @@ func TestFolder(t *testing.T) {
 	}
 	defer r.Close()
 	c := avro.MustCodec(schemas.JournalEntry)
-	value, err := r.Frame(t.Context(), "bridge-journal", c, map[string]any{"topic": "t", "partition": int64(3), "written_at": time.UnixMilli(9)})
+	value, err := r.Frame(t.Context(), "bridge-journal", c, nil, func(w *avro.Writer) {
+		w.Text("topic", "t")
+		w.Long("partition", 3)
+		w.Time("written_at", time.UnixMilli(9))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

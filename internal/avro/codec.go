@@ -12,7 +12,7 @@ import (
 
 // Codec reads and writes the records of one schema.
 //
-// A record is a map of field names to values: string, int64, float64, bool, []byte,
+// A record that is read is a map of field names to values: string, int64, float64, bool, []byte,
 // time.Time (logical type timestamp-millis), nil, []any, and map[string]any for maps and
 // records. Unions are not wrapped: a value is used as it is.
 type Codec struct {
@@ -157,18 +157,6 @@ func (c *Codec) verify(b []byte) (values int, err error) {
 		return 0, undecodable("%s: %w", c.Name(), err)
 	}
 	return values, nil
-}
-
-// Encode appends the bytes of one record. Fields that are absent get the schema's default;
-// names that the schema does not have, and numbers that would lose a digit, are errors.
-// Bytes that are not UTF-8 become U+FFFD: an outcome is published with any message that
-// Alipay wrote.
-func (c *Codec) Encode(b []byte, record map[string]any) ([]byte, error) {
-	b, err := encodeValue(b, c.root, record)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s%w", c.Name(), err)
-	}
-	return b, nil
 }
 
 // validUTF8 returns text as valid UTF-8.

@@ -151,17 +151,13 @@ func fromJSON(n *node, v any, path string) (any, error) {
 	case kindRecord:
 		return recordFromJSON(n, v, path)
 	case kindMap:
-		given, ok := v.(map[string]any)
-		if !ok {
-			return nil, jsonMismatch(n, v, path)
+		if given, ok := v.(map[string]any); ok {
+			return mapFromJSON(n, given, path)
 		}
-		return mapFromJSON(n, given, path)
 	case kindArray:
-		given, ok := v.([]any)
-		if !ok {
-			return nil, jsonMismatch(n, v, path)
+		if given, ok := v.([]any); ok {
+			return arrayFromJSON(n, given, path)
 		}
-		return arrayFromJSON(n, given, path)
 	}
 	return scalarFromJSON(n, v, path)
 }
@@ -169,9 +165,6 @@ func fromJSON(n *node, v any, path string) (any, error) {
 func unionFromJSON(n *node, v any, path string) (any, error) {
 	var first error
 	for _, b := range n.branches {
-		if b.kind == kindNull && v == nil {
-			return nil, nil
-		}
 		native, err := fromJSON(b, v, path)
 		if err == nil {
 			return native, nil
@@ -212,6 +205,16 @@ func recordFromJSON(n *node, v any, path string) (any, error) {
 	return out, nil
 }
 
+// unknownMember names a member that the record does not have.
+func unknownMember(n *node, given map[string]any) string {
+	for name := range given {
+		if !n.hasField(name) {
+			return name
+		}
+	}
+	return ""
+}
+
 func mapFromJSON(n *node, given map[string]any, path string) (any, error) {
 	out := make(map[string]any, len(given))
 	for k, v := range given {
@@ -250,12 +253,15 @@ func scalarFromJSON(n *node, v any, path string) (any, error) {
 			return t.UTC(), nil
 		case n.kind == kindBytes || n.kind == kindFixed:
 			return fromLatin1(given, path)
+		case n.kind == kindString || n.kind == kindEnum && n.symbol(given) >= 0:
+			return given, nil
+		}
+	case bool, nil:
+		if n.kind == kindNull && v == nil || n.kind == kindBoolean && v != nil {
+			return v, nil
 		}
 	}
-	if _, err := encodeScalar(nil, n, v); err != nil {
-		return nil, jsonMismatch(n, v, path)
-	}
-	return v, nil
+	return nil, jsonMismatch(n, v, path)
 }
 
 func numberFromJSON(n *node, given json.Number, path string) (any, error) {
@@ -286,7 +292,7 @@ func fromLatin1(s, path string) (any, error) {
 	return b, nil
 }
 
-// jsonMismatch is [mismatch] in JSON's words instead of Go's.
+// jsonMismatch names what does not fit in JSON's words, never the value: it may be personal data.
 func jsonMismatch(n *node, v any, path string) error {
 	var what string
 	switch v.(type) {

@@ -259,8 +259,13 @@ func (p *parser) field(record *node, o object, namespace string, depth int) (fie
 	if err := o.read("aliases", &f.aliases); err != nil {
 		return f, err
 	}
-	f.typ, err = p.parse(o["type"], namespace, depth+1)
-	return f, err
+	if f.typ, err = p.parse(o["type"], namespace, depth+1); err != nil {
+		return f, err
+	}
+	if f.inside = f.name + "."; f.typ.holding(kindArray) != nil {
+		f.inside = f.name + "[]."
+	}
+	return f, nil
 }
 
 func (p *parser) fixed(o object, enclosing string) (*node, error) {

@@ -86,7 +86,7 @@ func TestProjection(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			writer := avro.MustCodec(strings.Replace(recordOf(fieldOf(tt.writer, "")), "bridge", "com.shop", 1))
-			b, err := writer.Encode(nil, map[string]any{"f": tt.value})
+			b, err := encode(writer, nil, map[string]any{"f": tt.value})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestOneFieldBecomesTwo(t *testing.T) {
 	 {"name":"b","aliases":["x"],"type":["null","string"],"default":null},
 	 {"name":"y","type":"long"}`))
 	for _, tt := range []struct{ x, a any }{{"text", "text"}, {nil, "none"}} {
-		b, err := writer.Encode(nil, map[string]any{"x": tt.x, "y": int64(7)})
+		b, err := encode(writer, nil, map[string]any{"x": tt.x, "y": int64(7)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -156,14 +156,14 @@ func (r *Registry) unframe(ctx context.Context, topic string, value []byte) (*Co
 	return c, b, err
 }
 
-// Frame encodes a record and puts the id before it under which the topic's subject lists
+// Frame writes a record and puts the id before it under which the topic's subject lists
 // the schema.
-func (r *Registry) Frame(ctx context.Context, topic string, c *Codec, record map[string]any) ([]byte, error) {
+func (r *Registry) Frame(ctx context.Context, topic string, c *Codec, mask Mask, write func(*Writer)) ([]byte, error) {
 	id, err := r.idOf(ctx, topic, c)
 	if err != nil {
 		return nil, err
 	}
-	return c.Encode(AppendFrame(make([]byte, 0, 1024), id), record)
+	return c.Write(AppendFrame(make([]byte, 0, 1024), id), mask, write)
 }
 
 // Register lists a schema under a topic's subject, FULL_TRANSITIVE, and returns its id.

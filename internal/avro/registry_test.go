@@ -454,14 +454,14 @@ func TestRegisterAndWrite(t *testing.T) {
 	}
 	defer r.Close()
 	c := avro.MustCodec(small)
-	if _, err := r.Frame(t.Context(), "events", c, map[string]any{"n": int64(1)}); err == nil {
+	if _, err := r.Frame(t.Context(), "events", c, nil, func(w *avro.Writer) { w.Long("n", 1) }); err == nil {
 		t.Error("framed with a schema that is not registered")
 	}
 	id, err := r.Register(t.Context(), "events", c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := r.Frame(t.Context(), "events", c, map[string]any{"n": int64(-3)})
+	value, err := r.Frame(t.Context(), "events", c, nil, func(w *avro.Writer) { w.Long("n", -3) })
 	if err != nil {
 		t.Fatal(err)
 	}

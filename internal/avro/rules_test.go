@@ -72,7 +72,7 @@ func TestRulesOfATopic(t *testing.T) {
 					delete(record, name)
 				}
 			}
-			b, err := writer.Encode(avro.AppendFrame(nil, 7), record)
+			b, err := encode(writer, avro.AppendFrame(nil, 7), record)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestSubjectStrategies(t *testing.T) {
 					s.set("1", schemaAnswer(ksqlRecord))
 					s.listUnder(subject)
 					r.WithRules(map[string]writers.Rules{"in": {Subject: strategy, Records: []string{"any"}, IgnoreCase: true}})
-					value, err := avro.MustCodec(ksqlRecord).Encode(avro.AppendFrame(nil, 1), map[string]any{"EVENT_ID": "e1", "KIND": "CREATED"})
+					value, err := encode(avro.MustCodec(ksqlRecord), avro.AppendFrame(nil, 1), map[string]any{"EVENT_ID": "e1", "KIND": "CREATED"})
 					if err != nil {
 						t.Fatal(err)
 					}

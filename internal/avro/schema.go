@@ -63,6 +63,7 @@ type node struct {
 
 type field struct {
 	name       string
+	inside     string // the begin of the path of what is in its record, or in its list of records
 	aliases    []string
 	typ        *node
 	hasDefault bool

@@ -27,7 +27,7 @@ func TestTexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		value, err := registry.Frame(t.Context(), "in", avro.MustCodec(tt.schema), tt.record)
+		value, err := encode(avro.MustCodec(tt.schema), avro.AppendFrame(nil, 1), tt.record)
 		if err != nil {
 			t.Fatal(err)
 		}

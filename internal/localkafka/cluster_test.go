@@ -40,8 +40,11 @@ func carry(t *testing.T, c *localkafka.Cluster) {
 		t.Fatal(err)
 	}
 	defer registry.Close()
-	value, err := registry.Frame(t.Context(), "bridge-journal", avro.MustCodec(schemas.JournalEntry),
-		map[string]any{"topic": "order-events", "partition": int64(1), "written_at": time.UnixMilli(5)})
+	value, err := registry.Frame(t.Context(), "bridge-journal", avro.MustCodec(schemas.JournalEntry), nil, func(w *avro.Writer) {
+		w.Text("topic", "order-events")
+		w.Long("partition", 1)
+		w.Time("written_at", time.UnixMilli(5))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ type encoder struct {
 // ready asks for the ids of both schemas, so that no notification has to wait for the registry.
 func (e encoder) ready(ctx context.Context) error {
 	now := time.Now()
-	if _, err := e.codec.Encode(ctx, e.topics.Notifications, schema, notification{account: &Account{}, received: now}.record()); err != nil {
+	if _, err := e.codec.Encode(ctx, e.topics.Notifications, schema, notification{account: &Account{}, received: now}.write); err != nil {
 		return fmt.Errorf("schema of %s: %w", e.topics.Notifications, err)
 	}
 	if _, err := e.codec.EncodeObservation(ctx, e.topics.Observations, order.Observation{ObservedAt: now}); err != nil {
@@ -66,7 +66,7 @@ func (e encoder) ready(ctx context.Context) error {
 }
 
 func (e encoder) records(ctx context.Context, n notification) ([]*kgo.Record, error) {
-	value, err := e.codec.Encode(ctx, e.topics.Notifications, schema, n.record())
+	value, err := e.codec.Encode(ctx, e.topics.Notifications, schema, n.write)
 	if err != nil {
 		return nil, fmt.Errorf("encode notification: %w", err)
 	}
@@ -95,77 +95,72 @@ func (n notification) observation() order.Observation {
 	}
 }
 
-// record is the notification as its schema has it; the codec masks it. It is one literal, whose map has its size from the
-// start.
-func (n notification) record() map[string]any {
-	bills := make([]any, len(n.FundBills))
-	for i, b := range n.FundBills {
-		bills[i] = map[string]any{"fund_channel": b.FundChannel, "amount": order.MoneyValue(b.Amount), "real_amount": order.MoneyValue(b.RealAmount)}
-	}
-	return map[string]any{
-		"notify_id":       n.ID,
-		"notify_type":     n.Type,
-		"notify_time":     order.TimeValue(n.Time),
-		"late":            n.late,
-		"received_at":     n.received,
-		"account":         string(n.account.Name),
-		"environment":     n.account.Environment,
-		"channel":         string(n.account.Channel),
-		"order_no":        string(n.OutTradeNo),
-		"trade_no":        string(n.TradeNo),
-		"koubei_order_no": "",
-		"trade_status":    string(n.Status),
-		"app_id":          n.AppID,
-		"auth_app_id":     n.AuthAppID,
-		"charset":         string(n.Charset),
-		"version":         n.Version,
-		"sign_type":       string(n.SignType),
-		"out_biz_no":      n.OutBizNo,
-		"buyer_id":        n.BuyerID,
-		"buyer_open_id":   n.BuyerOpenID,
-		"buyer_logon_id":  n.BuyerLogonID,
-		"seller_id":       n.SellerID,
-		"seller_email":    n.SellerEmail,
-
-		"subject":                    n.Subject,
-		"body":                       n.Body,
-		"gmt_create":                 order.TimeValue(n.CreateTime),
-		"gmt_payment":                order.TimeValue(n.PaymentTime),
-		"gmt_refund":                 order.TimeValue(n.RefundTime),
-		"gmt_close":                  order.TimeValue(n.CloseTime),
-		"voucher_detail_list":        n.VoucherDetailList,
-		"discount_goods_detail":      n.DiscountGoodsDetail,
-		"refund_preset_paytool_list": n.RefundPresetPaytoolList,
-		"hb_fq_pay_info":             n.HBFQPayInfo,
-		"charge_flags":               n.ChargeFlags,
-		"settlement_id":              n.SettlementID,
-		"passback_params":            n.PassbackParams,
-		"notify_action_type":         n.ActionType,
-		"auth_trade_pay_mode":        n.AuthTradePayMode,
-		"alipay_cert_sn":             n.CertSN,
-
-		"total_amount":      order.MoneyValue(n.TotalAmount),
-		"trans_currency":    n.TransCurrency,
-		"settle_amount":     order.MoneyValue(n.SettleAmount),
-		"settle_currency":   n.SettleCurrency,
-		"pay_amount":        order.MoneyValue(n.PayAmount),
-		"pay_currency":      n.PayCurrency,
-		"settle_trans_rate": n.SettleTransRate,
-		"trans_pay_rate":    n.TransPayRate,
-		"receipt_amount":    order.MoneyValue(n.ReceiptAmount),
-		"invoice_amount":    order.MoneyValue(n.InvoiceAmount),
-		"buyer_pay_amount":  order.MoneyValue(n.BuyerPayAmount),
-		"point_amount":      order.MoneyValue(n.PointAmount),
-		"refund_fee":        order.MoneyValue(n.RefundFee),
-		"send_back_fee":     order.MoneyValue(n.SendBackFee),
-		"charge_amount":     order.MoneyValue(n.ChargeAmount),
-		"mdiscount_amount":  order.MoneyValue(n.MDiscountAmount),
-		"discount_amount":   order.MoneyValue(n.DiscountAmount),
-		"advance_amount":    order.MoneyValue(n.AdvanceAmount),
-		"unfreeze_amount":   order.MoneyValue(n.UnfreezeAmount),
-		"fund_bill_list":    bills,
-
-		"params":   order.TextMapValue(n.Params),
-		"unparsed": order.TextMapValue(n.Unparsed),
-	}
+// write writes the notification as its schema has it; the codec masks it.
+func (n notification) write(w *avro.Writer) {
+	w.Text("notify_id", n.ID)
+	w.Text("notify_type", n.Type)
+	w.OptionalTime("notify_time", n.Time)
+	w.Bool("late", n.late)
+	w.Time("received_at", n.received)
+	w.Text("account", string(n.account.Name))
+	w.Text("environment", n.account.Environment)
+	w.Text("channel", string(n.account.Channel))
+	w.Text("order_no", string(n.OutTradeNo))
+	w.Text("trade_no", string(n.TradeNo))
+	w.Text("koubei_order_no", "")
+	w.Text("trade_status", string(n.Status))
+	w.Text("app_id", n.AppID)
+	w.Text("auth_app_id", n.AuthAppID)
+	w.Text("charset", string(n.Charset))
+	w.Text("version", n.Version)
+	w.Text("sign_type", string(n.SignType))
+	w.Text("out_biz_no", n.OutBizNo)
+	w.Text("buyer_id", n.BuyerID)
+	w.Text("buyer_open_id", n.BuyerOpenID)
+	w.Text("buyer_logon_id", n.BuyerLogonID)
+	w.Text("seller_id", n.SellerID)
+	w.Text("seller_email", n.SellerEmail)
+	order.WriteMoney(w, "total_amount", n.TotalAmount)
+	order.WriteMoney(w, "receipt_amount", n.ReceiptAmount)
+	order.WriteMoney(w, "invoice_amount", n.InvoiceAmount)
+	order.WriteMoney(w, "buyer_pay_amount", n.BuyerPayAmount)
+	order.WriteMoney(w, "point_amount", n.PointAmount)
+	order.WriteMoney(w, "refund_fee", n.RefundFee)
+	order.WriteMoney(w, "send_back_fee", n.SendBackFee)
+	order.WriteMoney(w, "charge_amount", n.ChargeAmount)
+	order.WriteMoney(w, "mdiscount_amount", n.MDiscountAmount)
+	order.WriteMoney(w, "discount_amount", n.DiscountAmount)
+	order.WriteMoney(w, "advance_amount", n.AdvanceAmount)
+	order.WriteMoney(w, "unfreeze_amount", n.UnfreezeAmount)
+	w.Text("trans_currency", n.TransCurrency)
+	w.Text("settle_currency", n.SettleCurrency)
+	order.WriteMoney(w, "settle_amount", n.SettleAmount)
+	w.Text("pay_currency", n.PayCurrency)
+	order.WriteMoney(w, "pay_amount", n.PayAmount)
+	w.Text("settle_trans_rate", n.SettleTransRate)
+	w.Text("trans_pay_rate", n.TransPayRate)
+	w.Text("subject", n.Subject)
+	w.Text("body", n.Body)
+	w.OptionalTime("gmt_create", n.CreateTime)
+	w.OptionalTime("gmt_payment", n.PaymentTime)
+	w.OptionalTime("gmt_refund", n.RefundTime)
+	w.OptionalTime("gmt_close", n.CloseTime)
+	w.Records("fund_bill_list", len(n.FundBills), func(i int, bill *avro.Writer) {
+		b := n.FundBills[i]
+		bill.Text("fund_channel", b.FundChannel)
+		order.WriteMoney(bill, "amount", b.Amount)
+		order.WriteMoney(bill, "real_amount", b.RealAmount)
+	})
+	w.Text("voucher_detail_list", n.VoucherDetailList)
+	w.Text("discount_goods_detail", n.DiscountGoodsDetail)
+	w.Text("refund_preset_paytool_list", n.RefundPresetPaytoolList)
+	w.Text("hb_fq_pay_info", n.HBFQPayInfo)
+	w.Text("charge_flags", n.ChargeFlags)
+	w.Text("settlement_id", n.SettlementID)
+	w.Text("passback_params", n.PassbackParams)
+	w.Text("notify_action_type", n.ActionType)
+	w.Text("auth_trade_pay_mode", n.AuthTradePayMode)
+	w.Text("alipay_cert_sn", n.CertSN)
+	w.TextMap("params", n.Params)
+	w.TextMap("unparsed", n.Unparsed)
 }

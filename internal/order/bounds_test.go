@@ -91,8 +91,13 @@ func TestResultWithoutOrigin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := registry.Frame(t.Context(), "results", avro.MustCodec(older), map[string]any{"event_id": "e", "account": "a", "order_no": "o",
-		"method": "m", "outcome": "APPLIED", "finished_at": int64(5)})
+	value, err := registry.Frame(t.Context(), "results", avro.MustCodec(older), nil, func(w *avro.Writer) {
+		for _, name := range []string{"event_id", "account", "order_no", "method"} {
+			w.Text(name, "x")
+		}
+		w.Text("outcome", "APPLIED")
+		w.Long("finished_at", 5)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,12 +45,6 @@ func (c *Codec) WithMasker(m *Masker) *Codec {
 	return &other
 }
 
-// masked returns a record as the topic's readers may see it.
-func (c *Codec) masked(topic string, record map[string]any) map[string]any {
-	c.masker.mask(topic, record)
-	return record
-}
-
 // Decode reads a value that must hold a record of the schema's name, in any namespace and in
 // any version that this one can read.
 func Decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Codec, value []byte, from func(avro.Reader) T) (T, error) {
@@ -69,9 +63,9 @@ func Decode[T any](ctx context.Context, c *Codec, topic string, schema *avro.Cod
 	return record, nil
 }
 
-// Encode writes a record of this schema, masked as readers of the topic may see it.
-func (c *Codec) Encode(ctx context.Context, topic string, schema *avro.Codec, record map[string]any) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, schema, c.masked(topic, record))
+// Encode writes a record of this schema, whose fields write writes, masked as readers of the topic may see it.
+func (c *Codec) Encode(ctx context.Context, topic string, schema *avro.Codec, write func(*avro.Writer)) ([]byte, error) {
+	return c.registry.Frame(ctx, topic, schema, c.masker.of(topic), write)
 }
 
 // DecodeEvent reads an order event.
@@ -99,7 +93,7 @@ func (c *Codec) EventHead(ctx context.Context, topic string, value []byte) (Even
 
 // EncodeEvent writes an order event, as a producer does.
 func (c *Codec) EncodeEvent(ctx context.Context, topic string, e Event) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.event, e.record())
+	return c.registry.Frame(ctx, topic, c.event, nil, e.write)
 }
 
 // EventFromJSON reads an order event that a person wrote: plain JSON, defaults left out.
@@ -119,7 +113,7 @@ func (c *Codec) DecodeResult(ctx context.Context, topic string, value []byte) (R
 
 // EncodeResult writes a result.
 func (c *Codec) EncodeResult(ctx context.Context, topic string, r Result) ([]byte, error) {
-	return c.Encode(ctx, topic, c.result, r.record())
+	return c.Encode(ctx, topic, c.result, r.write)
 }
 
 // DecodeSnapshot reads a snapshot.
@@ -129,7 +123,7 @@ func (c *Codec) DecodeSnapshot(ctx context.Context, topic string, value []byte) 
 
 // EncodeSnapshot writes a snapshot.
 func (c *Codec) EncodeSnapshot(ctx context.Context, topic string, s Snapshot) ([]byte, error) {
-	return c.Encode(ctx, topic, c.snapshot, s.record())
+	return c.Encode(ctx, topic, c.snapshot, s.write)
 }
 
 // DecodeObservation reads an observation.
@@ -139,7 +133,7 @@ func (c *Codec) DecodeObservation(ctx context.Context, topic string, value []byt
 
 // EncodeObservation writes an observation.
 func (c *Codec) EncodeObservation(ctx context.Context, topic string, o Observation) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.observation, o.record())
+	return c.registry.Frame(ctx, topic, c.observation, nil, o.write)
 }
 
 // DecodeJournal reads an entry of the journal.
@@ -149,7 +143,7 @@ func (c *Codec) DecodeJournal(ctx context.Context, topic string, value []byte) (
 
 // EncodeJournal writes an entry of the journal.
 func (c *Codec) EncodeJournal(ctx context.Context, topic string, j JournalEntry) ([]byte, error) {
-	return c.registry.Frame(ctx, topic, c.journal, j.record())
+	return c.registry.Frame(ctx, topic, c.journal, nil, j.write)
 }
 
 // JSON decodes a value of any of our record types into JSON for people, with the record's name.

@@ -143,125 +143,116 @@ func itemFrom(r avro.Reader) Item {
 	return it
 }
 
-func (e Event) record() map[string]any {
-	record := map[string]any{
-		"event_id":      string(e.ID),
-		"event_type":    string(cmp.Or(e.Type, TypeUnknown)),
-		"occurred_at":   e.OccurredAt,
-		"order_no":      string(e.OrderNo),
-		"account":       string(e.Account),
-		"channel":       string(cmp.Or(e.Channel, ChannelAccount)),
-		"order_version": e.Version,
-
-		"trade_no":        string(e.TradeNo),
-		"koubei_order_no": string(e.KoubeiOrderNo),
-
-		"total":          MoneyValue(e.Total),
-		"discountable":   MoneyValue(e.Discountable),
-		"undiscountable": MoneyValue(e.Undiscountable),
-		"discount":       MoneyValue(e.Discount),
-		"payable":        MoneyValue(e.Payable),
-		"refunded":       MoneyValue(e.Refunded),
-
-		"buyer_user_id":    e.BuyerUserID,
-		"buyer_open_id":    e.BuyerOpenID,
-		"buyer_logon_id":   e.BuyerLogonID,
-		"op_app_id":        e.OpAppID,
-		"op_buyer_open_id": e.OpBuyerOpenID,
-
-		"seller_id":         e.SellerID,
-		"merchant_id":       e.MerchantID,
-		"sub_merchant_id":   e.SubMerchantID,
-		"sub_merchant_type": e.SubMerchantType,
-		"org_pid":           e.OrgPID,
-		"operator_id":       e.OperatorID,
-		"store_id":          e.StoreID,
-		"alipay_store_id":   e.AlipayStoreID,
-		"terminal_id":       e.TerminalID,
-
-		"subject":              e.Subject,
-		"body":                 e.Body,
-		"product_code":         e.ProductCode,
-		"merchant_order_no":    e.MerchantOrderNo,
-		"passback_params":      e.PassbackParams,
-		"query_options":        TextsValue(e.QueryOptions),
-		"enable_pay_channels":  TextsValue(e.EnablePayChannels),
-		"disable_pay_channels": TextsValue(e.DisablePayChannels),
-		"settle_period_time":   e.SettlePeriodTime,
-		"logistics_type":       e.LogisticsType,
-		"business_params_json": e.BusinessParamsJSON,
-
-		"timeout_express":  e.TimeoutExpress,
-		"expires_at":       TimeValue(e.ExpiresAt),
-		"order_created_at": TimeValue(e.OrderCreatedAt),
-
-		"status":              e.Status,
-		"biz_type":            e.BizType,
-		"request_no":          string(e.RequestNo),
-		"orig_request_no":     string(e.OrigRequestNo),
-		"order_biz_info_json": e.OrderBizInfoJSON,
-		"ext_info_json":       e.ExtInfoJSON,
-		"extra_json":          e.ExtraJSON,
+func (e Event) write(w *avro.Writer) {
+	w.Text("event_id", string(e.ID))
+	w.Text("event_type", string(cmp.Or(e.Type, TypeUnknown)))
+	w.Time("occurred_at", e.OccurredAt)
+	w.Text("order_no", string(e.OrderNo))
+	w.Text("account", string(e.Account))
+	w.Text("channel", string(cmp.Or(e.Channel, ChannelAccount)))
+	w.Long("order_version", e.Version)
+	w.Text("trade_no", string(e.TradeNo))
+	w.Text("koubei_order_no", string(e.KoubeiOrderNo))
+	WriteMoney(w, "total", e.Total)
+	WriteMoney(w, "discountable", e.Discountable)
+	WriteMoney(w, "undiscountable", e.Undiscountable)
+	WriteMoney(w, "discount", e.Discount)
+	WriteMoney(w, "payable", e.Payable)
+	WriteMoney(w, "refunded", e.Refunded)
+	w.Text("buyer_user_id", e.BuyerUserID)
+	w.Text("buyer_open_id", e.BuyerOpenID)
+	w.Text("buyer_logon_id", e.BuyerLogonID)
+	w.Text("op_app_id", e.OpAppID)
+	w.Text("op_buyer_open_id", e.OpBuyerOpenID)
+	w.Text("seller_id", e.SellerID)
+	w.Text("merchant_id", e.MerchantID)
+	w.Text("sub_merchant_id", e.SubMerchantID)
+	w.Text("sub_merchant_type", e.SubMerchantType)
+	w.Text("org_pid", e.OrgPID)
+	w.Text("operator_id", e.OperatorID)
+	w.Text("store_id", e.StoreID)
+	w.Text("alipay_store_id", e.AlipayStoreID)
+	w.Text("terminal_id", e.TerminalID)
+	w.Text("subject", e.Subject)
+	w.Text("body", e.Body)
+	w.Text("product_code", e.ProductCode)
+	w.Text("merchant_order_no", e.MerchantOrderNo)
+	w.Text("passback_params", e.PassbackParams)
+	w.Texts("query_options", e.QueryOptions)
+	w.Texts("enable_pay_channels", e.EnablePayChannels)
+	w.Texts("disable_pay_channels", e.DisablePayChannels)
+	w.Records("items", len(e.Items), func(i int, item *avro.Writer) { e.Items[i].write(item) })
+	if e.ExtendParams == nil {
+		w.Null("extend_params")
+	} else {
+		w.Record("extend_params", e.ExtendParams.write)
 	}
-	e.writeNested(record)
-	return record
+	w.Records("settlements", len(e.Settlements), func(i int, settlement *avro.Writer) { e.Settlements[i].write(settlement) })
+	w.Text("settle_period_time", e.SettlePeriodTime)
+	w.Text("logistics_type", e.LogisticsType)
+	if e.Receiver == nil {
+		w.Null("receiver")
+	} else {
+		w.Record("receiver", e.Receiver.write)
+	}
+	w.Text("business_params_json", e.BusinessParamsJSON)
+	w.Text("timeout_express", e.TimeoutExpress)
+	w.OptionalTime("expires_at", e.ExpiresAt)
+	w.OptionalTime("order_created_at", e.OrderCreatedAt)
+	w.Text("status", e.Status)
+	w.Text("biz_type", e.BizType)
+	w.Text("request_no", string(e.RequestNo))
+	w.Text("orig_request_no", string(e.OrigRequestNo))
+	w.Text("order_biz_info_json", e.OrderBizInfoJSON)
+	w.Text("ext_info_json", e.ExtInfoJSON)
+	w.Text("extra_json", e.ExtraJSON)
 }
 
-func (e Event) writeNested(record map[string]any) {
-	items := make([]any, len(e.Items))
-	for i, it := range e.Items {
-		items[i] = it.record()
-	}
-	settlements := make([]any, len(e.Settlements))
-	for i, s := range e.Settlements {
-		settlements[i] = map[string]any{
-			"trans_in_type":      s.TransInType,
-			"trans_in":           s.TransIn,
-			"summary_dimension":  s.SummaryDimension,
-			"settle_entity_id":   s.SettleEntityID,
-			"settle_entity_type": s.SettleEntityType,
-			"amount":             MoneyValue(s.Amount),
-			"actual_amount":      MoneyValue(s.ActualAmount),
-			"extra_json":         s.ExtraJSON,
-		}
-	}
-	record["items"], record["settlements"] = items, settlements
-	if x := e.ExtendParams; x != nil {
-		record["extend_params"] = map[string]any{
-			"sys_service_provider_id":  x.SysServiceProviderID,
-			"industry_reflux_info":     x.IndustryRefluxInfo,
-			"card_type":                x.CardType,
-			"hb_fq_num":                x.HbFqNum,
-			"hb_fq_seller_percent":     x.HbFqSellerPercent,
-			"royalty_freeze":           x.RoyaltyFreeze,
-			"specified_seller_name":    x.SpecifiedSellerName,
-			"credit_ext_info":          x.CreditExtInfo,
-			"tc_installment_order_id":  x.TcInstallmentOrderID,
-			"trade_component_order_id": x.TradeComponentOrderID,
-			"extra_json":               x.ExtraJSON,
-		}
-	}
-	if a := e.Receiver; a != nil {
-		record["receiver"] = map[string]any{
-			"name": a.Name, "address": a.Address, "mobile": a.Mobile, "zip": a.Zip, "division_code": a.DivisionCode,
-		}
-	}
+func (x *ExtendParams) write(w *avro.Writer) {
+	w.Text("sys_service_provider_id", x.SysServiceProviderID)
+	w.Text("industry_reflux_info", x.IndustryRefluxInfo)
+	w.Text("card_type", x.CardType)
+	w.Text("hb_fq_num", x.HbFqNum)
+	w.Text("hb_fq_seller_percent", x.HbFqSellerPercent)
+	w.Text("royalty_freeze", x.RoyaltyFreeze)
+	w.Text("specified_seller_name", x.SpecifiedSellerName)
+	w.Text("credit_ext_info", x.CreditExtInfo)
+	w.Text("tc_installment_order_id", x.TcInstallmentOrderID)
+	w.Text("trade_component_order_id", x.TradeComponentOrderID)
+	w.Text("extra_json", x.ExtraJSON)
 }
 
-func (it Item) record() map[string]any {
-	return map[string]any{
-		"goods_id":        it.GoodsID,
-		"name":            it.Name,
-		"quantity":        it.Quantity,
-		"price":           MoneyValue(it.Price),
-		"category":        it.Category,
-		"categories_tree": it.CategoriesTree,
-		"body":            it.Body,
-		"show_url":        it.ShowURL,
-		"alipay_goods_id": it.AlipayGoodsID,
-		"out_item_id":     it.OutItemID,
-		"out_sku_id":      it.OutSKUID,
-		"goods_ean_id":    it.GoodsEANID,
-		"extra_json":      it.ExtraJSON,
-	}
+func (a *Receiver) write(w *avro.Writer) {
+	w.Text("name", a.Name)
+	w.Text("address", a.Address)
+	w.Text("mobile", a.Mobile)
+	w.Text("zip", a.Zip)
+	w.Text("division_code", a.DivisionCode)
+}
+
+func (s Settlement) write(w *avro.Writer) {
+	w.Text("trans_in_type", s.TransInType)
+	w.Text("trans_in", s.TransIn)
+	w.Text("summary_dimension", s.SummaryDimension)
+	w.Text("settle_entity_id", s.SettleEntityID)
+	w.Text("settle_entity_type", s.SettleEntityType)
+	WriteMoney(w, "amount", s.Amount)
+	WriteMoney(w, "actual_amount", s.ActualAmount)
+	w.Text("extra_json", s.ExtraJSON)
+}
+
+func (it Item) write(w *avro.Writer) {
+	w.Text("goods_id", it.GoodsID)
+	w.Text("name", it.Name)
+	w.Long("quantity", it.Quantity)
+	WriteMoney(w, "price", it.Price)
+	w.Text("category", it.Category)
+	w.Text("categories_tree", it.CategoriesTree)
+	w.Text("body", it.Body)
+	w.Text("show_url", it.ShowURL)
+	w.Text("alipay_goods_id", it.AlipayGoodsID)
+	w.Text("out_item_id", it.OutItemID)
+	w.Text("out_sku_id", it.OutSKUID)
+	w.Text("goods_ean_id", it.GoodsEANID)
+	w.Text("extra_json", it.ExtraJSON)
 }

@@ -50,43 +50,41 @@ func originFrom(r avro.Reader) Origin {
 	return Origin{Topic: r.Text("source_topic"), Partition: int32(r.Long("source_partition")), Offset: r.Long("source_offset")}
 }
 
-func (r Result) record() map[string]any {
-	return map[string]any{
-		"event_id":         string(r.EventID),
-		"event_type":       string(r.EventType),
-		"account":          string(r.Account),
-		"environment":      r.Environment,
-		"channel":          string(r.Channel),
-		"order_no":         string(r.OrderNo),
-		"trade_no":         string(r.TradeNo),
-		"koubei_order_no":  string(r.KoubeiOrderNo),
-		"method":           string(r.Method),
-		"outcome":          string(cmp.Or(r.Outcome, OutcomeUnknown)),
-		"call_class":       string(cmp.Or(r.CallClass, ClassNone)),
-		"reason":           r.Reason,
-		"code":             r.Code,
-		"sub_code":         r.SubCode,
-		"message":          r.Message,
-		"sub_message":      r.SubMessage,
-		"result_status":    r.ResultStatus,
-		"request_no":       string(r.RequestNo),
-		"sent_status":      r.SentStatus,
-		"hk_order_id":      r.HKOrderID,
-		"buyer_user_id":    r.BuyerUserID,
-		"buyer_open_id":    r.BuyerOpenID,
-		"resolved_by":      string(cmp.Or(r.ResolvedBy, ResolvedByNone)),
-		"verified":         r.Verified,
-		"rewound":          r.Rewound,
-		"attempts":         int64(r.Attempts),
-		"replay_count":     int64(r.ReplayCount),
-		"first_attempt_at": TimeValue(r.FirstAttemptAt),
-		"finished_at":      r.FinishedAt,
-		"alipay_trace_id":  r.AlipayTraceID,
-		"source_topic":     r.Origin.Topic,
-		"source_partition": int64(r.Origin.Partition),
-		"source_offset":    r.Origin.Offset,
-		"reply_json":       r.ReplyJSON,
-	}
+func (r Result) write(w *avro.Writer) {
+	w.Text("event_id", string(r.EventID))
+	w.Text("event_type", string(r.EventType))
+	w.Text("account", string(r.Account))
+	w.Text("environment", r.Environment)
+	w.Text("channel", string(r.Channel))
+	w.Text("order_no", string(r.OrderNo))
+	w.Text("trade_no", string(r.TradeNo))
+	w.Text("koubei_order_no", string(r.KoubeiOrderNo))
+	w.Text("method", string(r.Method))
+	w.Text("outcome", string(cmp.Or(r.Outcome, OutcomeUnknown)))
+	w.Text("call_class", string(cmp.Or(r.CallClass, ClassNone)))
+	w.Text("reason", r.Reason)
+	w.Text("code", r.Code)
+	w.Text("sub_code", r.SubCode)
+	w.Text("message", r.Message)
+	w.Text("sub_message", r.SubMessage)
+	w.Text("result_status", r.ResultStatus)
+	w.Text("request_no", string(r.RequestNo))
+	w.Text("sent_status", r.SentStatus)
+	w.Text("hk_order_id", r.HKOrderID)
+	w.Text("buyer_user_id", r.BuyerUserID)
+	w.Text("buyer_open_id", r.BuyerOpenID)
+	w.Text("resolved_by", string(cmp.Or(r.ResolvedBy, ResolvedByNone)))
+	w.Bool("verified", r.Verified)
+	w.Bool("rewound", r.Rewound)
+	w.Long("attempts", int64(r.Attempts))
+	w.Long("replay_count", int64(r.ReplayCount))
+	w.OptionalTime("first_attempt_at", r.FirstAttemptAt)
+	w.Time("finished_at", r.FinishedAt)
+	w.Text("alipay_trace_id", r.AlipayTraceID)
+	w.Text("source_topic", r.Origin.Topic)
+	w.Long("source_partition", int64(r.Origin.Partition))
+	w.Long("source_offset", r.Origin.Offset)
+	w.Text("reply_json", r.ReplyJSON)
 }
 
 func journalFrom(r avro.Reader) JournalEntry {
@@ -102,16 +100,14 @@ func journalFrom(r avro.Reader) JournalEntry {
 	return j
 }
 
-func (j JournalEntry) record() map[string]any {
-	skipped := make([]any, len(j.Skipped))
-	for i, s := range j.Skipped {
-		skipped[i] = map[string]any{"first": s.First, "last": s.Last, "reason": s.Reason}
-	}
-	return map[string]any{
-		"topic":      j.Topic,
-		"partition":  int64(j.Partition),
-		"group":      j.Group,
-		"skipped":    skipped,
-		"written_at": j.WrittenAt,
-	}
+func (j JournalEntry) write(w *avro.Writer) {
+	w.Text("topic", j.Topic)
+	w.Long("partition", int64(j.Partition))
+	w.Text("group", j.Group)
+	w.Records("skipped", len(j.Skipped), func(i int, skipped *avro.Writer) {
+		skipped.Long("first", j.Skipped[i].First)
+		skipped.Long("last", j.Skipped[i].Last)
+		skipped.Text("reason", j.Skipped[i].Reason)
+	})
+	w.Time("written_at", j.WrittenAt)
 }

@@ -2,7 +2,6 @@ package order
 
 import (
 	"cmp"
-	"time"
 
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/avro"
@@ -88,91 +87,84 @@ func (s *Snapshot) readAmounts(r avro.Reader) {
 	s.GmtModified = r.OptionalTime("gmt_modified")
 }
 
-func (s Snapshot) record() map[string]any {
-	record := map[string]any{
-		"event_id":        string(s.EventID),
-		"asked_by":        string(cmp.Or(s.AskedBy, AskedByUnknown)),
-		"method":          string(s.Method),
-		"observed_at":     s.ObservedAt,
-		"account":         string(s.Account),
-		"environment":     s.Environment,
-		"channel":         string(s.Channel),
-		"order_no":        string(s.OrderNo),
-		"trade_no":        string(s.TradeNo),
-		"koubei_order_no": string(s.KoubeiOrderNo),
-		"status":          s.Status,
-
-		"buyer_logon_id":  s.BuyerLogonID,
-		"buyer_user_id":   s.BuyerUserID,
-		"buyer_open_id":   s.BuyerOpenID,
-		"buyer_user_name": s.BuyerUserName,
-		"buyer_user_type": s.BuyerUserType,
-
-		"seller_id":              s.SellerID,
-		"partner_id":             s.PartnerID,
-		"biz_product":            s.BizProduct,
-		"store_id":               s.StoreID,
-		"store_name":             s.StoreName,
-		"terminal_id":            s.TerminalID,
-		"alipay_store_id":        s.AlipayStoreID,
-		"charge_flags":           s.ChargeFlags,
-		"settlement_id":          s.SettlementID,
-		"auth_trade_pay_mode":    s.AuthTradePayMode,
-		"credit_pay_mode":        s.CreditPayMode,
-		"credit_biz_order_id":    s.CreditBizOrderID,
-		"additional_status":      s.AdditionalStatus,
-		"async_pay_apply_status": s.AsyncPayApplyStatus,
-		"biz_settle_mode":        s.BizSettleMode,
-		"receipt_currency_type":  s.ReceiptCurrencyType,
-		"passback_params":        s.PassbackParams,
-		"subject":                s.Subject,
-		"body":                   s.Body,
-
-		"more":      TextMapValue(s.More),
-		"unparsed":  TextMapValue(s.Unparsed),
-		"body_json": s.BodyJSON,
-	}
-	s.writeAmounts(record)
-	s.writeLists(record)
-	return record
-}
-
-func (s Snapshot) writeAmounts(record map[string]any) {
-	record["total_amount"], record["trans_currency"] = MoneyValue(s.TotalAmount), s.TransCurrency
-	record["settle_amount"], record["settle_currency"] = MoneyValue(s.SettleAmount), s.SettleCurrency
-	record["pay_amount"], record["pay_currency"] = MoneyValue(s.PayAmount), s.PayCurrency
-	record["settle_trans_rate"], record["trans_pay_rate"] = s.SettleTransRate, s.TransPayRate
-	record["buyer_pay_amount"] = MoneyValue(s.BuyerPayAmount)
-	record["point_amount"] = MoneyValue(s.PointAmount)
-	record["invoice_amount"] = MoneyValue(s.InvoiceAmount)
-	record["receipt_amount"] = MoneyValue(s.ReceiptAmount)
-	record["charge_amount"] = MoneyValue(s.ChargeAmount)
-	record["mdiscount_amount"] = MoneyValue(s.MDiscountAmount)
-	record["discount_amount"] = MoneyValue(s.DiscountAmount)
-	record["real_pay_amount"] = MoneyValue(s.RealPayAmount)
-	record["deliver_seller_real_amount"] = MoneyValue(s.DeliverSellerRealAmount)
-	record["pre_auth_pay_amount"] = MoneyValue(s.PreAuthPayAmount)
-	record["send_pay_date"] = TimeValue(s.SendPayDate)
-	record["gmt_create"] = TimeValue(s.GmtCreate)
-	record["gmt_payment"] = TimeValue(s.GmtPayment)
-	record["gmt_modified"] = TimeValue(s.GmtModified)
-}
-
-func (s Snapshot) writeLists(record map[string]any) {
-	bills := make([]any, len(s.FundBills))
-	for i, b := range s.FundBills {
-		bills[i] = map[string]any{
-			"fund_channel": b.FundChannel, "amount": MoneyValue(b.Amount), "real_amount": MoneyValue(b.RealAmount)}
-	}
-	items := make([]any, len(s.Items))
-	for i, it := range s.Items {
-		items[i] = map[string]any{
-			"item_order_no": it.ItemOrderNo, "sku_id": it.SKUID, "quantity": it.Quantity, "price": MoneyValue(it.Price),
-			"ext_info": it.ExtInfo, "status": it.Status,
-			"merchant_fund": MoneyValue(it.MerchantFund), "platform_fund": MoneyValue(it.PlatformFund),
-		}
-	}
-	record["fund_bill_list"], record["item_order_vo"] = bills, items
+func (s Snapshot) write(w *avro.Writer) {
+	w.Text("event_id", string(s.EventID))
+	w.Text("asked_by", string(cmp.Or(s.AskedBy, AskedByUnknown)))
+	w.Text("method", string(s.Method))
+	w.Time("observed_at", s.ObservedAt)
+	w.Text("account", string(s.Account))
+	w.Text("environment", s.Environment)
+	w.Text("channel", string(s.Channel))
+	w.Text("order_no", string(s.OrderNo))
+	w.Text("trade_no", string(s.TradeNo))
+	w.Text("koubei_order_no", string(s.KoubeiOrderNo))
+	w.Text("status", s.Status)
+	WriteMoney(w, "total_amount", s.TotalAmount)
+	w.Text("trans_currency", s.TransCurrency)
+	w.Text("settle_currency", s.SettleCurrency)
+	WriteMoney(w, "settle_amount", s.SettleAmount)
+	w.Text("pay_currency", s.PayCurrency)
+	WriteMoney(w, "pay_amount", s.PayAmount)
+	w.Text("settle_trans_rate", s.SettleTransRate)
+	w.Text("trans_pay_rate", s.TransPayRate)
+	WriteMoney(w, "buyer_pay_amount", s.BuyerPayAmount)
+	WriteMoney(w, "point_amount", s.PointAmount)
+	WriteMoney(w, "invoice_amount", s.InvoiceAmount)
+	WriteMoney(w, "receipt_amount", s.ReceiptAmount)
+	WriteMoney(w, "charge_amount", s.ChargeAmount)
+	WriteMoney(w, "mdiscount_amount", s.MDiscountAmount)
+	WriteMoney(w, "discount_amount", s.DiscountAmount)
+	WriteMoney(w, "real_pay_amount", s.RealPayAmount)
+	WriteMoney(w, "deliver_seller_real_amount", s.DeliverSellerRealAmount)
+	WriteMoney(w, "pre_auth_pay_amount", s.PreAuthPayAmount)
+	w.OptionalTime("send_pay_date", s.SendPayDate)
+	w.OptionalTime("gmt_create", s.GmtCreate)
+	w.OptionalTime("gmt_payment", s.GmtPayment)
+	w.OptionalTime("gmt_modified", s.GmtModified)
+	w.Records("fund_bill_list", len(s.FundBills), func(i int, bill *avro.Writer) {
+		b := s.FundBills[i]
+		bill.Text("fund_channel", b.FundChannel)
+		WriteMoney(bill, "amount", b.Amount)
+		WriteMoney(bill, "real_amount", b.RealAmount)
+	})
+	w.Records("item_order_vo", len(s.Items), func(i int, item *avro.Writer) {
+		it := s.Items[i]
+		item.Text("item_order_no", it.ItemOrderNo)
+		item.Text("sku_id", it.SKUID)
+		item.Long("quantity", it.Quantity)
+		WriteMoney(item, "price", it.Price)
+		item.Text("ext_info", it.ExtInfo)
+		item.Text("status", it.Status)
+		WriteMoney(item, "merchant_fund", it.MerchantFund)
+		WriteMoney(item, "platform_fund", it.PlatformFund)
+	})
+	w.Text("buyer_logon_id", s.BuyerLogonID)
+	w.Text("buyer_user_id", s.BuyerUserID)
+	w.Text("buyer_open_id", s.BuyerOpenID)
+	w.Text("buyer_user_name", s.BuyerUserName)
+	w.Text("buyer_user_type", s.BuyerUserType)
+	w.Text("seller_id", s.SellerID)
+	w.Text("partner_id", s.PartnerID)
+	w.Text("biz_product", s.BizProduct)
+	w.Text("store_id", s.StoreID)
+	w.Text("store_name", s.StoreName)
+	w.Text("terminal_id", s.TerminalID)
+	w.Text("alipay_store_id", s.AlipayStoreID)
+	w.Text("charge_flags", s.ChargeFlags)
+	w.Text("settlement_id", s.SettlementID)
+	w.Text("auth_trade_pay_mode", s.AuthTradePayMode)
+	w.Text("credit_pay_mode", s.CreditPayMode)
+	w.Text("credit_biz_order_id", s.CreditBizOrderID)
+	w.Text("additional_status", s.AdditionalStatus)
+	w.Text("async_pay_apply_status", s.AsyncPayApplyStatus)
+	w.Text("biz_settle_mode", s.BizSettleMode)
+	w.Text("receipt_currency_type", s.ReceiptCurrencyType)
+	w.Text("passback_params", s.PassbackParams)
+	w.Text("subject", s.Subject)
+	w.Text("body", s.Body)
+	w.TextMap("more", s.More)
+	w.TextMap("unparsed", s.Unparsed)
+	w.Text("body_json", s.BodyJSON)
 }
 
 func observationFrom(r avro.Reader) Observation {
@@ -208,37 +200,35 @@ func observationFrom(r avro.Reader) Observation {
 	}
 }
 
-func (o Observation) record() map[string]any {
-	return map[string]any{
-		"account":            string(o.Account),
-		"environment":        o.Environment,
-		"channel":            string(o.Channel),
-		"order_no":           string(o.OrderNo),
-		"trade_no":           string(o.TradeNo),
-		"koubei_order_no":    string(o.KoubeiOrderNo),
-		"kind":               string(cmp.Or(o.Kind, ObservedUnknown)),
-		"cause_id":           o.CauseID,
-		"method":             string(o.Method),
-		"outcome":            string(o.Outcome),
-		"alipay_status":      o.AlipayStatus,
-		"sent_status":        o.SentStatus,
-		"sent_status_at":     TimeValue(o.SentStatusAt),
-		"order_version":      o.OrderVersion,
-		"total":              MoneyValue(o.Total),
-		"paid":               MoneyValue(o.Paid),
-		"received":           MoneyValue(o.Received),
-		"refunded":           MoneyValue(o.Refunded),
-		"seller_id":          o.SellerID,
-		"credit_pay_mode":    o.CreditPayMode,
-		"paid_at":            TimeValue(o.PaidAt),
-		"refunded_at":        TimeValue(o.RefundedAt),
-		"closed_at":          TimeValue(o.ClosedAt),
-		"observed_at":        o.ObservedAt,
-		"create_event_id":    string(o.CreateEventID),
-		"create_traceparent": o.CreateTraceparent,
-		"late":               o.Late,
-		"version":            o.Version,
-	}
+func (o Observation) write(w *avro.Writer) {
+	w.Text("account", string(o.Account))
+	w.Text("environment", o.Environment)
+	w.Text("channel", string(o.Channel))
+	w.Text("order_no", string(o.OrderNo))
+	w.Text("trade_no", string(o.TradeNo))
+	w.Text("koubei_order_no", string(o.KoubeiOrderNo))
+	w.Text("kind", string(cmp.Or(o.Kind, ObservedUnknown)))
+	w.Text("cause_id", o.CauseID)
+	w.Text("method", string(o.Method))
+	w.Text("outcome", string(o.Outcome))
+	w.Text("alipay_status", o.AlipayStatus)
+	w.Text("sent_status", o.SentStatus)
+	w.OptionalTime("sent_status_at", o.SentStatusAt)
+	w.Long("order_version", o.OrderVersion)
+	WriteMoney(w, "total", o.Total)
+	WriteMoney(w, "paid", o.Paid)
+	WriteMoney(w, "received", o.Received)
+	WriteMoney(w, "refunded", o.Refunded)
+	w.Text("seller_id", o.SellerID)
+	w.Text("credit_pay_mode", o.CreditPayMode)
+	w.OptionalTime("paid_at", o.PaidAt)
+	w.OptionalTime("refunded_at", o.RefundedAt)
+	w.OptionalTime("closed_at", o.ClosedAt)
+	w.Time("observed_at", o.ObservedAt)
+	w.Text("create_event_id", string(o.CreateEventID))
+	w.Text("create_traceparent", o.CreateTraceparent)
+	w.Bool("late", o.Late)
+	w.Long("version", o.Version)
 }
 
 // ReadMoney reads an amount; nil: there is none.
@@ -250,36 +240,14 @@ func ReadMoney(r avro.Reader, name string) *alipay.Money {
 	return &alipay.Money{Minor: m.Long("minor"), Currency: m.Text("currency")}
 }
 
-// MoneyValue is an amount as records hold it.
-func MoneyValue(m *alipay.Money) any {
+// WriteMoney writes an amount; nil: there is none.
+func WriteMoney(w *avro.Writer, name string, m *alipay.Money) {
 	if m == nil {
-		return nil
+		w.Null(name)
+		return
 	}
-	return map[string]any{"minor": m.Minor, "currency": m.Currency}
-}
-
-// TimeValue is a time that may be absent, as records hold it.
-func TimeValue(t *time.Time) any {
-	if t == nil {
-		return nil
-	}
-	return *t
-}
-
-// TextsValue is a list of strings, as records hold it.
-func TextsValue(texts []string) any {
-	list := make([]any, len(texts))
-	for i, s := range texts {
-		list[i] = s
-	}
-	return list
-}
-
-// TextMapValue is a map of strings, as records hold it.
-func TextMapValue(texts map[string]string) any {
-	m := make(map[string]any, len(texts))
-	for k, v := range texts {
-		m[k] = v
-	}
-	return m
+	w.Record(name, func(in *avro.Writer) {
+		in.Long("minor", m.Minor)
+		in.Text("currency", m.Currency)
+	})
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/schemas"
 )
 
@@ -36,9 +38,10 @@ const minMaskKey = 32
 
 // schemaMasks are what a schema's docs say about its fields.
 type schemaMasks struct {
-	texts   []string          // personal fields, by path
-	wire    map[string]string // personal members of an answer: path to the field that clears it
-	allowed map[string]bool   // members of an answer that documents name and that identify no one
+	personal map[string]bool   // personal fields, by path
+	lists    map[string]bool   // where such fields are inside a list: "goods[]."
+	wire     map[string]string // personal members of an answer: path to the field that clears it
+	allowed  map[string]bool   // members of an answer that documents name and that identify no one
 }
 
 // Fields that hold an answer, or parts of one.
@@ -51,15 +54,18 @@ var outputMasks = masksOf(schemas.CallResult, schemas.TradeSnapshot, schemas.Tra
 
 // masksOf reads the docs of our own schemas.
 func masksOf(texts ...string) schemaMasks {
-	m := schemaMasks{wire: map[string]string{}, allowed: map[string]bool{}}
+	m := schemaMasks{personal: map[string]bool{}, lists: map[string]bool{}, wire: map[string]string{}, allowed: map[string]bool{}}
 	for _, text := range texts {
 		fields, err := schemas.Fields(text)
 		if err != nil {
 			panic("order: " + err.Error())
 		}
 		for path, field := range fields {
-			if field.Personal && !slices.Contains(m.texts, path) {
-				m.texts = append(m.texts, path)
+			if field.Personal {
+				m.personal[path] = true
+				if i := strings.LastIndexByte(path, '.'); i >= 0 {
+					m.lists[path[:i+1]] = true
+				}
 			}
 			for _, place := range field.Places {
 				if field.Personal {
@@ -75,7 +81,7 @@ func masksOf(texts ...string) schemaMasks {
 
 // MaskedFields returns the fields that [MaskOptions].Clear may name.
 func MaskedFields() []string {
-	fields := slices.Concat(outputMasks.texts, jsonFields, partFields, paramTexts, []string{paramsField})
+	fields := slices.Concat(slices.Collect(maps.Keys(outputMasks.personal)), jsonFields, partFields, paramTexts, []string{paramsField})
 	slices.Sort(fields)
 	return fields
 }
@@ -104,47 +110,52 @@ func (m *Masker) String() string { return "masker" }
 // clearedFields are the fields that one topic shows.
 type clearedFields map[string]bool
 
-// mask hides what is personal in a record for this topic, in place.
-func (m *Masker) mask(topic string, record map[string]any) {
-	var cleared clearedFields
-	if m != nil {
-		cleared = m.cleared[topic]
-	}
-	for _, path := range outputMasks.texts {
-		if !cleared[path] {
-			m.maskText(record, path)
-		}
-	}
-	for _, name := range jsonFields {
-		if text, ok := record[name].(string); ok && text != "" && !cleared[name] {
-			record[name] = m.maskJSON(cleared.shows, "", text)
-		}
-	}
-	for _, name := range partFields {
-		parts, ok := record[name].(map[string]any)
-		if !ok || cleared[name] {
-			continue
-		}
-		for path, text := range parts {
-			parts[path] = m.maskJSON(cleared.shows, path, text.(string))
-		}
-	}
-	m.maskParams(cleared, record)
+// view is what readers of one topic see.
+type view struct {
+	m       *Masker
+	cleared clearedFields
 }
 
-// maskText hides the text at a path, in every record of a list on the way.
-func (m *Masker) maskText(record map[string]any, path string) {
-	list, rest, nested := strings.Cut(path, "[].")
-	if !nested {
-		if text, ok := record[path].(string); ok && text != "" {
-			record[path] = m.hide(text)
+// of returns the view of a topic's readers.
+func (m *Masker) of(topic string) avro.Mask {
+	v := view{m: m}
+	if m != nil {
+		v.cleared = m.cleared[topic]
+	}
+	return v
+}
+
+// Text implements [avro.Mask].
+func (v view) Text(inside, field, text string) string {
+	path := field
+	if inside != "" {
+		if !outputMasks.lists[inside] {
+			return text
 		}
-		return
+		path = inside + field
 	}
-	items, _ := record[list].([]any)
-	for _, item := range items {
-		m.maskText(item.(map[string]any), rest)
+	switch {
+	case v.cleared[path]:
+	case outputMasks.personal[path]:
+		return v.m.hide(text)
+	case slices.Contains(jsonFields, path):
+		return v.m.maskJSON(v.cleared.shows, "", text)
+	case slices.Contains(paramTexts, path):
+		return v.m.maskParam(v.cleared, field, text)
 	}
+	return text
+}
+
+// Entry implements [avro.Mask].
+func (v view) Entry(inside, field, key, text string) string {
+	switch {
+	case inside != "" || v.cleared[field]:
+	case slices.Contains(partFields, field):
+		return v.m.maskJSON(v.cleared.shows, key, text)
+	case field == paramsField:
+		return v.m.maskParam(v.cleared, key, text)
+	}
+	return text
 }
 
 // hiddenText replaces a hidden value in a JSON text.

@@ -27,13 +27,13 @@ func paramMasksOf(text string) schemaMasks {
 	if err := json.Unmarshal([]byte(text), &schema); err != nil {
 		panic("order: " + err.Error())
 	}
-	personal := masksOf(text).texts
+	personal := masksOf(text).personal
 	m := schemaMasks{wire: map[string]string{}, allowed: map[string]bool{
 		"fund_bill_list.amount": true, "fund_bill_list.fundChannel": true, "fund_bill_list.realAmount": true, // camel case, and only here
 	}}
 	for _, f := range schema.Fields {
 		for _, tag := range paramTag.FindAllStringSubmatch(f.Doc, -1) {
-			if slices.Contains(personal, f.Name) {
+			if personal[f.Name] {
 				m.wire[tag[1]] = f.Name
 			} else {
 				m.allowed[tag[1]] = true
@@ -52,24 +52,7 @@ func (cleared clearedFields) showsParam(path []byte) bool {
 	return cleared[paramMasks.wire[string(path)]] || cleared[name] && slices.Contains(paramTexts, name)
 }
 
-// maskParams hides what is personal in the parameters of a notification. One that no document names is hidden.
-func (m *Masker) maskParams(cleared clearedFields, record map[string]any) {
-	for _, name := range paramTexts {
-		if text, ok := record[name].(string); ok && text != "" {
-			record[name] = m.maskParam(cleared, name, text)
-		}
-	}
-	params, ok := record[paramsField].(map[string]any)
-	if !ok || cleared[paramsField] {
-		return
-	}
-	for name, text := range params {
-		if masked := m.maskParam(cleared, name, text.(string)); masked != text {
-			params[name] = masked
-		}
-	}
-}
-
+// maskParam hides what is personal in a parameter of a notification. One that no document names is hidden.
 func (m *Masker) maskParam(cleared clearedFields, name, text string) string {
 	if t := strings.TrimLeft(text, " \t\r\n"); t != "" && (t[0] == '{' || t[0] == '[') {
 		return m.maskJSON(cleared.showsParam, name, text)

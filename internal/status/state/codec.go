@@ -28,7 +28,7 @@ func (c *Codec) Decode(ctx context.Context, topic string, value []byte) (Status,
 
 // Encode writes a value.
 func (c *Codec) Encode(ctx context.Context, topic string, s Status) ([]byte, error) {
-	return c.records.Encode(ctx, topic, c.schema, s.record())
+	return c.records.Encode(ctx, topic, c.schema, s.write)
 }
 
 func statusFrom(r avro.Reader) Status {
@@ -63,34 +63,32 @@ func statusFrom(r avro.Reader) Status {
 	}
 }
 
-func (s Status) record() map[string]any {
-	return map[string]any{
-		"account":            string(s.Account),
-		"environment":        s.Environment,
-		"channel":            string(s.Channel),
-		"order_no":           string(s.OrderNo),
-		"trade_no":           string(s.TradeNo),
-		"koubei_order_no":    string(s.KoubeiOrderNo),
-		"version":            s.Version,
-		"state":              string(cmp.Or(s.State, Unknown)),
-		"alipay_status":      s.AlipayStatus,
-		"sent_status":        s.SentStatus,
-		"sent_status_at":     order.TimeValue(s.SentStatusAt),
-		"order_version":      s.OrderVersion,
-		"cause":              string(cmp.Or(s.Cause, order.ObservedUnknown)),
-		"cause_id":           s.CauseID,
-		"create_event_id":    string(s.CreateEventID),
-		"create_traceparent": s.CreateTraceparent,
-		"observed_at":        s.ObservedAt,
-		"paid_at":            order.TimeValue(s.PaidAt),
-		"refunded_at":        order.TimeValue(s.RefundedAt),
-		"closed_at":          order.TimeValue(s.ClosedAt),
-		"total":              order.MoneyValue(s.Total),
-		"paid":               order.MoneyValue(s.Paid),
-		"received":           order.MoneyValue(s.Received),
-		"refunded":           order.MoneyValue(s.Refunded),
-		"seller_id":          s.SellerID,
-		"anomalies":          order.TextsValue(s.Anomalies),
-		"accepted":           order.TextsValue(s.Accepted),
-	}
+func (s Status) write(w *avro.Writer) {
+	w.Text("account", string(s.Account))
+	w.Text("environment", s.Environment)
+	w.Text("channel", string(s.Channel))
+	w.Text("order_no", string(s.OrderNo))
+	w.Text("trade_no", string(s.TradeNo))
+	w.Text("koubei_order_no", string(s.KoubeiOrderNo))
+	w.Long("version", s.Version)
+	w.Text("state", string(cmp.Or(s.State, Unknown)))
+	w.Text("alipay_status", s.AlipayStatus)
+	w.Text("sent_status", s.SentStatus)
+	w.OptionalTime("sent_status_at", s.SentStatusAt)
+	w.Text("cause", string(cmp.Or(s.Cause, order.ObservedUnknown)))
+	w.Text("cause_id", s.CauseID)
+	w.Text("create_event_id", string(s.CreateEventID))
+	w.Text("create_traceparent", s.CreateTraceparent)
+	w.Time("observed_at", s.ObservedAt)
+	w.OptionalTime("paid_at", s.PaidAt)
+	w.OptionalTime("refunded_at", s.RefundedAt)
+	w.OptionalTime("closed_at", s.ClosedAt)
+	order.WriteMoney(w, "total", s.Total)
+	order.WriteMoney(w, "paid", s.Paid)
+	order.WriteMoney(w, "received", s.Received)
+	order.WriteMoney(w, "refunded", s.Refunded)
+	w.Texts("anomalies", s.Anomalies)
+	w.Text("seller_id", s.SellerID)
+	w.Long("order_version", s.OrderVersion)
+	w.Texts("accepted", s.Accepted)
 }
