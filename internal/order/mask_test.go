@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/order"
 )
 
@@ -26,6 +27,7 @@ const personalAnswer = `{"code":"10000", "msg":"Success","trade_no":"20131120110
 func maskedSnapshot() order.Snapshot {
 	s := order.Snapshot{OrderNo: "o_1", BuyerUserID: buyerID, BuyerLogonID: buyerLogon, BuyerUserName: buyerName, BuyerOpenID: buyerID,
 		PassbackParams: buyerName, StoreName: "store", BodyJSON: personalAnswer,
+		Items:    []alipay.ItemOrderLine{{SKUID: "sku", ExtInfo: buyerName}},
 		More:     map[string]string{"who": `"` + buyerName + `"`, "out_trade_no": `"o_2"`, "people": `[{"name":"Zhang San"}]`},
 		Unparsed: map[string]string{"total_amount": `"88.888"`, "buyer_user_id": buyerID, "new": `{"x":"Zhang San"}`}}
 	return s
@@ -63,7 +65,7 @@ func TestO7_MaskedByDefault(t *testing.T) {
 					}
 				}
 			}
-			for _, kept := range []string{"store", `"total_amount":"88.88"`, `"amount":10.0`, `"o_2"`, `"88.888"`, `"empty":"","none":null`} {
+			for _, kept := range []string{"store", "sku", `"total_amount":"88.88"`, `"amount":10.0`, `"o_2"`, `"88.888"`, `"empty":"","none":null`} {
 				if !bytes.Contains(snapshot, []byte(kept)) {
 					t.Errorf("%s is hidden: %q", kept, snapshot)
 				}
@@ -118,10 +120,10 @@ func TestO7_KeyedMasks(t *testing.T) {
 }
 
 func TestO7_ClearByTopicAndField(t *testing.T) {
-	m := maskerOf(t, order.MaskOptions{Clear: map[string][]string{"snapshots": {"buyer_user_id", "more"}}})
+	m := maskerOf(t, order.MaskOptions{Clear: map[string][]string{"snapshots": {"buyer_user_id", "more", "item_order_vo[].ext_info"}}})
 	got := decoded(t, m, maskedSnapshot())
-	if got.BuyerUserID != buyerID || got.BuyerLogonID != "" || got.More["who"] != `"`+buyerName+`"` || got.PassbackParams != "" {
-		t.Errorf("cleared buyer_user_id and more, got %+v", got)
+	if got.BuyerUserID != buyerID || got.BuyerLogonID != "" || got.More["who"] != `"`+buyerName+`"` || got.PassbackParams != "" || got.Items[0].ExtInfo != buyerName {
+		t.Errorf("cleared buyer_user_id, more and an item's ext_info, got %+v", got)
 	}
 	if !strings.Contains(got.BodyJSON, `"buyer_user_id":"`+buyerID+`"`) || strings.Contains(got.BodyJSON, buyerName) {
 		t.Errorf("a cleared field is cleared in texts, and it alone: %s", got.BodyJSON)
