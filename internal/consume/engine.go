@@ -12,6 +12,7 @@ import (
 
 	"alipay-kafka-bridge/internal/consume/fair"
 	"alipay-kafka-bridge/internal/consume/look"
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/produce"
 	"alipay-kafka-bridge/internal/reread"
@@ -56,7 +57,7 @@ type Engine struct {
 	crowded       fair.Hysteresis               // of events
 	waits         look.Waits[*item]             // records without an outcome
 	gone          map[string]int                // how often in a row an input topic was missing
-	topicIDs      map[string][16]byte           // of the input topics that are read
+	names         offsets.Names                 // of the input topics
 	fetchTroubles look.Troubles[TopicPartition] // failed fetches; one entry for each input partition, and one for the brokers
 	running       int                           // handlings that have not returned
 	session       *session                      // replaced for each life of the group client
@@ -77,7 +78,7 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 		lanes:         newLanes(o.started, o.MaxBytes, maxUnsettledBatches*o.SettleCount),
 		waits:         look.NewWaits[*item](o.Log.With("group", o.Group)),
 		gone:          map[string]int{},
-		topicIDs:      map[string][16]byte{},
+		names:         offsets.Names{},
 		fetchTroubles: look.Troubles[TopicPartition]{},
 		settler:       settler{settleCount: o.SettleCount},
 		settleNow:     make(chan struct{}, 1),

@@ -29,7 +29,7 @@ func (e *Engine) KeptBytes() (counted, held int) {
 // LookAt is one look at a topic.
 func (e *Engine) LookAt(topic string, exists bool) {
 	e.mu.Lock()
-	id := e.topicIDs[topic]
+	id, _ := e.names.Last(topic)
 	e.mu.Unlock()
 	e.lookAt(topic, exists, id)
 }

@@ -49,7 +49,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 		}
 		e.open(p, c, bounds[tp])
 	}
-	maps.Copy(e.topicIDs, facts.TopicIDs)
+	e.names.See(facts)
 	if len(refusal.Partitions) > 0 {
 		slices.Sort(refusal.Partitions) // so that the same error has the same text
 		e.session.cancel(refusal)
@@ -119,15 +119,11 @@ func (e *Engine) awaitOffsets(s *session, cl *kgo.Client, facts offsets.Facts, m
 }
 
 func (e *Engine) question(facts offsets.Facts) offsets.Question {
-	return offsets.Question{Group: e.o.Group, Start: e.o.Start, CreatedAgain: func(topic string) bool { return e.createdAgain(facts, topic) }}
-}
-
-// createdAgain reports whether a topic is not the one that this process read before under its name.
-func (e *Engine) createdAgain(facts offsets.Facts, topic string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	was, known := e.topicIDs[topic]
-	return known && was != facts.TopicIDs[topic] && was != [16]byte{} && facts.TopicIDs[topic] != [16]byte{}
+	return offsets.Question{Group: e.o.Group, Start: e.o.Start, CreatedAgain: func(topic string) bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.names.CreatedAgain(topic, facts.TopicIDs[topic])
+	}}
 }
 
 // startOffsets gives kgo the offsets to fetch from: our window decides, a stopped partition is

@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/produce"
@@ -27,6 +29,7 @@ type rig struct {
 	t       testing.TB
 	net     *kfake.VirtualNetwork
 	cluster *kfake.Cluster
+	byID    bool // offsets are committed by the id of the topic, as no Kafka does yet, not by its name
 
 	mu       sync.Mutex
 	calls    []string // "key:value" of every handling that ran to its end
@@ -54,7 +57,11 @@ func newRig(t testing.TB, opts ...kfake.Opt) *rig {
 }
 
 func (r *rig) opts() []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(r.cluster.ListenAddrs()...), kgo.Dialer(r.net.DialContext), kgo.HeartbeatInterval(time.Second), kgo.SessionTimeout(10 * time.Second), kgo.RebalanceTimeout(60 * time.Second)}
+	versions := kversion.Stable()
+	if !r.byID {
+		versions.SetMaxKeyVersion((*kmsg.TxnOffsetCommitRequest)(nil).Key(), 5)
+	}
+	return []kgo.Opt{kgo.MaxVersions(versions), kgo.SeedBrokers(r.cluster.ListenAddrs()...), kgo.Dialer(r.net.DialContext), kgo.HeartbeatInterval(time.Second), kgo.SessionTimeout(10 * time.Second), kgo.RebalanceTimeout(60 * time.Second)}
 }
 
 func (r *rig) client(opts ...kgo.Opt) *kgo.Client {

@@ -61,7 +61,7 @@ func (e *Engine) topicIsBack(topic string) {
 func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	was, known := e.topicIDs[topic]
+	was, known := e.names.Last(topic)
 	if !known {
 		return
 	}

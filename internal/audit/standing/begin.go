@@ -3,24 +3,26 @@ package standing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/reread"
 )
 
 // open opens books at the present. The outputs are read from their last stable offsets, which are asked for
 // first: the outcome of an event that is not finished in the committed positions becomes visible after them.
-func open(ctx context.Context, o Options, names *names) (*books, error) {
+func open(ctx context.Context, o Options, names offsets.Names) (*books, error) {
 	b, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	names.see(b.facts)
-	b.ledger.again = names.again
+	names.See(b.facts)
+	b.ledger.again = func(topic string) bool { return names.CreatedAgain(topic, b.facts.TopicIDs[topic]) }
 	if err := b.beginNow(ctx); err != nil {
 		b.close()
 		return nil, err
@@ -44,6 +46,9 @@ func (b *books) beginNow(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// freshEnough is how old the metadata may be by which topics are known to be the same.
+const freshEnough = 250 * time.Millisecond
 
 // clocks is how far the clocks of producers, bridge and brokers may differ, for an outcome to be found.
 const clocks = time.Hour
@@ -70,13 +75,13 @@ func (b *books) beginAt(ctx context.Context, since time.Time) (err error) {
 
 // connect makes books without accounts.
 func connect(ctx context.Context, o Options) (_ *books, err error) {
-	b := &books{o: o, ledger: newLedger(nil)}
+	b := &books{o: o, ledger: newLedger()}
 	defer func() {
 		if err != nil {
 			b.close()
 		}
 	}()
-	if b.client, err = kgo.NewClient(o.Client...); err != nil {
+	if b.client, err = kgo.NewClient(append(slices.Clone(o.Client), kgo.MetadataMinAge(freshEnough))...); err != nil {
 		return nil, fmt.Errorf("client of the audit: %w", err)
 	}
 	if b.reader, err = reread.New(o.Client...); err != nil {

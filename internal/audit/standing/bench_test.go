@@ -14,7 +14,7 @@ func BenchmarkEvent(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	books := &books{o: Options{Codec: order.NewCodec(registry), Outputs: Outputs{Results: "results"}}, ledger: newLedger(nil)}
+	books := &books{o: Options{Codec: order.NewCodec(registry), Outputs: Outputs{Results: "results"}}, ledger: newLedger()}
 	books.ledger.follow(in0, at(0))
 	record, err := resultRecord(b.Context(), books.o.Codec, 0, order.OutcomeApplied)
 	if err != nil {

@@ -146,6 +146,8 @@ func (b *books) positions(ctx context.Context, g Group) (_ map[offsets.TopicPart
 	return out, len(of), nil
 }
 
+var errChanged = errors.New("topics were created again, or got more partitions, during the round")
+
 // round compares what is committed with what is visible. The committed positions are asked for first, then
 // the ends of the outputs: whatever a position covers lies below them. An account is opened in between: what was
 // read of the outputs before is covered by its position.
@@ -168,6 +170,9 @@ func (b *books) round(ctx context.Context) error {
 	}
 	if err := b.read(ctx, ends); err != nil {
 		return err
+	}
+	if b.stale(ctx) { // what was read may be of others than what was committed
+		return errChanged
 	}
 	for tp, p := range committed {
 		if err := b.settle(ctx, tp, p); err != nil {

@@ -46,8 +46,8 @@ type account struct {
 type ledger struct {
 	parts  map[offsets.TopicPartition]*account
 	totals Totals
-	spans  int             // in all partitions, about
-	again  map[string]bool // topics that were created again: results of the one that had the name before look like repeats
+	spans  int                     // in all partitions, about
+	again  func(topic string) bool // it was created again: results of the one that had the name before look like repeats
 
 	found []finding // to be logged; at most maxFound
 }
@@ -71,8 +71,8 @@ func (l *ledger) find(what string, tp offsets.TopicPartition, at window.Span) {
 // unjudged is the floor of an account of which no result is called a repeat.
 const unjudged = 1 << 62
 
-func newLedger(again map[string]bool) *ledger {
-	return &ledger{parts: map[offsets.TopicPartition]*account{}, again: again}
+func newLedger() *ledger {
+	return &ledger{parts: map[offsets.TopicPartition]*account{}, again: func(string) bool { return false }}
 }
 
 // follow takes note of a committed position. It opens the account of a partition, or opens it again after the
@@ -83,7 +83,7 @@ func (l *ledger) follow(tp offsets.TopicPartition, at window.Position) {
 		return
 	}
 	a := &account{committed: at.Next, next: at.Next, floor: at.Next}
-	if l.again[tp.Topic] {
+	if l.again(tp.Topic) {
 		a.floor = unjudged
 	}
 	for _, s := range at.Ahead {

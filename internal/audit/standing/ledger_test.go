@@ -57,7 +57,7 @@ func TestWhatLedgerCounts(t *testing.T) {
 		"lost":                      {func(*ledger) {}, 13, 2, Totals{Unaccounted: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := newLedger(nil)
+			l := newLedger()
 			l.follow(in0, at(10))
 			tt.note(l)
 			l.advance(in0, tt.next, tt.lost)
@@ -70,7 +70,7 @@ func TestWhatLedgerCounts(t *testing.T) {
 
 // A gap is what no evidence covers: neither what was seen nor what was finished before the ledger began.
 func TestGaps(t *testing.T) {
-	l := newLedger(nil)
+	l := newLedger()
 	l.follow(in0, at(10, window.Span{From: 12, To: 14}))
 	l.result(result(10, order.OutcomeApplied))
 	l.mark(evidenceSkip, in0, 15, 17, false)
@@ -93,7 +93,7 @@ func TestGaps(t *testing.T) {
 
 // A result of an event that was audited already is a repeat; one of an event that nobody has audited is not.
 func TestRepeatAfterTheAudit(t *testing.T) {
-	l := newLedger(nil)
+	l := newLedger()
 	l.follow(in0, at(10))
 	l.result(result(10, order.OutcomeApplied))
 	l.advance(in0, 11, 0)
@@ -107,7 +107,7 @@ func TestRepeatAfterTheAudit(t *testing.T) {
 
 // A group that was set back is followed from its new position. What is repeated says so itself.
 func TestGroupThatWasSetBack(t *testing.T) {
-	l := newLedger(nil)
+	l := newLedger()
 	l.follow(in0, at(10))
 	l.result(result(10, order.OutcomeApplied))
 	l.follow(in0, at(11))
@@ -122,7 +122,7 @@ func TestGroupThatWasSetBack(t *testing.T) {
 // The ledger is bounded: the partition with the most spans is given up as far as it is finished, and the
 // others are still audited.
 func TestLedgerIsBounded(t *testing.T) {
-	l := newLedger(nil)
+	l := newLedger()
 	other := offsets.TopicPartition{Topic: "in", Partition: 1}
 	l.follow(in0, at(0))
 	l.follow(other, at(0))
@@ -148,7 +148,8 @@ func TestLedgerIsBounded(t *testing.T) {
 // given up.
 func TestTopicOfTheSameName(t *testing.T) {
 	for again, want := range map[bool]int64{false: 2, true: 0} {
-		l := newLedger(map[string]bool{"in": again})
+		l := newLedger()
+		l.again = func(string) bool { return again }
 		l.follow(in0, at(10))
 		l.result(result(10, order.OutcomeApplied))
 		l.result(result(10, order.OutcomeApplied))

@@ -61,7 +61,7 @@ type Audit struct {
 	o      Options
 	totals Totals            // of earlier books
 	left   map[audited]int64 // where they ended
-	names  names
+	names  offsets.Names
 	since  time.Time
 	asOf   time.Time
 
@@ -71,7 +71,7 @@ type Audit struct {
 
 // New returns an audit that has not begun. counts is called after each round with what it added.
 func New(o Options, counts func(Totals)) *Audit {
-	a := &Audit{o: o, counts: counts, names: names{last: map[string][16]byte{}, again: map[string]bool{}}}
+	a := &Audit{o: o, counts: counts, names: offsets.Names{}}
 	a.report.Store(&Report{})
 	return a
 }
@@ -88,7 +88,9 @@ func (a *Audit) Run(ctx context.Context) {
 	b := (*books)(nil)
 	defer func() { b.close() }()
 	trouble := telemetry.NewTrouble(a.o.Log, "the audit of events and outcomes could not be completed; it is tried again", "the audit of events and outcomes is complete again")
+	known := a.learn(ctx)
 	for pause.Sleep(ctx, a.o.Every) {
+		known = known || a.learn(ctx)
 		if !a.o.Mine() {
 			b.close()
 			b, a.since, a.asOf, a.totals, a.left = nil, time.Time{}, time.Time{}, Totals{}, nil
@@ -121,19 +123,15 @@ func Once(ctx context.Context, o Options, since time.Time) (Report, []Lost, erro
 	return Report{Totals: b.ledger.totals, Since: since, AsOf: time.Now()}, b.lost, nil
 }
 
-// names are the topics that an audit has seen since its process began, by name.
-type names struct {
-	last  map[string][16]byte // the topic that had the name last
-	again map[string]bool     // names that more than one topic has had
-}
-
-func (n *names) see(f offsets.Facts) {
-	for name, id := range f.TopicIDs {
-		if before, known := n.last[name]; known && before != id {
-			n.again[name] = true
-		}
-		n.last[name] = id
+// learn notes which topics have the names before the first books are opened: results of a topic that is deleted until
+// then may come later.
+func (a *Audit) learn(ctx context.Context) bool {
+	b, err := connect(ctx, a.o)
+	if err == nil {
+		a.names.See(b.facts)
+		b.close()
 	}
+	return err == nil
 }
 
 // publish reports what all books have found.
@@ -159,14 +157,14 @@ func (a *Audit) round(ctx context.Context, b *books) (*books, error) {
 	}
 	if b == nil {
 		var err error
-		if b, err = open(ctx, a.o, &a.names); err != nil {
+		if b, err = open(ctx, a.o, a.names); err != nil {
 			return nil, err
 		}
 		b.ledger.skip(a.left, b.facts)
 		a.left = nil
 	}
 	if err := b.round(ctx); err != nil {
-		if errors.Is(err, reread.ErrGone) {
+		if errors.Is(err, reread.ErrGone) || errors.Is(err, errChanged) {
 			b = a.end(b)
 		}
 		return b, err
