@@ -1,9 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"alipay-kafka-bridge/internal/config"
 )
 
 // partNotify is the part of a process that receives notifications.
@@ -54,7 +57,20 @@ func (p PartList) Has(name string) bool { return len(p) == 0 || slices.Contains(
 // Keyless reports whether the process never calls Alipay: it reads none of our keys and tokens there (security N1).
 func (p PartList) Keyless() bool { return !slices.ContainsFunc(signing, p.Has) }
 
-// errNothing is returned where the settings describe none of the parts.
-func (p PartList) errNothing() error {
-	return fmt.Errorf("the settings describe nothing to run of %s; notify needs notify.listen, the others need input topics", strings.Join(p, ", "))
+// runs reports whether a process runs a pipeline.
+func (p PartList) runs(kind pipelineKind, c config.Config) bool {
+	return p.Has(cmp.Or(kind.part, kind.name)) && len(kind.topics(c.Topics)) > 0
+}
+
+// Check returns an error where the settings describe none of the parts.
+func (p PartList) Check(c config.Config) error {
+	runs := func(kind pipelineKind) bool { return p.runs(kind, c) }
+	if slices.ContainsFunc(pipelineKinds(), runs) || c.Notify.Listen != "" && p.Has(partNotify) {
+		return nil
+	}
+	of := p
+	if len(of) == 0 {
+		of = Parts()
+	}
+	return fmt.Errorf("the settings describe nothing to run of %s; notify needs notify.listen, the others need input topics", strings.Join(of, ", "))
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -70,7 +69,10 @@ func New(ctx context.Context, cfg config.Config, o Options) (*Service, error) {
 }
 
 func (s *Service) build(ctx context.Context) error {
-	var err error
+	err := PartList(s.o.Only).Check(s.cfg)
+	if err != nil {
+		return err
+	}
 	if s.registry, err = OpenTopics(s.cfg, int(s.cfg.Delivery.MaxRecord), s.o); err != nil {
 		return err
 	}
@@ -101,7 +103,7 @@ func (s *Service) build(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range pipelineKinds() {
-		if !PartList(s.o.Only).Has(cmp.Or(kind.part, kind.name)) || len(kind.topics(s.cfg.Topics)) == 0 {
+		if !PartList(s.o.Only).runs(kind, s.cfg) {
 			continue
 		}
 		built, err := s.newPipeline(kind)
@@ -117,9 +119,6 @@ func (s *Service) build(ctx context.Context) error {
 		if err := s.receiveFor(s.cfg); err != nil {
 			return err
 		}
-	}
-	if len(s.pipelines) == 0 && s.receiver == nil {
-		return PartList(s.o.Only).errNothing()
 	}
 	s.audit = s.newAudit()
 	return nil

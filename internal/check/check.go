@@ -84,7 +84,9 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 			c.app(ctx, name)
 		}
 	}
-	if c.only.Keyless() {
+	if err := c.only.Check(c.cfg); err != nil {
+		c.add(partSettings, err.Error(), "set what is missing, or name other parts with --only")
+	} else if c.only.Keyless() {
 		c.keyless(ctx)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"alipay-kafka-bridge/internal/app"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/schemas"
@@ -155,6 +156,18 @@ func TestCheckOfflineUsesNoNetwork(t *testing.T) {
 	c := &checker{cfg: cfg}
 	c.keys(t.Context(), false)
 	wantFound(t, c.Report, "app main: ")
+}
+
+// TestCheckFindsNothingToRun: run refuses parts of which the settings describe none, so check does, too.
+func TestCheckFindsNothingToRun(t *testing.T) {
+	cfg := withSchemas(t, apptest.LoadSettings(t, apptest.ClosedPortApp, ""))
+	for part, want := range map[string][]string{"calls": nil, "notify": {"nothing to run of notify; notify needs notify.listen"}} {
+		wantFound(t, Run(t.Context(), cfg, Options{Offline: true, Only: app.PartList{part}}), want...)
+	}
+	cfg.Topics.Inputs = nil
+	for part, want := range map[string][]string{"calls": {"nothing to run of calls"}, "status": nil} {
+		wantFound(t, Run(t.Context(), cfg, Options{Offline: true, Only: app.PartList{part}}), want...)
+	}
 }
 
 // TestFieldsThatAreNotWrittenAreOneLine: for each schema, however many there are; JSON has them all.
