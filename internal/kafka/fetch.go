@@ -20,8 +20,9 @@ const (
 	maxBatch             = 32 << 20  // bytes that one batch may decompress to
 	maxBatchCost         = 40 << 20  // memory that one batch may need, including its records
 	maxFetched           = 48 << 20  // memory that all batches may need: more than two engines hold, or each fetch would run the garbage collector
-	minLent              = 1 << 20   // bytes of a batch that is lent; there is time to copy smaller ones
-	maxLentRecords       = 2 << 20   // memory of its records, which is not counted
+	minLent              = 1 << 20   // bytes of a batch that is lent as it is; smaller ones are copied to the shelf
+	maxLentRecords       = 2 << 20   // memory of the records of what is lent, which is not counted
+	maxShelf             = 2 << 20   // bytes of small batches that are lent at the same time
 	recordCost           = 176       // bytes of a kgo.Record and the pointer to it
 	headerCost           = 64        // bytes of a kgo.RecordHeader and its key
 	maxFetchBytes        = 512 << 10 // of one fetch, compressed
@@ -86,6 +87,7 @@ type budget struct {
 	// longest is next, so that fetches cannot keep reads of parked records from theirs.
 	turn  sync.Mutex
 	inner kgo.Decompressor
+	shelf []byte // small batches that are lent, one after the other; guarded by turn
 
 	mu      sync.Mutex
 	waiting map[int][]*batch // decompressed, without records yet, by their number; guarded by mu
@@ -145,8 +147,8 @@ func (b *budget) keep(out []byte, d *batch) ([]byte, error) {
 	return out, nil
 }
 
-// Borrow lets use decompress batches whose records it copies. A large batch stays in the scratch until
-// use returns. It is the last one: lent says that there was one.
+// Borrow lets use decompress batches whose records it does not keep. Small ones stay on the shelf until use returns, a
+// large one in the scratch. It is the last one: lent says that there was one.
 func (b *budget) Borrow(use func(kgo.Decompressor)) (lent bool) {
 	b.turn.Lock()
 	defer b.turn.Unlock()
@@ -158,7 +160,9 @@ func (b *budget) Borrow(use func(kgo.Decompressor)) (lent bool) {
 // borrower decompresses during one call of Borrow.
 type borrower struct {
 	*budget
-	lent bool // the scratch is in use
+	lent    bool  // the scratch is in use
+	shelved int   // bytes of the shelf that are in use
+	records int64 // memory of the records of all batches that are lent
 }
 
 func (b *borrower) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byte, error) {
@@ -169,11 +173,20 @@ func (b *borrower) Decompress(src []byte, codec kgo.CompressionCodecType) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	if records := d.cost - int64(len(out)); len(out) < minLent || records > maxLentRecords {
+	b.lent = len(out) >= minLent
+	if b.records += d.cost - int64(len(out)); b.records > maxLentRecords || !b.lent && b.shelved+len(out) > maxShelf {
+		b.lent = false
 		return b.keep(out, d)
 	}
-	b.lent = true
-	return out, nil
+	if b.lent {
+		return out, nil
+	}
+	if b.shelf == nil {
+		b.shelf = make([]byte, maxShelf)
+	}
+	at := b.shelved
+	b.shelved += copy(b.shelf[at:], out)
+	return b.shelf[at:b.shelved:b.shelved], nil
 }
 
 // makeRoom waits a moment until a batch fits. What consumers no longer use is included until it is

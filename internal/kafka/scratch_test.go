@@ -129,6 +129,46 @@ func TestALargeBatchIsLent(t *testing.T) {
 	}
 }
 
+// Small batches are lent side by side, as far as there is room and their records are few; the others are counted. The
+// next borrower has the room again.
+func TestSmallBatchesAreLentOnTheShelf(t *testing.T) {
+	b := plainBudget(0)
+	first, second := oneRecord(700<<10), oneRecord(900<<10)
+	few := bytes.Repeat([]byte{12, 0, 0, 0, 1, 1, 0}, 4_000) // records of nothing
+	for range 2 {
+		b.Borrow(func(d kgo.Decompressor) {
+			decompress := func(from []byte) []byte {
+				out, err := d.Decompress(from, kgo.CodecGzip)
+				if err != nil || !bytes.Equal(out, from) || &out[0] == &from[0] || cap(out) != len(out) && b.held.Load() == 0 {
+					t.Fatalf("%d bytes of %d with room for %d, error %v", len(out), len(from), cap(out), err)
+				}
+				return out
+			}
+			one := decompress(first)
+			decompress(second)
+			if b.held.Load() != 0 || !bytes.Equal(one, first) {
+				t.Errorf("%d bytes are counted, want none", b.held.Load())
+			}
+			decompress(second) // no room
+			held := b.held.Load()
+			if held == 0 {
+				t.Error("a batch without room on the shelf is not counted")
+			}
+			b.held.Store(0)
+			decompress(few)
+			decompress(few)
+			if b.held.Load() != 0 {
+				t.Error("few records are counted")
+			}
+			decompress(few)
+			if b.held.Load() == 0 {
+				t.Error("many records in several batches are not counted")
+			}
+			b.held.Store(0)
+		})
+	}
+}
+
 // Many small records take more memory than their batch: that is counted.
 func TestABatchOfManyRecordsIsNotLent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

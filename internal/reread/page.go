@@ -18,11 +18,26 @@ type Page struct {
 // its own begin is empty: the partition has nothing stable there yet. It returns [ErrGone] where the place is
 // below the log start, or the topic is another one of the same name.
 func (r *Reader) Page(ctx context.Context, at Place) (Page, error) {
+	return r.page(ctx, at, copies)
+}
+
+// Visit is Page, but calls see with each record and returns none. It saves a copy: see must keep nothing of the record,
+// and must not wait, because others read after it.
+func (r *Reader) Visit(ctx context.Context, at Place, see func(*kgo.Record)) (Page, error) {
+	return r.page(ctx, at, func(lent []*kgo.Record) []*kgo.Record {
+		for _, rec := range lent {
+			see(rec)
+		}
+		return nil
+	})
+}
+
+func (r *Reader) page(ctx context.Context, at Place, take taker) (Page, error) {
 	p, err := r.fetch(ctx, at)
 	if err != nil {
 		return Page{}, err
 	}
-	f, err := r.records(ctx, at, p)
+	f, err := r.records(ctx, at, p, take)
 	if err != nil {
 		return Page{}, err
 	}

@@ -6,10 +6,37 @@ import (
 	"testing/synctest"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"alipay-kafka-bridge/internal/reread"
 )
 
-// Pages lead through a partition without leaving out a record, also where a batch is larger than a page.
+// Pages lead through a partition without leaving out a record, also where a batch is larger than a page; so do visits,
+// which show no more at once.
 func TestPagesLeaveNothingOut(t *testing.T) {
+	t.Run("pages", func(t *testing.T) {
+		readAll(t, func(t *testing.T, r *rig, at reread.Place) (reread.Page, error) {
+			return r.reader.Page(t.Context(), at)
+		})
+	})
+	t.Run("visits", func(t *testing.T) {
+		readAll(t, func(t *testing.T, r *rig, at reread.Place) (reread.Page, error) {
+			size := 0
+			var seen []*kgo.Record
+			page, err := r.reader.Visit(t.Context(), at, func(rec *kgo.Record) {
+				size += reread.Size(rec)
+				seen = append(seen, reread.Copy(rec))
+			})
+			if size > 1<<20 || len(page.Records) > 0 {
+				t.Errorf("%d bytes are shown at once, and %d records are returned", size, len(page.Records))
+			}
+			page.Records = seen
+			return page, err
+		})
+	})
+}
+
+func readAll(t *testing.T, read func(*testing.T, *rig, reread.Place) (reread.Page, error)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		var big []*kgo.Record
@@ -20,7 +47,7 @@ func TestPagesLeaveNothingOut(t *testing.T) {
 		seen := int64(0)
 		pages := 0
 		for at := r.at; ; pages++ {
-			page, err := r.reader.Page(t.Context(), at)
+			page, err := read(t, r, at)
 			must(t, err)
 			for _, rec := range page.Records {
 				if rec.Offset != seen {

@@ -68,7 +68,7 @@ func (r *Reader) Read(ctx context.Context, at Place) ([]*kgo.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := r.records(ctx, at, p)
+	f, err := r.records(ctx, at, p, copies)
 	switch {
 	case err != nil:
 		return nil, err
@@ -114,17 +114,20 @@ type answer struct {
 	next int64 // where the next fetch goes on
 }
 
+// taker makes what a read returns of records whose memory is only lent.
+type taker func(lent []*kgo.Record) []*kgo.Record
+
 // records unpacks an answer, and waits for memory if there is none.
-func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTopicPartition) (answer, error) {
+func (r *Reader) records(ctx context.Context, at Place, p *kmsg.FetchResponseTopicPartition, take taker) (answer, error) {
 	select {
 	case r.unpacking <- struct{}{}: // one batch at a time: nothing else of it stays
 	case <-ctx.Done():
 		return answer{}, context.Cause(ctx)
 	}
 	defer func() { <-r.unpacking }()
-	f := r.unpack(at, p)
+	f := r.unpack(at, p, take)
 	for temporary(f.Err) && pause.Sleep(ctx, noMemoryPause) {
-		f = r.unpack(at, p)
+		f = r.unpack(at, p, take)
 	}
 	switch {
 	case errors.Is(f.Err, kerr.UnknownTopicID), errors.Is(f.Err, kerr.InconsistentTopicID):
@@ -148,14 +151,22 @@ func (r *Reader) askAgain(ctx context.Context, at Place, cause error) error {
 	return fmt.Errorf("read %s/%d at %d: %w", at.Topic, at.Partition, at.Offset, cause)
 }
 
-// copies copies records that follow each other, so that their batch does not stay.
-func copies(records []*kgo.Record) (out []*kgo.Record) {
+// taken is as many of the first records as one read returns, and where the next one goes on.
+func taken(lent []*kgo.Record, next int64) (some []*kgo.Record, goOn int64) {
 	size := 0
-	for _, rec := range records {
-		if size += Size(rec); size > copyBytes && len(out) > 0 {
-			break
+	for i, rec := range lent {
+		if size += Size(rec); size > copyBytes && i > 0 {
+			return lent[:i], rec.Offset
 		}
-		out = append(out, Copy(rec))
+	}
+	return lent, next
+}
+
+// copies copies records, so that their batch does not stay.
+func copies(lent []*kgo.Record) []*kgo.Record {
+	out := make([]*kgo.Record, len(lent))
+	for i, rec := range lent {
+		out[i] = Copy(rec)
 	}
 	return out
 }
@@ -165,17 +176,19 @@ type lender interface {
 	Borrow(use func(kgo.Decompressor)) (lent bool)
 }
 
-// unpack decompresses what a fetch returned and copies what is to be returned of it. The same batch
-// was accepted before, but its memory is needed once more: a batch of a few kilobytes may need 32 MiB.
-func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition) (f answer) {
+// unpack decompresses what a fetch returned and takes what is to be returned of it. The same batch
+// was accepted before, but its memory is needed once more: a batch of a few kilobytes may need 32 MiB. What comes
+// before a batch without memory is returned.
+func (r *Reader) unpack(at Place, p *kmsg.FetchResponseTopicPartition, take taker) (f answer) {
 	use := func(d kgo.Decompressor) {
 		f.FetchPartition, f.next = kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 			Topic: at.Topic, Partition: at.Partition, Offset: at.Offset, IsolationLevel: kgo.ReadCommitted(),
 		}, p, d, nil)
-		all := len(f.Records)
-		if f.Records = copies(f.Records); len(f.Records) < all {
-			f.next = f.Records[len(f.Records)-1].Offset + 1
+		if len(f.Records) > 0 && temporary(f.Err) {
+			f.Err = nil
 		}
+		f.Records, f.next = taken(f.Records, f.next)
+		f.Records = take(f.Records)
 	}
 	l, ok := r.decompressor.(lender)
 	if !ok {

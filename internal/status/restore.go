@@ -137,11 +137,17 @@ func (p *Pipeline) readTail(ctx context.Context, part *partition, from, to int64
 	at := reread.Place{Topic: p.o.Topics.Status, TopicID: part.topicID, Partition: part.number, Offset: from}
 	read, waited := 0, time.Duration(0)
 	for at.Offset < to {
-		page, err := p.reads.pages.Page(ctx, at)
+		batch, in := p.store.Load().NewBatch(part.number), 0
+		page, err := p.reads.pages.Visit(ctx, at, func(r *kgo.Record) {
+			batch.Add(store.Entry{Key: r.Key, Value: r.Value, Due: p.dueOf(r)})
+			in++
+		})
 		if err != nil {
+			batch.Close()
 			return read, fmt.Errorf("restore trade status: %w", err)
 		}
 		if page.Next == at.Offset {
+			batch.Close()
 			if waited += hangPause; waited > hangs {
 				return read, fmt.Errorf("restore trade status: an open transaction keeps %s/%d from being read beyond %d: find it with kafka-transactions.sh find-hanging", at.Topic, at.Partition, at.Offset)
 			}
@@ -152,13 +158,9 @@ func (p *Pipeline) readTail(ctx context.Context, part *partition, from, to int64
 			}
 			continue
 		}
-		waited, read = 0, read+len(page.Records)
+		waited, read = 0, read+in
 		at.Offset = page.Next
-		entries := make([]store.Entry, len(page.Records))
-		for i, r := range page.Records {
-			entries[i] = store.Entry{Key: r.Key, Value: r.Value, Due: p.dueOf(r)}
-		}
-		if err := p.store.Load().Write(part.number, store.Checkpoint{TopicID: part.topicID, Next: at.Offset, At: p.o.Now()}, entries); err != nil {
+		if err := batch.Write(store.Checkpoint{TopicID: part.topicID, Next: at.Offset, At: p.o.Now()}); err != nil {
 			return read, fmt.Errorf("restore trade status: %w", err)
 		}
 	}

@@ -212,7 +212,7 @@ func (s *Store) tryPebble(o Options, lock *pebble.Lock, exists bool) (db *pebble
 		FS: s.disk, Lock: lock, DisableWAL: true, ErrorIfNotExists: exists, ErrorIfExists: !exists,
 		CacheSize: o.Cache, MemTableSize: o.Memtable,
 		MemTableStopWritesThreshold: 4, L0StopWritesThreshold: 64, // a restore writes faster than it is flushed and compacted
-		L0CompactionThreshold: 8, // twice the default: compactions took four tenths of the work of a restore
+		L0CompactionThreshold: 16, // four times the default: compactions took four tenths of the work of a restore
 		FormatMajorVersion:    pebble.FormatNewest,
 		Levels:                [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(10)}}, // most new orders are not there yet
 		Logger:                quiet{},

@@ -20,31 +20,61 @@ type Entry struct {
 // after a crash the store may be as it was before the last writes, never in between. A write that
 // the disk refuses may still be stored later, before any further one.
 func (s *Store) Write(partition int32, cp Checkpoint, entries []Entry) error {
-	return s.write(func(b *pebble.Batch) error {
-		var key, value []byte // the batch copies both
-		for _, e := range entries {
-			key = append(appendPrefix(key[:0], kindRecord, partition), e.Key...)
-			if e.Value == nil {
-				if err := b.Delete(key, nil); err != nil {
-					return err
-				}
-				continue
-			}
-			due := millis(e.Due)
-			value = appendRecord(value[:0], e.Value, due)
-			if err := b.Set(key, value, nil); err != nil {
-				return err
-			}
-			if due != noDue {
-				key = append(appendDue(key[:0], partition, due), e.Key...)
-				if err := b.Set(key, nil, nil); err != nil {
-					return err
-				}
-			}
-		}
-		return b.Set(prefix(kindCheckpoint, partition), encodeCheckpoint(cp), nil)
-	}, cp.At)
+	b := s.NewBatch(partition)
+	for _, e := range entries {
+		b.Add(e)
+	}
+	return b.Write(cp)
 }
+
+// Batch collects values of a partition that are stored in one step. It waits for nothing until it is written, and must
+// be written or closed. It is for one goroutine.
+type Batch struct {
+	store      *Store
+	partition  int32
+	batch      *pebble.Batch
+	key, value []byte // of the last entry; the batch copies both
+	err        error
+}
+
+// NewBatch begins a batch.
+func (s *Store) NewBatch(partition int32) *Batch {
+	return &Batch{store: s, partition: partition, batch: s.db.NewBatch()}
+}
+
+// Add adds a value. A later one of the same key replaces it.
+func (b *Batch) Add(e Entry) {
+	b.key = append(appendPrefix(b.key[:0], kindRecord, b.partition), e.Key...)
+	if e.Value == nil {
+		b.err = errors.Join(b.err, b.batch.Delete(b.key, nil))
+		return
+	}
+	due := millis(e.Due)
+	b.value = appendRecord(b.value[:0], e.Value, due)
+	b.err = errors.Join(b.err, b.batch.Set(b.key, b.value, nil))
+	if due != noDue {
+		b.key = append(appendDue(b.key[:0], b.partition, due), e.Key...)
+		b.err = errors.Join(b.err, b.batch.Set(b.key, nil, nil))
+	}
+}
+
+// Write stores the batch and the checkpoint of its partition, as [Store.Write] does.
+func (b *Batch) Write(cp Checkpoint) error {
+	err := errors.Join(b.err, b.batch.Set(prefix(kindCheckpoint, b.partition), encodeCheckpoint(cp), nil))
+	if err == nil {
+		err = b.store.usable()
+	}
+	if err == nil {
+		err = b.store.take()
+	}
+	if err != nil {
+		return b.store.checked(errors.Join(err, b.batch.Close()))
+	}
+	return b.store.checked(b.store.commit(b.batch, cp.At))
+}
+
+// Close gives the batch up.
+func (b *Batch) Close() { _ = b.batch.Close() }
 
 // Wipe forgets a partition: values, index and checkpoint.
 func (s *Store) Wipe(partition int32) error {
