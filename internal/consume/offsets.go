@@ -27,7 +27,8 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	}
 	asked := e.askRefused(ctx, cl, facts, found, refused)
 	maps.Copy(found, asked)
-	bounds, err := e.question(facts).Bounds(ctx, cl, facts, found)
+	question := e.question(facts, found)
+	bounds, err := question.Bounds(ctx, cl, facts, found)
 	if err != nil {
 		e.o.Log.WarnContext(ctx, "start and end offsets not available; joining the group again", "error", err)
 		return err
@@ -42,7 +43,10 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 		}
 		_, p.late = asked[tp]
 		p.place = facts.Place(e.o.Group, tp)
-		p.place.Count = bounds[tp].Known
+		p.place.Count, p.committed = bounds[tp].Known, question.Stale[tp]
+		if p.committed.Text != "" {
+			e.o.Log.WarnContext(ctx, "committed offset is of a topic of the same name that was deleted; the partition is read from its start", "topic", tp.Topic, "partition", tp.Partition, "offset", p.committed.Offset)
+		}
 		if c.Offset < 0 && bounds[tp].Begin < 0 {
 			refusal.Partitions = append(refusal.Partitions, tp.String())
 			continue
@@ -118,12 +122,10 @@ func (e *Engine) awaitOffsets(s *session, cl *kgo.Client, facts offsets.Facts, m
 	}
 }
 
-func (e *Engine) question(facts offsets.Facts) offsets.Question {
-	return offsets.Question{Group: e.o.Group, Start: e.o.Start, CreatedAgain: func(topic string) bool {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.names.CreatedAgain(topic, facts.TopicIDs[topic])
-	}}
+func (e *Engine) question(facts offsets.Facts, found map[TopicPartition]offsets.Committed) offsets.Question {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.names.Question(e.o.Group, e.o.Start, facts, found)
 }
 
 // startOffsets gives kgo the offsets to fetch from: our window decides, a stopped partition is

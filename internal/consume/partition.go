@@ -110,6 +110,7 @@ func (p *partition) ended() {
 func (e *Engine) intake(p *partition, f kgo.FetchPartition) {
 	if n := len(f.Records); n > 0 {
 		p.read, p.end, p.readAt = f.Records[n-1].Offset+1, f.HighWatermark, time.Now()
+		e.names.Read(p.Topic, p.place.TopicID)
 	}
 	for _, r := range f.Records {
 		e.addBytes(p, reread.Size(r))

@@ -22,13 +22,12 @@ type StartError = offsets.StartError
 // open begins a partition at its committed position, or stops it for an operator. Called
 // under mu.
 func (e *Engine) open(p *partition, c offsets.Committed, b offsets.Bounds) {
-	p.committed = c
-	if c.Offset < 0 || e.names.Stale(p.place, p.Topic, c) {
+	if c.Offset < 0 {
 		p.entries = append(p.entries, Skipped{p.Topic, p.Partition, b.Begin, ReasonStart})
 		e.begin(p, window.Position{Next: b.Begin}, true)
 		return
 	}
-	p.read, p.end = c.Offset, b.High
+	p.committed, p.read, p.end = c, c.Offset, b.High
 	startDue := false
 	w, err := p.place.Read(c.Offset, c.Text)
 	pos := w.Position

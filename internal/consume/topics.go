@@ -62,7 +62,7 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	was, known := e.names.Last(topic)
-	if !known {
+	if !known || exists && e.names.Lags(topic, id) {
 		return
 	}
 	same := exists && (id == was || id == [16]byte{} || was == [16]byte{}) // without ids, only records differ

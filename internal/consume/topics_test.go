@@ -113,36 +113,6 @@ func TestTopicCreatedAgain(t *testing.T) {
 	}
 }
 
-// The same while calls are under way: their results are published, and a position of the deleted topic that was
-// committed by the name of both stops no partition of the new one, also after it was created again a second time.
-func TestTopicCreatedAgainUnderLoad(t *testing.T) {
-	for _, byID := range []bool{false, true} {
-		for _, gap := range []time.Duration{0, 500 * time.Millisecond} {
-			t.Run(fmt.Sprintf("by id %t, after %s", byID, gap), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					r := newRig(t)
-					r.byID = byID
-					e := r.start(setup{options: consume.Options{Start: consume.Start{Latest: true}}, latency: fixed(2 * time.Second)})
-					r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
-					for round := 1; round <= 2; round++ {
-						r.send(400, 400)
-						time.Sleep(time.Second)
-						r.recreate(gap)
-						r.send(60, 4)
-						time.Sleep(3 * time.Minute)
-						if n := len(r.read("out")); n != round*460 {
-							t.Fatalf("%d results, want %d; log:\n%s", n, round*460, r.logs.String())
-						}
-					}
-					if err := e.stop(); err != nil {
-						t.Error(err)
-					}
-				})
-			})
-		}
-	}
-}
-
 func (r *rig) recreate(gap time.Duration) {
 	r.t.Helper()
 	cl := r.client()

@@ -23,13 +23,19 @@ type Bounds struct {
 type Question struct {
 	Group        string
 	Start        Start
-	CreatedAgain func(topic string) bool // the topic is not the one that was read before under its name
+	CreatedAgain func(topic string) bool      // the topic is not the one that was read before under its name
+	Stale        map[TopicPartition]Committed // positions of deleted topics that were committed for these
+	Lag          error                        // why nothing can be asked now
 }
 
 // Bounds asks for the logs' bounds. A partition that cannot be asked (no leader) has none:
 // its committed position is used, and a position that does not exist is found when it is read.
-// Without a committed position it cannot be opened, and the group is joined again.
+// Without a committed position it cannot be opened, and the group is joined again. The same holds for one of a topic
+// that was created again, whatever the start: its events must not be taken for old ones.
 func (q Question) Bounds(ctx context.Context, cl *kgo.Client, facts Facts, found map[TopicPartition]Committed) (map[TopicPartition]Bounds, error) {
+	if q.Lag != nil {
+		return nil, q.Lag
+	}
 	adm := kadm.NewClient(cl)
 	topics := slices.Collect(maps.Keys(facts.TopicIDs))
 	low, err := adm.ListStartOffsets(ctx, topics...)
@@ -52,10 +58,11 @@ func (q Question) Bounds(ctx context.Context, cl *kgo.Client, facts Facts, found
 	for tp, c := range found {
 		k := known[tp.Topic]
 		b := Bounds{Low: offsetIn(low, tp), High: offsetIn(high, tp), Begin: offsetIn(begin, tp), Known: k.next}
-		if k.before > 0 && tp.Partition >= k.before || q.CreatedAgain(tp.Topic) {
+		again := q.CreatedAgain(tp.Topic)
+		if k.before > 0 && tp.Partition >= k.before || again {
 			b.Begin = b.Low // added later: nothing of it may be lost
 		}
-		if c.Offset < 0 && b.Begin < 0 && q.Start != (Start{}) {
+		if c.Offset < 0 && b.Begin < 0 && (again || q.Start != (Start{})) {
 			return nil, fmt.Errorf("start and end offset of %s not available", tp)
 		}
 		out[tp] = b
