@@ -68,9 +68,5 @@ func (p PartList) Check(c config.Config) error {
 	if slices.ContainsFunc(pipelineKinds(), runs) || c.Notify.Listen != "" && p.Has(partNotify) {
 		return nil
 	}
-	of := p
-	if len(of) == 0 {
-		of = Parts()
-	}
-	return fmt.Errorf("the settings describe nothing to run of %s; notify needs notify.listen, the others need input topics", strings.Join(of, ", "))
+	return fmt.Errorf("the settings describe nothing to run of %s; notify needs notify.listen, the others need input topics", strings.Join(p, ", "))
 }

@@ -9,20 +9,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/reread"
 )
 
 // open opens books at the present. The outputs are read from their last stable offsets, which are asked for
 // first: the outcome of an event that is not finished in the committed positions becomes visible after them.
-func open(ctx context.Context, o Options, names offsets.Names) (*books, error) {
+func open(ctx context.Context, o Options, of *Audit) (*books, error) {
 	b, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	names.See(b.facts)
-	b.ledger.again = func(topic string) bool { return names.CreatedAgain(topic, b.facts.TopicIDs[topic]) }
+	of.see(b.facts)
+	b.ledger.again = of.lenient
+	for name := range b.facts.TopicIDs {
+		if of.lenient(name) {
+			b.lenientUntil = of.again[name].Add(afterlife)
+		}
+	}
 	if err := b.beginNow(ctx); err != nil {
 		b.close()
 		return nil, err

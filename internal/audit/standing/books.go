@@ -22,14 +22,15 @@ import (
 
 // books are the accounts of all partitions, with the clients that read them.
 type books struct {
-	o      Options
-	client *kgo.Client
-	reader *reread.Reader
-	facts  offsets.Facts // of the outputs and inputs, when the books were opened
-	at     map[offsets.TopicPartition]int64
-	ledger *ledger
-	warned bool // of a record that cannot be read
-	lost   []Lost
+	o            Options
+	client       *kgo.Client
+	reader       *reread.Reader
+	facts        offsets.Facts // of the outputs and inputs, when the books were opened
+	at           map[offsets.TopicPartition]int64
+	ledger       *ledger
+	lenientUntil time.Time // when these books end because results of all topics are judged again; zero: they are judged
+	warned       bool      // of a record that cannot be read
+	lost         []Lost
 }
 
 // Lost are events of one partition of which no outcome is visible.
@@ -72,17 +73,17 @@ func (b *books) askFacts(ctx context.Context) (offsets.Facts, error) {
 }
 
 // stale reports whether topics were created again or have more partitions.
-func (b *books) stale(ctx context.Context) bool {
+func (b *books) stale(ctx context.Context) (bool, error) {
 	f, err := b.askFacts(ctx)
 	if err != nil {
-		return false // the round will say why
+		return false, err
 	}
 	for t, n := range f.Partitions {
 		if b.facts.Partitions[t] != n || b.facts.TopicIDs[t] != f.TopicIDs[t] {
-			return true
+			return true, nil
 		}
 	}
-	return len(f.Partitions) != len(b.facts.Partitions)
+	return len(f.Partitions) != len(b.facts.Partitions), nil
 }
 
 // listed turns offsets into a map; one partition without an answer spoils all.
@@ -171,7 +172,11 @@ func (b *books) round(ctx context.Context) error {
 	if err := b.read(ctx, ends); err != nil {
 		return err
 	}
-	if b.stale(ctx) { // what was read may be of others than what was committed
+	b.report(ctx)
+	switch changed, err := b.stale(ctx); {
+	case err != nil:
+		return err
+	case changed: // what was read may be of others than what was committed
 		return errChanged
 	}
 	for tp, p := range committed {

@@ -62,6 +62,7 @@ type Audit struct {
 	totals Totals            // of earlier books
 	left   map[audited]int64 // where they ended
 	names  offsets.Names
+	again  map[string]time.Time // when another topic was seen under a name that is known
 	since  time.Time
 	asOf   time.Time
 
@@ -71,7 +72,7 @@ type Audit struct {
 
 // New returns an audit that has not begun. counts is called after each round with what it added.
 func New(o Options, counts func(Totals)) *Audit {
-	a := &Audit{o: o, counts: counts, names: offsets.Names{}}
+	a := &Audit{o: o, counts: counts, names: offsets.Names{}, again: map[string]time.Time{}}
 	a.report.Store(&Report{})
 	return a
 }
@@ -128,10 +129,29 @@ func Once(ctx context.Context, o Options, since time.Time) (Report, []Lost, erro
 func (a *Audit) learn(ctx context.Context) bool {
 	b, err := connect(ctx, a.o)
 	if err == nil {
-		a.names.See(b.facts)
+		a.see(b.facts)
 		b.close()
 	}
 	return err == nil
+}
+
+func (a *Audit) see(f offsets.Facts) {
+	for name, id := range f.TopicIDs {
+		if a.names.CreatedAgain(name, id) {
+			a.again[name] = time.Now()
+		}
+	}
+	a.names.See(f)
+}
+
+// afterlife is how long results of a deleted topic may still come. They have offsets of the topic that has its name now, so
+// no result of that one is called a repeat meanwhile.
+const afterlife = time.Hour
+
+// lenient reports whether results of a topic are not to be judged.
+func (a *Audit) lenient(topic string) bool {
+	at, again := a.again[topic]
+	return again && time.Since(at) < afterlife
 }
 
 // publish reports what all books have found.
@@ -152,12 +172,14 @@ func (a *Audit) round(ctx context.Context, b *books) (*books, error) {
 	if a.since.IsZero() {
 		a.since = time.Now()
 	}
-	if b != nil && b.stale(ctx) {
-		b = a.end(b)
+	if b != nil {
+		if changed, _ := b.stale(ctx); changed || b.lenientUntil.Before(time.Now()) && !b.lenientUntil.IsZero() {
+			b = a.end(b)
+		}
 	}
 	if b == nil {
 		var err error
-		if b, err = open(ctx, a.o, a.names); err != nil {
+		if b, err = open(ctx, a.o, a); err != nil {
 			return nil, err
 		}
 		b.ledger.skip(a.left, b.facts)
