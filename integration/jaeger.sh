@@ -113,9 +113,10 @@ start() {
 			echo $! >"$state/jaeger.pid"
 		)
 	fi
-	local end=$((SECONDS + patience))
+	# A process that has just been started is not yet the program that running looks for.
+	local begin=$SECONDS end=$((SECONDS + patience))
 	until ready; do
-		if ! running || ((SECONDS >= end)); then
+		if ! running && ((SECONDS > begin + 2)) || ((SECONDS >= end)); then
 			tail -n 20 "$state/jaeger.log" >&2
 			end_process
 			die "Jaeger did not start; see $state/jaeger.log"

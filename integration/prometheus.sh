@@ -117,10 +117,12 @@ launch() {
 	)
 }
 
+# await NAME PORT: waits until NAME is ready; fails if the process ends or the time is up. A process that has just
+# been started is not yet the program that running looks for.
 await() {
-	local name=$1 end=$((SECONDS + patience))
+	local name=$1 begin=$SECONDS end=$((SECONDS + patience))
 	until ready "$2"; do
-		if ! running "$name" || ((SECONDS >= end)); then
+		if ! running "$name" && ((SECONDS > begin + 2)) || ((SECONDS >= end)); then
 			tail -n 20 "$state/$name.log" >&2
 			end_process prometheus
 			end_process alertmanager
