@@ -4,7 +4,6 @@ package integration_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,15 +110,6 @@ func TestACLsOfDeploy(t *testing.T) {
 		t.Errorf("erase:\n%s", out)
 	}
 	p.stop(t)
-}
-
-// freeAddress is an address at which no one listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // anEvent is an order event for bridge send.

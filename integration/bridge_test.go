@@ -332,61 +332,6 @@ func await(t *testing.T, what string, limit time.Duration, ok func() bool) {
 	}
 }
 
-// results reads committed results until there are n.
-func (e *environment) results(n int, limit time.Duration) []order.Result {
-	e.t.Helper()
-	cl := e.client(kgo.ConsumeTopics(e.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(e.t.Context(), limit)
-	defer cancel()
-	var out []order.Result
-	for {
-		// Then wait a little longer: a result too many would come now.
-		wait := ctx
-		if len(out) >= n {
-			var stop context.CancelFunc
-			wait, stop = context.WithTimeout(ctx, 3*time.Second)
-			defer stop()
-		}
-		fetches := cl.PollFetches(wait)
-		for _, r := range fetches.Records() {
-			res, err := e.codec.DecodeResult(e.t.Context(), r.Topic, r.Value)
-			must(e.t, err)
-			out = append(out, res)
-		}
-		if wait.Err() != nil {
-			return out
-		}
-	}
-}
-
-// checkEachOnce compares the results with the events: one for each event, in the order of the events
-// for each order number.
-func checkEachOnce(t *testing.T, events []order.Event, results []order.Result) {
-	t.Helper()
-	want := map[alipay.OutTradeNo][]order.EventID{}
-	for _, e := range events {
-		want[e.OrderNo] = append(want[e.OrderNo], e.ID)
-	}
-	got := map[alipay.OutTradeNo][]order.EventID{}
-	for _, r := range results {
-		if r.Outcome != order.OutcomeApplied {
-			t.Errorf("event %s: outcome %s, reason %s, sub_code %s: %s", r.EventID, r.Outcome, r.Reason, r.SubCode, r.Message)
-		}
-		got[r.OrderNo] = append(got[r.OrderNo], r.EventID)
-	}
-	bad := 0
-	for no, ids := range want {
-		if fmt.Sprint(got[no]) != fmt.Sprint(ids) {
-			if bad++; bad < 10 {
-				t.Errorf("order %s: results for events %v, want %v", no, got[no], ids)
-			}
-		}
-	}
-	if len(results) != len(events) {
-		t.Errorf("%d results for %d events", len(results), len(events))
-	}
-}
-
 // checkExecutions checks in the simulator's journal that nothing took effect twice and that no repeat
 // had other content. It returns how many requests were repeats.
 func (e *environment) checkExecutions() (repeats int) {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/alipay"
@@ -44,62 +42,6 @@ func named(name string, n int) []order.Event {
 // resultsOf returns the results of orders whose numbers begin with the name.
 func resultsOf(name string, results []order.Result) []order.Result {
 	return slices.DeleteFunc(slices.Clone(results), func(r order.Result) bool { return !strings.HasPrefix(string(r.OrderNo), name) })
-}
-
-func (e *environment) deleteTopic(name string) {
-	e.t.Helper()
-	adm := kadm.NewClient(e.client())
-	_, err := adm.DeleteTopic(e.t.Context(), name)
-	must(e.t, err)
-	await(e.t, "topic "+name+" is gone", 10*time.Second, func() bool {
-		topics, err := adm.ListTopics(e.t.Context(), name)
-		return err == nil && !topics.Has(name)
-	})
-}
-
-// createTopic makes a topic; the broker may still be busy with its deletion.
-func (e *environment) createTopic(name string, partitions int32) {
-	e.t.Helper()
-	adm := kadm.NewClient(e.client())
-	await(e.t, "topic "+name+" exists again", 20*time.Second, func() bool {
-		_, err := adm.CreateTopic(e.t.Context(), partitions, 1, nil, name)
-		return err == nil
-	})
-}
-
-// collected are the results that were read so far.
-type collected struct {
-	e       *environment
-	cl      *kgo.Client
-	results []order.Result
-}
-
-func (e *environment) collect() *collected {
-	return &collected{e: e, cl: e.client(kgo.ConsumeTopics(e.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))}
-}
-
-// poll reads for a while.
-func (c *collected) poll(d time.Duration) {
-	ctx, cancel := context.WithTimeout(c.e.t.Context(), d)
-	defer cancel()
-	for ctx.Err() == nil {
-		for _, r := range c.cl.PollFetches(ctx).Records() {
-			res, err := c.e.codec.DecodeResult(c.e.t.Context(), r.Topic, r.Value)
-			must(c.e.t, err)
-			c.results = append(c.results, res)
-		}
-	}
-}
-
-// until reads until there are n results of the name.
-func (c *collected) until(name string, n int, limit time.Duration) {
-	c.e.t.Helper()
-	for end := time.Now().Add(limit); len(resultsOf(name, c.results)) < n; c.poll(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			c.e.t.Errorf("%d results of %q within %v, want %d", len(resultsOf(name, c.results)), name, limit, n)
-			return
-		}
-	}
 }
 
 // report logs the lines of the bridge since it had written a number of bytes, and checks that they
@@ -342,20 +284,6 @@ func TestDrillKeyRotated(t *testing.T) {
 	p.stop(t)
 	e.checkExecutions()
 	p.report(t, from, 20)
-}
-
-// freePorts returns ports that no process of this machine listens on.
-func freePorts(t *testing.T, n int) (ports []string) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		defer func() { _ = l.Close() }()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		must(t, err)
-		ports = append(ports, port)
-	}
-	return ports
 }
 
 // withoutTransactions starts a broker of its own whose transaction state log cannot be made, because
