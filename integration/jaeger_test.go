@@ -151,7 +151,7 @@ func TestTracesInJaeger(t *testing.T) {
 		for _, no := range [][]string{{"J1", "J2", "J3"}, {"J4"}}[i] {
 			e.sendTraced(events[0], no, producer)
 		}
-		e.results(3+i, time.Minute)
+		e.results(3 + i)
 		e.merged(t)
 		p.stop(t) // sends the spans
 	}

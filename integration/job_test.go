@@ -94,7 +94,7 @@ func TestKilledThreeTimes(t *testing.T) {
 		repeats = all
 	}
 	p := e.run("a")
-	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
+	checkEachOnce(t, events, e.results(len(events)))
 	p.stop(t)
 	e.checkAudit(len(events))
 	if n := e.checkExecutions(); n == 0 || n > kills*(inFlight+batch) {
@@ -112,26 +112,32 @@ func TestTwoSlots(t *testing.T) {
 	a := e.run("a")
 	await(t, "a works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
 	b := e.run("b")
-	e.awaitBoth(b)
+	e.awaitBoth(b, len(events))
 	b.stop(t)
 	if n := e.checkExecutions(); n != 0 {
 		t.Errorf("joining and leaving repeated %d requests", n)
 	}
 	b = e.run("b")
-	e.awaitBoth(b)
+	e.awaitBoth(b, len(events))
 	b.kill()
-	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
+	checkEachOnce(t, events, e.results(len(events)))
 	e.checkExecutions()
 	a.stop(t)
 	e.checkAudit(len(events))
 }
 
 // awaitBoth waits until a second instance has its partitions, and then for 400 more executions.
-func (e *environment) awaitBoth(second *process) {
+func (e *environment) awaitBoth(second *process, sent int) {
 	e.t.Helper()
-	await(e.t, "the second instance has partitions", time.Minute, func() bool { return strings.Contains(second.log.String(), "partitions assigned") })
-	enough := e.sim.Totals().Executions + 400
-	await(e.t, "both work", time.Minute, func() bool { return e.sim.Totals().Executions >= enough })
+	await(e.t, "the second instance has partitions", patience, func() bool { return second.logged("partitions assigned") })
+	e.work(400, sent)
+}
+
+// work waits for so many more executions, or until all events that were sent have taken effect.
+func (e *environment) work(more, sent int) {
+	e.t.Helper()
+	want := min(e.sim.Totals().Executions+more, sent)
+	await(e.t, fmt.Sprintf("%d more executions", more), patience, func() bool { return e.sim.Totals().Executions >= want })
 }
 
 // TestLostAnswersOnRealKafka: requests and answers are lost at random. Nothing takes effect twice,
@@ -143,7 +149,7 @@ func TestLostAnswersOnRealKafka(t *testing.T) {
 	events := orders(600)
 	e.send(events)
 	p := e.run("a")
-	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
+	checkEachOnce(t, events, e.results(len(events)))
 	p.stop(t)
 	e.checkAudit(len(events))
 	e.checkExecutions()
@@ -169,7 +175,7 @@ func TestBrokerRestart(t *testing.T) {
 	await(t, "it works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
 	script(t, "kill")
 	script(t, "resume")
-	checkEachOnce(t, events, e.results(len(events), 3*time.Minute))
+	checkEachOnce(t, events, e.results(len(events)))
 	p.stop(t)
 	e.checkAudit(len(events))
 	e.checkExecutions()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestPythonProducer: the bridge understands events of a team with its own library and its own
@@ -21,7 +20,7 @@ func TestPythonProducer(t *testing.T) {
 	scriptWith(t, events.String(), nil, "produce", e.topic("events"), "--schema", "../schemas/order_event.avsc",
 		"--namespace", "com.example.shop", "--without", "operator_id", "--extra", "loyalty_tier")
 	p := e.run("a")
-	results := e.results(20, time.Minute)
+	results := e.results(20)
 	p.stop(t)
 	for _, r := range results {
 		if r.Outcome != "APPLIED" {

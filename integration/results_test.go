@@ -14,31 +14,17 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// results reads committed results until there are n.
-func (e *environment) results(n int, limit time.Duration) []order.Result {
+// patience is how long a test waits without a new result. How long all of them take depends on the machine.
+const patience = 2 * time.Minute
+
+// results reads committed results until there are n, and then a little longer: a result too many would come now.
+func (e *environment) results(n int) []order.Result {
 	e.t.Helper()
-	cl := e.client(kgo.ConsumeTopics(e.topic("results")), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(e.t.Context(), limit)
-	defer cancel()
-	var out []order.Result
-	for {
-		// Then wait a little longer: a result too many would come now.
-		wait := ctx
-		if len(out) >= n {
-			var stop context.CancelFunc
-			wait, stop = context.WithTimeout(ctx, 3*time.Second)
-			defer stop()
-		}
-		fetches := cl.PollFetches(wait)
-		for _, r := range fetches.Records() {
-			res, err := e.codec.DecodeResult(e.t.Context(), r.Topic, r.Value)
-			must(e.t, err)
-			out = append(out, res)
-		}
-		if wait.Err() != nil {
-			return out
-		}
-	}
+	c := e.collect()
+	defer c.cl.Close()
+	c.until("", n)
+	c.poll(3 * time.Second)
+	return c.results
 }
 
 // checkEachOnce compares the results with the events: one for each event, in the order of the events
@@ -94,11 +80,16 @@ func (c *collected) poll(d time.Duration) {
 }
 
 // until reads until there are n results of the name.
-func (c *collected) until(name string, n int, limit time.Duration) {
+func (c *collected) until(name string, n int) {
 	c.e.t.Helper()
-	for end := time.Now().Add(limit); len(resultsOf(name, c.results)) < n; c.poll(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			c.e.t.Errorf("%d results of %q within %v, want %d", len(resultsOf(name, c.results)), name, limit, n)
+	last, found := time.Now(), 0
+	for found < n {
+		c.poll(100 * time.Millisecond)
+		if now := len(resultsOf(name, c.results)); now > found {
+			last, found = time.Now(), now
+		}
+		if c.e.t.Context().Err() != nil || time.Since(last) > patience {
+			c.e.t.Errorf("%d results of %q, want %d; no more came for %v", found, name, n, patience)
 			return
 		}
 	}

@@ -126,7 +126,7 @@ func TestSecuredBroker(t *testing.T) {
 	f.changePassword(t, adm, "bridge", "changed under way")
 	<-time.After(6 * time.Second) // the broker ends sessions after 5 s: all of them authenticate again
 	e.send(events[200:])
-	checkEachOnce(t, events, e.results(len(events), time.Minute))
+	checkEachOnce(t, events, e.results(len(events)))
 	p.stop(t)
 	e.checkExecutions()
 	if n := strings.Count(p.log.String(), "AUTHORIZATION_FAILED") + strings.Count(p.log.String(), "AUTHENTICATION_FAILED"); n != 0 {
