@@ -64,7 +64,7 @@ def assign(consumer, topics):
     """Assigns all partitions from their start, without joining a group or committing offsets."""
     parts = []
     for topic in topics:
-        found = consumer.list_topics(topic, timeout=10).topics[topic]
+        found = consumer.list_topics(topic, timeout=60).topics[topic]
         if found.error is not None:
             sys.exit(f"reader: {topic}: {found.error.str()}")
         parts += [TopicPartition(topic, p, OFFSET_BEGINNING) for p in found.partitions]
