@@ -92,7 +92,7 @@ func (s *scene) loseRecords(input string, partition int32) {
 	skips("READ")
 	adm := kadm.NewClient(s.cl)
 	p := s.bridge("a")
-	await(s.t, "a committed position", time.Minute, func() bool {
+	await(s.t, "a committed position", patience, func() bool {
 		at, err := adm.FetchOffsets(s.sent, s.prefix+"group")
 		o, ok := at.Lookup(s.topic(input), partition)
 		return err == nil && ok && o.At == 3

@@ -44,7 +44,7 @@ func drillProcess(t *testing.T) {
 	late := s.flow("good", 100*time.Millisecond, time.Minute)
 	s.replace(s.settings, append(settings, "# other\n"...))
 	must(t, b.cmd.Process.Signal(syscall.SIGHUP))
-	await(t, "the settings were read", time.Minute, func() bool { return b.logged("reloaded") })
+	await(t, "the settings were read", patience, func() bool { return b.logged("reloaded") })
 	s.replace(s.settings, []byte("kafka: none\n"))
 	must(t, a.cmd.Process.Signal(syscall.SIGHUP))
 	s.fires("settings, credentials, spans and late events", untilFires,
@@ -78,7 +78,7 @@ func drillProcess(t *testing.T) {
 		a.kill()
 		starts := s.starts("a")
 		a = s.bridge("a")
-		await(t, "a scrape of the new process", time.Minute, func() bool { return s.starts("a") > starts })
+		await(t, "a scrape of the new process", patience, func() bool { return s.starts("a") > starts })
 	}
 	s.fires("one instance is gone, another begins again and again", untilFires, absent, "BridgeRestarting critical bridge "+s.instance("a"))
 	a.kill()

@@ -128,7 +128,7 @@ func (s *scene) watch(slots ...string) {
 	}
 	s.monitoring = monitor(s.t, ports...)
 	// Prometheus takes seconds before its first scrape.
-	await(s.t, "a scrape of all instances", time.Minute, func() bool {
+	await(s.t, "a scrape of all instances", patience, func() bool {
 		series, _ := s.query("bridge_build_info")
 		return len(series) == len(slots) && !slices.ContainsFunc(s.firing(false), func(a string) bool { return strings.HasPrefix(a, "BridgeAbsent ") })
 	})
@@ -145,7 +145,7 @@ func (s *scene) replace(file string, text []byte) {
 // up waits until a port serves metrics.
 func (s *scene) up(port string) {
 	s.t.Helper()
-	await(s.t, "metrics on port "+port, time.Minute, func() bool {
+	await(s.t, "metrics on port "+port, patience, func() bool {
 		res, err := http.Get("http://127.0.0.1:" + port + "/metrics")
 		if err == nil {
 			_ = res.Body.Close()

@@ -39,7 +39,7 @@ func TestConsumers(t *testing.T) {
 	e.produce(first)
 	for _, language := range consumers {
 		p := e.start(language)
-		await(t, language+" is in the middle", 2*time.Minute, func() bool { return e.stored(language) > 500 })
+		await(t, language+" is in the middle", patience, func() bool { return e.stored(language) > 500 })
 		p.kill()
 		t.Logf("%s was killed after %d lines of %d records", language, e.stored(language), len(first))
 	}
@@ -74,7 +74,7 @@ func (e *statusTopic) rewind(language string) {
 	adm := kadm.NewClient(client(e.t))
 	starts, err := adm.ListStartOffsets(e.t.Context(), e.topic)
 	must(e.t, err)
-	await(e.t, "the group of "+language+" is empty", time.Minute, func() bool {
+	await(e.t, "the group of "+language+" is empty", patience, func() bool {
 		return adm.CommitAllOffsets(e.t.Context(), e.topic+"-"+language, starts.Offsets()) == nil
 	})
 }

@@ -106,7 +106,7 @@ func newMachine(t *testing.T) *machine {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- holder.cmd.Wait() }()
-	await(t, "a network and a checkout of its own", 20*time.Second, func() bool {
+	await(t, "a network and a checkout of its own", patience, func() bool {
 		select {
 		case err := <-ended:
 			t.Skipf("no network or checkout of its own: %v: %s", err, holder.out)
@@ -237,9 +237,9 @@ func (m *machine) start(s step) {
 	must(m.t, p.cmd.Start())
 	m.running[s.commands] = p
 	begun := map[string]string{"run": "ready=true", "simulate": "admin at", "tail": "APPLIED"}[endless.FindStringSubmatch(s.commands)[1]]
-	await(m.t, s.at+": "+s.commands+" prints "+begun, 45*time.Second, func() bool { return strings.Contains(p.out.String(), begun) })
+	await(m.t, s.at+": "+s.commands+" prints "+begun, patience, func() bool { return strings.Contains(p.out.String(), begun) })
 	if s.output != "" {
-		await(m.t, s.at+": "+s.commands+" prints what the document says", 10*time.Second, func() bool { return says(s.output, p.out.String()) })
+		await(m.t, s.at+": "+s.commands+" prints what the document says", patience, func() bool { return says(s.output, p.out.String()) })
 	}
 	if begun == "APPLIED" {
 		m.interrupt(p)

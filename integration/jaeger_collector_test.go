@@ -83,7 +83,7 @@ func TestCollectorKeepsWhatMatters(t *testing.T) {
 			t.Logf("log of the collector:\n%s", log)
 		}
 	})
-	await(t, "the collector", 30*time.Second, func() bool { return strings.Contains(log.String(), "Everything is ready") })
+	await(t, "the collector", patience, func() bool { return strings.Contains(log.String(), "Everything is ready") })
 
 	tracing, err := telemetry.StartTracing(t.Context(), telemetry.TracingOptions{Endpoint: "http://127.0.0.1:" + jaegerGRPC, Protocol: telemetry.ProtocolGRPC, Process: telemetry.Process{Service: "bridge"}})
 	must(t, err)
@@ -108,7 +108,7 @@ func TestCollectorKeepsWhatMatters(t *testing.T) {
 		event("usual", time.Millisecond, 1, codes.Unset)
 	}
 	must(t, tracing.Stop(t.Context()))
-	await(t, "the spans", 20*time.Second, func() bool {
+	await(t, "the spans", patience, func() bool {
 		return behind.kept("slow") >= rare && behind.kept("repeated attempt") >= 2*rare && behind.kept("wrong") >= rare && behind.kept("usual") > 0 && behind.kept("usual") == behind.kept("usual attempt")
 	})
 	for name, want := range map[string]int{"slow": rare, "slow attempt": rare, "repeated": rare, "repeated attempt": 2 * rare, "wrong": rare, "wrong attempt": rare} {

@@ -88,7 +88,7 @@ func (e *environment) spansOf(no string) []jaegerSpan {
 	}
 	tags, _ := json.Marshal(map[string]string{"bridge.order_no": no})
 	from := "http://127.0.0.1:" + jaegerQuery + "/api/traces?" + url.Values{"service": {e.prefix + "bridge"}, "tags": {string(tags)}, "lookback": {"1h"}}.Encode()
-	await(e.t, "the trace of order "+no, 20*time.Second, func() bool {
+	await(e.t, "the trace of order "+no, patience, func() bool {
 		res, err := http.Get(from)
 		if err != nil {
 			return false
@@ -205,7 +205,7 @@ func TestTracesInJaeger(t *testing.T) {
 func (e *environment) merged(t *testing.T) {
 	t.Helper()
 	adm, topic := kadm.NewClient(e.client()), e.topic("observations")
-	await(t, "all observations are merged", time.Minute, func() bool {
+	await(t, "all observations are merged", patience, func() bool {
 		ends, err := adm.ListEndOffsets(t.Context(), topic)
 		must(t, err)
 		end, _ := ends.Lookup(topic, 0)

@@ -78,14 +78,14 @@ func TestKilledThreeTimes(t *testing.T) {
 	repeats := 0
 	for range kills {
 		p := e.run("a")
-		await(t, "200 calls in flight", time.Minute, func() bool { return e.inFlight.Load() >= 200 })
+		await(t, "200 calls in flight", patience, func() bool { return e.inFlight.Load() >= 200 })
 		enough := e.sim.Totals().Executions + rand.IntN(500) // anywhere in its work
-		await(t, "some more effects", time.Minute, func() bool { return e.sim.Totals().Executions >= enough })
-		await(t, "200 calls in flight", time.Minute, func() bool { return e.inFlight.Load() >= 200 })
+		await(t, "some more effects", patience, func() bool { return e.sim.Totals().Executions >= enough })
+		await(t, "200 calls in flight", patience, func() bool { return e.inFlight.Load() >= 200 })
 		n := e.inFlight.Load()
 		p.kill()
 		t.Logf("killed at %d calls in flight", n)
-		await(t, "the simulator has finished the calls in flight", time.Minute, func() bool { return e.inFlight.Load() == 0 })
+		await(t, "the simulator has finished the calls in flight", patience, func() bool { return e.inFlight.Load() == 0 })
 		all := e.checkExecutions()
 		t.Logf("%d requests repeated since the previous kill", all-repeats)
 		if all-repeats > inFlight+batch {
@@ -110,7 +110,7 @@ func TestTwoSlots(t *testing.T) {
 	events := orders(20_000) // more than one instance handles before the other has joined twice
 	e.send(events)
 	a := e.run("a")
-	await(t, "a works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
+	await(t, "a works", patience, func() bool { return e.sim.Totals().Executions > 300 })
 	b := e.run("b")
 	e.awaitBoth(b, len(events))
 	b.stop(t)
@@ -172,7 +172,7 @@ func TestBrokerRestart(t *testing.T) {
 	events := orders(3000)
 	e.send(events)
 	p := e.run("a")
-	await(t, "it works", time.Minute, func() bool { return e.sim.Totals().Executions > 300 })
+	await(t, "it works", patience, func() bool { return e.sim.Totals().Executions > 300 })
 	script(t, "kill")
 	script(t, "resume")
 	checkEachOnce(t, events, e.results(len(events)))
@@ -185,7 +185,7 @@ func TestBrokerRestart(t *testing.T) {
 func readCount(t *testing.T, n int, topics ...string) []line {
 	t.Helper()
 	var lines []line
-	await(t, "records in "+topics[0], time.Minute, func() bool {
+	await(t, "records in "+topics[0], patience, func() bool {
 		lines = read(t, topics...)
 		return len(lines) >= n
 	})

@@ -14,7 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/order"
 )
 
-// patience is how long a test waits without a new result. How long all of them take depends on the machine.
+// patience is how long a test waits for one thing, such as the next result, that comes at once unless the machine is busy.
 const patience = 2 * time.Minute
 
 // results reads committed results until there are n, and then a little longer: a result too many would come now.

@@ -122,7 +122,7 @@ func TestSecuredBroker(t *testing.T) {
 	events := orders(400)
 	e.send(events[:200])
 	p := e.run("a")
-	await(t, "it works", time.Minute, func() bool { return e.sim.Totals().Executions >= 100 })
+	await(t, "it works", patience, func() bool { return e.sim.Totals().Executions >= 100 })
 	f.changePassword(t, adm, "bridge", "changed under way")
 	<-time.After(6 * time.Second) // the broker ends sessions after 5 s: all of them authenticate again
 	e.send(events[200:])

@@ -16,7 +16,7 @@ func (e *environment) deleteTopic(name string) {
 	adm := kadm.NewClient(e.client(kgo.MetadataMinAge(50 * time.Millisecond)))
 	_, err := adm.DeleteTopic(e.t.Context(), name)
 	must(e.t, err)
-	await(e.t, "topic "+name+" is gone", time.Minute, func() bool {
+	await(e.t, "topic "+name+" is gone", patience, func() bool {
 		topics, err := adm.ListTopics(e.t.Context(), name)
 		return err == nil && !topics.Has(name)
 	})
@@ -26,7 +26,7 @@ func (e *environment) deleteTopic(name string) {
 func (e *environment) createTopic(name string, partitions int32) {
 	e.t.Helper()
 	adm := kadm.NewClient(e.client())
-	await(e.t, "topic "+name+" exists again", time.Minute, func() bool {
+	await(e.t, "topic "+name+" exists again", patience, func() bool {
 		_, err := adm.CreateTopic(e.t.Context(), partitions, 1, nil, name)
 		return err == nil
 	})
