@@ -55,6 +55,32 @@ func (e *environment) check(more ...string) (lines []string, code int) {
 	return lines, cmd.ProcessState.ExitCode()
 }
 
+// checkSays repeats check until it says what it should: a change is answered before the broker has published it.
+func (e *environment) checkSays(what string, ok func(lines []string, code int) bool) {
+	e.t.Helper()
+	var lines []string
+	code := -1
+	defer func() {
+		if e.t.Failed() {
+			e.t.Logf("%s: check: exit %d:\n%s\nnotes:\n%s", what, code, strings.Join(lines, "\n"), strings.Join(e.notes, "\n"))
+		}
+	}()
+	await(e.t, what, patience, func() bool {
+		lines, code = e.check()
+		return ok(lines, code)
+	})
+}
+
+// finds is what checkSays expects if there is one finding that begins so.
+func finds(beginning string) func(lines []string, code int) bool {
+	return func(lines []string, code int) bool {
+		return code == 3 && len(lines) == 1 && strings.HasPrefix(lines[0], beginning)
+	}
+}
+
+// nothing is what checkSays expects if there is no finding.
+func nothing(_ []string, code int) bool { return code == 0 }
+
 // acl is one line of `bridge check --acls`.
 type acl struct{ operation, resource, name, line string }
 
@@ -115,9 +141,7 @@ func TestSecuredBroker(t *testing.T) {
 		words := strings.Fields(strings.ReplaceAll(a.line, "'", ""))
 		f.script(t, append([]string{"tool", "acls"}, words[slices.Index(words, "--add"):]...)...)
 	}
-	if lines, code := e.check(); code != 0 {
-		t.Fatalf("with all ACLs: exit %d:\n%s", code, strings.Join(lines, "\n"))
-	}
+	e.checkSays("with all ACLs", nothing)
 
 	events := orders(400)
 	e.send(events[:200])
@@ -156,9 +180,7 @@ func TestSecuredBroker(t *testing.T) {
 			e.checkWithout(adm, a)
 		}
 	}
-	if lines, code := e.check(); code != 0 {
-		t.Errorf("with all ACLs again: exit %d:\n%s", code, strings.Join(lines, "\n"))
-	}
+	e.checkSays("with all ACLs again", nothing)
 	e.checkForeignACLs(f, adm)
 	e.checkOtherMechanisms(f, gateway)
 }
@@ -176,20 +198,16 @@ func (e *environment) checkForeignACLs(f *secureBroker, adm *kadm.Client) {
 	create("User:bridge", kadm.ACLPatternLiteral, kadm.OpDescribe, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Clusters() })
 	create("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Topics("*") })
 	create("User:*", kadm.ACLPatternPrefixed, kadm.OpAll, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.TransactionalIDs(e.prefix) })
-	lines, code := e.check()
-	want := "everyone is allowed ALL on transactional-id " + e.prefix + "*; kafka-acls.sh"
-	if code != 3 || len(lines) != 1 || !strings.HasPrefix(lines[0], want) {
-		t.Errorf("exit %d, found\n%s\nwant\n%s", code, strings.Join(lines, "\n"), want)
-	}
-	if notes := strings.Join(e.notes, "\n"); !strings.Contains(notes, "User:shop is allowed WRITE on topic *") {
-		t.Errorf("notes:\n%s", notes)
-	}
+	var finding string
+	everyone := finds("everyone is allowed ALL on transactional-id " + e.prefix + "*; kafka-acls.sh")
+	e.checkSays("who else may write", func(lines []string, code int) bool {
+		finding = strings.Join(lines, "\n")
+		return everyone(lines, code) && strings.Contains(strings.Join(e.notes, "\n"), "User:shop is allowed WRITE on topic *")
+	})
 	// The command in the finding removes it.
-	words := strings.Fields(strings.ReplaceAll(lines[0], "'", ""))
+	words := strings.Fields(strings.ReplaceAll(finding, "'", ""))
 	f.script(t, append([]string{"tool", "acls", "--force"}, words[slices.Index(words, "--remove"):]...)...)
-	if lines, code := e.check(); code != 0 {
-		t.Errorf("without it: exit %d:\n%s", code, strings.Join(lines, "\n"))
-	}
+	e.checkSays("without it", nothing)
 }
 
 // checkWithout removes an ACL, expects one finding that names it, and adds it again.
@@ -202,9 +220,7 @@ func (e *environment) checkWithout(adm *kadm.Client, a acl) {
 		t.Fatalf("%s: deleted %+v", a.line, deleted)
 	}
 	want := a.operation + " on " + a.resource + " " + a.name + " is not allowed; " + a.line
-	if lines, code := e.check(); code != 3 || len(lines) != 1 || lines[0] != want {
-		t.Errorf("exit %d, found\n%s\nwant\n%s", code, strings.Join(lines, "\n"), want)
-	}
+	e.checkSays(want, func(lines []string, code int) bool { return finds(want)(lines, code) && lines[0] == want })
 	created, err := adm.CreateACLs(t.Context(), a.builder(t))
 	must(t, err)
 	must(t, created[0].Err)
@@ -220,12 +236,11 @@ func TestCheckOnOpenBroker(t *testing.T) {
 	adm, forever := kadm.NewClient(e.client()), "-1"
 	_, err := adm.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &forever}}, e.topic("results"))
 	must(t, err)
-	_, err = adm.DeleteTopics(t.Context(), e.topic("journal"))
-	must(t, err)
-	lines, code := e.check()
-	if text := strings.Join(lines, "\n"); code != 3 || len(lines) != 2 || !strings.Contains(text, "results has retention.ms=-1") || !strings.Contains(text, "journal does not exist; create it with bridge topics create") {
-		t.Errorf("exit %d:\n%s", code, text)
-	}
+	e.deleteTopic(e.topic("journal"))
+	e.checkSays("what is wrong", func(lines []string, code int) bool {
+		text := strings.Join(lines, "\n")
+		return code == 3 && len(lines) == 2 && strings.Contains(text, "results has retention.ms=-1") && strings.Contains(text, "journal does not exist; create it with bridge topics create")
+	})
 }
 
 // checkOtherMechanisms checks the other mechanisms with the same rights, another cluster, and a wrong
