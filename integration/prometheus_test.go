@@ -142,7 +142,9 @@ func (m *monitoring) inhibited() []string {
 }
 
 // fires waits until exactly these alerts have fired in this phase, and until Alertmanager holds back
-// exactly those that begin with "- ". An alert that is not in the list is an error at once.
+// exactly those that begin with "- ". An alert that is not in the list is an error at once, but for one: with times this
+// short, BridgeSettleFailing also fires when the broker, which the drills share, stands still for a few seconds. It must
+// then end by itself, so that a pipeline that does not settle again still fails the drill.
 func (m *monitoring) fires(drill string, limit time.Duration, want ...string) {
 	m.t.Helper()
 	var held []string
@@ -154,15 +156,23 @@ func (m *monitoring) fires(drill string, limit time.Duration, want ...string) {
 	}
 	slices.Sort(want)
 	slices.Sort(held)
+	stall := func(alert string) bool {
+		return strings.HasPrefix(alert, "BridgeSettleFailing ") && !slices.Contains(want, alert)
+	}
 	began := time.Now()
 	var got, back []string
 	for end := began.Add(limit); ; time.Sleep(200 * time.Millisecond) {
 		got, back = m.firing(true), m.inhibited()
-		if slices.Equal(got, want) && slices.Equal(back, held) {
-			m.t.Logf("%s: %d alerts after %v", drill, len(got), time.Since(began).Round(100*time.Millisecond))
+		apart := slices.DeleteFunc(slices.Clone(got), stall)
+		stalled := slices.ContainsFunc(m.firing(false), stall)
+		if !stalled && slices.Equal(apart, want) && slices.Equal(back, held) {
+			m.t.Logf("%s: %d alerts after %v, and %d stalls", drill, len(apart), time.Since(began).Round(100*time.Millisecond), len(got)-len(apart))
 			return
 		}
-		extra := slices.ContainsFunc(got, func(s string) bool { return !slices.Contains(want, s) })
+		if stalled {
+			end = began.Add(max(limit, untilFires))
+		}
+		extra := slices.ContainsFunc(apart, func(s string) bool { return !slices.Contains(want, s) })
 		if extra || time.Now().After(end) || m.t.Context().Err() != nil {
 			break
 		}
