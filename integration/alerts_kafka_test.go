@@ -5,6 +5,7 @@ package integration_test
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,8 +30,7 @@ func drillKafka(t *testing.T) {
 	s.sim.AddFault(simulator.TooManyRequests(simulator.TradeCreate, 0).Order("briefONE").Always())
 	p := s.bridge("a")
 	s.watch("a")
-	s.flow("good", 500*time.Millisecond, 0)
-	s.flow("partner", 1500*time.Millisecond, 0)
+	flows := []func(){s.flow("good", 500*time.Millisecond, 0), s.flow("partner", 1500*time.Millisecond, 0)}
 	defer s.note()
 	s.scraped(s.port["a"], 3, untilFires) // a counter that begins after its first event would not increase
 
@@ -73,9 +73,45 @@ func drillKafka(t *testing.T) {
 	must(t, p.cmd.Process.Signal(syscall.SIGHUP))
 
 	s.quiet(untilFires, stopped[1], strings.TrimPrefix(stopped[2], "- "), stopped[0])
-	s.run("a", "METRICS_PORT="+s.port["b"], "STATE_DIRECTORY="+t.TempDir()) // the first one holds the lock of the store
+	for _, stop := range flows {
+		stop()
+	}
+	s.conflict()
 	s.fires("two processes on one slot", untilFires, append(stopped[:3:3], "BridgeSlotConflict critical bridge",
 		"BridgeAbsent warning bridge "+s.instance("a"))...) // the first one ends
+}
+
+// conflict starts a second process on the slot a, and lets both fence each other in one pipeline. The alert counts what
+// was scraped, and a process ends with its second fence: each gets its first one, and after a scrape the next event follows.
+func (s *scene) conflict() {
+	s.t.Helper()
+	must(s.t, s.cl.Flush(s.sent))
+	s.settled(s.t, "group", "events", 0) // or the first process would be fenced while the second one starts
+	s.settled(s.t, "group-status", "observations", 1)
+	second := s.run("a", "METRICS_PORT="+s.port["b"], "STATE_DIRECTORY="+s.t.TempDir()) // the first one holds the lock of the store
+	second.awaitAssigned(s.t, s.prefix)
+	owner := map[string]map[string]string{} // slot, label, value of a partition that goes on
+	await(s.t, "both have partitions", patience, func() bool {
+		clear(owner)
+		parts, _ := s.query(fmt.Sprintf(`bridge_partition_stopped{topic=~"%[1]sevents|%[1]swindow"}`, s.prefix))
+		for _, part := range parts {
+			owner[part["instance"]] = part
+		}
+		return len(parts) == 4 && len(owner) == 2
+	})
+	for i, slot := range []string{"a", "b", "a"} {
+		part := owner["127.0.0.1:"+s.port[slot]]
+		partition, err := strconv.Atoi(part["partition"])
+		must(s.t, err)
+		s.produce(strings.TrimPrefix(part["topic"], s.prefix), int32(partition), event("good", fmt.Sprint("FENCE", i)), time.Now())
+		must(s.t, s.cl.Flush(s.sent))
+		if i < 2 {
+			await(s.t, "a scraped fence of "+slot, patience, func() bool {
+				_, n := s.query(fmt.Sprintf(`sum(bridge_fenced_total{pipeline="calls",reason="producer",%s}) == 1`, strings.Replace(s.instance(slot), "=", `="`, 1)+`"`))
+				return len(n) == 1
+			})
+		}
+	}
 }
 
 // loseRecords lets the bridge commit a position, and deletes records behind it.

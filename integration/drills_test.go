@@ -64,13 +64,24 @@ func (p *process) report(t *testing.T, from, most int) {
 // an environment with so many partitions of observations.
 func (p *process) awaitStart(t *testing.T, prefix string, partitions int) {
 	t.Helper()
-	assigned := `partitions assigned.*group"?[=:]"?` + regexp.QuoteMeta(prefix)
-	for line, n := range map[string]int{
-		`ready"?[=:]true`: 1, "trade status is restored": partitions, assigned + `group["\s]`: 1, assigned + `group-status["\s]`: 1,
-	} {
-		written := regexp.MustCompile(line)
-		await(t, fmt.Sprintf("%d lines %s", n, line), patience, func() bool { return len(written.FindAllString(p.log.String(), -1)) >= n })
+	p.awaitLines(t, 1, `ready"?[=:]true`)
+	p.awaitLines(t, partitions, "trade status is restored")
+	p.awaitAssigned(t, prefix)
+}
+
+// awaitAssigned waits until the pipelines of calls and of trade status have partitions.
+func (p *process) awaitAssigned(t *testing.T, prefix string) {
+	t.Helper()
+	for _, group := range []string{"group", "group-status"} {
+		p.awaitLines(t, 1, `partitions assigned.*group"?[=:]"?`+prefix+group+`["\s]`)
 	}
+}
+
+// awaitLines waits until so many lines of the log match.
+func (p *process) awaitLines(t *testing.T, n int, line string) {
+	t.Helper()
+	written := regexp.MustCompile(line)
+	await(t, fmt.Sprintf("%d lines %s", n, line), patience, func() bool { return len(written.FindAllString(p.log.String(), -1)) >= n })
 }
 
 // once checks that no event has two results, and returns the events that have one.

@@ -201,18 +201,29 @@ func TestTracesInJaeger(t *testing.T) {
 	}
 }
 
-// merged waits until the pipeline of trade status has settled all observations.
+// merged waits until the pipeline of trade status has settled all observations. The last record of a partition is the
+// end of a transaction.
 func (e *environment) merged(t *testing.T) {
 	t.Helper()
-	adm, topic := kadm.NewClient(e.client()), e.topic("observations")
-	await(t, "all observations are merged", patience, func() bool {
-		ends, err := adm.ListEndOffsets(t.Context(), topic)
+	e.settled(t, "group-status", "observations", 1)
+}
+
+// settled waits until a group has settled all records of a topic. At the end of each partition there are so many that
+// only end transactions.
+func (e *environment) settled(t *testing.T, group, name string, ends int64) {
+	t.Helper()
+	adm, topic := kadm.NewClient(e.client()), e.topic(name)
+	await(t, "all of "+name+" is settled", patience, func() bool {
+		last, err := adm.ListEndOffsets(t.Context(), topic)
 		must(t, err)
-		end, _ := ends.Lookup(topic, 0)
-		settled, err := adm.FetchOffsets(t.Context(), e.prefix+"group-status")
+		settled, err := adm.FetchOffsets(t.Context(), e.prefix+group)
 		must(t, err)
-		at, _ := settled.Lookup(topic, 0)
-		return end.Offset > 0 && at.At >= end.Offset-1 // the last record is the end of a transaction
+		some, behind := false, false
+		last.Each(func(end kadm.ListedOffset) {
+			at, _ := settled.Lookup(topic, end.Partition)
+			some, behind = some || end.Offset > 0, behind || end.Offset > 0 && at.At < end.Offset-ends
+		})
+		return some && !behind
 	})
 }
 

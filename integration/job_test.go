@@ -55,7 +55,7 @@ func TestMainJob(t *testing.T) {
 	p.stop(t)
 	e.checkAudit(4)
 
-	// Someone moves the offset of the group over an event that nobody has handled.
+	// Someone moves the offset of the group over an event that no one has handled.
 	e.send(orders(2)[:1])
 	adm := kadm.NewClient(e.client())
 	ends, err := adm.ListEndOffsets(t.Context(), e.topic("events"))
