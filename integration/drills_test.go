@@ -60,8 +60,8 @@ func (p *process) report(t *testing.T, from, most int) {
 	}
 }
 
-// awaitStart waits for all lines that a start writes, so that none of them counts as one of what follows. They are those of
-// an environment with so many partitions of observations.
+// awaitStart waits for all lines that a start writes, so that none of them counts as one of what follows. They are those of an
+// environment with so many partitions of observations.
 func (p *process) awaitStart(t *testing.T, prefix string, partitions int) {
 	t.Helper()
 	p.awaitLines(t, 1, `ready"?[=:]true`)
@@ -146,8 +146,9 @@ func TestDrillResultsCreatedAgain(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t, 4, 100*time.Millisecond)
 	settled := named("A", 400)
-	e.send(settled)
 	p := e.run("a")
+	p.awaitStart(t, e.prefix, 4)
+	e.send(settled)
 	old := e.collect()
 	old.until("A", len(settled))
 	checkEachOnce(t, settled, old.results)
@@ -240,8 +241,9 @@ func TestDrillClock(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t, 4, 100*time.Millisecond)
 	events := named("A", 1500)
-	e.send(events)
 	p := e.run("a")
+	p.awaitStart(t, e.prefix, 4)
+	e.send(events)
 	results := e.collect()
 	results.until("A", 200)
 	from := len(p.log.String())
@@ -283,8 +285,9 @@ func TestDrillKeyRotated(t *testing.T) {
 	next, err := standalone.GenerateApp("next")
 	must(t, err)
 	events := named("A", 3000)
-	e.send(events)
 	p := e.run("a")
+	p.awaitStart(t, e.prefix, 4)
+	e.send(events)
 	results := e.collect()
 	results.until("AT", 200)
 	from := len(p.log.String())
