@@ -90,7 +90,7 @@ func (s *scene) conflict() {
 	s.settled(s.t, "group-status", "observations", 1)
 	second := s.run("a", "METRICS_PORT="+s.port["b"], "STATE_DIRECTORY="+s.t.TempDir()) // the first one holds the lock of the store
 	second.awaitAssigned(s.t, s.prefix)
-	owner := map[string]map[string]string{} // slot, label, value of a partition that goes on
+	owner := map[string]map[string]string{} // instance, label, value: a partition of each that is not stopped for good
 	await(s.t, "both have partitions", patience, func() bool {
 		clear(owner)
 		parts, _ := s.query(fmt.Sprintf(`bridge_partition_stopped{topic=~"%[1]sevents|%[1]swindow"}`, s.prefix))
