@@ -78,7 +78,7 @@ integration:
 	integration/jaeger.sh get || test -z "$$CI"
 	integration/prometheus.sh get || test -z "$$CI"
 	integration/consumers.sh get || test -z "$$CI"
-	go test -tags integration -count=1 -parallel 3 -timeout 20m ./integration
+	go test -tags integration -count=1 -parallel 3 -timeout 30m ./integration
 
 ## seeds: the main job in virtual time with a hundred seeds, and a thousand lives of orders with notifications, 40 for
 ## each of 25 seeds; BRIDGE_SEEDS=17-17 repeats one
