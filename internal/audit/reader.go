@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -36,6 +35,7 @@ type Reader struct {
 	codec  *order.Codec
 	client *kgo.Client
 	topics Topics
+	next   map[partition]int64 // offset behind what was read
 
 	mu       sync.Mutex
 	outcomes Outcomes // guarded by mu
@@ -43,13 +43,12 @@ type Reader struct {
 
 // NewReader opens a reader; opts name the brokers.
 func NewReader(opts []kgo.Opt, codec *order.Codec, topics Topics) (*Reader, error) {
-	client, err := kgo.NewClient(append(opts,
-		kgo.ConsumeTopics(topics.Results, topics.Journal, topics.DeadLetters),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
+	client, err := kgo.NewClient(append(append(slices.Clip(opts), readOptions()...),
+		kgo.ConsumeTopics(topics.Results, topics.Journal, topics.DeadLetters), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		return nil, fmt.Errorf("reader: %w", err)
 	}
-	return &Reader{codec: codec, client: client, topics: topics, outcomes: Outcomes{skipped: map[order.Origin]string{}}}, nil
+	return &Reader{codec: codec, client: client, topics: topics, next: map[partition]int64{}, outcomes: Outcomes{skipped: map[order.Origin]string{}}}, nil
 }
 
 // Close closes the connections.
@@ -73,23 +72,23 @@ func (r *Reader) ReadUntil(ctx context.Context, n int) error {
 
 // ReadRest reads what is left after no one writes any more. Superfluous outcomes would be there.
 func (r *Reader) ReadRest(ctx context.Context) error {
-	for {
-		wait, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-		fetches := r.client.PollFetches(wait)
-		cancel()
-		records := fetches.Records()
-		if len(records) == 0 {
-			return nil
-		}
-		for _, rec := range records {
-			if err := r.add(ctx, rec); err != nil {
-				return err
-			}
+	_, open, err := bounds(ctx, r.client, []string{r.topics.Results, r.topics.Journal, r.topics.DeadLetters})
+	if err != nil {
+		return err
+	}
+	for p, end := range open {
+		if r.next[p] >= end {
+			delete(open, p)
 		}
 	}
+	return drain(ctx, r.client, open, func(rec *kgo.Record) error { return r.add(ctx, rec) })
 }
 
 func (r *Reader) add(ctx context.Context, rec *kgo.Record) error {
+	r.next[partition{rec.Topic, rec.Partition}] = rec.Offset + 1
+	if rec.Attrs.IsControl() {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch rec.Topic {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -29,34 +28,19 @@ const (
 	headerEventID = "event-id"
 )
 
-// quiet is how long nothing may come before a topic counts as read.
-const quiet = 500 * time.Millisecond
-
 // ReadStatuses reads trade-status and the notifications to their ends, as any consumer would.
 func ReadStatuses(ctx context.Context, opts []kgo.Opt, status, notifications string) (Statuses, error) {
 	out := Statuses{Notifications: map[string]int{}}
-	client, err := kgo.NewClient(append(opts, kgo.ConsumeTopics(status, notifications),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
+	records, err := ReadTopics(ctx, opts, status, notifications)
 	if err != nil {
-		return out, fmt.Errorf("reader of trade status: %w", err)
+		return out, fmt.Errorf("read trade status: %w", err)
 	}
-	defer client.Close()
-	for {
-		wait, cancel := context.WithTimeout(ctx, quiet)
-		records := client.PollFetches(wait).Records()
-		cancel()
-		if ctx.Err() != nil {
-			return out, context.Cause(ctx)
-		}
-		if len(records) == 0 {
-			return out, nil
-		}
-		for _, r := range records {
-			if err := out.add(r, status); err != nil {
-				return out, err
-			}
+	for _, r := range records {
+		if err := out.add(r, status); err != nil {
+			return out, err
 		}
 	}
+	return out, nil
 }
 
 func (s *Statuses) add(r *kgo.Record, status string) error {

@@ -116,11 +116,11 @@ func (s *stage) play(ctx context.Context, talk io.Writer) (*report, error) {
 	if err := <-sent; err != nil {
 		return nil, err
 	}
-	if err := reader.ReadRest(ctx); err != nil {
-		return nil, err
-	}
 	statuses, err := s.statuses(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := reader.ReadRest(ctx); err != nil {
 		return nil, err
 	}
 	show.stop()
@@ -135,6 +135,11 @@ func (s *stage) statuses(ctx context.Context) (audit.Statuses, error) {
 		out, err := audit.ReadStatuses(ctx, s.kafka.ClientOptions(), s.topics.Status, s.topics.Notifications)
 		if err != nil || s.merged(out) {
 			return out, err
+		}
+		select {
+		case <-time.After(statusInterval):
+		case <-ctx.Done():
+			return out, context.Cause(ctx)
 		}
 	}
 }
@@ -166,9 +171,10 @@ func (s *stage) outcomeReader() (*audit.Reader, error) {
 
 // Times of the demo: long enough to watch, short enough to wait for.
 const (
-	sendInterval = 10 * time.Millisecond // between two events
-	outageStart  = time.Second
-	outageLength = 4 * time.Second
+	sendInterval   = 10 * time.Millisecond  // between two events
+	statusInterval = 500 * time.Millisecond // between two readings of trade-status
+	outageStart    = time.Second
+	outageLength   = 4 * time.Second
 )
 
 // send produces the events one after another, as a busy shop would.
