@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"alipay-kafka-bridge/internal/alipay"
+	"alipay-kafka-bridge/internal/audit"
 	"alipay-kafka-bridge/internal/avro"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/integrity"
@@ -181,20 +182,9 @@ func (r *rig) observe(all ...order.Observation) {
 // seen are the records of a topic that a read_committed reader sees.
 func (r *rig) seen(topic string) []*kgo.Record {
 	r.t.Helper()
-	cl, err := kgo.NewClient(append(r.client(), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	out, err := audit.ReadTopics(r.t.Context(), r.client(), topic)
 	must(r.t, err)
-	defer cl.Close()
-	var out []*kgo.Record
-	for {
-		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
-		got := cl.PollFetches(ctx)
-		noMore := ctx.Err() != nil // a poll may return without records earlier
-		cancel()
-		if noMore && got.NumRecords() == 0 {
-			return out
-		}
-		out = append(out, got.Records()...)
-	}
+	return out
 }
 
 // story is what trade-status says about an order: version and state of each record.
@@ -228,10 +218,11 @@ func (r *rig) story(key string) []string {
 	return out
 }
 
-// await waits until the story of an order has a last record.
+// await waits until the story of an order has a last record. What else is under way ends meanwhile.
 func (r *rig) await(key, last string) {
 	r.t.Helper()
 	for range 60 {
+		time.Sleep(2 * time.Second)
 		if s := r.story(key); len(s) > 0 && s[len(s)-1] == last {
 			return
 		}
