@@ -129,7 +129,7 @@ func (o *tailOptions) run(c *cobra.Command, name string) error {
 		return err
 	}
 	defer registry.Close()
-	cl, closeIt, err := o.open(ctx, cfg, kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	cl, closeIt, err := o.open(ctx, cfg, tail.ClientOptions()...)
 	if err != nil {
 		return err
 	}

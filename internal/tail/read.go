@@ -20,7 +20,15 @@ const (
 	maxQueue = 500
 	// maxSilence is how long a partition may deliver nothing before its end is reached.
 	maxSilence = 30 * time.Second
+	// fetchWait is how long a broker may keep a fetch open that finds nothing. A fetch may have only some of
+	// the partitions that are read; if those are empty, the records of the others wait as long.
+	fetchWait = 250 * time.Millisecond
 )
+
+// ClientOptions are what a reading needs of its client.
+func ClientOptions() []kgo.Opt {
+	return []kgo.Opt{kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait)}
+}
 
 // Options choose records of a topic.
 type Options struct {

@@ -48,9 +48,13 @@ type Finder struct {
 	roles  map[string]string // by topic
 }
 
+// fetchWait is how long a broker may keep a fetch open that finds nothing. A fetch may have only some of the
+// partitions that are read; if those are empty, the records of the others wait as long.
+const fetchWait = 250 * time.Millisecond
+
 // ClientOptions are what a Finder needs of its client.
 func ClientOptions() []kgo.Opt {
-	return []kgo.Opt{kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords()}
+	return []kgo.Opt{kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(fetchWait)}
 }
 
 // NewFinder returns a Finder.
