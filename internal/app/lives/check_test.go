@@ -1,13 +1,12 @@
 package lives_test
 
 import (
-	"context"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/app/apptest"
+	"alipay-kafka-bridge/internal/audit"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/records"
 	"alipay-kafka-bridge/internal/simulator"
@@ -18,19 +17,9 @@ import (
 // read returns the committed records of a topic.
 func (w *world) read(topic string) []*kgo.Record {
 	w.t.Helper()
-	cl, err := kgo.NewClient(append(w.kafka.ClientOptions(), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))...)
+	out, err := audit.ReadTopics(w.t.Context(), w.kafka.ClientOptions(), topic)
 	apptest.NoError(w.t, err)
-	defer cl.Close()
-	var out []*kgo.Record
-	for {
-		ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
-		got := cl.PollFetches(ctx).Records()
-		cancel()
-		if len(got) == 0 {
-			return out
-		}
-		out = append(out, got...)
-	}
+	return out
 }
 
 var ranks = map[string]int{"WAIT_BUYER_PAY": 1, "TRADE_SUCCESS": 2, "TRADE_FINISHED": 3, "TRADE_CLOSED": 3}
