@@ -90,21 +90,23 @@ func TestO6_CeilingOfForeignTraces(t *testing.T) {
 
 // TestDroppedTraceIsNotPassedOn: readers of results must not record what the ceiling dropped, but they keep its id.
 func TestDroppedTraceIsNotPassedOn(t *testing.T) {
-	tracer, _ := sampled(&telemetry.Sampling{Ratio: 1, MaxPerSecond: 1})
-	var last string
-	for range 2 {
-		ctx, span := tracer.Start(telemetry.Extract(t.Context(), record("traceparent", parent, "tracestate", "a=1")), "process in")
-		out := record()
-		telemetry.Inject(ctx, out)
-		last = headers(out)["traceparent"]
-		if state := headers(out)["tracestate"]; state != "a=1" {
-			t.Errorf("tracestate = %q", state)
+	synctest.Test(t, func(t *testing.T) { // one trace a second, and no time passes
+		tracer, _ := sampled(&telemetry.Sampling{Ratio: 1, MaxPerSecond: 1})
+		var last string
+		for range 2 {
+			ctx, span := tracer.Start(telemetry.Extract(t.Context(), record("traceparent", parent, "tracestate", "a=1")), "process in")
+			out := record()
+			telemetry.Inject(ctx, out)
+			last = headers(out)["traceparent"]
+			if state := headers(out)["tracestate"]; state != "a=1" {
+				t.Errorf("tracestate = %q", state)
+			}
+			span.End()
 		}
-		span.End()
-	}
-	if last[:36] != parent[:36] || last[53:] != "00" {
-		t.Errorf("traceparent = %s", last)
-	}
+		if last[:36] != parent[:36] || last[53:] != "00" {
+			t.Errorf("traceparent = %s", last)
+		}
+	})
 }
 
 // TestLongTextsAreCut: an attribute holds at most 256 characters (security O5).
