@@ -180,13 +180,7 @@ func TestCrowdOfAnswers(t *testing.T) {
 	}
 	b.resident()
 	close(done)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for until := time.Now().Add(20 * time.Second); ended.Load() < 200; <-tick.C { // each answer that ends makes room for another
-		if b.alive(); time.Now().After(until) {
-			t.Fatalf("only %d answers ended", ended.Load())
-		}
-	}
+	b.await("200 answers ended: each makes room for another", func() bool { return ended.Load() >= 200 })
 	b.resident()
 }
 
@@ -298,9 +292,9 @@ func (b *besieged) await(what string, ok func() bool) {
 	b.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for until := time.Now().Add(time.Minute); !ok(); <-tick.C {
+	for until := time.Now().Add(patience); !ok(); <-tick.C {
 		if b.alive(); time.Now().After(until) {
-			b.t.Fatalf("not within a minute: %s; the bridge said:\n%s", what, tailOf(b.said.String()))
+			b.t.Fatalf("not within %v: %s; the bridge said:\n%s", patience, what, tailOf(b.said.String()))
 		}
 	}
 }
