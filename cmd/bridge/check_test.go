@@ -176,7 +176,7 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 		if !errors.Is(err, interrupted) || command.ExitCode(err) != command.ExitFailed || out != "" {
 			t.Errorf("err = %v, exit %d, printed %q; want the cause alone", err, command.ExitCode(err), out)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second): // alone it would end after 30 s
 		t.Error("the check goes on")
 		<-ended
 	}

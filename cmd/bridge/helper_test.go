@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"time"
 
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/kafka"
@@ -16,6 +17,9 @@ const (
 	testHKApp  = "hk-client"
 	inputTopic = "order-events"
 )
+
+// patience is a net below waits for what certainly comes, on however busy a machine.
+const patience = 5 * time.Minute
 
 // topicsOfSettings are the topics of these settings, as a local Kafka creates them.
 func topicsOfSettings(t config.Topics) []localkafka.Topic {

@@ -175,9 +175,6 @@ func (b *besieged) outcomes(n int) map[order.EventID]string {
 	return out
 }
 
-// patience is only a net below waits: a child that died is found at once.
-const patience = 5 * time.Minute
-
 // read waits until a topic shows n records.
 func (b *besieged) read(topic string, n int) (out []*kgo.Record) {
 	b.t.Helper()

@@ -108,7 +108,7 @@ func (w *world) untilDone(bridge *child) {
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Minute); !done(); <-tick.C {
+	for deadline := time.Now().Add(patience); !done(); <-tick.C {
 		if time.Now().After(deadline) {
 			n, _ := w.records("alipay-results")
 			w.t.Fatalf("%d results, %d echoes\n%s", n, w.echoes.Load(), bridge.text())

@@ -228,7 +228,7 @@ func (w *world) start(stdin io.Reader, args ...string) *child {
 // until waits for words in what it prints.
 func (c *child) until(words string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
 	for tick := time.Tick(20 * time.Millisecond); !strings.Contains(c.text(), words); {
 		select {

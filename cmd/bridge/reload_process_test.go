@@ -51,7 +51,9 @@ func TestReloadOfARunningBridge(t *testing.T) {
 func (w *world) await(topic, words string) {
 	w.t.Helper()
 	text := ""
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(text, words); {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !strings.Contains(text, words); <-tick.C {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("%s never had %q:\n%q", topic, words, text)
 		}

@@ -121,7 +121,9 @@ func (s *story) get(t *testing.T, path string, into any) {
 // notified waits until the last of at least n notifications has been answered.
 func (s *story) notified(t *testing.T) outbox.Notification {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
 		var list []outbox.Notification
 		s.get(t, "/notifications", &list)
 		if n := len(list); n > 0 && len(list[n-1].Deliveries) > 0 {

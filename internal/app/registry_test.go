@@ -79,7 +79,7 @@ func TestG10_OtherCluster(t *testing.T) {
 				more = strings.Replace(more, ", cluster_id: ''", "", 1)
 			}
 			s := serviceOf(t, more)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			err := s.awaitBrokers(ctx)
 			cancel()
 			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), `cluster "staging"`) {

@@ -77,9 +77,12 @@ func builder(a kafka.ACL) *kadm.ACLBuilder {
 	return b.TransactionalIDs(a.Name)
 }
 
+// patience is a net below waits for what certainly comes, on however busy a machine.
+const patience = 5 * time.Minute
+
 func (g *guarded) check(t *testing.T) Report {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c := &checker{cfg: g.cfg, only: g.only, now: time.Now(), within: 10 * time.Millisecond}
 	c.kafka(ctx)
@@ -143,7 +146,7 @@ func (g *guarded) runBridge(t *testing.T) {
 	service, err := app.New(t.Context(), g.cfg, app.Options{})
 	apptest.NoError(t, err)
 	defer service.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	ended := make(chan error, 1)
 	go func() { ended <- service.Run(ctx, func(bool) {}) }()
 	for group, inputs := range map[string][]config.Input{g.cfg.Kafka.Group: g.cfg.Topics.Inputs, g.cfg.Kafka.QueriesGroup(): g.cfg.Topics.Queries} {
@@ -156,6 +159,7 @@ func (g *guarded) runBridge(t *testing.T) {
 			}
 		}
 	}
+	apptest.NoError(t, ctx.Err())
 	cancel()
 	apptest.NoError(t, <-ended)
 }
@@ -177,7 +181,7 @@ func (g *guarded) joinWithoutReading(t *testing.T) (leave func()) {
 	t.Cleanup(cl.Close)
 	select {
 	case <-joined:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the member did not join")
 	}
 	return cl.Close

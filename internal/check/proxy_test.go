@@ -53,7 +53,7 @@ func askEverybody(t *testing.T) {
 	apptest.WriteSecret(t, dir, "secret", "s")
 	kafka := "kafka: {brokers: ['127.0.0.1:1'], start: earliest, slot: s, sasl: {mechanism: OAUTHBEARER, token_url: '" + elsewhere + "', client_id: me, client_secret_file: " + dir + "/secret}}\n"
 	cfg := apptest.LoadSettings(t, apptest.KeyApp+"    url: "+elsewhere+"\n", kafka+"registry: {url: '"+elsewhere+"'}\n")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c := &checker{cfg: cfg, now: time.Now()}
 	c.schemas(ctx)

@@ -57,7 +57,14 @@ func carry(t *testing.T, c *localkafka.Cluster) {
 	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "bridge-journal", Value: value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	records := client.PollFetches(t.Context()).Records()
+	var records []*kgo.Record
+	for len(records) == 0 { // a poll may return without records
+		fetches := client.PollFetches(t.Context())
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		records = fetches.Records()
+	}
 	if len(records) != 1 {
 		t.Fatalf("%d records came back, want 1", len(records))
 	}

@@ -40,7 +40,7 @@ func FuzzCertificates(f *testing.F) {
 				t.Errorf("trusted: %q", chain)
 			}
 		}
-		if took := time.Since(begin); took > 2*time.Second {
+		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("%d bytes took %v", len(chain), took)
 		}
 	})

@@ -33,7 +33,7 @@ func FuzzKeys(f *testing.F) {
 				t.Errorf("%v of %q", err, text)
 			}
 		}
-		if took := time.Since(begin); took > 2*time.Second {
+		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("%d bytes took %v", len(text), took)
 		}
 		if a == nil && b == nil || c == nil && d == nil {
