@@ -158,6 +158,7 @@ shop       T2               person, in doubt     5 s      0  MISCONFIGURED     3
 func TestHealthCommand(t *testing.T) {
 	var p admin.Probes
 	server := httptest.NewServer(p.Handler())
+	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	run := func(args ...string) (string, error) {
 		var o bytes.Buffer
@@ -180,7 +181,7 @@ func TestHealthCommand(t *testing.T) {
 	if _, err := run("dead"); command.ExitCode(err) != command.ExitUsage {
 		t.Errorf("dead: %v", err)
 	}
-	server.Close()
+	address = "127.0.0.1:1" // no one listens there
 	if _, err := run(); command.ExitCode(err) != command.ExitUnreachable || errors.Unwrap(err) == nil {
 		t.Errorf("gone: %v", err)
 	}
