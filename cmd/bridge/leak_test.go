@@ -108,11 +108,16 @@ func (w *world) untilDone(bridge *child) {
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !done(); <-tick.C {
-		if time.Now().After(deadline) {
-			n, _ := w.records("alipay-results")
-			w.t.Fatalf("%d results, %d echoes\n%s", n, w.echoes.Load(), bridge.text())
+	net := time.After(patience)
+	for !done() {
+		select {
+		case <-tick.C:
+			continue
+		case <-bridge.ended:
+		case <-net:
 		}
+		n, _ := w.records("alipay-results")
+		w.t.Fatalf("%d results, %d echoes\n%s", n, w.echoes.Load(), bridge.text())
 	}
 }
 
@@ -145,7 +150,7 @@ func (w *world) commands(outputs map[string]string) {
 		"inspect request": "inspect request -c bridge.yaml --account aes event.json",
 	} {
 		c := w.start(nil, strings.Fields(args)...)
-		_ = c.cmd.Wait() // its code is another test's
+		<-c.ended // its code is another test's
 		if outputs[name] = c.text(); outputs[name] == "" {
 			w.t.Errorf("%s printed nothing", name)
 		}

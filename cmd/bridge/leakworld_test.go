@@ -210,18 +210,23 @@ func TestBridgeChild(t *testing.T) {
 
 // child is a running bridge and all that it prints.
 type child struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	out apptest.Buffer
-	all bytes.Buffer
+	t     *testing.T
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has ended and all that it printed is in out
+	out   apptest.Buffer
+	all   bytes.Buffer
 }
 
 func (w *world) start(stdin io.Reader, args ...string) *child {
 	w.t.Helper()
-	c := &child{t: w.t, cmd: exec.CommandContext(w.t.Context(), os.Args[0], "-test.run=^TestBridgeChild$")}
+	c := &child{t: w.t, ended: make(chan struct{}), cmd: exec.CommandContext(w.t.Context(), os.Args[0], "-test.run=^TestBridgeChild$")}
 	c.cmd.Dir, c.cmd.Env, c.cmd.Stdin = w.dir, append(os.Environ(), "STATE_DIRECTORY="+w.dir, childArgs+"="+strings.Join(args, "\n")), stdin
 	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.out
 	apptest.NoError(w.t, c.cmd.Start())
+	go func() {
+		defer close(c.ended)
+		_ = c.cmd.Wait() // how it ended is in its output
+	}()
 	return c
 }
 
@@ -233,8 +238,12 @@ func (c *child) until(words string) {
 	for tick := time.Tick(20 * time.Millisecond); !strings.Contains(c.text(), words); {
 		select {
 		case <-tick:
+			continue
+		case <-c.ended:
 		case <-ctx.Done():
-			c.t.Fatalf("never said %q:\n%s", words, c.text())
+		}
+		if text := c.text(); !strings.Contains(text, words) {
+			c.t.Fatalf("never said %q:\n%s", words, text)
 		}
 	}
 }
@@ -247,7 +256,7 @@ func (c *child) text() string {
 // end stops it and returns all that it printed.
 func (c *child) end() string {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	_ = c.cmd.Wait()                          // how it ended is in its output
+	<-c.ended
 	return c.text()
 }
 

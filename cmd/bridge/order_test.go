@@ -346,7 +346,9 @@ func (w *shopWorld) held(no string) {
 // await waits until the newest trade status has a state.
 func (w *shopWorld) await(no, want string) timeline.Order {
 	w.t.Helper()
-	for range 500 { // each asks Kafka
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(patience); time.Now().Before(until); <-tick.C {
 		var all []timeline.Order
 		if out, _, code := printed(w.t.Context(), w.t, "order", no, "-c", w.settings, "-o", "json"); code == 0 {
 			apptest.NoError(w.t, json.Unmarshal([]byte(out), &all))
