@@ -130,6 +130,33 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// A manifest that ends early, wherever: the store opens sound, or empty with one warning.
+func TestManifestThatEndsEarly(t *testing.T) {
+	whole := filled(t, t.TempDir())
+	empty := 0
+	for n, length := 0, 1; n < length; n += 25 {
+		folder := t.TempDir()
+		check(t, os.CopyFS(folder, os.DirFS(whole)))
+		manifests, err := filepath.Glob(filepath.Join(folder, "MANIFEST-*"))
+		check(t, err)
+		b, err := os.ReadFile(manifests[0])
+		check(t, err)
+		length = len(b)
+		check(t, os.Truncate(manifests[0], int64(n)))
+		s, log := reopen(t, nil, folder, "g")
+		check(t, sound(s))
+		if _, full, err := s.Checkpoint(1); err != nil || !full {
+			if empty++; err != nil || strings.Count(log, "level=WARN") != 1 {
+				t.Errorf("the first %d bytes of %d: empty without one warning: %v, %s", n, length, err, log)
+			}
+		}
+		check(t, s.Close())
+	}
+	if empty == 0 {
+		t.Error("no manifest was short enough to lose the tables")
+	}
+}
+
 // A store of an older format has another identity.
 func TestAnotherFormatStartsEmpty(t *testing.T) {
 	folder := filled(t, t.TempDir())

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -138,6 +140,10 @@ func (s *Store) openDatabase(o Options, lock *pebble.Lock) error {
 	}
 	if len(files) > 0 && reason == "" {
 		err := s.openPebble(o, lock, true)
+		if err == nil && s.lost(files) { // a manifest that is damaged early ends there: what is behind is not known any more
+			s.emptied = true
+			s.log.Warn("the local store of trade status has lost its tables; trade status is read from Kafka again", "folder", s.folder.path)
+		}
 		if err == nil || environment(err) {
 			return err
 		}
@@ -156,6 +162,13 @@ func (s *Store) openDatabase(o Options, lock *pebble.Lock) error {
 	s.damage.Store(nil)
 	s.marking = sync.Once{}
 	return s.openPebble(o, lock, false)
+}
+
+// lost reports whether the database has no table although the folder has some.
+func (s *Store) lost(files []string) bool {
+	isTable := func(name string) bool { return strings.HasSuffix(name, ".sst") }
+	tables := s.db.Metrics().Total()
+	return tables.TablesCount == 0 && slices.ContainsFunc(files, isTable)
 }
 
 // environment reports whether an error is about the machine, not about the files' content, or
