@@ -57,7 +57,7 @@ type Engine struct {
 	crowded       fair.Hysteresis               // of events
 	waits         look.Waits[*item]             // records without an outcome
 	gone          map[string]int                // how often in a row an input topic was missing
-	names         offsets.Names                 // of the input topics
+	names         offsets.Names                 // of the input topics; has a lock of its own
 	fetchTroubles look.Troubles[TopicPartition] // failed fetches; one entry for each input partition, and one for the brokers
 	running       int                           // handlings that have not returned
 	session       *session                      // replaced for each life of the group client
@@ -78,7 +78,6 @@ func New(prepare PrepareFunc, c committer, o Options) (*Engine, error) {
 		lanes:         newLanes(o.started, o.MaxBytes, maxUnsettledBatches*o.SettleCount),
 		waits:         look.NewWaits[*item](o.Log.With("group", o.Group)),
 		gone:          map[string]int{},
-		names:         offsets.Names{},
 		fetchTroubles: look.Troubles[TopicPartition]{},
 		settler:       settler{settleCount: o.SettleCount},
 		settleNow:     make(chan struct{}, 1),

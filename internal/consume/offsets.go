@@ -17,6 +17,9 @@ import (
 // An error makes kgo leave this session of the group and join again.
 func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
 	facts, err := offsets.AskFacts(ctx, cl, e.o.Topics)
+	if err == nil {
+		err = e.names.Doubt(ctx, cl, facts.TopicIDs)
+	}
 	if err != nil {
 		e.o.Log.WarnContext(ctx, "metadata not available; joining the group again", "error", err)
 		return err
@@ -27,7 +30,7 @@ func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.
 	}
 	asked := e.askRefused(ctx, cl, facts, found, refused)
 	maps.Copy(found, asked)
-	question := e.question(facts, found)
+	question := e.names.Question(e.o.Group, e.o.Start, facts, found)
 	bounds, err := question.Bounds(ctx, cl, facts, found)
 	if err != nil {
 		e.o.Log.WarnContext(ctx, "start and end offsets not available; joining the group again", "error", err)
@@ -120,12 +123,6 @@ func (e *Engine) awaitOffsets(s *session, cl *kgo.Client, facts offsets.Facts, m
 			return
 		}
 	}
-}
-
-func (e *Engine) question(facts offsets.Facts, found map[TopicPartition]offsets.Committed) offsets.Question {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.names.Question(e.o.Group, e.o.Start, facts, found)
 }
 
 // startOffsets gives kgo the offsets to fetch from: our window decides, a stopped partition is

@@ -32,6 +32,10 @@ func (e *Engine) watchTopics(ctx context.Context, cl *kgo.Client) {
 			if ok && t.Err != nil && !errors.Is(t.Err, kerr.UnknownTopicOrPartition) {
 				continue // not known now
 			}
+			if err := e.names.Doubt(ctx, cl, map[string][16]byte{topic: t.ID}); err != nil {
+				e.o.Log.WarnContext(ctx, "metadata is not believed yet", "group", e.o.Group, "topic", topic, "error", err)
+				continue
+			}
 			e.lookAt(topic, ok && t.Err == nil, t.ID)
 		}
 	}
@@ -62,7 +66,7 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	was, known := e.names.Last(topic)
-	if !known || exists && e.names.Lags(topic, id) {
+	if !known {
 		return
 	}
 	same := exists && (id == was || id == [16]byte{} || was == [16]byte{}) // without ids, only records differ

@@ -20,11 +20,14 @@ func open(ctx context.Context, o Options, of *Audit) (*books, error) {
 	if err != nil {
 		return nil, err
 	}
-	of.see(b.facts)
+	if err := of.see(ctx, b); err != nil {
+		b.close()
+		return nil, err
+	}
 	b.ledger.again = of.lenient
 	for name := range b.facts.TopicIDs {
-		if of.lenient(name) {
-			b.lenientUntil = of.again[name].Add(afterlife)
+		if end := of.again[name].Add(afterlife); of.lenient(name) && (b.lenientUntil.IsZero() || end.Before(b.lenientUntil)) {
+			b.lenientUntil = end
 		}
 	}
 	if err := b.beginNow(ctx); err != nil {

@@ -72,7 +72,7 @@ type Audit struct {
 
 // New returns an audit that has not begun. counts is called after each round with what it added.
 func New(o Options, counts func(Totals)) *Audit {
-	a := &Audit{o: o, counts: counts, names: offsets.Names{}, again: map[string]time.Time{}}
+	a := &Audit{o: o, counts: counts, again: map[string]time.Time{}}
 	a.report.Store(&Report{})
 	return a
 }
@@ -129,19 +129,24 @@ func Once(ctx context.Context, o Options, since time.Time) (Report, []Lost, erro
 func (a *Audit) learn(ctx context.Context) bool {
 	b, err := connect(ctx, a.o)
 	if err == nil {
-		a.see(b.facts)
+		err = a.see(ctx, b)
 		b.close()
 	}
 	return err == nil
 }
 
-func (a *Audit) see(f offsets.Facts) {
+func (a *Audit) see(ctx context.Context, b *books) error {
+	f := b.facts
+	if err := a.names.Doubt(ctx, b.client, f.TopicIDs); err != nil {
+		return err
+	}
 	for name, id := range f.TopicIDs {
 		if a.names.CreatedAgain(name, id) {
 			a.again[name] = time.Now()
 		}
 	}
 	a.names.See(f)
+	return nil
 }
 
 // afterlife is how long results of a deleted topic may still come. They have offsets of the topic that has its name now, so
@@ -173,17 +178,15 @@ func (a *Audit) round(ctx context.Context, b *books) (*books, error) {
 		a.since = time.Now()
 	}
 	if b != nil {
-		if changed, _ := b.stale(ctx); changed || b.lenientUntil.Before(time.Now()) && !b.lenientUntil.IsZero() {
+		if changed, _ := b.stale(ctx); changed {
 			b = a.end(b)
 		}
 	}
 	if b == nil {
 		var err error
-		if b, err = open(ctx, a.o, a); err != nil {
+		if b, err = a.begin(ctx); err != nil {
 			return nil, err
 		}
-		b.ledger.skip(a.left, b.facts)
-		a.left = nil
 	}
 	if err := b.round(ctx); err != nil {
 		if errors.Is(err, reread.ErrGone) || errors.Is(err, errChanged) {
@@ -192,6 +195,21 @@ func (a *Audit) round(ctx context.Context, b *books) (*books, error) {
 		return b, err
 	}
 	a.asOf = time.Now()
+	if b.lenientUntil.IsZero() || a.asOf.Before(b.lenientUntil) {
+		return b, nil
+	}
+	a.end(b)
+	return a.begin(ctx)
+}
+
+// begin opens books that follow earlier ones.
+func (a *Audit) begin(ctx context.Context) (*books, error) {
+	b, err := open(ctx, a.o, a)
+	if err != nil {
+		return nil, err
+	}
+	b.ledger.skip(a.left, b.facts)
+	a.left = nil
 	return b, nil
 }
 

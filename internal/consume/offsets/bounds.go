@@ -25,7 +25,6 @@ type Question struct {
 	Start        Start
 	CreatedAgain func(topic string) bool      // the topic is not the one that was read before under its name
 	Stale        map[TopicPartition]Committed // positions of deleted topics that were committed for these
-	Lag          error                        // why nothing can be asked now
 }
 
 // Bounds asks for the logs' bounds. A partition that cannot be asked (no leader) has none:
@@ -33,9 +32,6 @@ type Question struct {
 // Without a committed position it cannot be opened, and the group is joined again. The same holds for one of a topic
 // that was created again, whatever the start: its events must not be taken for old ones.
 func (q Question) Bounds(ctx context.Context, cl *kgo.Client, facts Facts, found map[TopicPartition]Committed) (map[TopicPartition]Bounds, error) {
-	if q.Lag != nil {
-		return nil, q.Lag
-	}
 	adm := kadm.NewClient(cl)
 	topics := slices.Collect(maps.Keys(facts.TopicIDs))
 	low, err := adm.ListStartOffsets(ctx, topics...)

@@ -1,72 +1,128 @@
 package offsets
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Names are the topics that a process has seen, by name. A topic that is deleted and created again has another id;
-// zero stands for any topic, of a broker without ids.
-type Names map[string][]seen // in the order of time
+// zero stands for any topic, of a broker without ids. The zero Names have seen none. It may be used by many goroutines.
+type Names struct {
+	mu     sync.Mutex
+	byName map[string][]seen // in the order of time; guarded by mu
+}
 
 type seen struct {
 	id   [16]byte
-	read bool // records of it were read: it was there, and no broker that lags made us believe so
+	read bool // records of it were read
 }
 
 // maxIDs bounds how many topics of one name are remembered.
 const maxIDs = 16
 
-// See remembers the topics that have the names now.
-func (n Names) See(f Facts) {
+// See remembers the topics that have the names now. [Names.Doubt] must have found no doubt.
+func (n *Names) See(f Facts) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.byName == nil {
+		n.byName = map[string][]seen{}
+	}
 	for name, id := range f.TopicIDs {
-		if last, known := n.Last(name); known && last == id {
-			continue
+		all := n.byName[name]
+		if id == [16]byte{} && len(all) > 0 {
+			continue // it says nothing
 		}
-		n[name] = append(n[name], seen{id: id})
-		if len(n[name]) > maxIDs {
-			n[name] = slices.Clone(n[name][1:])
+		now := seen{id: id}
+		if i := slices.IndexFunc(all, func(s seen) bool { return s.id == id }); i >= 0 {
+			now = all[i]
+			all = slices.Delete(all, i, i+1)
 		}
+		all = append(all, now)
+		n.byName[name] = all[max(0, len(all)-maxIDs):]
 	}
 }
 
 // Last is the topic that had the name last.
-func (n Names) Last(name string) (id [16]byte, known bool) {
-	ids := n[name]
-	if len(ids) == 0 {
+func (n *Names) Last(name string) (id [16]byte, known bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.last(name)
+}
+
+func (n *Names) last(name string) (id [16]byte, known bool) {
+	all := n.byName[name]
+	if len(all) == 0 {
 		return id, false
 	}
-	return ids[len(ids)-1].id, true
+	return all[len(all)-1].id, true
 }
 
 // Read notes that records of a topic are read.
-func (n Names) Read(name string, id [16]byte) {
-	for i := range n[name] {
-		n[name][i].read = n[name][i].read || n[name][i].id == id
+func (n *Names) Read(name string, id [16]byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := range n.byName[name] {
+		n.byName[name][i].read = n.byName[name][i].read || n.byName[name][i].id == id
 	}
 }
 
 // CreatedAgain reports whether another topic than this one had the name last.
-func (n Names) CreatedAgain(name string, id [16]byte) bool {
+func (n *Names) CreatedAgain(name string, id [16]byte) bool {
 	last, known := n.Last(name)
 	return known && differ(last, id)
 }
 
-// Lags reports whether another topic has had the name since: only a broker that lags still says that this one has it.
-func (n Names) Lags(name string, id [16]byte) bool {
-	return n.CreatedAgain(name, id) && slices.ContainsFunc(n[name], func(s seen) bool { return s.id == id })
+// doubtTimeout is how long one broker is asked.
+const doubtTimeout = 3 * time.Second
+
+// Doubt is an error if a topic is not the one that had its name last, and a broker still names that one: one of the two
+// brokers lags, perhaps for long, and nothing says which. A broker that does not answer says nothing.
+func (n *Names) Doubt(ctx context.Context, cl *kgo.Client, now map[string][16]byte) error {
+	for name, id := range now {
+		last, known := n.Last(name)
+		if !known || !differ(last, id) {
+			continue
+		}
+		for _, broker := range cl.DiscoveredBrokers() {
+			if idAt(ctx, broker, name) == last {
+				return fmt.Errorf("brokers do not agree which topic has the name %s: one of them still has the topic that was read until now", name)
+			}
+		}
+	}
+	return nil
+}
+
+// idAt is which topic has a name at a broker, zero if that is not known.
+func idAt(ctx context.Context, broker *kgo.Broker, name string) (id [16]byte) {
+	ctx, cancel := context.WithTimeout(ctx, doubtTimeout)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = kmsg.StringPtr(name)
+	req.Topics = append(req.Topics, topic)
+	resp, err := req.RequestWith(ctx, broker)
+	if err != nil || len(resp.Topics) != 1 {
+		return id
+	}
+	return resp.Topics[0].TopicID
 }
 
 // Question asks where partitions begin. What was found for topics that had a name before the one that has it now is taken
 // out and becomes Stale: brokers take it for the new one's, because transactions commit offsets by the name of the topic.
-func (n Names) Question(group string, start Start, facts Facts, found map[TopicPartition]Committed) Question {
+func (n *Names) Question(group string, start Start, facts Facts, found map[TopicPartition]Committed) Question {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	q := Question{Group: group, Start: start, Stale: n.discard(group, facts, found)}
 	again := map[string]bool{}
 	for topic, id := range facts.TopicIDs {
-		again[topic] = n.CreatedAgain(topic, id)
-		if n.Lags(topic, id) {
-			q.Lag = fmt.Errorf("a broker takes topic %s for one that was deleted", topic)
-		}
+		last, known := n.last(topic)
+		again[topic] = known && differ(last, id)
 	}
 	for tp := range q.Stale {
 		again[tp.Topic] = true // although it may be known meanwhile
@@ -75,12 +131,12 @@ func (n Names) Question(group string, start Start, facts Facts, found map[TopicP
 	return q
 }
 
-func (n Names) discard(group string, facts Facts, found map[TopicPartition]Committed) map[TopicPartition]Committed {
+func (n *Names) discard(group string, facts Facts, found map[TopicPartition]Committed) map[TopicPartition]Committed {
 	stale := map[TopicPartition]Committed{}
 	for tp, c := range found {
 		place := facts.Place(group, tp)
 		now := place.TopicID
-		for _, earlier := range n[tp.Topic] {
+		for _, earlier := range n.byName[tp.Topic] {
 			if earlier.id == now {
 				break // what follows came later
 			}
