@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"internal/consume":              {"internal/consume/fair", "internal/consume/look", "internal/consume/offsets", "internal/consume/pause", "internal/consume/window", "internal/produce", "internal/reread"},
 	"internal/consume/fair":         nil,
 	"internal/consume/look":         nil,
-	"internal/consume/offsets":      {"internal/consume/window"},
+	"internal/consume/offsets":      {"internal/consume/pause", "internal/consume/window"},
 	"internal/consume/pause":        nil,
 	"internal/consume/window":       nil,
 	"internal/control":              {"internal/order"},

@@ -43,6 +43,59 @@ func TestTopicCreatedAgainUnderLoad(t *testing.T) {
 	}
 }
 
+// A process gets partitions of another one just after the input was created again, with a client that has the id of the
+// deleted topic and keeps it: it begins again, too.
+func TestTopicCreatedAgainWhilePartitionsMove(t *testing.T) {
+	for _, after := range []time.Duration{time.Second, 3 * time.Second, 5 * time.Second, 8 * time.Second} {
+		t.Run(fmt.Sprint("after ", after), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				s := setup{options: consume.Options{Start: consume.Start{Latest: true}}, latency: fixed(100 * time.Millisecond)}
+				stays := r.start(s)
+				r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+				s.slot = "b"
+				leaves := r.start(s)
+				time.Sleep(time.Minute)
+				r.send(40, 40)
+				time.Sleep(time.Minute)
+				r.slowFetches()
+				r.recreate(0)
+				time.Sleep(after)
+				_ = leaves.stop()
+				r.send(60, 60)
+				time.Sleep(3 * time.Minute)
+				if n := len(r.read("out")); n != 100 {
+					t.Errorf("%d results, want 100; log:\n%s", n, r.logs.String())
+				}
+				if err := stays.stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// Brokers do not know the id by which a client fetches, although the topic is the one that was read: the client has the id
+// of another one, and never asks for a new one. Another client begins.
+func TestAClientWithTheWrongIDIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.slowFetches()
+		e := r.start(setup{options: earliest})
+		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
+		refused := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.UnknownTopicID, Count: -1, When: func(kmsg.Request) bool { return !r.logged("reading begins again") }})
+		defer refused.Remove()
+		r.send(40, 40)
+		time.Sleep(2 * time.Minute)
+		if n := len(r.read("out")); n != 40 {
+			t.Errorf("%d results, want 40; log:\n%s", n, r.logs.String())
+		}
+		if err := e.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // The start of a partition of the new topic cannot be asked for at first: it is not begun at another place meanwhile.
 func TestTopicCreatedAgainWithoutALeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -128,14 +181,19 @@ func TestBrokersThatLag(t *testing.T) {
 	}
 }
 
-// lag lets two of three answers about the input be old for a while. Fetches take time: kgo repeats those of a topic that a
-// broker does not know without a pause, and virtual time would stand still.
-func (r *rig) lag(old *kmsg.MetadataResponse, d time.Duration) {
+// slowFetches lets fetches take time: kgo repeats those of a topic that a broker does not know without a pause, and virtual
+// time would stand still.
+func (r *rig) slowFetches() {
 	r.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		r.cluster.KeepControl()
 		r.cluster.SleepControl(func() { time.Sleep(10 * time.Millisecond) })
 		return nil, nil, false
 	})
+}
+
+// lag lets two of three answers about the input be old for a while.
+func (r *rig) lag(old *kmsg.MetadataResponse, d time.Duration) {
+	r.slowFetches()
 	from, n := time.Now(), 0
 	r.cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		r.cluster.KeepControl()

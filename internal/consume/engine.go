@@ -56,7 +56,7 @@ type Engine struct {
 	full          fair.Hysteresis               // of bytes
 	crowded       fair.Hysteresis               // of events
 	waits         look.Waits[*item]             // records without an outcome
-	gone          map[string]int                // how often in a row an input topic was missing
+	gone          map[string]int                // how often in a row an input topic was missing, or could not be read
 	names         offsets.Names                 // of the input topics; has a lock of its own
 	fetchTroubles look.Troubles[TopicPartition] // failed fetches; one entry for each input partition, and one for the brokers
 	running       int                           // handlings that have not returned

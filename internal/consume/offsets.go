@@ -16,13 +16,14 @@ import (
 // offsetsFetched reads offset and window text from one answer, before the first fetch.
 // An error makes kgo leave this session of the group and join again.
 func (e *Engine) offsetsFetched(ctx context.Context, cl *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
-	facts, err := offsets.AskFacts(ctx, cl, e.o.Topics)
-	if err == nil {
-		err = e.names.Doubt(ctx, cl, facts.TopicIDs)
-	}
+	facts, err := e.names.AskFacts(ctx, cl, e.o.Topics)
 	if err != nil {
-		e.o.Log.WarnContext(ctx, "metadata not available; joining the group again", "error", err)
+		e.o.Log.WarnContext(ctx, "metadata not available, or not believed; joining the group again", "error", err)
 		return err
+	}
+	if topic, must := e.names.MustBegin(facts); must {
+		e.lookAt(topic, true, facts.TopicIDs[topic])
+		return errBeginAgain
 	}
 	found, refused, _, err := offsets.Read(resp, facts)
 	if err != nil {
@@ -83,7 +84,7 @@ func (e *Engine) askRefused(ctx context.Context, cl *kgo.Client, facts offsets.F
 				e.o.Log.ErrorContext(ctx, "committed offset is refused; the partition is not read, the others go on", "group", e.o.Group, "topic", tp.Topic, "partition", tp.Partition, "error", refused[tp])
 			}
 			if s := e.currentSession(); s.awaiting.CompareAndSwap(false, true) {
-				go e.awaitOffsets(s, cl, facts, missing) // ended by the session
+				go offsets.Await(s.ctx, cl, e.o.Group, facts, missing, func() { s.cancel(errBeginAgain) }) // ended by the session
 			}
 			return out
 		}
@@ -112,17 +113,6 @@ func (e *Engine) missing(facts offsets.Facts, known ...map[TopicPartition]offset
 		}
 	}
 	return out
-}
-
-// awaitOffsets waits until the committed offsets of all partitions can be read, and then begins a
-// new session, which reads them.
-func (e *Engine) awaitOffsets(s *session, cl *kgo.Client, facts offsets.Facts, missing []TopicPartition) {
-	for pause.Sleep(s.ctx, 30*time.Second) {
-		if found, _, busy, err := offsets.Fetch(s.ctx, cl, e.o.Group, facts, missing); err == nil && !busy && len(found) == len(missing) {
-			s.cancel(errBeginAgain)
-			return
-		}
-	}
 }
 
 // startOffsets gives kgo the offsets to fetch from: our window decides, a stopped partition is

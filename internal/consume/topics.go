@@ -44,8 +44,9 @@ func (e *Engine) watchTopics(ctx context.Context, cl *kgo.Client) {
 // goneLooks is how often in a row a topic must be missing to count as deleted.
 const goneLooks = 3
 
-// topicIsBack undoes what was done for a topic that seemed to be gone. Called under mu.
-func (e *Engine) topicIsBack(topic string) {
+// topicIsBack undoes what was done for a topic that seemed to be gone. It reports whether a partition could not be read
+// since. Called under mu.
+func (e *Engine) topicIsBack(topic string) (absent bool) {
 	for tp, p := range e.parts {
 		if tp.Topic != topic {
 			continue
@@ -54,9 +55,11 @@ func (e *Engine) topicIsBack(topic string) {
 			p.startDue = true
 			p.entries = append(p.entries, Skipped{p.Topic, p.Partition, p.win.Next(), ReasonFoundAgain})
 		}
+		absent = absent || p.absent
 		p.absent, p.orphan = false, false
 	}
 	e.flow()
+	return absent
 }
 
 // lookAt compares a topic with the one that this process reads. The positions of a topic that is gone cannot be
@@ -71,8 +74,13 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	}
 	same := exists && (id == was || id == [16]byte{} || was == [16]byte{}) // without ids, only records differ
 	if e.gone[topic]++; same {
-		e.gone[topic] = 0
-		e.topicIsBack(topic)
+		if !e.topicIsBack(topic) {
+			e.gone[topic] = 0
+		} else if e.gone[topic] == goneLooks { // the client has the id of another topic, and never asks for a new one
+			e.gone[topic] = 0
+			e.o.Log.Warn("partitions of an input topic are not known to their brokers; reading begins again", "group", e.o.Group, "topic", topic)
+			e.session.cancel(errBeginAgain)
+		}
 		return
 	}
 	if !exists && e.gone[topic] < goneLooks {
@@ -90,6 +98,7 @@ func (e *Engine) lookAt(topic string, exists bool, id [16]byte) {
 	}
 	if exists {
 		e.o.Log.Warn("input topic was created again; it is read from its start", "group", e.o.Group, "topic", topic)
+		e.names.Begin(topic, id)
 		e.session.cancel(errBeginAgain)
 	}
 }

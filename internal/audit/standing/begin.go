@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/consume/offsets"
 	"alipay-kafka-bridge/internal/consume/window"
 	"alipay-kafka-bridge/internal/reread"
 )
@@ -20,6 +21,7 @@ func open(ctx context.Context, o Options, of *Audit) (*books, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.names = &of.names
 	if err := of.see(ctx, b); err != nil {
 		b.close()
 		return nil, err
@@ -82,7 +84,7 @@ func (b *books) beginAt(ctx context.Context, since time.Time) (err error) {
 
 // connect makes books without accounts.
 func connect(ctx context.Context, o Options) (_ *books, err error) {
-	b := &books{o: o, ledger: newLedger()}
+	b := &books{o: o, ledger: newLedger(), names: &offsets.Names{}}
 	defer func() {
 		if err != nil {
 			b.close()

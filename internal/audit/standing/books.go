@@ -28,8 +28,9 @@ type books struct {
 	facts        offsets.Facts // of the outputs and inputs, when the books were opened
 	at           map[offsets.TopicPartition]int64
 	ledger       *ledger
-	lenientUntil time.Time // when these books end because results of all topics are judged again; zero: they are judged
-	warned       bool      // of a record that cannot be read
+	names        *offsets.Names // of the audit
+	lenientUntil time.Time      // when these books end, because results of a topic are judged again from then on; zero: all are judged
+	warned       bool           // of a record that cannot be read
 	lost         []Lost
 }
 
@@ -72,9 +73,12 @@ func (b *books) askFacts(ctx context.Context) (offsets.Facts, error) {
 	return f, nil
 }
 
-// stale reports whether topics were created again or have more partitions.
+// stale reports whether topics were created again or have more partitions. An error says that this is not known.
 func (b *books) stale(ctx context.Context) (bool, error) {
 	f, err := b.askFacts(ctx)
+	if err == nil {
+		err = b.names.Doubt(ctx, b.client, f.TopicIDs)
+	}
 	if err != nil {
 		return false, err
 	}

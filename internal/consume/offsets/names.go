@@ -12,10 +12,11 @@ import (
 )
 
 // Names are the topics that a process has seen, by name. A topic that is deleted and created again has another id;
-// zero stands for any topic, of a broker without ids. The zero Names have seen none. It may be used by many goroutines.
+// the id zero stands for any topic, of a broker without ids. The zero value has seen none. Many goroutines may use it.
 type Names struct {
 	mu     sync.Mutex
-	byName map[string][]seen // in the order of time; guarded by mu
+	byName map[string][]seen   // in the order of time; guarded by mu
+	begun  map[string][16]byte // the topic that was created again for which a client began last; guarded by mu
 }
 
 type seen struct {
@@ -78,11 +79,42 @@ func (n *Names) CreatedAgain(name string, id [16]byte) bool {
 	return known && differ(last, id)
 }
 
+// Begin notes that a new client begins, because this topic has the name now: the one before keeps the id that it had first.
+func (n *Names) Begin(name string, id [16]byte) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.begun == nil {
+		n.begun = map[string][16]byte{}
+	}
+	n.begun[name] = id
+}
+
+// MustBegin returns a topic that was created again and for which no new client began yet.
+func (n *Names) MustBegin(f Facts) (name string, must bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for name, id := range f.TopicIDs {
+		if last, known := n.last(name); known && differ(last, id) && n.begun[name] != id {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// AskFacts is [AskFacts], and an error where there is a doubt.
+func (n *Names) AskFacts(ctx context.Context, cl *kgo.Client, topics []string) (Facts, error) {
+	f, err := AskFacts(ctx, cl, topics)
+	if err == nil {
+		err = n.Doubt(ctx, cl, f.TopicIDs)
+	}
+	return f, err
+}
+
 // doubtTimeout is how long one broker is asked.
 const doubtTimeout = 3 * time.Second
 
-// Doubt is an error if a topic is not the one that had its name last, and a broker still names that one: one of the two
-// brokers lags, perhaps for long, and nothing says which. A broker that does not answer says nothing.
+// Doubt returns an error if a topic is not the one that had its name last, and a broker still names that one: one of the
+// two brokers lags, perhaps for long, and nothing says which. A broker that does not answer says nothing.
 func (n *Names) Doubt(ctx context.Context, cl *kgo.Client, now map[string][16]byte) error {
 	for name, id := range now {
 		last, known := n.Last(name)
@@ -95,7 +127,7 @@ func (n *Names) Doubt(ctx context.Context, cl *kgo.Client, now map[string][16]by
 			}
 		}
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // idAt is which topic has a name at a broker, zero if that is not known.
@@ -106,11 +138,14 @@ func idAt(ctx context.Context, broker *kgo.Broker, name string) (id [16]byte) {
 	topic := kmsg.NewMetadataRequestTopic()
 	topic.Topic = kmsg.StringPtr(name)
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, broker)
-	if err != nil || len(resp.Topics) != 1 {
+	answer, err := broker.RetriableRequest(ctx, req) // the first answer on an old connection may be its end
+	if err != nil {
 		return id
 	}
-	return resp.Topics[0].TopicID
+	if topics := answer.(*kmsg.MetadataResponse).Topics; len(topics) == 1 {
+		id = topics[0].TopicID
+	}
+	return id
 }
 
 // Question asks where partitions begin. What was found for topics that had a name before the one that has it now is taken

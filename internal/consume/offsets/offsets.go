@@ -3,6 +3,7 @@
 package offsets
 
 import (
+	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/consume/window"
 	"cmp"
 	"context"
@@ -152,4 +153,14 @@ func Fetch(ctx context.Context, cl *kgo.Client, group string, facts Facts, of []
 		return nil, nil, false, err
 	}
 	return Read(resp, facts)
+}
+
+// Await calls then once the committed offsets of all these partitions can be read, unless the context ends before.
+func Await(ctx context.Context, cl *kgo.Client, group string, facts Facts, of []TopicPartition, then func()) {
+	for pause.Sleep(ctx, 30*time.Second) {
+		if found, _, busy, err := Fetch(ctx, cl, group, facts, of); err == nil && !busy && len(found) == len(of) {
+			then()
+			return
+		}
+	}
 }
