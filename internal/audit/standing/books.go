@@ -151,7 +151,7 @@ func (b *books) positions(ctx context.Context, g Group) (_ map[offsets.TopicPart
 	return out, len(of), nil
 }
 
-var errChanged = errors.New("topics were created again, or got more partitions, during the round")
+var errChanged = errors.New("topics were created again, or got more partitions, while they were read: audit again")
 
 // round compares what is committed with what is visible. The committed positions are asked for first, then
 // the ends of the outputs: whatever a position covers lies below them. An account is opened in between: what was
