@@ -58,7 +58,7 @@ func TestTopicCreatedAgainWhilePartitionsMove(t *testing.T) {
 				time.Sleep(time.Minute)
 				r.send(40, 40)
 				time.Sleep(time.Minute)
-				r.slowFetches()
+				r.slow.Store(true)
 				r.recreate(0)
 				time.Sleep(after)
 				_ = leaves.stop()
@@ -80,7 +80,7 @@ func TestTopicCreatedAgainWhilePartitionsMove(t *testing.T) {
 func TestAClientWithTheWrongIDIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.slowFetches()
+		r.slow.Store(true)
 		e := r.start(setup{options: earliest})
 		r.eventually("positions committed", func() bool { return len(r.committed()) == parts })
 		refused := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "in", Err: kerr.UnknownTopicID, Count: -1, When: func(kmsg.Request) bool { return !r.logged("reading begins again") }})
@@ -181,19 +181,9 @@ func TestBrokersThatLag(t *testing.T) {
 	}
 }
 
-// slowFetches lets fetches take time: kgo repeats those of a topic that a broker does not know without a pause, and virtual
-// time would stand still.
-func (r *rig) slowFetches() {
-	r.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
-		r.cluster.KeepControl()
-		r.cluster.SleepControl(func() { time.Sleep(10 * time.Millisecond) })
-		return nil, nil, false
-	})
-}
-
 // lag lets two of three answers about the input be old for a while.
 func (r *rig) lag(old *kmsg.MetadataResponse, d time.Duration) {
-	r.slowFetches()
+	r.slow.Store(true)
 	from, n := time.Now(), 0
 	r.cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		r.cluster.KeepControl()

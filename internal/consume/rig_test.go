@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,8 @@ type rig struct {
 	t       testing.TB
 	net     *kfake.VirtualNetwork
 	cluster *kfake.Cluster
-	byID    bool // offsets are committed by the id of the topic, as no Kafka does yet, not by its name
+	slow    atomic.Bool // every request of an engine takes time: kgo repeats some without a pause, and virtual time would stand still
+	byID    bool        // offsets are committed by the id of the topic, as no Kafka does yet, not by its name
 
 	mu       sync.Mutex
 	calls    []string // "key:value" of every handling that ran to its end
@@ -118,6 +120,7 @@ type engine struct {
 // after a kill -9: everything the engine had under way ends there.
 type wire struct {
 	net   *kfake.VirtualNetwork
+	slow  *atomic.Bool
 	mu    sync.Mutex
 	conns []net.Conn
 	dead  bool
@@ -130,10 +133,23 @@ func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error)
 		return nil, errors.New("wire is cut")
 	}
 	c, err := w.net.DialContext(ctx, network, addr)
-	if err == nil {
-		w.conns = append(w.conns, c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	w.conns = append(w.conns, c)
+	return slowConn{c, w.slow}, nil
+}
+
+type slowConn struct {
+	net.Conn
+	slow *atomic.Bool
+}
+
+func (c slowConn) Write(p []byte) (int, error) {
+	if c.slow.Load() {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return c.Conn.Write(p)
 }
 
 func (w *wire) cut() {
@@ -159,7 +175,7 @@ func (r *rig) start(s setup) *engine {
 	if s.slot == "" {
 		s.slot = "a"
 	}
-	w := &wire{net: r.net}
+	w := &wire{net: r.net, slow: &r.slow}
 	opts := append(r.opts(), kgo.Dialer(w.dial))
 	tx, err := produce.NewTransactor(produce.TransactorOptions{Client: opts, Group: "g", TransactionalID: "g-" + s.slot})
 	if err != nil {
