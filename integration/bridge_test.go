@@ -151,6 +151,8 @@ func must(t *testing.T, err error) {
 // auditSettings make the audit quick enough to find a fault within a test.
 const auditSettings = "delivery: {audit_every: 1s}\n"
 
+// yaml is the settings. The time limit of an attempt is long: on a busy machine a late answer is no fault, and no
+// reason for a repeated request.
 func (e *environment) yaml(gateway string, partitions int) string {
 	return fmt.Sprintf(`kafka: {%[1]s, group: %[3]sgroup, start: earliest, slot: a}
 registry: {url: %[2]q}
@@ -165,8 +167,8 @@ topics:
   journal: %[3]sjournal
   partitions: %[5]d
 apps:
-  main: {kind: openapi, environment: simulator, url: %[4]q, app_id: "2021000000000001", private_key_file: private.pem, alipay_public_key_file: alipay.pem}
-  hk: {kind: alipayhk, environment: simulator, url: %[4]q, client_id: hk-client, private_key_file: hk-private.pem, platform_keys: {"1": hk-platform.pem}}
+  main: {kind: openapi, environment: simulator, url: %[4]q, timeout: 30s, app_id: "2021000000000001", private_key_file: private.pem, alipay_public_key_file: alipay.pem}
+  hk: {kind: alipayhk, environment: simulator, url: %[4]q, timeout: 30s, client_id: hk-client, private_key_file: hk-private.pem, platform_keys: {"1": hk-platform.pem}}
 accounts:
   shop-trade: {app: main, channel: TRADE}
   shop-hk: {app: hk, channel: HK}

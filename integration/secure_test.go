@@ -199,7 +199,7 @@ func (e *environment) checkForeignACLs(f *secureBroker, adm *kadm.Client) {
 	create("User:shop", kadm.ACLPatternLiteral, kadm.OpWrite, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.Topics("*") })
 	create("User:*", kadm.ACLPatternPrefixed, kadm.OpAll, func(b *kadm.ACLBuilder) *kadm.ACLBuilder { return b.TransactionalIDs(e.prefix) })
 	var finding string
-	everyone := finds("everyone is allowed ALL on transactional-id " + e.prefix + "*; kafka-acls.sh")
+	everyone := finds("acl_too_wide: everyone is allowed ALL on transactional-id " + e.prefix + "*; kafka-acls.sh")
 	e.checkSays("who else may write", func(lines []string, code int) bool {
 		finding = strings.Join(lines, "\n")
 		return everyone(lines, code) && strings.Contains(strings.Join(e.notes, "\n"), "User:shop is allowed WRITE on topic *")
@@ -219,7 +219,7 @@ func (e *environment) checkWithout(adm *kadm.Client, a acl) {
 	if len(deleted) != 1 || len(deleted[0].Deleted) != 1 {
 		t.Fatalf("%s: deleted %+v", a.line, deleted)
 	}
-	want := a.operation + " on " + a.resource + " " + a.name + " is not allowed; " + a.line
+	want := "acl_missing: " + a.operation + " on " + a.resource + " " + a.name + " is not allowed; " + a.line
 	e.checkSays(want, func(lines []string, code int) bool { return finds(want)(lines, code) && lines[0] == want })
 	created, err := adm.CreateACLs(t.Context(), a.builder(t))
 	must(t, err)

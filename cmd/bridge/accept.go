@@ -27,6 +27,7 @@ type decision struct {
 	out    command.Answer
 	reason string
 	yes    bool
+	dry    bool
 }
 
 func (d *decision) command(c *cobra.Command, schema string, decide decideFunc) *cobra.Command {
@@ -41,6 +42,7 @@ func (d *decision) command(c *cobra.Command, schema string, decide decideFunc) *
 	d.flags(c)
 	c.Flags().StringVar(&d.reason, "reason", "", "`why`; it is written with your name into the topics")
 	c.Flags().BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
+	c.Flags().BoolVar(&d.dry, "dry-run", false, "show what would be decided, and decide nothing; exits with 3 if it could be")
 	d.out.Flag(c, schema, output.Prose())
 	return c
 }
@@ -103,20 +105,26 @@ func (d *decision) who(cfg config.Config) string {
 // agreed shows what will be done, and asks.
 func (d *decision) agreed(c *cobra.Command, lines ...string) error {
 	var talk io.Writer = output.SafeWriter(c.ErrOrStderr())
-	if d.yes && d.out.Printer(c).Data() {
+	switch data := d.out.Printer(c).Data(); {
+	case (d.yes || d.dry) && data:
 		talk = io.Discard
+	case d.dry:
+		talk = output.SafeWriter(c.OutOrStdout())
 	}
 	for _, line := range lines {
 		_, _ = fmt.Fprintln(talk, d.complete(line))
 	}
-	if d.yes || confirmed(stdin{c.Context(), c.InOrStdin()}, talk) {
+	switch {
+	case d.dry:
+		return errDry
+	case d.yes:
 		return nil
 	}
-	if c.Context().Err() != nil {
-		return context.Cause(c.Context())
-	}
-	return errNotConfirmed
+	return command.Confirm(c, talk)
 }
+
+// errDry ends a dry run of a decision that could be made.
+var errDry = command.Missing(errors.New("dry run: nothing was decided"))
 
 // load also reads the keys that seal decisions.
 func (d *decision) load() (config.Config, error) {
@@ -148,12 +156,13 @@ func (d *decision) run(c *cobra.Command, account, orderNo string, decide decideF
 		})
 		return err
 	})
-	if err != nil {
+	if err != nil && !(errors.Is(err, errDry) && d.out.Printer(c).Data()) {
 		return err
 	}
 	p := d.out.Printer(c)
 	if p.Data() {
-		err = p.Object(out)
+		out.Decided = out.Decided && err == nil
+		err = errors.Join(p.Object(out), err)
 	} else {
 		err = p.Prose(strings.Join(out.Lines(), "\n") + "\n")
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"math"
 	"slices"
 
@@ -37,5 +36,3 @@ func topicWords(t *target) []string {
 	slices.Sort(words)
 	return slices.Compact(words)
 }
-
-var errNotConfirmed = errors.New("not confirmed; nothing was changed")

@@ -17,7 +17,7 @@ func explainCommand() *cobra.Command {
 	var out command.Answer
 	c := &cobra.Command{
 		Use:   "explain [WORD]",
-		Short: "Explain an alert, a code, a reason, a cause, a metric or a setting",
+		Short: "Explain an alert, code, reason, cause, finding, state, metric or setting",
 		Long: `Explain prints what the documents say about a word: what it means, what the bridge
 does by itself, what a person does, and what never to do. It needs no network.
 
@@ -25,6 +25,8 @@ does by itself, what a person does, and what never to do. It needs no network.
   bridge explain ACQ.TRADE_HAS_SUCCESS    a code or sub_code of Alipay's
   bridge explain undecided                a reason of a dead letter or skip
   bridge explain person                   what an order waits for
+  bridge explain topic_missing            a finding of bridge check
+  bridge explain HELD                     a state of an order
   bridge explain bridge_lag_records       a metric
   bridge explain apps.main.in_flight      a setting
 

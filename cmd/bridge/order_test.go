@@ -404,6 +404,19 @@ func TestAcceptReleasesAHeldTrade(t *testing.T) {
 	if code != command.ExitFailed {
 		t.Errorf("exit %d", code)
 	}
+	if out, _, code := w.answered("", func() {}, "accept", shop+"/a/1", "--dry-run"); code != output.ExitFound || !strings.Contains(out, "consumers see it as PAID, version 3") || strings.Contains(out, "continue?") {
+		t.Errorf("dry run: exit %d\n%s", code, out)
+	}
+	for _, what := range []string{"accept", "erase"} {
+		out, errs, code := w.answered("", func() {}, what, shop+"/a/1", "--dry-run", "--yes", "-o", "json")
+		if code != output.ExitFound || !strings.Contains(errs, "nothing was decided") {
+			t.Errorf("%s: exit %d: %s", what, code, errs)
+		}
+		obeys(t, what, out)
+		if d := (timeline.Decided{}); json.Unmarshal([]byte(out), &d) != nil || d.Decided || d.Before != "HELD" || d.Version != 2 {
+			t.Errorf("%s: %s", what, out)
+		}
+	}
 	if got := w.await("a/1", "HELD"); got.Version != 2 {
 		t.Errorf("version %d without a yes", got.Version)
 	}

@@ -41,7 +41,7 @@ for the file -, it reads standard input. It checks all lines before it sends the
 			}
 			defer registry.Close()
 			codec := order.NewCodec(registry)
-			events, err := readFiles(stdin{c.Context(), c.InOrStdin()}, files, codec)
+			events, err := readFiles(command.Stdin(c), files, codec)
 			if err != nil {
 				return err
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -128,11 +127,10 @@ func createTopics(c *cobra.Command, t *target, out *command.Answer, cfg config.C
 			_, _ = fmt.Fprintf(talk, "register the schema of %s\n", m.Name)
 		}
 	}
-	if !yes && !confirmed(stdin{c.Context(), c.InOrStdin()}, talk) {
-		if c.Context().Err() != nil {
-			return context.Cause(c.Context())
+	if !yes {
+		if err := command.Confirm(c, talk); err != nil {
+			return err
 		}
-		return errNotConfirmed
 	}
 	bar := command.StartProgress(c, "creating", "topic")
 	defer bar.End()
@@ -227,12 +225,4 @@ func registerSchemas(ctx context.Context, cfg config.Config, states []topicState
 		states[i].ID = int(id)
 	}
 	return nil
-}
-
-// confirmed asks for confirmation. Any answer other than yes means no.
-func confirmed(in io.Reader, talk io.Writer) bool {
-	_, _ = fmt.Fprint(talk, "continue? [y/N] ")
-	line, _ := bufio.NewReader(in).ReadString('\n')
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "y" || answer == "yes"
 }

@@ -50,7 +50,7 @@ func (c *checker) roots(setting, text string) {
 
 func (c *checker) checkDates(what string, cert *x509.Certificate) {
 	if cert.NotBefore.After(c.now) {
-		c.add(partCertificates, fmt.Sprintf("%s is not valid before %s", what, day(cert.NotBefore)), "wait until that day, or correct the clock of this machine")
+		c.add(notYetValid, fmt.Sprintf("%s is not valid before %s", what, day(cert.NotBefore)), "wait until that day, or correct the clock of this machine")
 	}
 	c.ends(what, cert.NotAfter)
 }
@@ -59,9 +59,9 @@ func (c *checker) checkDates(what string, cert *x509.Certificate) {
 func (c *checker) ends(what string, end time.Time) {
 	switch {
 	case end.Before(c.now):
-		c.add(partCertificates, fmt.Sprintf("%s expired on %s", what, day(end)), "put a new one into the file")
+		c.add(expired, fmt.Sprintf("%s expired on %s", what, day(end)), "put a new one into the file")
 	case end.Before(c.now.Add(warnBefore)):
-		c.add(partCertificates, fmt.Sprintf("%s expires on %s", what, day(end)), "put a new one into the file before that day")
+		c.add(expiresSoon, fmt.Sprintf("%s expires on %s", what, day(end)), "put a new one into the file before that day")
 	}
 }
 

@@ -67,10 +67,10 @@ func Run(ctx context.Context, cfg config.Config, o Options) Report {
 // account separately, so that one fault does not hide another.
 func (c *checker) keys(ctx context.Context, offline bool) {
 	if _, err := kafka.ClientOptions(c.cfg.Kafka, nil, discardLog()); err != nil {
-		c.add(partKeys, err.Error(), "fix the files named under kafka")
+		c.add(connectionFiles, err.Error(), "fix the files named under kafka")
 	}
 	if registry, err := app.OpenTopics(c.cfg, 0, app.Options{}); err != nil {
-		c.add(partKeys, err.Error(), "fix the files named under registry")
+		c.add(connectionFiles, err.Error(), "fix the files named under registry")
 	} else {
 		registry.Close()
 	}
@@ -85,13 +85,13 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 		}
 	}
 	if err := c.only.Check(c.cfg); err != nil {
-		c.add(partSettings, err.Error(), "set what is missing, or name other parts with --only")
+		c.add(partsIncomplete, err.Error(), "set what is missing, or name other parts with --only")
 	} else if c.only.Keyless() {
 		c.keyless(ctx)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Accounts)) {
 		if _, err := app.NewPlanner(c.cfg.Accounts[name]); err != nil {
-			c.add(partSettings, fmt.Sprintf("account %s: %v", name, err), "fix accounts."+name+".mapping")
+			c.add(mappingWrong, fmt.Sprintf("account %s: %v", name, err), "fix accounts."+name+".mapping")
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (c *checker) keys(ctx context.Context, offline bool) {
 func (c *checker) keyless(ctx context.Context) {
 	s, err := app.New(ctx, c.cfg, app.Options{Only: c.only})
 	if err != nil {
-		c.add(partKeys, err.Error(), "fix the files named under apps and notify, or the setting that is named")
+		c.add(keyUnusable, err.Error(), "fix the files named under apps and notify, or the setting that is named")
 		return
 	}
 	s.Close()
@@ -114,7 +114,7 @@ func (c *checker) app(ctx context.Context, name string) {
 		err = client.CheckSigner(ctx)
 	}
 	if err != nil {
-		c.add(partKeys, fmt.Sprintf("app %s: %v", name, err), "fix the keys named under apps."+name)
+		c.add(keyUnusable, fmt.Sprintf("app %s: %v", name, err), "fix the keys named under apps."+name)
 		return
 	}
 	if a := c.cfg.Apps[name]; a.Mode == config.CertificateMode { // by file: a serial number says nothing to a person

@@ -25,7 +25,7 @@ func (c *checker) gateways(ctx context.Context) {
 		a := c.cfg.Apps[name]
 		date, err := askGateway(ctx, a)
 		if err != nil {
-			c.add(partGateways, fmt.Sprintf("app %s: gateway %s: %v", name, host(a.URL), err), "check url and ca_file of apps."+name+", and the network path to the gateway; if other machines cannot reach it either, it is Alipay's turn")
+			c.add(gatewayUnreachable, fmt.Sprintf("app %s: gateway %s: %v", name, host(a.URL), err), "check url and ca_file of apps."+name+", and the network path to the gateway; if other machines cannot reach it either, it is Alipay's turn")
 			continue
 		}
 		if date.IsZero() {
@@ -44,7 +44,7 @@ func (c *checker) clock(app string, ahead time.Duration) {
 	if ahead < 0 {
 		direction = "behind"
 	}
-	c.add(partClock, fmt.Sprintf("the clock of this machine is %s %s the clock of the gateway of app %s", ahead.Abs().Round(time.Second), direction, app), "synchronise the clock of this machine (NTP)")
+	c.add(clockWrong, fmt.Sprintf("the clock of this machine is %s %s the clock of the gateway of app %s", ahead.Abs().Round(time.Second), direction, app), "synchronise the clock of this machine (NTP)")
 }
 
 // askGateway returns the time of the gateway, or zero if it sends none. Any answer shows that the

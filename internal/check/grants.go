@@ -29,14 +29,14 @@ func (c *checker) otherPrincipals(ctx context.Context, adm *kadm.Client, topics 
 	switch {
 	case errors.Is(err, kerr.SecurityDisabled):
 		if c.production() {
-			c.add(partACLs, "the cluster has no authorizer: anyone who can connect to it may write results", "set authorizer.class.name on the brokers, and "+c.createACLs())
+			c.add(noAuthorizer, "the cluster has no authorizer: anyone who can connect to it may write results", "set authorizer.class.name on the brokers, and "+c.createACLs())
 		}
 		return
 	case errors.Is(err, kerr.ClusterAuthorizationFailed):
 		c.note("who else may write the outputs was not checked: this principal may not Describe the cluster")
 		return
 	case err != nil:
-		c.add(partACLs, "list ACLs: "+err.Error(), "check the brokers")
+		c.add(kafkaHidesACLs, "list ACLs: "+err.Error(), "check the brokers")
 		return
 	}
 	c.reportGrants(described)
@@ -57,7 +57,7 @@ func (c *checker) reportTopicsWithoutACL(topics kadm.TopicDetails, described kad
 	switch what := strings.Join(open, ", ") + ": not protected by an ACL, so everyone may write if allow.everyone.if.no.acl.found is true"; {
 	case len(open) == 0:
 	case c.production():
-		c.add(partACLs, what, c.createACLs())
+		c.add(topicUnguarded, what, c.createACLs())
 	default:
 		c.note("%s", what)
 	}
@@ -73,7 +73,7 @@ func (c *checker) reportGrants(described kadm.DescribeACLsResults) {
 			}
 			reported[a] = true
 			if a.Principal == anyPrincipal {
-				c.add(partACLs, "everyone is allowed "+describeACL(a), kafka.RemovalCommand(c.cfg, a))
+				c.add(aclTooWide, "everyone is allowed "+describeACL(a), kafka.RemovalCommand(c.cfg, a))
 			} else if !slices.Contains(named[a.Principal], describeACL(a)) {
 				named[a.Principal] = append(named[a.Principal], describeACL(a))
 			}

@@ -63,8 +63,8 @@ func TestC1_EachGrantIsReportedOnce(t *testing.T) {
 		topicACL("User:shop", "alipay-", kadm.ACLPatternPrefixed, kadm.OpWrite))
 	var got []string
 	for _, text := range f.texts() {
-		if grant, command, ok := strings.Cut(text, "; kafka-acls.sh --"); ok && strings.HasPrefix(grant, "everyone") {
-			got = append(got, grant+command[strings.Index(command, " --remove"):])
+		if grant, command, ok := strings.Cut(text, "; kafka-acls.sh --"); ok && strings.HasPrefix(grant, "acl_too_wide: ") {
+			got = append(got, strings.TrimPrefix(grant, "acl_too_wide: ")+command[strings.Index(command, " --remove"):])
 		}
 	}
 	want := `everyone is allowed ALTER_CONFIGS on topic * --remove --allow-principal 'User:*' --allow-host '10.0.0.1' --operation AlterConfigs --resource-pattern-type literal --topic '*'

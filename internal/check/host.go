@@ -25,7 +25,7 @@ func (c *checker) host(ctx context.Context) {
 
 func (c *checker) statusFolder() {
 	if err := writable(c.cfg.StatusFolder()); err != nil {
-		c.add(partHost, fmt.Sprintf("the folder of trade status, %s, cannot be written: %v", c.cfg.StatusFolder(), err), "let the user of the bridge write there, or set status.folder or STATE_DIRECTORY to another folder")
+		c.add(statusFolder, fmt.Sprintf("the folder of trade status, %s, cannot be written: %v", c.cfg.StatusFolder(), err), "let the user of the bridge write there, or set status.folder or STATE_DIRECTORY to another folder")
 	}
 }
 
@@ -61,7 +61,7 @@ func (c *checker) port(ctx context.Context, address string) {
 	case errors.Is(err, syscall.EADDRINUSE) && receives(ctx, address):
 		c.note("notify.listen: a receiver of notifications runs at %s already", address)
 	default:
-		c.add(partHost, fmt.Sprintf("notify.listen: %v", err), "use an address of this machine and a port that no one else uses, above 1023 without privileges; if the receiver runs on another machine, check there")
+		c.add(notifyPort, fmt.Sprintf("notify.listen: %v", err), "use an address of this machine and a port that no one else uses, above 1023 without privileges; if the receiver runs on another machine, check there")
 	}
 }
 

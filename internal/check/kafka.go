@@ -30,7 +30,7 @@ func (c *checker) kafka(ctx context.Context) {
 	}
 	cl, err := kgo.NewClient(append(opts, kgo.RetryTimeout(kafkaRetryTimeout))...)
 	if err != nil {
-		c.add(partKafka, "kafka client: "+err.Error(), "fix the settings under kafka")
+		c.add(kafkaUnreachable, "kafka client: "+err.Error(), "fix the settings under kafka")
 		return
 	}
 	defer cl.Close()
@@ -38,11 +38,11 @@ func (c *checker) kafka(ctx context.Context) {
 	adm := kadm.NewClient(cl)
 	meta, err := adm.BrokerMetadata(ctx)
 	if err != nil {
-		c.add(partKafka, "kafka: "+err.Error(), "start the brokers "+strings.Join(c.cfg.Kafka.Brokers, ",")+", or fix brokers, tls and sasl under kafka")
+		c.add(kafkaUnreachable, "kafka: "+err.Error(), "start the brokers "+strings.Join(c.cfg.Kafka.Brokers, ",")+", or fix brokers, tls and sasl under kafka")
 		return
 	}
 	if want := c.cfg.Kafka.ClusterID; want != "" && meta.Cluster != want {
-		c.add(partKafka, fmt.Sprintf("the brokers belong to cluster %q, but kafka.cluster_id is %q", meta.Cluster, want), "fix brokers or cluster_id under kafka; nothing else in Kafka was checked")
+		c.add(otherCluster, fmt.Sprintf("the brokers belong to cluster %q, but kafka.cluster_id is %q", meta.Cluster, want), "fix brokers or cluster_id under kafka; nothing else in Kafka was checked")
 		return
 	}
 	topics := c.describe(ctx, adm)
@@ -114,7 +114,7 @@ func (c *checker) transactions(ctx context.Context, cl *kgo.Client) bool {
 	if err == nil || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) { // reported with the ACLs
 		return true
 	}
-	c.add(partKafka, "transactions: "+err.Error(), "use a cluster with transactions: without them, run makes no call")
+	c.add(noTransactions, "transactions: "+err.Error(), "use a cluster with transactions: without them, run makes no call")
 	return false
 }
 
@@ -136,9 +136,9 @@ func (c *checker) acls(ctx context.Context, cl *kgo.Client, topics kadm.TopicDet
 		}
 		switch {
 		case err != nil:
-			c.add(partACLs, fmt.Sprintf("%s: cannot be checked: %v", a, err), "check the brokers")
+			c.add(kafkaHidesACLs, fmt.Sprintf("%s: cannot be checked: %v", a, err), "check the brokers")
 		case !allowed:
-			c.add(partACLs, fmt.Sprintf("%s is not allowed", a), a.Command(c.cfg, c.principal))
+			c.add(aclMissing, fmt.Sprintf("%s is not allowed", a), a.Command(c.cfg, c.principal))
 		}
 	}
 }
@@ -221,7 +221,7 @@ func (c *checker) committedOffsets(ctx context.Context, adm *kadm.Client, topics
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		return // reported with the ACLs
 	case err != nil && !errors.Is(err, kerr.GroupIDNotFound):
-		c.add(partKafka, fmt.Sprintf("committed offsets of group %s: %v", group, err), "check the brokers")
+		c.add(kafkaRefuses, fmt.Sprintf("committed offsets of group %s: %v", group, err), "check the brokers")
 		return
 	}
 	var without []string
@@ -235,6 +235,6 @@ func (c *checker) committedOffsets(ctx context.Context, adm *kadm.Client, topics
 		what += " for " + strings.Join(without, ", ")
 	}
 	if len(without) > 0 {
-		c.add(partKafka, what, "set kafka.start to earliest, latest or a time")
+		c.add(noStart, what, "set kafka.start to earliest, latest or a time")
 	}
 }

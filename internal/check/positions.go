@@ -86,13 +86,13 @@ func (c *checker) stopped(g groupFacts, topics kadm.TopicDetails) {
 	g.each(func(tp consume.TopicPartition, o kadm.OffsetResponse, low, high int64) {
 		switch {
 		case !committedByBridge(g, topics[tp.Topic].ID, o):
-			c.add(partKafka, fmt.Sprintf("partition %s is stopped: the bridge did not write the committed position %d of group %s (another tool or another topic of this name did)", tp, o.At, g.group),
+			c.add(positionNotOurs, fmt.Sprintf("partition %s is stopped: the bridge did not write the committed position %d of group %s (another tool or another topic of this name did)", tp, o.At, g.group),
 				fmt.Sprintf("find out who moved it, and where results, skips and starts of the partition end (bridge explain BridgePartitionStopped): events between would be lost or called again. Only if %[2]d is that place, stop the instance that has the partition, and start it once with --accept-position %[1]s@%[2]d", tp, o.At))
 		case o.At < low:
-			c.add(partKafka, fmt.Sprintf("partition %s is stopped: the records %d to %d were deleted before group %s read them", tp, o.At, low-1, g.group),
+			c.add(recordsDeleted, fmt.Sprintf("partition %s is stopped: the records %d to %d were deleted before group %s read them", tp, o.At, low-1, g.group),
 				"find out which orders are missing and check retention.ms; to go on without them, start bridge run once with --accept-loss")
 		case o.At > high:
-			c.add(partKafka, fmt.Sprintf("partition %s is stopped: the position %d of group %s is beyond the end of the topic, %d", tp, o.At, g.group, high),
+			c.add(positionBeyondEnd, fmt.Sprintf("partition %s is stopped: the position %d of group %s is beyond the end of the topic, %d", tp, o.At, g.group, high),
 				"find out who deleted records or made the topic again")
 		}
 	})
@@ -144,6 +144,6 @@ func (c *checker) moves(ctx context.Context, adm *kadm.Client, g groupFacts) {
 			return
 		}
 	}
-	c.add(partKafka, fmt.Sprintf("group %s does not move: up to %d records wait, members: %d, and no position changed within %s", g.group, lag, len(groups[g.group].Members), within),
-		"look into the log of the instances: stopped partitions, open breakers and accounts that wait for a person have a line there")
+	c.add(nothingCommitted, fmt.Sprintf("group %s committed nothing within %s: up to %d records wait, members: %d", g.group, within, lag, len(groups[g.group].Members)),
+		"check again in a minute, for calls may take longer; then look into the log of the instances: stopped partitions, open breakers and accounts that wait for a person have a line there")
 }

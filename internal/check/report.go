@@ -24,6 +24,7 @@ const (
 
 // Finding is one fault, and what to do about it.
 type Finding struct {
+	ID      string `json:"id"` // what bridge explain knows it by
 	Part    string `json:"part"`
 	Line    int    `json:"line,omitempty"`    // in the settings file
 	Setting string `json:"setting,omitempty"` // path of the key
@@ -37,8 +38,8 @@ type Report struct {
 	Notes    []string  `json:"notes,omitempty"`
 }
 
-func (f *Report) add(part, what, remedy string) {
-	f.Findings = append(f.Findings, Finding{Part: part, What: what, Remedy: remedy})
+func (f *Report) add(k kind, what, remedy string) {
+	f.Findings = append(f.Findings, Finding{ID: k.id, Part: k.part, What: what, Remedy: remedy})
 }
 
 func (f *Report) note(format string, args ...any) {
@@ -58,7 +59,7 @@ func SettingsFaults(err error) (Report, bool) {
 		if remedy == "" {
 			remedy = "fix this line"
 		}
-		f.Findings = append(f.Findings, Finding{partSettings, fault.Line, fault.Path, what, remedy})
+		f.Findings = append(f.Findings, Finding{settingWrong.id, settingWrong.part, fault.Line, fault.Path, what, remedy})
 	}
 	return f, true
 }
@@ -66,14 +67,16 @@ func SettingsFaults(err error) (Report, bool) {
 // Count is how many findings there are.
 func (f Report) Count() int { return len(f.Findings) }
 
-// String is one line for people.
+// String is one line for people. It begins with what bridge explain knows.
 func (f Finding) String() string {
 	var b strings.Builder
 	if f.Line > 0 {
 		fmt.Fprintf(&b, "line %d: ", f.Line)
 	}
-	if f.Setting != "" {
+	if f.Setting != "" { // bridge explain knows that, too
 		fmt.Fprintf(&b, "%s: ", f.Setting)
+	} else {
+		fmt.Fprintf(&b, "%s: ", f.ID)
 	}
 	fmt.Fprintf(&b, "%s; %s", f.What, f.Remedy)
 	return b.String()

@@ -19,17 +19,17 @@ func (c *checker) schemas(ctx context.Context) {
 		known := slices.DeleteFunc(c.used(), func(t kafka.Topic) bool { return t.Schema == "" })
 		f, err := SchemaRegistry(ctx, registry, known)
 		if err != nil {
-			c.add(partSchemas, err.Error(), "start the registry "+c.cfg.Registry.URL+", or fix the settings under registry")
+			c.add(registryUnreachable, err.Error(), "start the registry "+c.cfg.Registry.URL+", or fix the settings under registry")
 			return
 		}
 		for _, found := range f.Findings {
-			c.add(partSchemas, found.String(), "run bridge schemas check for details")
+			c.add(schemaDiffers, found.String(), "run bridge schemas check for details")
 		}
 	}
 	if !c.reads() {
 		return
 	}
 	if err := app.SchemasReady(ctx, registry, c.cfg.Topics); err != nil {
-		c.add(partSchemas, err.Error(), "register the schemas of this version with bridge schemas register")
+		c.add(schemaMissing, err.Error(), "register the schemas of this version with bridge schemas register")
 	}
 }

@@ -33,10 +33,10 @@ func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicD
 		case errors.Is(d.Err, kerr.TopicAuthorizationFailed):
 			continue // reported with the ACLs
 		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
-			c.add(partTopics, "topic "+t.Name+" does not exist", "create it with bridge topics create")
+			c.add(topicMissing, "topic "+t.Name+" does not exist", "create it with bridge topics create")
 			continue
 		case d.Err != nil:
-			c.add(partTopics, fmt.Sprintf("topic %s: %v", t.Name, d.Err), "check the brokers")
+			c.add(kafkaHidesTopic, fmt.Sprintf("topic %s: %v", t.Name, d.Err), "check the brokers")
 			continue
 		}
 		c.layout(t, d)
@@ -45,7 +45,7 @@ func (c *checker) topics(ctx context.Context, adm *kadm.Client, have kadm.TopicD
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
 			denied++
 		case err != nil:
-			c.add(partTopics, fmt.Sprintf("configuration of topic %s: %v", t.Name, err), "check the brokers")
+			c.add(kafkaHidesTopic, fmt.Sprintf("configuration of topic %s: %v", t.Name, err), "check the brokers")
 		default:
 			c.configured(t, have, d.Partitions.NumReplicas())
 		}
@@ -97,11 +97,11 @@ func (c *checker) production() bool {
 // layout checks partitions and replicas, which need no permission to see.
 func (c *checker) layout(t kafka.Topic, d kadm.TopicDetail) {
 	if n, want := len(d.Partitions), c.cfg.Topics.Partitions; n < want {
-		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, but topics.partitions is %d", t.Name, n, want),
+		c.add(topicPartitions, fmt.Sprintf("topic %s has %d partitions, but topics.partitions is %d", t.Name, n, want),
 			"fix topics.partitions; or add partitions, but only while no event of the topic is waiting, because orders move to other partitions")
 	}
 	if n, want := d.Partitions.NumReplicas(), c.wantedReplicas(); n < want {
-		c.add(partTopics, fmt.Sprintf("topic %s has %d replicas instead of %d", t.Name, n, want), "add replicas with kafka-reassign-partitions.sh, or set topics.replication")
+		c.add(topicReplicas, fmt.Sprintf("topic %s has %d replicas instead of %d", t.Name, n, want), "add replicas with kafka-reassign-partitions.sh, or set topics.replication")
 	}
 }
 
@@ -111,7 +111,7 @@ func (c *checker) sameLayout(have kadm.TopicDetails) {
 	t := c.cfg.Topics
 	from, to := have[t.Observations], have[t.Status]
 	if c.only.Has("status") && from.Err == nil && to.Err == nil && len(from.Partitions) != len(to.Partitions) {
-		c.add(partTopics, fmt.Sprintf("topic %s has %d partitions, but topic %s has %d: the state of an order would not be found", t.Status, len(to.Partitions), t.Observations, len(from.Partitions)),
+		c.add(topicPair, fmt.Sprintf("topic %s has %d partitions, but topic %s has %d: the state of an order would not be found", t.Status, len(to.Partitions), t.Observations, len(from.Partitions)),
 			"give both the same number, as docs/howto/change-partition-count.md says")
 	}
 }
@@ -171,7 +171,7 @@ func (c *checker) retention(t kafka.Topic, text string) {
 }
 
 func (c *checker) misconfigured(t kafka.Topic, key, is, want, why string) {
-	c.add(partTopics, fmt.Sprintf("topic %s has %s=%s: %s", t.Name, key, is, why),
+	c.add(topicConfig, fmt.Sprintf("topic %s has %s=%s: %s", t.Name, key, is, why),
 		fmt.Sprintf("kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config %s=%s", c.cfg.Kafka.Brokers[0], t.Name, key, want))
 }
 
@@ -184,12 +184,12 @@ func (c *checker) brokers(ctx context.Context, adm *kadm.Client, list kadm.Broke
 			return
 		}
 		if err != nil {
-			c.add(partKafka, fmt.Sprintf("configuration of broker %d: %v", b.NodeID, err), "check the brokers")
+			c.add(kafkaRefuses, fmt.Sprintf("configuration of broker %d: %v", b.NodeID, err), "check the brokers")
 			continue
 		}
 		text := have["offset.metadata.max.bytes"]
 		if n, err := strconv.Atoi(text); err == nil && n < window.MaxText {
-			c.add(partKafka, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, but the bridge needs %d", b.NodeID, text, window.MaxText),
+			c.add(brokerConfig, fmt.Sprintf("broker %d has offset.metadata.max.bytes=%s, but the bridge needs %d", b.NodeID, text, window.MaxText),
 				"set it to 4096 or more in the configuration of the brokers")
 		}
 	}

@@ -34,6 +34,31 @@ func wordEntries() []Entry {
 	return all
 }
 
+// findingEntries are the rows of findings.md.
+func findingEntries() []Entry {
+	var all []Entry
+	for _, s := range sections("findings.md")[1:] {
+		for _, row := range s.rows() {
+			all = append(all, Entry{Kind: Finding, Name: word(row[0].Text), Page: "findings.md", Section: s.title, Fields: fields(row[1:])})
+		}
+	}
+	return all
+}
+
+// stateEntries are the states of an order in consumers.md.
+func stateEntries() []Entry {
+	var all []Entry
+	for _, s := range sections("consumers.md") {
+		if s.title != "States" {
+			continue
+		}
+		for _, row := range s.rows() {
+			all = append(all, Entry{Kind: State, Name: row[0].Text, Page: "consumers.md", Section: s.title, Fields: fields(row[1:])})
+		}
+	}
+	return all
+}
+
 // fields are those with a text.
 func fields(row []Field) []Field {
 	var all []Field

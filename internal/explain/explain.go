@@ -18,12 +18,16 @@ const (
 	Outcome Kind = "outcome"
 	Reason  Kind = "reason"
 	Cause   Kind = "cause"
+	Finding Kind = "finding"
+	State   Kind = "state"
 	Metric  Kind = "metric"
 	Setting Kind = "setting"
 )
 
 // Kinds are all kinds.
-func Kinds() []Kind { return []Kind{Alert, Code, Class, Outcome, Reason, Cause, Metric, Setting} }
+func Kinds() []Kind {
+	return []Kind{Alert, Code, Class, Outcome, Reason, Cause, Finding, State, Metric, Setting}
+}
 
 // Field is one column of a row.
 type Field struct {
@@ -47,7 +51,7 @@ type Entry struct {
 // All are all entries.
 var All = sync.OnceValue(func() []Entry {
 	alerts, words := alertEntries(), wordEntries()
-	return slices.Concat(alerts, codeEntries(words), words, metricEntries(alerts), settingEntries())
+	return slices.Concat(alerts, codeEntries(words), words, findingEntries(), stateEntries(), metricEntries(alerts), settingEntries())
 })
 
 // sweepPrefix begins the reasons of the sweep: the rest is an outcome, or another reason.

@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"encoding/json"
 	"os"
 	"regexp"
 	"slices"
@@ -9,11 +10,13 @@ import (
 
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/avro"
+	"alipay-kafka-bridge/internal/check"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/explain"
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
 	"alipay-kafka-bridge/internal/status"
+	"alipay-kafka-bridge/schemas"
 )
 
 // find returns the one or more entries of a kind for a word.
@@ -187,6 +190,48 @@ func TestEveryWordOfTheCode(t *testing.T) {
 		if e := find(t, explain.Cause, m[0]); !slices.Contains(e[0].Fields, explain.Field{Name: "meaning", Text: m[1]}) {
 			t.Errorf("%s: the status page says %q, docs/reasons.md %+v", m[0], m[1], e[0].Fields)
 		}
+	}
+}
+
+// TestEveryFinding: the kinds of findings have a row in findings.md, and no row is left over.
+func TestEveryFinding(t *testing.T) {
+	got := explain.Names(explain.Finding)
+	slices.Sort(got)
+	if want := check.IDs(); !slices.Equal(got, want) {
+		t.Errorf("docs/findings.md has %v, the code %v", got, want)
+	}
+	if e := find(t, explain.Finding, "Topic_Missing"); len(e) != 1 || len(e[0].Fields) < 2 {
+		t.Errorf("topic_missing: %+v", e)
+	}
+}
+
+// TestEveryState: each state that a trade status can have is explained, with what it means for shipping.
+func TestEveryState(t *testing.T) {
+	var schema struct {
+		Fields []struct {
+			Name string
+			Type json.RawMessage
+		}
+	}
+	var state struct{ Symbols []string }
+	if err := json.Unmarshal([]byte(schemas.TradeStatus), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range schema.Fields {
+		if f.Name == "state" {
+			if err := json.Unmarshal(f.Type, &state); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got := explain.Names(explain.State)
+	slices.Sort(got)
+	slices.Sort(state.Symbols)
+	if !slices.Equal(got, state.Symbols) {
+		t.Errorf("docs/consumers.md has %v, the schema %v", got, state.Symbols)
+	}
+	if e := find(t, explain.State, "held"); len(e) != 1 || !slices.Contains(e[0].Fields, explain.Field{Name: "shipping", Text: "no"}) {
+		t.Errorf("HELD: %+v", e)
 	}
 }
 

@@ -56,8 +56,9 @@ func (f *Finder) Accept(ctx context.Context, account, orderNo, by string, agree 
 		return Decided{}, refuse("%q is %s, version %d: there is nothing to accept", key, now.State, now.Version)
 	}
 	o := now.Decide(order.Accepted, by, time.Now())
+	d := now.decided(account, orderNo, o.CauseID)
 	if err := agree(now.acceptance(o)...); err != nil {
-		return Decided{}, err
+		return d, err
 	}
 	if err := f.Send(ctx, o); err != nil {
 		return Decided{}, err
@@ -70,7 +71,6 @@ func (f *Finder) Accept(ctx context.Context, account, orderNo, by string, agree 
 	if answer.Came && !ours {
 		return Decided{}, refuse("%q changed meanwhile to version %d, %s; nothing was accepted; look at it again: bridge order", key, answer.Version, cmp.Or(answer.State, "forgotten"))
 	}
-	d := now.decided(account, orderNo, o.CauseID)
 	if d.Answered = ours; ours {
 		d.State, d.Version = string(answer.State), answer.Version
 	}
