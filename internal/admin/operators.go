@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"alipay-kafka-bridge/internal/output"
 )
 
 // Bounds of a status.
@@ -48,6 +50,7 @@ func (o Operators) Handler() http.Handler {
 	mux.Handle("GET /{$}", http.RedirectHandler("/status", http.StatusSeeOther))
 	mux.HandleFunc("GET /status", bounded(o.page))
 	mux.HandleFunc("GET /status.json", bounded(o.json))
+	mux.HandleFunc("GET /progressing", bounded(o.progressing))
 	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, levelWord(o.Level)) })
 	mux.HandleFunc("POST /log-level", o.setLevel)
 	mux.HandleFunc("GET /goroutines", bounded(func(w http.ResponseWriter, _ *http.Request) {
@@ -94,6 +97,21 @@ func (o Operators) json(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(o.Status(n)) // the client went away
+}
+
+// progressing answers 503 with the reason where something that could go on does not. It is for alerts, and never for a probe:
+// a restart moves the cause to another instance.
+func (o Operators) progressing(w http.ResponseWriter, _ *http.Request) {
+	s := o.Status(0)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	for _, find := range []func(*Status) (Verdict, bool){startWaits, pipelineInTrouble, stalled} {
+		if v, found := find(&s); found && v.Level == LevelStopped {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = fmt.Fprintln(w, output.Escape(v.Text))
+			return
+		}
+	}
+	_, _ = fmt.Fprintln(w, "ok")
 }
 
 // setLevel changes the log level until the settings file is read again.

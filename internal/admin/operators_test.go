@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func TestO3_Page(t *testing.T) {
 		s.Notifications = append(s.Notifications, admin.Notifications{Account: fmt.Sprint("n", i), Taken: i, LastTaken: ago(time.Hour)})
 	}
 	s.Notifications[24].LastRefused, s.Notifications[24].LastRefusal = ago(time.Minute), "forged"
-	s.TradeStatus = admin.TradeStatus{Held: 1, Orders: []admin.Order{{Account: hostile, OrderNo: hostile, State: "HELD", Anomalies: []string{"amount_mismatch"}, Since: ago(time.Minute)}}}
+	s.TradeStatus = admin.TradeStatus{Partitions: 1, Held: 1, Orders: []admin.Order{{Account: hostile, OrderNo: hostile, State: "HELD", Anomalies: []string{"amount_mismatch"}, Since: ago(time.Minute)}}}
 	h, _ := desk(s, admin.Access{}, false)
 	w := do(h, "GET", "http://127.0.0.1/status", "")
 	text := w.Body.String()
@@ -117,6 +118,51 @@ func TestO3_Page(t *testing.T) {
 	for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Content-Type": "text/html; charset=utf-8"} {
 		if got := w.Header().Get(name); got != want {
 			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestStrip: the top of the page has what an operator asks first, and a start that waits is not called empty.
+func TestStrip(t *testing.T) {
+	s := well()
+	s.Instance.EventsPerSecond = 12.5
+	s.Topics = []admin.Topic{{Name: "in", Lag: map[string]int64{"ready": 1000, "unread": 500, "retry": 7, "calling": 3}}, {Name: "own", Internal: true, Lag: map[string]int64{"ready": 9}}}
+	s.Oldest = []admin.Oldest{{Account: "shop", Cause: "retry", Since: ago(3 * time.Minute)}, {Account: "shop", Cause: "ready", Since: ago(time.Minute)}}
+	s.Doubts = []admin.Doubt{{Account: "shop", Calls: 2, Since: ago(time.Minute)}}
+	s.Apps[0].Breakers[0].State, s.Apps[0].Breakers[0].Probe = "open", ago(-7*time.Second)
+	h, _ := desk(s, admin.Access{}, false)
+	text := regexp.MustCompile("<[^>]*>").ReplaceAllString(do(h, "GET", "http://127.0.0.1/status", "").Body.String(), "")
+	for _, want := range []string{"12.5 events/s over a minute · 3 under way · 1,507 waiting, the longest for 3 min · caught up in about 2 min · 2 with an unknown outcome", "open alipay.trade.create (calls), probes in 7 s"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	s = well()
+	s.Topics, s.Instance.WaitsFor, s.Instance.WaitSince = nil, "the brokers", ago(time.Minute)
+	h, _ = desk(s, admin.Access{}, false)
+	if text := do(h, "GET", "http://127.0.0.1/status", "").Body.String(); strings.Count(text, "Nothing was read yet.") != 2 || strings.Contains(text, "waits.</p>") {
+		t.Error(text)
+	}
+}
+
+// TestProgressing: it fails, with the reason, only where the bridge itself cannot go on. Alipay's outages are no reason.
+func TestProgressing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		break1 func(*admin.Status)
+		code   int
+	}{
+		"all is well":          {func(*admin.Status) {}, 200},
+		"Alipay fails":         {func(s *admin.Status) { s.Apps[0].Breakers[0].State = "open" }, 200},
+		"it starts":            {func(s *admin.Status) { s.Instance.WaitsFor, s.Instance.WaitSince = "the brokers", ago(time.Second) }, 200},
+		"the start takes long": {func(s *admin.Status) { s.Instance.WaitsFor, s.Instance.WaitSince = "the brokers", ago(time.Minute) }, 503},
+		"no broker answers":    {func(s *admin.Status) { s.Pipelines[0].Trouble = "no broker answers" }, 503},
+		"stalled":              {func(s *admin.Status) { s.Pipelines[0].Stalled = true }, 503},
+	} {
+		s := well()
+		tt.break1(s)
+		h, _ := desk(s, admin.Access{}, false)
+		if w := do(h, "GET", "http://127.0.0.1/progressing", ""); w.Code != tt.code || (w.Body.String() == "ok\n") != (tt.code == 200) {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body.String())
 		}
 	}
 }

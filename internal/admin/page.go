@@ -54,6 +54,8 @@ type view struct {
 
 	AccountsOmitted int
 
+	Strip Strip
+
 	Notifications        []Notifications // those whose last one was refused come first
 	NotificationsOmitted int
 }
@@ -71,7 +73,7 @@ type interval struct {
 
 // words are the levels in capitals: a colour never stands alone.
 var words = map[string]string{
-	LevelFine: "FINE.", LevelStarting: "STARTING.", LevelSlow: "SLOW.", LevelProvider: "ALIPAY FAILS.", LevelStopped: "STOPPED.", LevelRisk: "AT RISK.",
+	LevelFine: "FINE.", LevelStarting: "STARTING.", LevelSlow: "ATTENTION.", LevelProvider: "ALIPAY FAILS.", LevelStopped: "STOPPED.", LevelRisk: "AT RISK.",
 }
 
 // Meanings says what each cause of lag means, in the order of a chart.
@@ -109,6 +111,7 @@ func writePage(w io.Writer, s *Status, refresh int) error {
 			}
 		}
 	}
+	v.Strip = s.strip()
 	v.Accounts, v.AccountsOmitted = worst(s.Accounts, func(a Account) (bool, string) { return !a.StoppedSince.IsZero(), a.Name })
 	v.Notifications, v.NotificationsOmitted = worst(s.Notifications, func(n Notifications) (bool, string) { return n.LastRefused.After(n.LastTaken), n.Account })
 	var b bytes.Buffer // an error must not leave half a page

@@ -38,6 +38,12 @@ type Instance struct {
 	Ready    bool      `json:"ready"`           // as /readyz answers
 
 	ReloadFailed string `json:"reload_failed,omitempty"` // why new settings or files are not in force
+
+	WaitsFor  string    `json:"waits_for,omitempty"`  // what its start waits for
+	WaitError string    `json:"wait_error,omitempty"` // why that is not there
+	WaitSince time.Time `json:"wait_since,omitzero"`
+
+	EventsPerSecond float64 `json:"events_per_second"` // finished, over the last minute
 }
 
 // Pipeline is one consumer group of the process.
@@ -104,6 +110,7 @@ type Breaker struct {
 	State    string    `json:"state"` // closed, half-open or open
 	Since    time.Time `json:"since,omitzero"`
 	Error    string    `json:"error,omitempty"` // that was seen last
+	Probe    time.Time `json:"probe,omitzero"`  // when it lets a call pass again; zero: now
 }
 
 // Credential is a certificate or key with an end.

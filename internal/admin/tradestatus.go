@@ -97,7 +97,10 @@ func (s *Status) notifications() string {
 // Sentence says how trade status is, for people.
 func (t TradeStatus) Sentence(now time.Time) string {
 	text := fmt.Sprintf("%s held, %s unresolved", count(t.Held, "order"), number(t.Unresolved))
-	if !t.Complete {
+	switch {
+	case t.Partitions == 0:
+		text = "no partition is restored here, so this instance does not know which orders are held"
+	case !t.Complete:
 		text += " (still counting, there may be more)"
 	}
 	if len(t.Orders) > 0 {
@@ -112,6 +115,23 @@ func (t TradeStatus) Sentence(now time.Time) string {
 		text += fmt.Sprintf(" It was damaged and emptied %s ago.", Span(now.Sub(t.StoreEmptied)))
 	}
 	return text
+}
+
+// ordersHeld is for trades that wait for a person.
+func ordersHeld(s *Status) (Verdict, bool) {
+	t := s.TradeStatus
+	if t.Held == 0 {
+		return Verdict{}, false
+	}
+	text := fmt.Sprintf("%s HELD: Alipay says paid, but something is not as ordered, and consumers do not ship.", count(t.Held, "order")+plural(t.Held, " is", " are"))
+	if i := slices.IndexFunc(t.Orders, func(o Order) bool { return o.State == "HELD" }); i >= 0 {
+		o := t.Orders[i]
+		text += fmt.Sprintf(" %s/%s waits longest, for %s (%s).", o.Account, o.OrderNo, Span(s.AsOf.Sub(o.Since)), strings.Join(o.Anomalies, ", "))
+	}
+	return Verdict{
+		Level: LevelSlow, Owner: "merchant", Text: text,
+		Do: "look at each with bridge order and in Alipay's console; then bridge accept, or a refund at Alipay",
+	}, true
 }
 
 // storeFailing is a disk that does not take the copy of trade status.

@@ -36,11 +36,12 @@ const (
 	behindAfter = time.Minute         // the oldest event that could be handled
 	clockLimit  = 30 * time.Second    // difference of clocks
 	expiresSoon = 14 * 24 * time.Hour // a certificate or key
+	startLimit  = 30 * time.Second    // a start that waits for the brokers or the registry
 )
 
 // findings are the rules in their order: the first that has something to say gives the level.
 var findings = []func(*Status) (Verdict, bool){
-	unaccounted, partitionStopped, outcomeUnknown, pipelineInTrouble, stalled, storeFailing, untrusted, clockWrong, accountStopped, breakerOpen, behind, reloadFailed, expiring, notReady,
+	unaccounted, startWaits, partitionStopped, outcomeUnknown, pipelineInTrouble, stalled, storeFailing, untrusted, clockWrong, accountStopped, breakerOpen, behind, ordersHeld, reloadFailed, expiring, notReady,
 }
 
 // Judge returns the verdict over a status.
@@ -51,6 +52,8 @@ func Judge(s *Status) Verdict {
 		case !ok:
 		case v.Level == LevelFine:
 			v = found
+		case v.Level == LevelStarting && found.Level != LevelStarting: // it says less
+			v = found
 		case found.Level != LevelStarting: // an instance that is not ready because of the first has no second fault
 			v.Also = append(v.Also, fmt.Sprintf("%s Do: %s. Whose turn: %s.", found.Text, found.Do, found.Owner))
 		}
@@ -60,6 +63,24 @@ func Judge(s *Status) Verdict {
 		v.SafeToRestart, v.RestartNote = false, "a restart is harmless, but it removes what shows the cause: take bridge incident first"
 	}
 	return v
+}
+
+// startWaits is for a start that cannot go on. As long as others start too, it is only said.
+func startWaits(s *Status) (Verdict, bool) {
+	i := s.Instance
+	if i.WaitsFor == "" {
+		return Verdict{}, false
+	}
+	waited := s.AsOf.Sub(i.WaitSince)
+	v := Verdict{
+		Level: LevelStarting, Owner: "none",
+		Text: fmt.Sprintf("The start waits for %s, for %s: %s. Until then no event is read, and none is lost.", i.WaitsFor, Span(waited), i.WaitError),
+		Do:   "start or repair what it names, or correct the settings: bridge check -c FILE says what is wrong; the start goes on by itself",
+	}
+	if waited > startLimit {
+		v.Level, v.Owner = LevelStopped, "kafka"
+	}
+	return v, true
 }
 
 func partitionStopped(s *Status) (Verdict, bool) {
@@ -191,7 +212,7 @@ func accountStopped(s *Status) (Verdict, bool) {
 	return Verdict{
 		Level: LevelStopped, Owner: owner,
 		Text: fmt.Sprintf("%s for a person, for %s: %s. Its events wait and none is lost; %s.", who, Span(s.AsOf.Sub(a.StoppedSince)), a.Error, others),
-		Do:   "correct the key, token or permission that the error names, or put the old file back if it was replaced: What changed says so, or, after a restart, own_keys in the lines \"app is ready to sign\" of the log; events go on by themselves within a minute",
+		Do:   "correct the key, token or permission that the error names; if a file or setting was just replaced, as What changed shows, put the old one back; events go on by themselves within a minute",
 	}, true
 }
 

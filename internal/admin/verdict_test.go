@@ -35,6 +35,9 @@ var troubles = []struct {
 	level, owner string
 	text         string
 }{
+	{"the start waits", func(s *admin.Status) {
+		s.Instance.Ready, s.Instance.WaitsFor, s.Instance.WaitError, s.Instance.WaitSince = false, "the brokers", "connection refused", ago(2*time.Minute)
+	}, admin.LevelStopped, "kafka", "The start waits for the brokers, for 2 min: connection refused. Until then no event is read, and none is lost."},
 	{"a partition is stopped", func(s *admin.Status) {
 		s.Partitions[1].State, s.Partitions[1].Reason = "stopped", "its committed position was not written by the bridge"
 	}, admin.LevelRisk, "kafka", "A partition is stopped, order-events/1 first: its committed position was not written by the bridge. Its records are neither called nor lost; other partitions go on."},
@@ -45,7 +48,7 @@ var troubles = []struct {
 		s.Pipelines[0].Trouble = "no broker answers; check the brokers and the network"
 	}, admin.LevelStopped, "kafka", "Pipeline calls (group g) can make no progress: no broker answers; check the brokers and the network."},
 	{"it is stalled", func(s *admin.Status) { s.Pipelines[0].Stalled = true }, admin.LevelStopped, "bridge", "Pipeline calls is stalled: events could be handled, nothing explains a wait, and none was finished for a minute."},
-	{"the disk refuses the copy of trade status", func(s *admin.Status) { s.TradeStatus = admin.TradeStatus{StoreFailing: true} }, admin.LevelStopped, "bridge", "The disk does not take the copy of trade status: changes of orders are published late, or not until it does. Nothing is lost."},
+	{"the disk refuses the copy of trade status", func(s *admin.Status) { s.TradeStatus.StoreFailing = true }, admin.LevelStopped, "bridge", "The disk does not take the copy of trade status: changes of orders are published late, or not until it does. Nothing is lost."},
 	{"answers are not believed", func(s *admin.Status) { s.Apps[0].Untrusted = true }, admin.LevelStopped, "alipay", "No answer of app main is provably Alipay's. Its events wait, and one at a time probes."},
 	{"the clock is wrong", func(s *admin.Status) { s.Apps[0].ClockOffset = -600 }, admin.LevelStopped, "bridge", "Our clock is 10 min behind that of the gateway of app main: requests and answers are refused."},
 	{"an account is stopped", func(s *admin.Status) {
@@ -59,6 +62,9 @@ var troubles = []struct {
 		s.Oldest = append(s.Oldest, admin.Oldest{Account: "shop", Since: ago(2 * time.Hour), Cause: "ready"})
 		s.Topics[0].Lag["ready"] = 1
 	}, admin.LevelSlow, "bridge", "Behind: 1 event waits; the oldest could have been handled for 2 h 0 min."},
+	{"orders are held", func(s *admin.Status) {
+		s.TradeStatus.Held, s.TradeStatus.Orders = 2, []admin.Order{{Account: "shop", OrderNo: "u", State: "PENDING", Since: ago(time.Hour)}, {Account: "shop", OrderNo: "h", State: "HELD", Anomalies: []string{"amount_mismatch"}, Since: ago(3 * time.Minute)}}
+	}, admin.LevelSlow, "merchant", "2 orders are HELD: Alipay says paid, but something is not as ordered, and consumers do not ship. shop/h waits longest, for 3 min (amount_mismatch)."},
 	{"a reload failed", func(s *admin.Status) { s.Instance.ReloadFailed = "line 3: x" }, admin.LevelSlow, "bridge", "New settings or files are not in force: line 3: x. What was read before stays in force."},
 	{"a certificate ends", func(s *admin.Status) {
 		s.Apps[0].Credentials = []admin.Credential{{Name: "app_cert_file", Ends: now.Add(72 * time.Hour)}}
@@ -129,6 +135,19 @@ func TestVerdictsOfMany(t *testing.T) {
 	}
 }
 
+// A start that waits for a moment is a start; one that takes long has a cause, and an owner.
+func TestAStartThatWaits(t *testing.T) {
+	s := well()
+	s.Instance.Ready, s.Instance.WaitsFor, s.Instance.WaitError, s.Instance.WaitSince = false, "the brokers", "connection refused", ago(20*time.Second)
+	if v := admin.Judge(s); v.Level != admin.LevelStarting || v.Owner != "none" || !strings.Contains(v.Text, "connection refused") || len(v.Also) > 0 {
+		t.Errorf("%+v", v)
+	}
+	s.Instance.ReloadFailed = "line 3: x"
+	if v := admin.Judge(s); v.Level != admin.LevelSlow {
+		t.Errorf("a start hides another trouble: %+v", v)
+	}
+}
+
 func TestSpans(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0 s", 59900 * time.Millisecond: "59 s", time.Minute: "1 min", 59*time.Minute + 59*time.Second: "59 min", time.Hour: "1 h 0 min", 47*time.Hour + 59*time.Minute: "47 h 59 min", 48 * time.Hour: "2 days", -time.Minute: "1 min",
@@ -156,7 +175,7 @@ func TestOtherFindingsAreSaid(t *testing.T) {
 			t.Errorf("%s: said %q", trouble.name, said)
 		}
 	}
-	if len(v.Also) == 0 || !strings.HasSuffix(v.Also[0], "Whose turn: alipay.") {
+	if len(v.Also) == 0 || !strings.HasSuffix(v.Also[0], "Whose turn: kafka.") {
 		t.Errorf("%q", v.Also)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/avro"
@@ -199,6 +200,9 @@ func TestLifeOfAProcess(t *testing.T) {
 		}
 		if said := p.log.Take(); strings.Count(said, "level=WARN") != 1 || !strings.Contains(said, "waits_for=\"the brokers") {
 			t.Errorf("without Kafka the log says %s", said)
+		}
+		if s := w.status(); s.Verdict.Level != admin.LevelStopped || s.Verdict.Owner != "kafka" || !strings.Contains(s.Verdict.Text, "waits for the brokers, with transactions, for 5 min") {
+			t.Errorf("without Kafka: %+v", s.Verdict)
 		}
 		w.startKafka()
 		time.Sleep(time.Minute)

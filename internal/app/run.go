@@ -151,7 +151,7 @@ func stopMetrics(ctx context.Context, set *metrics.Set, log *slog.Logger) {
 func (s *Service) describe(version string, r *reloader, ready func() bool, recent *telemetry.Recent) {
 	p := sight.Process{
 		Group: s.cfg.Kafka.Group, Slot: s.cfg.Kafka.Slot, Version: version, Go: runtime.Version(), Settings: r.Digest, Ready: ready, Trouble: r.Trouble, Recent: recent,
-		Audit: s.auditStatus, TradeStatus: s.tradeStatus, Apps: map[string]sight.App{}, Accounts: map[order.Account]string{},
+		Audit: s.auditStatus, Waits: s.waits, TradeStatus: s.tradeStatus, Apps: map[string]sight.App{}, Accounts: map[order.Account]string{},
 	}
 	for name, a := range s.apps {
 		p.Apps[name] = a

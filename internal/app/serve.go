@@ -13,6 +13,7 @@ import (
 
 	"alipay-kafka-bridge/internal/consume/pause"
 	"alipay-kafka-bridge/internal/kafka"
+	"alipay-kafka-bridge/internal/sight"
 )
 
 // Run works until ctx ends, then stops in order. It waits for transactions and schemas before anything
@@ -145,16 +146,28 @@ const (
 	awaitRetries = 5 * time.Second
 )
 
+// waits is what the start waits for.
+func (s *Service) waits() sight.Wait {
+	if w := s.waiting.Load(); w != nil {
+		return *w
+	}
+	return sight.Wait{}
+}
+
 // await tries until it succeeds or ctx ends, which is not an error. It logs the first failure, each
 // other error at most once a minute, and the end. Some errors are final.
 func (s *Service) await(ctx context.Context, what string, try func() error) error {
 	began, logged, last := time.Now(), time.Time{}, ""
 	for attempts := 1; ; attempts++ {
 		err := try()
+		if err != nil {
+			s.waiting.Store(&sight.Wait{For: what, Err: err, Since: began})
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil && last != "":
+			s.waiting.Store(nil)
 			s.o.Log.InfoContext(ctx, "available again; the bridge goes on", "waited_for", what, "attempts", attempts, "seconds", int(time.Since(began).Seconds()))
 			return nil
 		case err == nil, errors.Is(err, kafka.ErrOtherCluster), errors.Is(err, kafka.ErrNoTransactions):

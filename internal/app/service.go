@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,6 +45,8 @@ type Service struct {
 	background []func(context.Context) // runs while the pipelines run
 	closers    []func()                // called by Close, the last first
 	fatal      chan error              // holds one error that only a restart of the process ends
+
+	waiting atomic.Pointer[sight.Wait] // what the start waits for; nil: nothing
 }
 
 // account is one merchant under an app.

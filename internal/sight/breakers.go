@@ -13,7 +13,8 @@ import (
 // breakers logs when a breaker of an app opens, with the error that opened it, every ten minutes while
 // probes fail, and when it closes; and it knows the state of each.
 type breakers struct {
-	log *slog.Logger // with the app
+	log  *slog.Logger  // with the app
+	open time.Duration // how long a breaker stays open before it probes
 
 	mu       sync.Mutex
 	byMethod map[alipay.Method]*oneBreaker // guarded by mu
@@ -23,11 +24,12 @@ type oneBreaker struct {
 	trouble *telemetry.Trouble
 	state   string    // closed, half-open or open
 	since   time.Time // when it was last closed or opened; zero: it never opened
+	probe   time.Time // when it lets a call pass again, while it is open
 	last    error     // of the last call that failed
 }
 
-func newBreakers(log *slog.Logger) *breakers {
-	return &breakers{log: log, byMethod: map[alipay.Method]*oneBreaker{}}
+func newBreakers(log *slog.Logger, open time.Duration) *breakers {
+	return &breakers{log: log, open: open, byMethod: map[alipay.Method]*oneBreaker{}}
 }
 
 // of returns the breaker of a method. The caller holds mu.
@@ -59,7 +61,9 @@ func (b *breakers) changed(m alipay.Method, _, to string) {
 	if to == "closed" || to == "open" && one.state == "closed" {
 		one.since = time.Now()
 	}
-	one.state = to
+	if one.state, one.probe = to, (time.Time{}); to == "open" {
+		one.probe = time.Now().Add(b.open)
+	}
 	b.mu.Unlock()
 	switch to {
 	case "open":

@@ -3,6 +3,7 @@ package sight
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"slices"
@@ -32,7 +33,8 @@ const (
 type sample struct {
 	cpu      float64 // share of the processors that was used
 	slots    float64 // share of the slots of healthy apps in use; the highest of all apps
-	finished float64 // events a second
+	finished float64 // outcomes of all pipelines a second
+	events   float64 // those of events of users
 	ready    int64   // records that could be handled
 	parts    int     // partitions with such records
 	waiting  bool    // something waits for a breaker, a limit or a pause
@@ -66,7 +68,8 @@ type scale struct {
 	samples  []sample               // the last ones; guarded by mu
 	apps     map[string]*appSamples // guarded by mu
 	cpu      float64                // seconds of the process at the last sample
-	finished uint64                 // events at the last sample
+	finished uint64                 // outcomes at the last sample
+	events   uint64                 // of events of users, at the last sample
 	at       time.Time              // of the last sample
 	stopping bool
 }
@@ -146,11 +149,15 @@ func (s *Sight) Run(ctx context.Context) {
 // sample takes a sample; minute says that a minute is over.
 func (s *Sight) sample(minute bool) {
 	var now sample
-	var finished uint64
+	var finished, events uint64
 	engines := map[*Pipeline]look.Engine{}
 	for _, p := range s.all() {
 		engines[p] = p.Look(0)
-		finished += p.finished.Load()
+		n := p.finished.Load()
+		finished += n
+		if !p.Internal {
+			events += n
+		}
 	}
 	s.scale.mu.Lock()
 	defer s.scale.mu.Unlock()
@@ -176,9 +183,9 @@ func (s *Sight) sample(minute bool) {
 	cpu, at := cpuSeconds(), time.Now()
 	if took := at.Sub(s.scale.at).Seconds(); took > 0 {
 		now.cpu = min(1, max(0, cpu-s.scale.cpu)/took/float64(runtime.GOMAXPROCS(0)))
-		now.finished = float64(finished-s.scale.finished) / took
+		now.finished, now.events = float64(finished-s.scale.finished)/took, float64(events-s.scale.events)/took
 	}
-	s.scale.cpu, s.scale.at, s.scale.finished = cpu, at, finished
+	s.scale.cpu, s.scale.at, s.scale.finished, s.scale.events = cpu, at, finished, events
 	s.scale.samples = append(s.scale.samples, now)
 	if len(s.scale.samples) > sampleWindow {
 		s.scale.samples = s.scale.samples[1:]
@@ -188,6 +195,17 @@ func (s *Sight) sample(minute bool) {
 			a.minute()
 		}
 	}
+}
+
+// eventsPerSecond is how many events of users were finished a second, over the last minute.
+func (s *Sight) eventsPerSecond() float64 {
+	s.scale.mu.Lock()
+	defer s.scale.mu.Unlock()
+	sum := 0.0
+	for _, one := range s.scale.samples {
+		sum += one.events
+	}
+	return math.Round(10*sum/float64(max(1, len(s.scale.samples)))) / 10
 }
 
 // ReplicasWanted is how many instances the work of this one wants. The sum over all instances is what

@@ -124,7 +124,7 @@ func (s *Sight) NewPipeline(name, group string, tx *produce.Transactor, log *slo
 // Guard builds the guard of an app, and watches it.
 func (p *Pipeline) Guard(app string, o breaker.Options) *breaker.Guard {
 	log := p.log.With("app", app)
-	p.breaks[app] = newBreakers(log)
+	p.breaks[app] = newBreakers(log, o.Open)
 	p.limits[app] = o.InFlight
 	o.OnState = p.breaks[app].changed
 	o.OnTrust = func(trusted bool, why error) {

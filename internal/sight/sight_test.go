@@ -72,7 +72,7 @@ func TestAllAccountsWait(t *testing.T) {
 func TestABreakerHasTwoLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log apptest.Buffer
-		b := newBreakers(slog.New(slog.NewTextHandler(&log, nil)).With("app", "main"))
+		b := newBreakers(slog.New(slog.NewTextHandler(&log, nil)).With("app", "main"), 10*time.Second)
 		b.failed("m", errors.New("connection refused"))
 		b.changed("m", "closed", "open")
 		for range 20 {
@@ -80,6 +80,12 @@ func TestABreakerHasTwoLines(t *testing.T) {
 			b.changed("m", "open", "half-open")
 			b.failed("m", nil)
 			b.changed("m", "half-open", "open")
+		}
+		if left := time.Until(b.status("calls", "m", "open").Probe); left != 10*time.Second {
+			t.Errorf("it probes in %s, want 10 s", left)
+		}
+		if at := b.status("calls", "m", "half-open").Probe; !at.IsZero() {
+			t.Errorf("it probes at %s, although it probes now", at)
 		}
 		b.changed(alipay.Method("other"), "closed", "open")
 		b.changed("m", "half-open", "closed")

@@ -36,8 +36,16 @@ type Process struct {
 	Trouble  func() string // what new settings or files are not in force
 	Recent   *telemetry.Recent
 	Audit    func() admin.Audit // of the group; zero while another instance audits
+	Waits    func() Wait        // what the start waits for; zero: nothing
 
 	TradeStatus func() admin.TradeStatus // nil, or returns the zero value: it is not merged here
+}
+
+// Wait is what the start of a process waits for.
+type Wait struct {
+	For   string
+	Err   error
+	Since time.Time
 }
 
 // Describe says what process it is, before its ports are opened.
@@ -74,7 +82,10 @@ func (s *Sight) Status(n int) admin.Status {
 		AsOf: time.Now(), Pipelines: []admin.Pipeline{}, Apps: []admin.App{}, Accounts: []admin.Account{}, Topics: []admin.Topic{},
 		Oldest: []admin.Oldest{}, Doubts: []admin.Doubt{}, Waiting: []admin.Waiting{}, Partitions: []admin.Partition{}, Changes: []admin.Change{},
 		Audit:    p.Audit(),
-		Instance: admin.Instance{Group: p.Group, Slot: p.Slot, Version: p.Version, Go: p.Go, Started: s.began, Settings: p.Settings(), Ready: p.Ready(), ReloadFailed: p.Trouble()},
+		Instance: admin.Instance{Group: p.Group, Slot: p.Slot, Version: p.Version, Go: p.Go, Started: s.began, Settings: p.Settings(), Ready: p.Ready(), ReloadFailed: p.Trouble(), EventsPerSecond: s.eventsPerSecond()},
+	}
+	if w := p.Waits(); w.For != "" {
+		out.Instance.WaitsFor, out.Instance.WaitError, out.Instance.WaitSince = w.For, w.Err.Error(), w.Since
 	}
 	for _, pl := range pipelines {
 		e := pl.Look(n)
@@ -111,6 +122,11 @@ func (s *Sight) Status(n int) admin.Status {
 	}
 	for _, line := range p.Recent.Lines() {
 		out.Changes = append(out.Changes, admin.Change{At: line.At, Level: line.Level.String(), Text: line.Text})
+	}
+	for i := range out.Waiting {
+		if w := &out.Waiting[i]; w.Cause == string(look.Breaker) && w.Next.IsZero() {
+			w.Next = probeOf(out.Apps, p.Accounts[order.Account(w.Account)], w.Method)
+		}
 	}
 	out.Notifications = s.Notifications.status()
 	if p.TradeStatus != nil {
@@ -234,6 +250,19 @@ func appStatus(name string, a App, pipelines []*Pipeline) admin.App {
 	return out
 }
 
+// probeOf is when a breaker lets a call pass again; zero: it is not open. Pipelines have breakers of their own: the first
+// probe counts.
+func probeOf(apps []admin.App, app, method string) (at time.Time) {
+	for _, a := range apps {
+		for _, b := range a.Breakers {
+			if a.Name == app && b.Method == method && !b.Probe.IsZero() && (at.IsZero() || b.Probe.Before(at)) {
+				at = b.Probe
+			}
+		}
+	}
+	return at
+}
+
 // visibleOffset is the difference of clocks as far as an answer shows it: whole seconds.
 func visibleOffset(a App) time.Duration {
 	if off := a.ClockOffset(); off.Abs() >= 2*time.Second {
@@ -248,6 +277,9 @@ func (b *breakers) status(pipeline string, m alipay.Method, state string) admin.
 	defer b.mu.Unlock()
 	one := b.of(m)
 	out := admin.Breaker{Pipeline: pipeline, Method: string(m), State: state, Since: one.since}
+	if state == "open" {
+		out.Probe = one.probe
+	}
 	if one.last != nil {
 		out.Error = one.last.Error()
 	}

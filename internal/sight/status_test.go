@@ -71,7 +71,7 @@ func watched(t testing.TB, e look.Engine, accounts int) (*Sight, *metrics.Set) {
 	p.Watch(still{e})
 	s.Describe(Process{
 		Audit: func() admin.Audit { return admin.Audit{} },
-		Group: "g", Slot: "one", Version: "v1", Go: "go1", Settings: func() string { return "abc" }, Ready: func() bool { return true }, Trouble: func() string { return "" },
+		Group: "g", Slot: "one", Version: "v1", Go: "go1", Settings: func() string { return "abc" }, Ready: func() bool { return true }, Trouble: func() string { return "" }, Waits: func() Wait { return Wait{} },
 		Recent: &telemetry.Recent{}, Apps: map[string]App{"main": anApp{}}, Accounts: of,
 	})
 	return s, m
@@ -109,6 +109,20 @@ func TestStatusOfAPipelineWithoutCalls(t *testing.T) {
 	s.NewPipeline("status", "g-status", nil, slog.New(slog.DiscardHandler)).Watch(still{busy(2, 1)})
 	if got := s.Status(5); len(got.Pipelines) != 2 || len(got.Apps) != 1 || got.Apps[0].Limit != 10 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What waits for a breaker is tried when that probes: at the first of its pipelines.
+func TestWhenABreakerProbes(t *testing.T) {
+	soon, later := time.Now().Add(3*time.Second), time.Now().Add(8*time.Second)
+	apps := []admin.App{{Name: "main", Breakers: []admin.Breaker{{Method: "m", Probe: later}, {Method: "m", Probe: soon}, {Method: "closed"}}}, {Name: "other", Breakers: []admin.Breaker{{Method: "m"}}}}
+	for _, tt := range []struct {
+		app, method string
+		want        time.Time
+	}{{"main", "m", soon}, {"main", "closed", time.Time{}}, {"other", "m", time.Time{}}, {"main", "none", time.Time{}}} {
+		if got := probeOf(apps, tt.app, tt.method); !got.Equal(tt.want) {
+			t.Errorf("%s %s: %s, want %s", tt.app, tt.method, got, tt.want)
+		}
 	}
 }
 
