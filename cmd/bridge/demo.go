@@ -25,6 +25,6 @@ with 1 if a proof fails.`,
 	c.Flags().StringVar(&o.Orders, "orders", "", "`file` with order events as JSON lines (default: built in, the same as examples/orders.jsonl)")
 	command.WordFlag(c, &o.Faults, "faults", "outage", "`faults` of Alipay: none, outage, lost (requests and answers) or all", "none", "outage", "lost", "all")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "seed for latencies and faults")
-	c.Flags().BoolVar(&o.Serve, "serve", false, "keep everything running afterwards, for bridge send and bridge tail")
+	c.Flags().BoolVar(&o.Serve, "serve", false, "keep everything running afterwards, for bridge order, tail and send")
 	return c
 }

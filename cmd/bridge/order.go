@@ -171,6 +171,11 @@ func (o *orderOptions) print(c *cobra.Command, found []timeline.Order) error {
 				return err
 			}
 		}
+		if all := f.Traces(); len(all) > 0 {
+			if err := p.Paragraph("Traces: " + strings.Join(all, ", ") + "."); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -237,17 +237,19 @@ type Options struct {
 // printNext suggests what to do next.
 func (s *stage) printNext(out io.Writer, serving bool) {
 	if serving {
+		one := s.events[max(0, slices.IndexFunc(s.events, func(e order.Event) bool { return e.Total != nil }))]
 		_, _ = fmt.Fprintf(out, `
 Everything keeps running until Ctrl-C. In another terminal:
+  bridge order %[3]s --account %[4]s --brokers %[1]s --registry %[2]s
   bridge tail results --brokers %[1]s --registry %[2]s
   bridge tail dead-letters --brokers %[1]s --registry %[2]s
   bridge send examples/orders.jsonl --brokers %[1]s --registry %[2]s
-`, strings.Join(s.kafka.Addrs(), ","), s.kafka.RegistryURL())
+`, strings.Join(s.kafka.Addrs(), ","), s.kafka.RegistryURL(), one.OrderNo, one.Account)
 		return
 	}
 	_, _ = fmt.Fprint(out, `
 Next:
-  bridge demo --serve           the same, and keep running for bridge tail and bridge send
+  bridge demo --serve           the same, and keep running for bridge order, tail and send
   bridge demo --faults all      with lost requests and answers as well
   README.md, "Run it on a real Kafka"  the same with your own brokers
 `)

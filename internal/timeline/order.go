@@ -22,7 +22,7 @@ func Rows(orders []Order) [][]string {
 	rows := [][]string{}
 	for _, o := range orders {
 		for _, i := range o.Items {
-			rows = append(rows, []string{i.Time.Format("2006-01-02T15:04:05Z"), i.Kind, i.Text, o.Account, i.Place(), i.TraceID})
+			rows = append(rows, []string{i.Time.Format("2006-01-02T15:04:05.000Z"), i.Kind, i.Text, o.Account, i.Place(), i.TraceID})
 		}
 	}
 	return rows
@@ -35,6 +35,17 @@ func (o Order) Sentence() string {
 		is = fmt.Sprintf("%s, version %d: %s", o.State, o.Version, o.Means)
 	}
 	return o.Account + "/" + o.OrderNo + " is " + is + "."
+}
+
+// Traces are the ids of the traces in which its records were made, the newest last, without repeats.
+func (o Order) Traces() []string {
+	var all []string
+	for _, i := range o.Items {
+		if i.TraceID != "" && !slices.Contains(all, i.TraceID) {
+			all = append(all, i.TraceID)
+		}
+	}
+	return all
 }
 
 // judge says what the newest trade status means.

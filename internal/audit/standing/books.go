@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -103,6 +104,22 @@ func listed(l kadm.ListedOffsets, err error) (map[offsets.TopicPartition]int64, 
 		out[offsets.TopicPartition{Topic: o.Topic, Partition: o.Partition}] = o.Offset
 	})
 	return out, nil
+}
+
+// ErrNotBegun is why there is nothing to audit.
+var ErrNotBegun = errors.New("no group has committed offsets")
+
+// begun returns an error if no group has a committed position: an audit would find nothing wrong in nothing.
+func (b *books) begun(ctx context.Context) error {
+	var names []string
+	for _, g := range b.o.Groups {
+		found, left, err := b.positions(ctx, g)
+		if err != nil || len(found)+left > 0 {
+			return err
+		}
+		names = append(names, g.Name)
+	}
+	return fmt.Errorf("%w: %s; name the settings of the bridge that runs, or audit when it has handled events", ErrNotBegun, strings.Join(names, ", "))
 }
 
 // tries is how often the brokers are asked for positions that a transaction is about to change.

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -159,6 +160,16 @@ func TestOnce(t *testing.T) {
 			if err != nil || got.Totals != tt.want || !slices.Equal(lost, tt.lost) {
 				t.Errorf("%s: %+v, %v, %v; want %+v, %v", name, got.Totals, lost, err, tt.want, tt.lost)
 			}
+		}
+	})
+}
+
+// A group that has committed nothing proves nothing: the audit says so, and does not say that all is well.
+func TestOnceOfAGroupThatHasNotBegun(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.events(3)
+		if got, _, err := Once(t.Context(), r.audit.o, time.Time{}); !errors.Is(err, ErrNotBegun) || !strings.Contains(err.Error(), r.audit.o.Groups[0].Name) {
+			t.Errorf("%+v, %v", got, err)
 		}
 	})
 }

@@ -115,6 +115,9 @@ func Once(ctx context.Context, o Options, since time.Time) (Report, []Lost, erro
 		return Report{}, nil, err
 	}
 	defer b.close()
+	if err := b.begun(ctx); err != nil {
+		return Report{}, nil, err
+	}
 	if err := b.beginAt(ctx, since); err != nil {
 		return Report{}, nil, err
 	}
