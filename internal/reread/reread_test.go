@@ -258,10 +258,16 @@ func TestReadsThatAreGivenUp(t *testing.T) {
 		r := newRig(t)
 		for _, known := range []bool{false, true} { // its leader
 			ctx, cancel := context.WithCancel(t.Context())
-			h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata, kmsg.Fetch}, Count: -1, Observe: true, When: func(kmsg.Request) bool { cancel(); return true }})
+			over := make(chan struct{})
+			h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata, kmsg.Fetch}, Count: -1, Observe: true, When: func(kmsg.Request) bool {
+				cancel()
+				<-over // an answer may be quicker than the end of ctx
+				return true
+			}})
 			if got, err := r.reader.Read(ctx, r.at); err == nil || errors.Is(err, reread.ErrGone) {
 				t.Errorf("leader known %t: %d records, %v; want an error that may pass", known, len(got), err)
 			}
+			close(over)
 			h.Remove()
 			synctest.Wait() // the connection of the request that was given up is closed
 			_, err := r.read(t, 0)
