@@ -478,6 +478,7 @@ func TestTimedOutTransactionIsNotATakenSlot(t *testing.T) {
 			if !errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, produce.ErrSlotTaken) || errors.Is(err, produce.ErrOtherProducer) {
 				t.Fatalf("Commit = %v", err)
 			}
+			synctest.Wait() // the cluster's wait is over before it waits again
 		}
 	})
 }
