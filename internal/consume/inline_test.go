@@ -19,8 +19,8 @@ import (
 )
 
 // countFetches counts how often a partition is read again from an offset that was read before. None is empty.
-func (r *rig) countFetches() (again *int) {
-	again = new(int)
+func (r *rig) countFetches() (again *atomic.Int64) {
+	again = &atomic.Int64{}
 	next := map[string]int64{}
 	r.cluster.ControlKey(int16(kmsg.Fetch), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		r.cluster.KeepControl()
@@ -29,7 +29,7 @@ func (r *rig) countFetches() (again *int) {
 				key := fmt.Sprint(topic.TopicID, topic.Topic, p.Partition)
 				last, read := next[key]
 				if p.FetchOffset < last || read && p.FetchOffset == 0 {
-					*again++
+					again.Add(1)
 				}
 				next[key] = max(next[key], p.FetchOffset)
 			}
@@ -55,8 +55,8 @@ func TestInlineReadsNothingTwice(t *testing.T) {
 				e := r.start(setup{options: o, latency: fixed(100 * time.Microsecond), wrap: func(tx *produce.Transactor) committer { return takesTime{tx, time.Millisecond} }})
 				r.wantEachOnce(n, keys)
 				_ = e.stop()
-				if inline == (*again > 0) {
-					t.Errorf("%d times records were read again", *again)
+				if n := again.Load(); inline == (n > 0) {
+					t.Errorf("%d times records were read again", n)
 				}
 			})
 		})

@@ -249,16 +249,11 @@ func TestRefusedOffsetFetch(t *testing.T) {
 					}
 					h := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Topic: "in", Partitions: []int32{2}, Err: code, Count: count})
 					z := r.startFree("a", earliest)
-					handled := func() int {
-						z.mu.Lock()
-						defer z.mu.Unlock()
-						return len(z.keys)
-					}
-					r.eventually("the others", func() bool { return handled() >= 3 })
+					r.eventually("the others", func() bool { return z.handled() >= 3 })
 					for range 20 {
 						time.Sleep(time.Minute)
 					}
-					if n := handled(); n != 4 {
+					if n := z.handled(); n != 4 {
 						t.Errorf("%d of 4 handled within a quarter of an hour (%d hits); log:\n%s", n, h.Hits(), r.logs.String())
 					}
 					_ = z.stop()

@@ -81,7 +81,8 @@ func TestAPendingTransactionIsEndedFirst(t *testing.T) {
 		}
 		e := r.start(setup{options: o, wrap: c.wrap})
 		r.put(0, "k", "v")
-		if took := (<-settled).Sub(pending); pending.IsZero() || took > 2*time.Second {
+		at := <-settled
+		if took := at.Sub(pending); pending.IsZero() || took > 2*time.Second {
 			t.Errorf("settled %v after the transaction that was not ended (at %v)", took, pending)
 		}
 		_ = e.stop()
@@ -143,7 +144,7 @@ func TestHeldPartitionsAreReadBackSeldom(t *testing.T) {
 func TestWhatIsCommittedIsForgotten(t *testing.T) {
 	for name, tt := range map[string]struct {
 		keys    int
-		refused int // transactions with a record of k1 that are refused
+		refused int64 // transactions with a record of k1 that are refused
 		lost    bool
 	}{
 		"suspects":                 {2, 1, false},
@@ -155,14 +156,15 @@ func TestWhatIsCommittedIsForgotten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				n, lost := 0, false
+				var n atomic.Int64
+				lost := false
 				c := &commits{}
 				c.commit = func(_ context.Context, _ int, b produce.Batch, next func() error) error {
 					bad := slices.DeleteFunc(slices.Clone(b.Records), func(rec *kgo.Record) bool { return string(rec.Key) != "k1" && tt.keys > 1 || rec.Topic == "journal" })
 					if len(bad) == 0 {
 						return next()
 					}
-					if n++; n <= tt.refused {
+					if n.Add(1) <= tt.refused {
 						return &produce.RecordError{Records: bad, Topic: bad[0].Topic, Err: kerr.InvalidRecord}
 					}
 					err := next()
@@ -175,8 +177,8 @@ func TestWhatIsCommittedIsForgotten(t *testing.T) {
 				r.send(4, tt.keys)
 				e := r.start(setup{options: earliest, wrap: c.wrap})
 				time.Sleep(3 * time.Minute)
-				if got := len(r.read("out")) + len(r.read("dlq")); got != 4 || n <= tt.refused {
-					t.Errorf("%d records, want 4; %d tries", got, n)
+				if got := len(r.read("out")) + len(r.read("dlq")); got != 4 || n.Load() <= tt.refused {
+					t.Errorf("%d records, want 4; %d tries", got, n.Load())
 				}
 				if left := e.HeldBack(); left != 0 {
 					t.Errorf("%d outcomes are still held back", left)
@@ -192,11 +194,11 @@ func TestAJournalThatCannotBeMadeHoldsUpSkipsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		var broken atomic.Bool
-		tries := 0
+		var tries atomic.Int64
 		o := earliest
 		o.Journal = func(skips []consume.Skipped) ([]*kgo.Record, error) {
 			if broken.Load() {
-				tries++
+				tries.Add(1)
 				return nil, errors.New("too large")
 			}
 			return journal(skips)
@@ -211,8 +213,8 @@ func TestAJournalThatCannotBeMadeHoldsUpSkipsOnly(t *testing.T) {
 		broken.Store(true)
 		r.send(40, 4)
 		time.Sleep(2 * time.Minute)
-		if n := len(r.read("out")); n != 30 || tries > 10 {
-			t.Errorf("%d results while skips cannot be journalled, want 30; %d tries", n, tries)
+		if n := len(r.read("out")); n != 30 || tries.Load() > 10 {
+			t.Errorf("%d results while skips cannot be journalled, want 30; %d tries", n, tries.Load())
 		}
 		broken.Store(false)
 		time.Sleep(2 * time.Minute)

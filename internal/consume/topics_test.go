@@ -38,11 +38,7 @@ func TestAddedPartitionsWithTwoInstances(t *testing.T) {
 				})
 				a, b := r.startFree("a", second), r.startFree("b", second)
 				time.Sleep(2 * time.Minute)
-				a.mu.Lock()
-				b.mu.Lock()
-				n := len(a.keys) + len(b.keys)
-				b.mu.Unlock()
-				a.mu.Unlock()
+				n := a.handled() + b.handled()
 				errA, errB := a.stop(), b.stop()
 				if n != 4 || errA != nil || errB != nil {
 					t.Errorf("%d of 4 events in added partitions handled; %v, %v", n, errA, errB)

@@ -160,19 +160,14 @@ func TestOmittedOffsetIsNoAnswer(t *testing.T) {
 			return resp, nil, true
 		})
 		z := r.startFree("a", earliest)
-		handled := func() int {
-			z.mu.Lock()
-			defer z.mu.Unlock()
-			return len(z.keys)
-		}
 		time.Sleep(10 * time.Minute)
-		if n := handled(); n != 3 || omitted.Load() < 10 || r.logged("joining the group again") {
+		if n := z.handled(); n != 3 || omitted.Load() < 10 || r.logged("joining the group again") {
 			t.Errorf("%d of 3 others handled; %d answers left the offset out; log:\n%s", n, omitted.Load(), r.logs.String())
 		}
 		h.Remove()
 		over.Store(true)
 		time.Sleep(2 * time.Minute)
-		if n := handled(); n != 4 || r.countLogged("joining the group again") != 1 {
+		if n := z.handled(); n != 4 || r.countLogged("joining the group again") != 1 {
 			t.Errorf("%d of 4 handled in the end; log:\n%s", n, r.logs.String())
 		}
 		_ = z.stop()
