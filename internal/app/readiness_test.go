@@ -28,19 +28,18 @@ type cable struct {
 }
 
 func (c *cable) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	c.mu.Lock()
-	cut := c.cut
-	c.mu.Unlock()
-	if cut {
-		return nil, errors.New("the cable is cut")
-	}
 	conn, err := c.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == nil {
-		c.conns = append(c.conns, conn)
+	if c.cut { // also while it was dialled
+		_ = conn.Close()
+		return nil, errors.New("the cable is cut")
 	}
-	return conn, err
+	c.conns = append(c.conns, conn)
+	return conn, nil
 }
 
 func (c *cable) set(cut bool) {
