@@ -124,7 +124,7 @@ func TestAnswersObeyTheirContracts(t *testing.T) {
 func writeSome(t *testing.T, cluster *localkafka.Cluster, v vectors, at []string) {
 	t.Helper()
 	events := v.write(t, "events.jsonl", []byte(`{"event_id":"e1","event_type":"CREATED","occurred_at":"2026-01-01T00:00:00Z","order_no":"订单-1"}`+"\n"))
-	_, errs, code := printed(t.Context(), t, append([]string{"send", events}, at...)...)
+	_, errs, code := printed(t.Context(), t, append([]string{"send", events, "--progress", "none"}, at...)...)
 	if code != 0 || errs != "1 event sent to order-events\n" {
 		t.Errorf("send: exit %d: %q", code, errs)
 	}
@@ -334,7 +334,7 @@ func TestTailSaysHowMuchItShowed(t *testing.T) {
 	apptest.NoError(t, err)
 	defer cluster.Close()
 	writeInTransactions(t, cluster, "any", time.Now(), &kgo.Record{Key: []byte("a"), Value: []byte("x")}, &kgo.Record{Key: []byte("b"), Value: []byte("x")})
-	at := []string{"tail", "any", "--brokers", cluster.Addrs()[0], "--registry", cluster.RegistryURL()}
+	at := []string{"tail", "any", "--progress", "none", "--brokers", cluster.Addrs()[0], "--registry", cluster.RegistryURL()} // which a slow machine would show
 	if _, errs, code := printed(t.Context(), t, append(at, "--to-end", "--key", "b")...); code != 0 || errs != "1 record shown, 1 not chosen, 1 not decoded\n" {
 		t.Errorf("exit %d: %q", code, errs)
 	}
