@@ -85,7 +85,7 @@ func TestVault(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := &keyedGateway{t: t, key: &ourKey().PublicKey, text: func(s string) string { t.Error("a faulty signature was sent"); return s }}
-	app := openAPI(t, g.ServeHTTP, func(o *gateway.OpenAPIOptions) { o.Signer, o.Timeout = signer, 200*time.Millisecond })
+	app := openAPI(t, g.ServeHTTP, func(o *gateway.OpenAPIOptions) { o.Signer, o.Timeout = signer, 2*time.Second })
 	if err := app.CheckSigner(t.Context()); err != nil {
 		t.Fatal(err)
 	}
