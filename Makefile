@@ -6,7 +6,7 @@ LINT  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZ  ?= 60s
 GREMLINS := go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
-.PHONY: release chart jaeger jaeger-stop prometheus prometheus-stop alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
+.PHONY: flood release chart jaeger jaeger-stop prometheus prometheus-stop alerts dashboards mutants structure seeds build test race lint fmt check fuzz bench integration interop demo kafka kafka-stop
 
 ## build: the binary, in this folder, with the flags of go run, so that nothing is compiled twice
 build:
@@ -70,6 +70,10 @@ bench:
 	go test -tags bench -run ^$$ -bench '^Benchmark(Bridge|Simulator|Status|Restore)$$' -benchtime 1x ./cmd/bridge
 	go test -run ^$$ -bench '^BenchmarkReceiver$$' -benchtime 1x ./internal/notify
 	go test -tags bench -run ^$$ -bench '^BenchmarkFairness$$' -benchtime 1x ./internal/consume
+
+## flood: a minute of forged notifications at a receiver that has no private key, with genuine ones in between
+flood:
+	BRIDGE_FLOOD=60s go test -count=1 -run '^TestN2_FloodOfForged$$' -v ./cmd/bridge
 
 ## integration: the main job with a real Kafka and a real registry, its traces in a real Jaeger, and drills for its
 ## alerts in a real Prometheus. These, and what the example consumers need, are fetched or built here, because a test

@@ -28,7 +28,12 @@ func healthCommand() *cobra.Command {
 		Long: `Health asks the probes of an instance that runs here: ready (the default) or
 live. It exits with 0 if the answer is ok, with 1 if it is not, and with 4 if no
 one answers.`,
-		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && args[0] != "ready" && args[0] != "live" {
+				return fmt.Errorf("%q: use ready or live", strings.Join(args, " "))
+			}
+			return nil
+		},
 		ValidArgs: []string{"ready", "live"},
 		RunE: func(c *cobra.Command, args []string) error {
 			probe := "ready"

@@ -58,6 +58,7 @@ var meanings = map[string]string{
 	"Instance.slot":                 "kafka.slot, or the name of the host",
 	"Instance.started":              "when the process started",
 	"Instance.version":              "of the program",
+	"Instance.wait_since":           "since when its start waits",
 	"Partition.finished":            "events of the window with an outcome",
 	"Partition.head_since":          "when the head was read",
 	"Partition.state":               "reading, full, stopped or the like",

@@ -322,7 +322,7 @@ func summarize(p output.Printer, answers []admin.Answer, found, limit int) {
 	case found == 0: // a stopped partition is not read, nor is any without brokers
 		_ = p.Paragraph(map[bool]string{false: "No event waits.", true: "No event that was read waits."}[troubled(answers) > 0])
 	case found > limit:
-		_ = p.Paragraph(fmt.Sprintf("\nThese wait longest; more do. All: --limit %d", 10_000))
+		_ = p.Paragraph(fmt.Sprintf("\nThese wait longest; there are more: --limit %d", 10_000))
 	}
 	for _, a := range answers {
 		if a.Err == nil && a.Status.Verdict.Level != admin.LevelFine {

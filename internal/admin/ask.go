@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -116,6 +118,9 @@ func (c Client) get(ctx context.Context, client *http.Client, address, path stri
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	resp, err := client.Do(req)
+	if refused := (*url.Error)(nil); errors.As(err, &refused) {
+		err = fmt.Errorf("%s: %w", scheme, refused.Err) // the address is named by whoever shows it
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,8 @@ type Order struct {
 func (s *Status) Lines() []string {
 	var out []string
 	if !s.Audit.IsZero() {
-		out = append(out, "Audit: "+s.Audit.Sentence(s.AsOf))
+		text := s.Audit.Sentence(s.AsOf)
+		out = append(out, "Audit: "+strings.ToLower(text[:1])+text[1:])
 	}
 	if len(s.Notifications) > 0 {
 		out = append(out, "Notifications: "+s.notifications())
