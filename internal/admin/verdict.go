@@ -303,14 +303,20 @@ func notReady(s *Status) (Verdict, bool) {
 
 // progress says what is under way.
 func progress(s *Status) string {
-	finished, running := uint64(0), 0
+	finished, running, owned, reads := uint64(0), 0, 0, false
 	for _, p := range s.Pipelines {
 		if !p.Internal {
 			finished += p.Finished
 			running += p.Running
+			owned += p.Partitions
+			reads = true
 		}
 	}
-	return fmt.Sprintf("%s finished since %s, %s under way, %s", count(int(min(finished, 1<<62)), "event"), s.Instance.Started.UTC().Format("2006-01-02 15:04 UTC"), number(running), waiting(s, ""))
+	none := ""
+	if reads && owned == 0 {
+		none = "; no partition is assigned here: other instances have them, or one that was killed is waited for until its session ends"
+	}
+	return fmt.Sprintf("%s finished since %s, %s under way, %s", count(int(min(finished, 1<<62)), "event"), s.Instance.Started.UTC().Format("2006-01-02 15:04 UTC"), number(running), waiting(s, "")) + none
 }
 
 // waiting says how many events wait; for one cause, those behind them in their orders too.

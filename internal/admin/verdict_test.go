@@ -83,6 +83,11 @@ func TestVerdicts(t *testing.T) {
 	if got, want := admin.Judge(internal).Text, admin.Judge(well()).Text; got != want {
 		t.Errorf("with a pipeline that reads no events of users: %s", got)
 	}
+	idle := well()
+	idle.Pipelines[0].Partitions = 0
+	if v := admin.Judge(idle); v.Level != admin.LevelFine || !strings.HasSuffix(v.Text, "0 events wait; no partition is assigned here: other instances have them, or one that was killed is waited for until its session ends.") {
+		t.Errorf("without partitions: %+v", v)
+	}
 	for i, tt := range troubles {
 		s := well()
 		tt.break1(s)
