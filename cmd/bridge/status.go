@@ -14,6 +14,7 @@ import (
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/config/fault"
+	"alipay-kafka-bridge/internal/explain"
 	"alipay-kafka-bridge/internal/output"
 )
 
@@ -197,7 +198,9 @@ does, and with 4 if an instance cannot be asked.`,
 				return err
 			}
 			if p.People() {
-				summarize(output.New(c.ErrOrStderr(), output.Text, false), answers, len(waiting), limit)
+				said := output.New(c.ErrOrStderr(), output.Text, false)
+				printMeanings(said, waiting[:min(limit, len(waiting))])
+				summarize(said, answers, len(waiting), limit)
 			}
 			if err := failed(answers); err != nil {
 				return err
@@ -313,6 +316,20 @@ func printWaiting(p output.Printer, columns []output.Heading, all []stuckRow) er
 		return nil
 	}
 	return output.List(p, columns, rows, all)
+}
+
+// printMeanings says what the last answers mean, each once.
+func printMeanings(p output.Printer, all []stuckRow) {
+	said := map[string]bool{}
+	for _, r := range all {
+		if means := explain.Meaning(r.Class); means != "" && !said[r.Code+r.Class] && len(said) < 10 {
+			if len(said) == 0 {
+				_ = p.Line()
+			}
+			said[r.Code+r.Class] = true
+			_ = p.Paragraph(fmt.Sprintf("%s: %s", strings.TrimSpace(r.Code+" "+r.Class), means))
+		}
+	}
 }
 
 // summarize says what the list does not. What cannot be written has no remedy.

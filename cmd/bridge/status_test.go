@@ -122,7 +122,7 @@ func TestStuckCommand(t *testing.T) {
 店铺-一号  T2026\u001b[31m  breaker           11 min      4  ACQ.SYSTEM_ERROR     -
 shop       T2               person, in doubt     5 s      0  MISCONFIGURED     30 s
 `
-	if code != output.ExitFound || !strings.HasPrefix(errs, "\ntwo: Waiting for Alipay") {
+	if code != output.ExitFound || !strings.HasPrefix(errs, "\nACQ.SYSTEM_ERROR TRANSIENT: Alipay or the network failed, and a repeat is harmless\nMISCONFIGURED: a key, token, permission, contract or settlement is not right\n\ntwo: Waiting for Alipay") {
 		t.Errorf("%d: %s", code, errs)
 	}
 	for i, line := range strings.Split(out, "\n") {

@@ -59,3 +59,18 @@ func wrap(text, indent string) string {
 	}
 	return b.String()
 }
+
+// Meaning is what a class of answers means, empty if there is no such class.
+func Meaning(class string) string {
+	for _, e := range All() {
+		if e.Kind != Class || !strings.EqualFold(e.Name, class) {
+			continue
+		}
+		for _, f := range e.Fields {
+			if f.Name == "meaning" {
+				return f.Text
+			}
+		}
+	}
+	return ""
+}
