@@ -318,17 +318,14 @@ func printWaiting(p output.Printer, columns []output.Heading, all []stuckRow) er
 	return output.List(p, columns, rows, all)
 }
 
-// printMeanings says what the last answers mean, each once.
+// printMeanings says what the last answers mean.
 func printMeanings(p output.Printer, all []stuckRow) {
-	said := map[string]bool{}
+	var answers [][2]string
 	for _, r := range all {
-		if means := explain.Meaning(r.Class); means != "" && !said[r.Code+r.Class] && len(said) < 10 {
-			if len(said) == 0 {
-				_ = p.Line()
-			}
-			said[r.Code+r.Class] = true
-			_ = p.Paragraph(fmt.Sprintf("%s: %s", strings.TrimSpace(r.Code+" "+r.Class), means))
-		}
+		answers = append(answers, [2]string{r.Code, r.Class})
+	}
+	if lines := explain.Legend(answers); len(lines) > 0 {
+		_ = p.Paragraph("\n" + strings.Join(lines, "\n"))
 	}
 }
 

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -60,12 +61,25 @@ func wrap(text, indent string) string {
 	return b.String()
 }
 
-// Meaning is what a class of answers means, empty if there is no such class.
-func Meaning(class string) string {
-	for _, e := range All() {
-		if e.Kind != Class || !strings.EqualFold(e.Name, class) {
-			continue
+// maxLegend bounds the lines of a legend.
+const maxLegend = 10
+
+// Legend says what answers mean, each once: pairs of a code, which may be empty, and its class.
+func Legend(answers [][2]string) []string {
+	var lines []string
+	for _, a := range answers {
+		line := strings.TrimSpace(a[0]+" "+a[1]) + ": "
+		said := slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, line) })
+		if means := meaning(a[1]); means != "" && !said && len(lines) < maxLegend {
+			lines = append(lines, line+means)
 		}
+	}
+	return lines
+}
+
+// meaning is what a class means, empty if there is no such class.
+func meaning(class string) string {
+	for _, e := range named(All(), Class, class) {
 		for _, f := range e.Fields {
 			if f.Name == "meaning" {
 				return f.Text
