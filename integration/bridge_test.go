@@ -248,7 +248,13 @@ func (e *environment) run(slot string, env ...string) *process {
 // runBinary starts the bridge of another version.
 func (e *environment) runBinary(path, slot string, env ...string) *process {
 	e.t.Helper()
-	p := &process{cmd: exec.Command(path, "run", "-c", e.settings, "--slot", slot), log: &lockedBuffer{}}
+	return e.launch(path, slot, nil, env...)
+}
+
+// launch starts a bridge with more flags.
+func (e *environment) launch(path, slot string, flags []string, env ...string) *process {
+	e.t.Helper()
+	p := &process{cmd: exec.Command(path, append([]string{"run", "-c", e.settings, "--slot", slot}, flags...)...), log: &lockedBuffer{}}
 	p.cmd.Env = slices.Concat(os.Environ(), []string{"STATE_DIRECTORY=" + e.dir}, e.env, env)
 	p.cmd.Stderr = p.log
 	must(e.t, p.cmd.Start())
