@@ -46,6 +46,7 @@ var meanings = map[string]string{
 	"Change.text":                   "message with its attributes",
 	"Credential.ends":               "last moment at which it is valid",
 	"Credential.name":               "what it is",
+	"DeadLetter.reason":             "why; bridge explain knows it",
 	"Doubt.calls":                   "how many",
 	"Entry.kind":                    "alert, code, class, outcome, reason, cause, finding, state, metric or setting",
 	"Entry.name":                    "the word",

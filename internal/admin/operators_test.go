@@ -91,6 +91,7 @@ func TestO3_Page(t *testing.T) {
 	s.Accounts[0].StoppedSince, s.Accounts[0].Error = ago(1), hostile
 	s.Changes = []admin.Change{{At: ago(0), Level: "WARN", Text: hostile}}
 	s.Partitions[0].State, s.Partitions[0].Reason = "stopped", hostile
+	s.DeadLetters = []admin.DeadLetter{{At: ago(time.Minute), Topic: hostile, Reason: "invalid", Account: hostile, Source: "in", Partition: 3, Offset: 77}}
 	for i := range 25 {
 		s.Notifications = append(s.Notifications, admin.Notifications{Account: fmt.Sprint("n", i), Taken: i, LastTaken: ago(time.Hour)})
 	}
@@ -102,13 +103,13 @@ func TestO3_Page(t *testing.T) {
 	if w.Code != 200 || strings.Contains(text, "<script") || strings.ContainsAny(text, "\u202e\x1b") || !strings.Contains(text, "&lt;script&gt;") {
 		t.Errorf("%d:\n%s", w.Code, text)
 	}
-	for _, want := range []string{"n24</td>", "<b class=\"bad\">forged</b>", "and 5 more accounts", "1 order held, 0 unresolved", "amount_mismatch"} {
+	for _, want := range []string{"n24</td>", "<b class=\"bad\">forged</b>", "and 5 more accounts", "1 order held, 0 unresolved", "amount_mismatch", "Last dead letters", "<b class=\"bad\">invalid</b>", "in/3@77"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not have %s", want)
 		}
 	}
-	s.Notifications, s.TradeStatus = nil, admin.TradeStatus{}
-	if text := do(h, "GET", "http://127.0.0.1/status", "").Body.String(); strings.Contains(text, "Notifications") || strings.Contains(text, "Trade status") {
+	s.Notifications, s.TradeStatus, s.DeadLetters = nil, admin.TradeStatus{}, nil
+	if text := do(h, "GET", "http://127.0.0.1/status", "").Body.String(); strings.Contains(text, "Notifications") || strings.Contains(text, "Trade status") || strings.Contains(text, "dead letters") {
 		t.Error("the page speaks of parts that do not run here")
 	}
 	policy := w.Header().Get("Content-Security-Policy")

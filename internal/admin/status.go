@@ -21,6 +21,8 @@ type Status struct {
 	Partitions []Partition `json:"partitions"` // the worst first; at most 20
 	Changes    []Change    `json:"changes"`    // notable lines of the log, the last first; at most 50
 
+	DeadLetters []DeadLetter `json:"dead_letters"` // that were committed since the start of the process, the last first; at most 20
+
 	Notifications []Notifications `json:"notifications,omitempty"` // that this instance received since its start, by account
 	TradeStatus   TradeStatus     `json:"trade_status,omitzero"`   // absent where it is not merged
 
@@ -185,6 +187,17 @@ type Partition struct {
 	Waiting   int       `json:"waiting"`
 	Finished  int       `json:"finished"`
 	Unread    int64     `json:"unread"`
+}
+
+// DeadLetter is an event that a person must look at.
+type DeadLetter struct {
+	At        time.Time `json:"at"`    // when it was committed
+	Topic     string    `json:"topic"` // where it is
+	Reason    string    `json:"reason"`
+	Account   string    `json:"account"`   // of the event; empty: it is not known
+	Source    string    `json:"source"`    // input topic of the event
+	Partition int32     `json:"partition"` // there
+	Offset    int64     `json:"offset"`    // there
 }
 
 // Change is a notable line of the log.

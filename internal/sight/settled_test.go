@@ -41,6 +41,28 @@ func TestOutcomesAreCountedByTheirKind(t *testing.T) {
 	}
 }
 
+// TestLastDeadLetters: the newest first, at most twenty, with where their events are.
+func TestLastDeadLetters(t *testing.T) {
+	s, _ := watched(t, busy(1, 1), 1)
+	s.pipelines[0].Letters = map[string]string{"in": "in.dlq"}
+	if got := s.Status(0).DeadLetters; got == nil || len(got) != 0 {
+		t.Errorf("before any: %v", got)
+	}
+	for i := range 30 {
+		s.pipelines[0].Settled(consume.Settlement{
+			Input:    consume.TopicPartition{Topic: "in", Partition: 3},
+			Outcomes: []consume.SettledOutcome{{Offset: int64(i), Note: handle.End{Account: "shop", Outcome: order.OutcomeInvalid, Dead: "invalid"}}, {Offset: 99, Note: handle.End{Outcome: order.OutcomeApplied}}},
+		})
+	}
+	got := s.Status(0).DeadLetters
+	if len(got) != 20 || got[0].Offset != 29 || got[19].Offset != 10 {
+		t.Fatalf("%d: %+v", len(got), got)
+	}
+	if d := got[0]; d.At.IsZero() || d.Topic != "in.dlq" || d.Reason != "invalid" || d.Account != "shop" || d.Source != "in" || d.Partition != 3 {
+		t.Errorf("%+v", d)
+	}
+}
+
 // TestPartitionsThatAreRestoredAreCounted: an alert reads it.
 func TestPartitionsThatAreRestoredAreCounted(t *testing.T) {
 	e := busy(3, 1)

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/breaker"
 	"alipay-kafka-bridge/internal/config"
@@ -41,6 +42,7 @@ type Sight struct {
 	scale   scale
 
 	failures    failures
+	letters     letters
 	connections connections
 	gateways    map[string]address // by app
 	began       time.Time
@@ -192,6 +194,10 @@ func (p *Pipeline) Settled(s consume.Settlement) {
 		end, _ := o.Note.(handle.End)
 		if end.Dead != "" {
 			m.Add(context.Background(), &metrics.DeadLetters, 1, p.Letters[s.Input.Topic], end.Dead)
+			p.sight.letters.note(admin.DeadLetter{
+				At: now, Topic: p.Letters[s.Input.Topic], Reason: end.Dead, Account: string(end.Account),
+				Source: s.Input.Topic, Partition: s.Input.Partition, Offset: o.Offset,
+			})
 		}
 		if end.Outcome != "" {
 			m.Add(context.Background(), &metrics.Results, 1, string(end.Account), strings.ToLower(string(end.Outcome)))

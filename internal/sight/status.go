@@ -81,8 +81,9 @@ func (s *Sight) Status(n int) admin.Status {
 	out := admin.Status{
 		AsOf: time.Now(), Pipelines: []admin.Pipeline{}, Apps: []admin.App{}, Accounts: []admin.Account{}, Topics: []admin.Topic{},
 		Oldest: []admin.Oldest{}, Doubts: []admin.Doubt{}, Waiting: []admin.Waiting{}, Partitions: []admin.Partition{}, Changes: []admin.Change{},
-		Audit:    p.Audit(),
-		Instance: admin.Instance{Group: p.Group, Slot: p.Slot, Version: p.Version, Go: p.Go, Started: s.began, Settings: p.Settings(), Ready: p.Ready(), ReloadFailed: p.Trouble(), EventsPerSecond: s.eventsPerSecond()},
+		DeadLetters: s.letters.all(),
+		Audit:       p.Audit(),
+		Instance:    admin.Instance{Group: p.Group, Slot: p.Slot, Version: p.Version, Go: p.Go, Started: s.began, Settings: p.Settings(), Ready: p.Ready(), ReloadFailed: p.Trouble(), EventsPerSecond: s.eventsPerSecond()},
 	}
 	if w := p.Waits(); w.For != "" {
 		out.Instance.WaitsFor, out.Instance.WaitError, out.Instance.WaitSince = w.For, w.Err.Error(), w.Since
