@@ -42,7 +42,7 @@ func (d *decision) command(c *cobra.Command, schema string, decide decideFunc) *
 	d.flags(c)
 	c.Flags().StringVar(&d.reason, "reason", "", "`why`; it is written with your name into the topics")
 	c.Flags().BoolVar(&d.yes, "yes", false, "do not ask for confirmation")
-	c.Flags().BoolVar(&d.dry, "dry-run", false, "show what would be decided, and decide nothing; exits with 3 if it could be")
+	c.Flags().BoolVar(&d.dry, "dry-run", false, "show what would be decided, and decide nothing; exits with 3")
 	d.out.Flag(c, schema, output.Prose())
 	return c
 }

@@ -21,6 +21,7 @@ import (
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/app/apptest"
 	"alipay-kafka-bridge/internal/command"
+	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/localkafka"
 	"alipay-kafka-bridge/internal/output"
 	"alipay-kafka-bridge/schemas"
@@ -321,6 +322,9 @@ func TestExitCodesWithServers(t *testing.T) {
 	cluster, err := localkafka.Start(localkafka.Options{Topics: []localkafka.Topic{{Name: "order-events", Schema: schemas.OrderEvent}}})
 	apptest.NoError(t, err)
 	defer cluster.Close()
+	all, err := localkafka.Start(localkafka.Options{Topics: topicsOfSettings(config.Default().Topics)})
+	apptest.NoError(t, err)
+	defer all.Close()
 	const closed = "127.0.0.1:1"
 	for _, tt := range []struct {
 		args []string
@@ -332,6 +336,7 @@ func TestExitCodesWithServers(t *testing.T) {
 		{[]string{"schemas", "register", "--registry", "http://" + closed}, command.ExitUnreachable},
 		{[]string{"stuck", "-a", closed}, command.ExitUnreachable},
 		{[]string{"health", "-a", closed}, command.ExitUnreachable},
+		{[]string{"audit", "--brokers", all.Addrs()[0], "--registry", all.RegistryURL()}, command.ExitFailed}, // nothing is committed
 		{[]string{"tail", "events", "--to-end", "--key", "x", "--brokers", cluster.Addrs()[0], "--registry", cluster.RegistryURL()}, output.ExitFound},
 		{[]string{"tail", "events", "--to-end", "--brokers", cluster.Addrs()[0], "--registry", cluster.RegistryURL()}, 0},
 		{[]string{"tail", "reslts", "--to-end", "--brokers", cluster.Addrs()[0], "--registry", cluster.RegistryURL()}, command.ExitFailed},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 
 	"alipay-kafka-bridge/internal/admin"
 	"alipay-kafka-bridge/internal/app"
-	"alipay-kafka-bridge/internal/audit/standing"
 	"alipay-kafka-bridge/internal/command"
 	"alipay-kafka-bridge/internal/output"
 )
@@ -82,9 +80,6 @@ func audit(ctx context.Context, out *command.Answer, p output.Printer, t *target
 		return err
 	}
 	report, lost, err := app.Audit(ctx, cfg, app.Options{Log: slog.Default()}, since)
-	if errors.Is(err, standing.ErrNotBegun) {
-		err = command.Missing(err)
-	}
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,7 @@ configuration, the permissions of the bridge in Kafka, schemas, gateways and the
 clock. It changes nothing and makes no Alipay call.
 
 It prints one finding per line, with what to do, and exits with 3 if there are
-any. bridge explain WORD says more about the word or setting that a finding
-begins with. A note says what it was not allowed to examine.
+any. bridge explain WORD says more about the word or setting before its text. A note says what it was not allowed to examine.
 
 --offline examines only settings, keys and certificates. --acls prints the ACLs
 that the bridge needs with these settings, as commands, and checks nothing.`,
@@ -129,11 +128,11 @@ func (o *checkFlags) print(c *cobra.Command, cfg config.Config) error {
 var findingColumns = []output.Heading{
 	{Name: "level", Whole: true, About: "fail, or note for what was not examined", Paint: findingColour},
 	{Name: "part", About: "what was examined"},
-	{Name: "finding", Whole: true, About: "what bridge explain knows it by"},
 	{Name: "line", Right: true, Wide: true, About: "of the settings file"},
 	{Name: "setting", Wide: true, About: "path of the key"},
 	{Name: "what", Wrap: true, About: "what is wrong"},
 	{Name: "remedy", Wrap: true, About: "what to do"},
+	{Name: "finding", Whole: true, About: "what bridge explain knows it by"},
 }
 
 func findingColour(level string) output.Colour {
@@ -146,14 +145,14 @@ func findingColour(level string) output.Colour {
 func (o *checkFlags) report(c *cobra.Command, r check.Report) error {
 	var rows [][]string
 	for _, n := range r.Notes {
-		rows = append(rows, []string{"note", "", "", "", "", n, ""})
+		rows = append(rows, []string{"note", "", "", "", n, "", ""})
 	}
 	for _, f := range r.Findings {
 		line := ""
 		if f.Line > 0 {
 			line = strconv.Itoa(f.Line)
 		}
-		rows = append(rows, []string{"fail", f.Part, f.ID, line, f.Setting, f.What, f.Remedy})
+		rows = append(rows, []string{"fail", f.Part, line, f.Setting, f.What, f.Remedy, f.ID})
 	}
 	return command.Report(c, &o.out, r, rows)
 }

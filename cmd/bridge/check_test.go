@@ -77,8 +77,8 @@ func TestCheckPrints(t *testing.T) {
 	f := check.Report{Findings: []check.Finding{{ID: "no_start", Part: "kafka", What: "a\nb", Remedy: "do c"}, {ID: "setting_wrong", Part: "settings", Line: 7, Setting: "apps.main", What: "d", Remedy: "e"}}, Notes: []string{"not seen"}}
 	for layout, want := range map[output.Layout]string{
 		output.Text:  "note: not seen\nno_start: a b; do c\nline 7: apps.main: d; e\n",
-		output.Table: "LEVEL  PART      FINDING        WHAT      REMEDY\nnote   -         -              not seen  -\nfail   kafka     no_start       a\\u000ab  do c\nfail   settings  setting_wrong  d         e\n",
-		output.TSV:   "note\t\t\t\t\tnot seen\t\nfail\tkafka\tno_start\t\t\ta\\u000ab\tdo c\nfail\tsettings\tsetting_wrong\t7\tapps.main\td\te\n",
+		output.Table: "LEVEL  PART      WHAT      REMEDY  FINDING\nnote   -         not seen  -       -\nfail   kafka     a\\u000ab  do c    no_start\nfail   settings  d         e       setting_wrong\n",
+		output.TSV:   "note\t\t\t\tnot seen\t\t\nfail\tkafka\t\t\ta\\u000ab\tdo c\tno_start\nfail\tsettings\t7\tapps.main\td\te\tsetting_wrong\n",
 		output.JSONL: `{"findings":[{"id":"no_start","part":"kafka","what":"a\nb","remedy":"do c"},{"id":"setting_wrong","part":"settings","line":7,"setting":"apps.main","what":"d","remedy":"e"}],"notes":["not seen"]}` + "\n",
 	} {
 		var out bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -343,6 +344,15 @@ func (w *shopWorld) held(no string) {
 	w.await(no, "HELD")
 }
 
+// observations is how many records the topic of observations has.
+func (w *shopWorld) observations() (n int64) {
+	w.t.Helper()
+	ends, err := kadm.NewClient(w.client).ListEndOffsets(w.t.Context(), "trade-observations")
+	apptest.NoError(w.t, err)
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n
+}
+
 // await waits until the newest trade status has a state.
 func (w *shopWorld) await(no, want string) timeline.Order {
 	w.t.Helper()
@@ -404,6 +414,7 @@ func TestAcceptReleasesAHeldTrade(t *testing.T) {
 	if code != command.ExitFailed {
 		t.Errorf("exit %d", code)
 	}
+	written := w.observations()
 	if out, _, code := w.answered("", func() {}, "accept", shop+"/a/1", "--dry-run"); code != output.ExitFound || !strings.Contains(out, "consumers see it as PAID, version 3") || strings.Contains(out, "continue?") {
 		t.Errorf("dry run: exit %d\n%s", code, out)
 	}
@@ -416,6 +427,9 @@ func TestAcceptReleasesAHeldTrade(t *testing.T) {
 		if d := (timeline.Decided{}); json.Unmarshal([]byte(out), &d) != nil || d.Decided || d.Before != "HELD" || d.Version != 2 {
 			t.Errorf("%s: %s", what, out)
 		}
+	}
+	if n := w.observations(); n != written {
+		t.Errorf("dry runs wrote %d records", n-written)
 	}
 	if got := w.await("a/1", "HELD"); got.Version != 2 {
 		t.Errorf("version %d without a yes", got.Version)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"alipay-kafka-bridge/internal/output"
 )
@@ -50,7 +51,13 @@ func (o Operators) Handler() http.Handler {
 	mux.Handle("GET /{$}", http.RedirectHandler("/status", http.StatusSeeOther))
 	mux.HandleFunc("GET /status", bounded(o.page))
 	mux.HandleFunc("GET /status.json", bounded(o.json))
-	mux.HandleFunc("GET /progressing", bounded(o.progressing))
+	var one sync.Mutex // an alert that reads it must not take "too many ask" for trouble: it waits
+	mux.HandleFunc("GET /progressing", func(w http.ResponseWriter, _ *http.Request) {
+		one.Lock()
+		s := o.Status(0)
+		one.Unlock()
+		progressing(w, &s)
+	})
 	mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, levelWord(o.Level)) })
 	mux.HandleFunc("POST /log-level", o.setLevel)
 	mux.HandleFunc("GET /goroutines", bounded(func(w http.ResponseWriter, _ *http.Request) {
@@ -101,11 +108,10 @@ func (o Operators) json(w http.ResponseWriter, r *http.Request) {
 
 // progressing answers 503 with the reason where something that could go on does not. It is for alerts, and never for a probe:
 // a restart moves the cause to another instance.
-func (o Operators) progressing(w http.ResponseWriter, _ *http.Request) {
-	s := o.Status(0)
+func progressing(w http.ResponseWriter, s *Status) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	for _, find := range []func(*Status) (Verdict, bool){startWaits, pipelineInTrouble, stalled} {
-		if v, found := find(&s); found && v.Level == LevelStopped {
+		if v, found := find(s); found && v.Level == LevelStopped {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = fmt.Fprintln(w, output.Escape(v.Text))
 			return

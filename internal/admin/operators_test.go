@@ -128,7 +128,7 @@ func TestStrip(t *testing.T) {
 	s := well()
 	s.Instance.EventsPerSecond = 12.5
 	s.Topics = []admin.Topic{{Name: "in", Lag: map[string]int64{"ready": 1000, "unread": 500, "retry": 7, "calling": 3}}, {Name: "own", Internal: true, Lag: map[string]int64{"ready": 9}}}
-	s.Oldest = []admin.Oldest{{Account: "shop", Cause: "retry", Since: ago(3 * time.Minute)}, {Account: "shop", Cause: "ready", Since: ago(time.Minute)}}
+	s.Oldest = []admin.Oldest{{Account: "shop", Cause: "retry", Since: ago(3 * time.Minute)}, {Account: "shop", Cause: "calling", Since: ago(time.Hour)}, {Account: "shop", Cause: "retry", Since: ago(time.Hour), Internal: true}}
 	s.Doubts = []admin.Doubt{{Account: "shop", Calls: 2, Since: ago(time.Minute)}}
 	s.Apps[0].Breakers[0].State, s.Apps[0].Breakers[0].Probe = "open", ago(-7*time.Second)
 	h, _ := desk(s, admin.Access{}, false)

@@ -143,9 +143,10 @@ type Topic struct {
 
 // Oldest is the longest wait of an account for one thing.
 type Oldest struct {
-	Account string    `json:"account"`
-	Cause   string    `json:"cause"`
-	Since   time.Time `json:"since"`
+	Account  string    `json:"account"`
+	Cause    string    `json:"cause"`
+	Since    time.Time `json:"since"`
+	Internal bool      `json:"internal"` // as of its pipeline
 }
 
 // Doubt counts calls of which it is not known whether they took effect.

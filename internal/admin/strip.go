@@ -36,7 +36,7 @@ func (s *Status) strip() Strip {
 	}
 	oldest := s.AsOf
 	for _, o := range s.Oldest {
-		if o.Since.Before(oldest) {
+		if !o.Internal && o.Cause != "calling" && o.Cause != "settling" && o.Since.Before(oldest) {
 			oldest = o.Since
 		}
 	}

@@ -121,17 +121,18 @@ func (t TradeStatus) Sentence(now time.Time) string {
 // ordersHeld is for trades that wait for a person.
 func ordersHeld(s *Status) (Verdict, bool) {
 	t := s.TradeStatus
-	if t.Held == 0 {
+	first := slices.IndexFunc(t.Orders, func(o Order) bool { return o.State == "HELD" })
+	if t.Held == 0 || first >= 0 && s.AsOf.Sub(t.Orders[first].Since) < heldAfter {
 		return Verdict{}, false
 	}
 	text := fmt.Sprintf("%s HELD: Alipay says paid, but something is not as ordered, and consumers do not ship.", count(t.Held, "order")+plural(t.Held, " is", " are"))
-	if i := slices.IndexFunc(t.Orders, func(o Order) bool { return o.State == "HELD" }); i >= 0 {
-		o := t.Orders[i]
+	if first >= 0 {
+		o := t.Orders[first]
 		text += fmt.Sprintf(" %s/%s waits longest, for %s (%s).", o.Account, o.OrderNo, Span(s.AsOf.Sub(o.Since)), strings.Join(o.Anomalies, ", "))
 	}
 	return Verdict{
 		Level: LevelSlow, Owner: "merchant", Text: text,
-		Do: "look at each with bridge order and in Alipay's console; then bridge accept, or a refund at Alipay",
+		Do: "what bridge order says for each; also one that was refunded stays HELD until someone accepts it with bridge accept",
 	}, true
 }
 

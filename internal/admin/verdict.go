@@ -37,6 +37,7 @@ const (
 	clockLimit  = 30 * time.Second    // difference of clocks
 	expiresSoon = 14 * 24 * time.Hour // a certificate or key
 	startLimit  = 30 * time.Second    // a start that waits for the brokers or the registry
+	heldAfter   = 15 * time.Minute    // an order that is HELD: some end by themselves when the create's result comes
 )
 
 // findings are the rules in their order: the first that has something to say gives the level.
@@ -79,6 +80,9 @@ func startWaits(s *Status) (Verdict, bool) {
 	}
 	if waited > startLimit {
 		v.Level, v.Owner = LevelStopped, "kafka"
+		if strings.Contains(i.WaitsFor, "schema") { // they may not be registered
+			v.Owner = "bridge"
+		}
 	}
 	return v, true
 }

@@ -63,8 +63,8 @@ var troubles = []struct {
 		s.Topics[0].Lag["ready"] = 1
 	}, admin.LevelSlow, "bridge", "Behind: 1 event waits; the oldest could have been handled for 2 h 0 min."},
 	{"orders are held", func(s *admin.Status) {
-		s.TradeStatus.Held, s.TradeStatus.Orders = 2, []admin.Order{{Account: "shop", OrderNo: "u", State: "PENDING", Since: ago(time.Hour)}, {Account: "shop", OrderNo: "h", State: "HELD", Anomalies: []string{"amount_mismatch"}, Since: ago(3 * time.Minute)}}
-	}, admin.LevelSlow, "merchant", "2 orders are HELD: Alipay says paid, but something is not as ordered, and consumers do not ship. shop/h waits longest, for 3 min (amount_mismatch)."},
+		s.TradeStatus.Held, s.TradeStatus.Orders = 2, []admin.Order{{Account: "shop", OrderNo: "u", State: "PENDING", Since: ago(time.Hour)}, {Account: "shop", OrderNo: "h", State: "HELD", Anomalies: []string{"amount_mismatch"}, Since: ago(30 * time.Minute)}}
+	}, admin.LevelSlow, "merchant", "2 orders are HELD: Alipay says paid, but something is not as ordered, and consumers do not ship. shop/h waits longest, for 30 min (amount_mismatch)."},
 	{"a reload failed", func(s *admin.Status) { s.Instance.ReloadFailed = "line 3: x" }, admin.LevelSlow, "bridge", "New settings or files are not in force: line 3: x. What was read before stays in force."},
 	{"a certificate ends", func(s *admin.Status) {
 		s.Apps[0].Credentials = []admin.Credential{{Name: "app_cert_file", Ends: now.Add(72 * time.Hour)}}
@@ -140,6 +140,19 @@ func TestVerdictsOfMany(t *testing.T) {
 	}
 }
 
+// An order that has been held for a moment may end by itself; what more there are is not listed.
+func TestOrdersThatAreHeld(t *testing.T) {
+	s := well()
+	s.TradeStatus.Held, s.TradeStatus.Orders = 1, []admin.Order{{State: "HELD", Anomalies: []string{"not_created"}, Since: ago(14 * time.Minute)}}
+	if v := admin.Judge(s); v.Level != admin.LevelFine {
+		t.Errorf("%+v", v)
+	}
+	s.TradeStatus.Orders[0].State = "PENDING"
+	if v := admin.Judge(s); v.Level != admin.LevelSlow {
+		t.Errorf("%+v", v)
+	}
+}
+
 // A start that waits for a moment is a start; one that takes long has a cause, and an owner.
 func TestAStartThatWaits(t *testing.T) {
 	s := well()
@@ -147,7 +160,11 @@ func TestAStartThatWaits(t *testing.T) {
 	if v := admin.Judge(s); v.Level != admin.LevelStarting || v.Owner != "none" || !strings.Contains(v.Text, "connection refused") || len(v.Also) > 0 {
 		t.Errorf("%+v", v)
 	}
-	s.Instance.ReloadFailed = "line 3: x"
+	s.Instance.WaitsFor, s.Instance.WaitSince = "the schema registry", ago(time.Hour)
+	if v := admin.Judge(s); v.Level != admin.LevelStopped || v.Owner != "bridge" {
+		t.Errorf("%+v", v)
+	}
+	s.Instance.WaitSince, s.Instance.ReloadFailed = ago(time.Second), "line 3: x"
 	if v := admin.Judge(s); v.Level != admin.LevelSlow {
 		t.Errorf("a start hides another trouble: %+v", v)
 	}

@@ -67,7 +67,7 @@ func SettingsFaults(err error) (Report, bool) {
 // Count is how many findings there are.
 func (f Report) Count() int { return len(f.Findings) }
 
-// String is one line for people. It begins with what bridge explain knows.
+// String is one line for people: the line of the settings, what bridge explain knows, what is wrong, and what to do.
 func (f Finding) String() string {
 	var b strings.Builder
 	if f.Line > 0 {

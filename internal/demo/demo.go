@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,7 +245,7 @@ Everything keeps running until Ctrl-C. In another terminal:
   bridge tail results --brokers %[1]s --registry %[2]s
   bridge tail dead-letters --brokers %[1]s --registry %[2]s
   bridge send examples/orders.jsonl --brokers %[1]s --registry %[2]s
-`, strings.Join(s.kafka.Addrs(), ","), s.kafka.RegistryURL(), one.OrderNo, one.Account)
+`, strings.Join(s.kafka.Addrs(), ","), s.kafka.RegistryURL(), one.OrderNo, cmp.Or(string(one.Account), s.topics.Inputs[0].DefaultAccount))
 		return
 	}
 	_, _ = fmt.Fprint(out, `

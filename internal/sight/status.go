@@ -93,7 +93,7 @@ func (s *Sight) Status(n int) admin.Status {
 		out.Pipelines = append(out.Pipelines, pl.status(&e))
 		out.Topics = append(out.Topics, topicsOf(&e, pl.Internal)...)
 		for _, o := range e.Oldest {
-			out.Oldest = append(out.Oldest, admin.Oldest{Account: o.Account, Cause: string(o.Cause), Since: o.Since})
+			out.Oldest = append(out.Oldest, admin.Oldest{Account: o.Account, Cause: string(o.Cause), Since: o.Since, Internal: pl.Internal})
 		}
 		for _, d := range e.Doubts {
 			out.Doubts = append(out.Doubts, admin.Doubt{Account: d.Account, Method: d.Method, Calls: d.Calls, Since: d.Since, OrderNo: d.OrderNo})
@@ -124,11 +124,7 @@ func (s *Sight) Status(n int) admin.Status {
 	for _, line := range p.Recent.Lines() {
 		out.Changes = append(out.Changes, admin.Change{At: line.At, Level: line.Level.String(), Text: line.Text})
 	}
-	for i := range out.Waiting {
-		if w := &out.Waiting[i]; w.Cause == string(look.Breaker) && w.Next.IsZero() {
-			w.Next = probeOf(out.Apps, p.Accounts[order.Account(w.Account)], w.Method)
-		}
-	}
+	waitForProbes(&out, p.Accounts)
 	out.Notifications = s.Notifications.status()
 	if p.TradeStatus != nil {
 		out.TradeStatus = p.TradeStatus()
@@ -249,6 +245,15 @@ func appStatus(name string, a App, pipelines []*Pipeline) admin.App {
 		return cmp.Or(a.Ends.Compare(b.Ends), cmp.Compare(a.Name, b.Name))
 	})
 	return out
+}
+
+// waitForProbes says of events that wait for a breaker when that probes.
+func waitForProbes(s *admin.Status, accounts map[order.Account]string) {
+	for i := range s.Waiting {
+		if w := &s.Waiting[i]; w.Cause == string(look.Breaker) && w.Next.IsZero() {
+			w.Next = probeOf(s.Apps, accounts[order.Account(w.Account)], w.Method)
+		}
+	}
 }
 
 // probeOf is when a breaker lets a call pass again; zero: it is not open. Pipelines have breakers of their own: the first

@@ -115,14 +115,33 @@ func TestStatusOfAPipelineWithoutCalls(t *testing.T) {
 // What waits for a breaker is tried when that probes: at the first of its pipelines.
 func TestWhenABreakerProbes(t *testing.T) {
 	soon, later := time.Now().Add(3*time.Second), time.Now().Add(8*time.Second)
-	apps := []admin.App{{Name: "main", Breakers: []admin.Breaker{{Method: "m", Probe: later}, {Method: "m", Probe: soon}, {Method: "closed"}}}, {Name: "other", Breakers: []admin.Breaker{{Method: "m"}}}}
-	for _, tt := range []struct {
-		app, method string
-		want        time.Time
-	}{{"main", "m", soon}, {"main", "closed", time.Time{}}, {"other", "m", time.Time{}}, {"main", "none", time.Time{}}} {
-		if got := probeOf(apps, tt.app, tt.method); !got.Equal(tt.want) {
-			t.Errorf("%s %s: %s, want %s", tt.app, tt.method, got, tt.want)
+	s := admin.Status{
+		Apps: []admin.App{{Name: "main", Breakers: []admin.Breaker{{Method: "m", Probe: later}, {Method: "m", Probe: soon}, {Method: "closed"}}}, {Name: "other", Breakers: []admin.Breaker{{Method: "m"}}}},
+		Waiting: []admin.Waiting{
+			{Account: "a", Method: "m", Cause: "breaker"}, {Account: "a", Method: "closed", Cause: "breaker"}, {Account: "b", Method: "m", Cause: "breaker"},
+			{Account: "a", Method: "m", Cause: "retry", Next: later}, {Account: "a", Method: "m", Cause: "person"}, {Account: "gone", Method: "m", Cause: "breaker"},
+		},
+	}
+	waitForProbes(&s, map[order.Account]string{"a": "main", "b": "other"})
+	for i, want := range []time.Time{soon, {}, {}, later, {}, {}} {
+		if got := s.Waiting[i].Next; !got.Equal(want) {
+			t.Errorf("%+v, want %s", s.Waiting[i], want)
 		}
+	}
+}
+
+// Events of users are counted a second; what the bridge itself writes is not.
+func TestEventsPerSecond(t *testing.T) {
+	s, _ := watched(t, busy(1, 1), 1)
+	own := s.NewPipeline("status", "g-status", nil, slog.New(slog.DiscardHandler))
+	own.Internal = true
+	own.Watch(still{busy(1, 1)})
+	s.scale.at = time.Now().Add(-10 * time.Second)
+	s.pipelines[0].finished.Store(50)
+	own.finished.Store(5000)
+	s.sample(false)
+	if got := s.Status(0).Instance.EventsPerSecond; got < 1 || got > 5 { // a slow machine makes it less
+		t.Errorf("%v events a second, want about 5", got)
 	}
 }
 

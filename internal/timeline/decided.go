@@ -18,7 +18,7 @@ const answerTime = 20 * time.Second
 type Decided struct {
 	Account  string   `json:"account"`           // name of the account in the settings
 	OrderNo  string   `json:"order_no"`          // the merchant's number
-	Decided  bool     `json:"decided"`           // a decision was written; false: there was nothing to forget
+	Decided  bool     `json:"decided"`           // a decision was written; false: there was nothing to forget, or it was a dry run
 	By       string   `json:"by"`                // who, and why
 	Before   string   `json:"before"`            // state that the operator saw; empty: none
 	Answered bool     `json:"answered"`          // the bridge has merged it; false: not yet

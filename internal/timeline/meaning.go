@@ -21,7 +21,7 @@ var means = map[state.State]string{
 	state.Failed:            "Alipay refused to create the trade",
 	state.Synced:            "AlipayHK only: sent_status was sent. Alipay reports no payment",
 	state.Held:              "Alipay says paid, but something is not as ordered",
-	state.Unknown:           "nothing that was seen says whether it was paid: only an update was sent to Alipay; or a newer bridge wrote a state that your schema lacks",
+	state.Unknown:           "nothing that was seen says whether it was paid: only an update was sent to Alipay, or Alipay used a word that this version does not know; or a newer bridge wrote a state that your schema lacks",
 }
 
 // anomaly is what happened, and what to do about it, as docs/consumers.md says it.

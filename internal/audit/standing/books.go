@@ -106,8 +106,8 @@ func listed(l kadm.ListedOffsets, err error) (map[offsets.TopicPartition]int64, 
 	return out, nil
 }
 
-// ErrNotBegun is why there is nothing to audit.
-var ErrNotBegun = errors.New("no group has committed offsets")
+// errNotBegun is why there is nothing to audit.
+var errNotBegun = errors.New("no group has committed offsets")
 
 // begun returns an error if no group has a committed position: an audit would find nothing wrong in nothing.
 func (b *books) begun(ctx context.Context) error {
@@ -119,7 +119,7 @@ func (b *books) begun(ctx context.Context) error {
 		}
 		names = append(names, g.Name)
 	}
-	return fmt.Errorf("%w: %s; name the settings of the bridge that runs, or audit when it has handled events", ErrNotBegun, strings.Join(names, ", "))
+	return fmt.Errorf("%w: %s; name the settings of the bridge that runs, or audit when it has handled events", errNotBegun, strings.Join(names, ", "))
 }
 
 // tries is how often the brokers are asked for positions that a transaction is about to change.

@@ -168,7 +168,7 @@ func TestOnce(t *testing.T) {
 func TestOnceOfAGroupThatHasNotBegun(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		r.events(3)
-		if got, _, err := Once(t.Context(), r.audit.o, time.Time{}); !errors.Is(err, ErrNotBegun) || !strings.Contains(err.Error(), r.audit.o.Groups[0].Name) {
+		if got, _, err := Once(t.Context(), r.audit.o, time.Time{}); !errors.Is(err, errNotBegun) || !strings.Contains(err.Error(), r.audit.o.Groups[0].Name) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
