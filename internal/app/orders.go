@@ -35,7 +35,7 @@ func orderEvents(kind orderKind) func(*Service, *pipeline) (recordHandler, error
 		h := &orderHandler{service: s, pipeline: pl, orderKind: kind}
 		h.Handler = handle.NewHandler(handle.HandlerOptions{
 			Group: pl.group, Codec: s.codec, Encoder: s.encoder, SkippedResults: s.cfg.Delivery.SkippedResults, Sweep: kind.sweep,
-			Tracer: s.o.Tracer, Log: s.o.Log.With("pipeline", pl.name),
+			Resolved: pl.watch.Resolved, Tracer: s.o.Tracer, Log: s.o.Log.With("pipeline", pl.name),
 		})
 		h.useAccounts(s.cfg.Topics, s.accounts)
 		return h, nil

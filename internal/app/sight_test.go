@@ -73,6 +73,7 @@ func TestMetricsOfAProcess(t *testing.T) {
 			`bridge_attempts_total{account="shop",app="main",class="done",method="alipay.trade.create"} 1`,
 			`bridge_attempt_duration_seconds_count{app="main",class="done",method="alipay.trade.create"} 1`,
 			`bridge_step_duration_seconds_count{app="main",method="alipay.trade.create",step="exchange"} 1`,
+			`bridge_step_duration_seconds_count{app="main",method="alipay.trade.create",step="queue"} 1`,
 			`bridge_event_age_seconds_count{account="shop"} 1`,
 			`bridge_breaker_state{app="main",method="alipay.trade.create",pipeline="calls"} 0`,
 			`bridge_calls_limit{app="main",pipeline="calls"} 256`,
@@ -151,6 +152,9 @@ func TestRequestsToAGateway(t *testing.T) {
 			if !strings.Contains(scrape, series+line) {
 				t.Errorf("the scrape does not say %s", series+line)
 			}
+		}
+		if search := `bridge_step_duration_seconds_count{app="main",method="alipay.trade.create",step="resolve"} `; !strings.Contains(scrape, search) {
+			t.Error("no search for a create without an answer is measured")
 		}
 		if n := strings.Count(scrape, series); n != 6 {
 			t.Errorf("%d series, want 6", n)

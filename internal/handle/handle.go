@@ -60,10 +60,12 @@ type HandlerOptions struct {
 	// SkippedResults publishes a result SKIPPED for what maps to no call, as well as the journal's entry.
 	SkippedResults bool
 	// Sweep is for queries that the bridge makes by itself: only what they show is published. Those that fail are dropped.
-	Sweep  bool
-	Tracer trace.Tracer
-	Now    func() time.Time
-	Log    *slog.Logger
+	Sweep bool
+	// Resolved is called when the search for what became of a create is over, with the app and the time that it took.
+	Resolved func(app string, took time.Duration)
+	Tracer   trace.Tracer
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Handler is the path of an order event: decode, plan, call, resolve, encode.
@@ -85,6 +87,9 @@ func NewHandler(o HandlerOptions) *Handler {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Resolved == nil {
+		o.Resolved = func(string, time.Duration) {}
 	}
 	h := &Handler{o: o}
 	h.newest.byLane = recent.NewMap[string, acceptedEvent](newestLimit)

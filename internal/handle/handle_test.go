@@ -218,6 +218,48 @@ func TestUnknownOutcomeOfACreate(t *testing.T) {
 	}
 }
 
+// TestSearchesAreReported: each with its app and how long it took, also for what was refused with an unknown code and for
+// what came too late; an answer that can be believed needs none.
+func TestSearchesAreReported(t *testing.T) {
+	const create = simulator.TradeCreate
+	late := created("o1")
+	expired := late.OccurredAt.Add(time.Second)
+	late.ExpiresAt = &expired
+	for name, tt := range map[string]struct {
+		event    order.Event
+		faults   []simulator.Fault
+		searches int
+		least    time.Duration
+	}{
+		"answered":     {created("o1"), nil, 0, 0},
+		"lost":         {created("o1"), []simulator.Fault{simulator.CutBefore(create)}, 1, 3 * time.Second},
+		"unknown code": {created("o1"), []simulator.Fault{simulator.Refuse(create, "ACQ.OF_TOMORROW")}, 1, attemptTimeout},
+		"too late":     {late, nil, 1, attemptTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, tt.faults...)
+				var took []time.Duration
+				d.options.Resolved = func(app string, d time.Duration) {
+					if app != "main" {
+						t.Errorf("app %q", app)
+					}
+					took = append(took, d)
+				}
+				d.handler = handle.NewHandler(d.options)
+				if tt.event.ExpiresAt != nil {
+					time.Sleep(time.Until(*tt.event.ExpiresAt) + time.Hour)
+				}
+				d.send(tt.event)
+				if len(took) != tt.searches || tt.searches > 0 && (took[0] < tt.least || took[0] > time.Minute) {
+					t.Errorf("searches that took %v, want %d of at least %v", took, tt.searches, tt.least)
+				}
+				time.Sleep(2 * time.Minute)
+			})
+		})
+	}
+}
+
 // "Not found" is believed only once the lost attempt cannot be under way any more.
 func TestAbsenceIsBelievedLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,6 +27,7 @@ const notFoundPause = 3 * time.Second
 // A create that was refused with a code that no table has is asked for once, when its attempt is over, and is never sent
 // again.
 func (h *Handler) resolve(ctx context.Context, e *handling) (out consume.Outcome, decided bool, err error) {
+	defer h.searched(e, time.Now())
 	absences := absentTwice
 	if e.refused != nil {
 		absences = 1
@@ -64,11 +65,17 @@ func (r *refusal) final() error {
 // expired ends a create whose event's life is over before this owner sent it. A previous owner
 // may have sent it in time, so the trade is asked for.
 func (h *Handler) expired(ctx context.Context, e *handling) (consume.Outcome, error) {
+	defer h.searched(e, time.Now())
 	out, decided, err := h.queryTrade(ctx, e, h.o.Now().Add(e.account.AttemptTimeout), absentTwice)
 	if decided || err != nil {
 		return out, err
 	}
 	return h.ended(ctx, e, order.OutcomeExpired, "expires_at")
+}
+
+// searched reports how long the search for a trade took that is over now.
+func (h *Handler) searched(e *handling, began time.Time) {
+	h.o.Resolved(e.account.App, time.Since(began))
 }
 
 // askUndecided is how often a found trade is asked for that cannot be compared with the create.

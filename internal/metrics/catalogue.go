@@ -46,7 +46,7 @@ var (
 	}
 	StepDuration = Metric{
 		Name: "bridge.step.duration", Kind: Histogram, Unit: "s", Buckets: waitBuckets,
-		Help:   "How long calls were at each step of their way: breaker, rate limit, slot, signature, exchange, pause before another attempt.",
+		Help:   "How long calls were at each step of their way: queue (from when an event was read until its handling began: behind its order, for a start or for memory), breaker, rate limit, slot, signature, exchange, pause before another attempt. resolve is the search for what became of a create whose outcome is not known, from its begin to its end: the steps of its queries are counted under their own method as well.",
 		Labels: []Label{labelApp, labelMethod, labelStep},
 	}
 	CallsInFlight = Metric{

@@ -15,7 +15,7 @@ var (
 	labelOutcome   = Label{Name: "outcome", Help: "the outcome of an event, as its result has it", Values: Outcomes()}
 	labelReason    = Label{Name: "reason", Help: "the reason of a dead letter, docs/howto/read-the-outputs.md", Values: DeadReasons()}
 	labelVerdict   = Label{Name: "verdict", Help: "what became of a notification; the first three are answered with success", Values: Verdicts()}
-	labelStep      = Label{Name: "step", Help: "what a call waits for", Values: Steps()}
+	labelStep      = Label{Name: "step", Help: "where a call is on its way, or what it waits for", Values: Steps()}
 )
 
 // Methods are the methods that the bridge calls.
@@ -66,8 +66,16 @@ func Anomalies() []string {
 	}
 }
 
+// Steps of a call that the guard of an app does not see.
+const (
+	StepQueue   = "queue"   // an event was read, and its handling has not begun
+	StepResolve = "resolve" // queries find out what a call did
+)
+
 // Steps are what a call passes on its way, and may wait at.
-func Steps() []string { return []string{"breaker", "rate", "slot", "sign", "exchange", "backoff"} }
+func Steps() []string {
+	return []string{StepQueue, "breaker", "rate", "slot", "sign", "exchange", "backoff", StepResolve}
+}
 
 // Causes are why records are not finished yet, in the order in which a dashboard stacks them.
 func Causes() []string {

@@ -13,7 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"alipay-kafka-bridge/internal/alipay"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/metrics"
 )
 
@@ -137,14 +139,18 @@ func (h membership) OnGroupManageError(err error) {
 	}
 }
 
-// Process measures how long the handlings of a pipeline take.
+// Process measures how long the handlings of a pipeline take, and how long events wait for the first one.
 func (p *Pipeline) Process(prepare consume.PrepareFunc) consume.PrepareFunc {
 	m := p.sight.metrics
 	return func(ctx context.Context, in consume.Input) (consume.Task, error) {
+		read := time.Now()
 		task, err := prepare(ctx, in)
 		if handle := task.Handle; handle != nil {
+			app, facts := task.Pool.App, task.Facts
 			task.Handle = func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 				began := time.Now()
+				p.queued(app, facts, began.Sub(read))
+				app = "" // another handling of it waited for something else
 				out, err := handle(ctx, in)
 				failed := ""
 				if err != nil {
@@ -156,6 +162,21 @@ func (p *Pipeline) Process(prepare consume.PrepareFunc) consume.PrepareFunc {
 		}
 		return task, err
 	}
+}
+
+// queued measures how long an event waited for its first handling, if a call is planned for it.
+func (p *Pipeline) queued(app string, facts func() look.Facts, took time.Duration) {
+	if app == "" || facts == nil {
+		return
+	}
+	if method := facts().Method; method != "" {
+		p.sight.metrics.Record(context.Background(), &metrics.StepDuration, took.Seconds(), app, method, metrics.StepQueue)
+	}
+}
+
+// Resolved measures a search for what became of a create. It is a hook of the handler.
+func (p *Pipeline) Resolved(app string, took time.Duration) {
+	p.sight.metrics.Record(context.Background(), &metrics.StepDuration, took.Seconds(), app, string(alipay.MethodTradeCreate), metrics.StepResolve)
 }
 
 // sent counts the records of a transaction by topic.

@@ -10,6 +10,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -20,6 +22,7 @@ import (
 
 	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
+	"alipay-kafka-bridge/internal/consume/look"
 	"alipay-kafka-bridge/internal/metrics"
 )
 
@@ -162,6 +165,41 @@ func TestRequestsOfAPipeline(t *testing.T) {
 	if known, other := count(t, m, &metrics.MessagesConsumed, "order-events"), count(t, m, &metrics.MessagesConsumed, metrics.Other); known != 7 || other != 2 {
 		t.Errorf("%v and %v records, want 7 and 2", known, other)
 	}
+}
+
+// TestWaitsBeforeAHandlingAreMeasured: from the reading of an event to its first handling, and only where a call is planned.
+func TestWaitsBeforeAHandlingAreMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := watched(t, busy(1, 1), 1)
+		for _, planned := range []consume.Task{
+			{Pool: consume.Pool{App: "main"}, Facts: func() look.Facts { return look.Facts{Method: "alipay.trade.create"} }},
+			{Pool: consume.Pool{App: "main"}, Facts: func() look.Facts { return look.Facts{} }}, // it is skipped
+			{}, // an observation
+		} {
+			task, err := s.pipelines[0].Process(func(context.Context, consume.Input) (consume.Task, error) {
+				time.Sleep(time.Second) // for memory
+				planned.Handle = func(context.Context, consume.Input) (consume.Outcome, error) { return consume.Outcome{}, nil }
+				return planned, nil
+			})(t.Context(), consume.Input{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second one follows a pause
+				time.Sleep(20 * time.Second)
+				if _, err := task.Handle(t.Context(), consume.Input{Record: &kgo.Record{Topic: "order-events"}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		series := family(t, m, &metrics.StepDuration)
+		if len(series) != 1 || count(t, m, &metrics.StepDuration, "main", "alipay.trade.create", "queue") != 1 || series[0].GetHistogram().GetSampleSum() != 21 {
+			t.Errorf("%v, want one wait of 21 seconds", series)
+		}
+		s.pipelines[0].Resolved("main", time.Minute)
+		if n := count(t, m, &metrics.StepDuration, "main", "alipay.trade.create", "resolve"); n != 1 {
+			t.Errorf("%v searches, want 1", n)
+		}
+	})
 }
 
 // TestHandlingsAreMeasured: also those that end without an outcome.

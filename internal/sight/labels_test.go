@@ -35,6 +35,7 @@ func TestLabelsHaveAllWords(t *testing.T) {
 	for s := breaker.StepBreaker; s <= breaker.StepBackOff; s++ {
 		steps = append(steps, s.String())
 	}
+	steps = append(steps, metrics.StepQueue, metrics.StepResolve)
 	for _, c := range look.Causes() {
 		causes = append(causes, string(c))
 	}
