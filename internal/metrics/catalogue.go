@@ -103,6 +103,11 @@ var (
 		Help:   "How long the oldest event without an outcome has waited since it was read, by what it waits for.",
 		Labels: []Label{labelAccount, {Name: "cause", Help: "what the event waits for", Values: Causes()}},
 	}
+	HotKeyDrain = Metric{
+		Name: "bridge.hot.key.drain", Kind: Gauge, Unit: "s",
+		Help:   "In what time the order with the most waiting events of a topic is worked off: the events behind its first one, each for as long as a handling took lately. 0 if no event waits for an earlier one of its order. More instances do not help such an order.",
+		Labels: []Label{labelTopic},
+	}
 	PartitionsAssigned = Metric{
 		Name: "bridge.partitions.assigned", Kind: Gauge, Unit: "{partition}",
 		Help:   "Partitions that this instance owns.",
@@ -303,7 +308,7 @@ func All() []*Metric {
 		&Events, &Results, &EventAge, &DeadLetters,
 		&Attempts, &AttemptDuration, &StepDuration, &CallsInFlight, &CallsLimit, &BreakerState, &AnswersUntrusted, &AccountStopped,
 		&UnknownOutcomeOldest, &ClockOffset, &CredentialExpiry,
-		&Lag, &OldestWaiting, &PartitionsAssigned, &PartitionsRestoring, &PartitionStopped, &InputLost, &StableStuck, &RetentionLeft, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
+		&Lag, &OldestWaiting, &HotKeyDrain, &PartitionsAssigned, &PartitionsRestoring, &PartitionStopped, &InputLost, &StableStuck, &RetentionLeft, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
 		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &AuditEvents, &AuditLast, &Progressing,
 		&Notifications, &NotificationDuration, &NotifyConnections, &NotifyConnectionsLimit, &NotifyConnectionsRefused,
 		&StatusChanges, &StatusAnomalies, &PaymentsLearned, &ObservationsRefused, &StatusOrders, &StatusOldest, &StatusStoreSize, &StatusStoreFailing, &StatusStoreWaiting, &StatusStoreEmptied,

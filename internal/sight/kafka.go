@@ -152,11 +152,13 @@ func (p *Pipeline) Process(prepare consume.PrepareFunc) consume.PrepareFunc {
 				p.queued(app, facts, began.Sub(read))
 				app = "" // another handling of it waited for something else
 				out, err := handle(ctx, in)
-				failed := ""
+				took, failed := time.Since(began).Seconds(), ""
 				if err != nil {
 					failed = "no_outcome"
+				} else {
+					p.means.note(in.Topic, took)
 				}
-				m.Record(ctx, &metrics.ProcessDuration, time.Since(began).Seconds(), system, "process", in.Topic, p.Group, failed)
+				m.Record(ctx, &metrics.ProcessDuration, took, system, "process", in.Topic, p.Group, failed)
 				return out, err
 			}
 		}

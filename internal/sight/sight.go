@@ -110,6 +110,7 @@ type Pipeline struct {
 	limits map[string]int
 	engine engine
 
+	means      means
 	able       atomic.Bool
 	trouble    atomic.Pointer[string] // why it can make no progress
 	finished   atomic.Uint64          // events whose outcome was committed
@@ -225,6 +226,7 @@ func (s *Sight) observe(o *metrics.Observer) {
 func (p *Pipeline) observe(o *metrics.Observer) {
 	e := p.Look(0)
 	p.observeEngine(o, &e)
+	p.observeHotKeys(o, &e)
 	o.Gauge(&metrics.Progressing, metrics.State(p.able.Load()), p.Name)
 	last := p.sight.began
 	if n := p.Tx.success.Load(); n > 0 {

@@ -53,6 +53,7 @@ func engine() any {
 	d.lines("Until the brokers delete the first event that waits", "s", of(&metrics.RetentionLeft).min("topic"))
 	d.lines("The longest open transaction of a producer", "s", of(&metrics.StableStuck).max("topic"))
 	d.lines("The fullest window", "", of(&metrics.WindowUsed).max("topic"))
+	d.lines("The order with the most waiting events: until it is worked off", "s", of(&metrics.HotKeyDrain).max("topic"))
 	d.lines("Records and outcomes in memory, and the limit", "bytes", of(&metrics.HeldBytes).sum("instance", "pipeline"), of(&metrics.HeldBytesLimit).max("pipeline"))
 	d.lines("Instances wanted, and those that run", "instances", of(&metrics.ReplicasWanted).sum(), of(&metrics.BuildInfo).count())
 	d.row("Settling")

@@ -81,8 +81,9 @@ func (p *Partition) Saw(offset int64, since time.Time) {
 
 // Topic is the lag of one input topic, by cause.
 type Topic struct {
-	Name string
-	Lag  map[Cause]int64
+	Name    string
+	Lag     map[Cause]int64
+	Deepest int // most records that wait behind the first one of an order
 }
 
 // Oldest is the oldest record of an account that waits for one thing.
@@ -119,6 +120,7 @@ type Engine struct {
 type Builder struct {
 	limit  int
 	lag    map[string]map[Cause]int64
+	deep   map[string]int // by topic
 	oldest map[oldestKey]time.Time
 	doubts map[doubtKey]Doubt
 	found  []Record
@@ -133,7 +135,7 @@ type doubtKey struct{ account, method string }
 
 // NewBuilder returns a builder that keeps the limit records that wait longest.
 func NewBuilder(limit int) *Builder {
-	return &Builder{limit: limit, lag: map[string]map[Cause]int64{}, oldest: map[oldestKey]time.Time{}, doubts: map[doubtKey]Doubt{}}
+	return &Builder{limit: limit, lag: map[string]map[Cause]int64{}, deep: map[string]int{}, oldest: map[oldestKey]time.Time{}, doubts: map[doubtKey]Doubt{}}
 }
 
 // Count adds records of a topic to a cause.
@@ -149,6 +151,7 @@ func (b *Builder) Add(r Record) {
 	b.Count(r.Topic, r.Cause, 1)
 	if r.Behind > 0 {
 		b.Count(r.Topic, OwnOrder, int64(r.Behind))
+		b.deep[r.Topic] = max(b.deep[r.Topic], r.Behind)
 	}
 	key := oldestKey{r.Account, r.Cause}
 	if since, known := b.oldest[key]; !known || r.Since.Before(since) {
@@ -181,7 +184,7 @@ func (b *Builder) cut() {
 // Into puts what was added up into e.
 func (b *Builder) Into(e *Engine) {
 	for name, lag := range b.lag {
-		e.Topics = append(e.Topics, Topic{name, lag})
+		e.Topics = append(e.Topics, Topic{name, lag, b.deep[name]})
 	}
 	slices.SortFunc(e.Topics, func(x, y Topic) int { return cmp.Compare(x.Name, y.Name) })
 	for key, since := range b.oldest {
