@@ -235,6 +235,7 @@ func TestY6_ReloadTakesPermissionsAwayAndGivesNone(t *testing.T) {
 		{"an account more", "  kong: {app: hk}\n|  kong: {app: hk}\n  new: {app: main, channel: TRADE}\n", "[]", "[accounts.new]"},
 		{"an account less in a topic", "[shop, kong], default_account: shop|[kong]", "[topics.inputs[0].accounts topics.inputs[0].default_account]", ""},
 		{"another merchant for notifications", "auth_app_id: '9'|auth_app_id: '8', seller_emails: [a@example.com], accept_foreign_orders: true", "[]", "[accounts.shop.accept_foreign_orders accounts.shop.auth_app_id accounts.shop.seller_emails]"},
+		{"another ceiling of new orders", "auth_app_id: '9'|auth_app_id: '9', new_orders_per_day: 5", "[]", "[accounts.shop.new_orders_per_day]"},
 		{"another address for notifications", "127.0.0.1/n|127.0.0.1/m", "[]", "[accounts.shop.notify_url]"},
 		{"another gateway and key", "127.0.0.1:1', app_id|127.0.0.1:2', app_id", "[]", "[apps.main.url]"},
 		{"another key file", "alipay.pub|hk1.pub", "[]", "[apps.main.alipay_public_key_file]"},

@@ -59,6 +59,11 @@ func newTradeStatus(s *Service, pl *pipeline) (recordHandler, error) {
 	})
 	s.status, s.background = h, append(s.background, h.Sweep)
 	s.o.Metrics.Observe(func(o *metrics.Observer) {
+		for name, a := range c.Accounts {
+			if a.NewOrdersPerDay > 0 {
+				o.Gauge(&metrics.StatusNewOrdersCeiling, float64(a.NewOrdersPerDay), name)
+			}
+		}
 		orders, store := h.Orders(0), h.Store()
 		o.Gauge(&metrics.StatusOrders, float64(orders.Held), "held")
 		o.Gauge(&metrics.StatusOrders, float64(orders.Unresolved), "unresolved")
@@ -86,6 +91,9 @@ func (s *Service) countChange(c status.Change) {
 	}
 	account := string(c.After.Account)
 	m.Add(ctx, &metrics.StatusChanges, 1, account, strings.ToLower(string(c.After.State)))
+	if c.Before == nil {
+		m.Add(ctx, &metrics.StatusNewOrders, 1, account)
+	}
 	for _, kind := range c.News {
 		m.Add(ctx, &metrics.StatusAnomalies, 1, account, kind)
 	}

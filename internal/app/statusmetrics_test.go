@@ -72,9 +72,10 @@ func TestMetricsOfTradeStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.startKafka()
-		p := w.start(notifySettings + "status: {folder: '" + filepath.Join(w.dir, "store") + "'}\n")
+		p := w.start(strings.Replace(notifySettings, "shop: {", "shop: {new_orders_per_day: 7, ", 1) + "status: {folder: '" + filepath.Join(w.dir, "store") + "'}\n")
 		time.Sleep(20 * time.Second)
 		w.wantScrape(
+			`bridge_status_new_orders_total{account="shop"} 0`, `bridge_status_new_orders_ceiling{account="shop"} 7`,
 			`bridge_status_changes_total{account="shop",state="held"} 0`, `bridge_status_anomalies_total{account="shop",kind="amount_mismatch"} 0`,
 			`bridge_status_anomalies_total{account="_other",kind="unresolved"} 0`, `bridge_payments_learned_total{account="shop",by="sweep"} 0`,
 			`bridge_observations_refused_total{reason="not_sealed"} 0`, `bridge_notifications_total{account="shop",verdict="forged"} 0`,
@@ -94,6 +95,7 @@ func TestMetricsOfTradeStatus(t *testing.T) {
 		w.wantScrape(
 			`bridge_notifications_total{account="shop",verdict="accepted"} 2`, `bridge_notifications_total{account="shop",verdict="forged"} 1`,
 			`bridge_notification_duration_seconds_count{verdict="accepted"} 2`, `bridge_notify_connections 0`,
+			`bridge_status_new_orders_total{account="shop"} 1`, `bridge_status_new_orders_total{account="other"} 0`,
 			`bridge_status_changes_total{account="shop",state="pending"} 1`, `bridge_status_changes_total{account="shop",state="held"} 1`,
 			`bridge_status_anomalies_total{account="shop",kind="amount_mismatch"} 1`, `bridge_payments_learned_total{account="shop",by="notification"} 1`, `bridge_status_orders{state="held"} 1`, `bridge_status_orders{state="unresolved"} 0`,
 			`bridge_events_total{end="status",topic="trade-observations"} 2`, `bridge_events_total{end="skip",topic="trade-observations"} 1`,
@@ -102,13 +104,16 @@ func TestMetricsOfTradeStatus(t *testing.T) {
 		if s := w.status(); len(s.Notifications) != 1 || s.Notifications[0].Taken != 2 || s.Notifications[0].Refused != 1 || s.Notifications[0].LastRefusal != "forged" || s.TradeStatus.Held != 1 || s.TradeStatus.Orders[0].OrderNo != "T1" || s.TradeStatus.Partitions != 2 || s.TradeStatus.StoreBytes == 0 {
 			t.Errorf("%+v\n%+v", s.Notifications, s.TradeStatus)
 		}
+		if _, scrape := w.get("http://localhost:9464/metrics"); strings.Contains(scrape, `bridge_status_new_orders_ceiling{account="other"}`) {
+			t.Error("an account without a ceiling has one")
+		}
 		if _, scrape := w.get("http://localhost:9464/metrics"); !strings.Contains(scrape, "\nbridge_status_oldest_seconds{account=\"shop\",state=\"held\"} 1") || strings.Contains(scrape, `bridge_status_oldest_seconds{account="shop",state="unresolved"}`) {
 			t.Error("nothing says how long the order has been held")
 		}
 		accepted := order.Observation{Account: "shop", Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "T1", Kind: order.Accepted, CauseID: "a person", ObservedAt: time.Now()}
 		w.observe(accepted)
 		w.wantScrape(
-			`bridge_status_changes_total{account="shop",state="paid"} 1`,
+			`bridge_status_changes_total{account="shop",state="paid"} 1`, `bridge_status_new_orders_total{account="shop"} 1`,
 			`bridge_payments_learned_total{account="shop",by="notification"} 1`, `bridge_payments_learned_total{account="shop",by="snapshot"} 0`, `bridge_payments_learned_total{account="shop",by="sweep"} 0`,
 		)
 		late := order.Observation{Account: "shop", Environment: "simulator", Channel: order.ChannelTrade, OrderNo: "T1", Kind: order.ObservedInNotification, AlipayStatus: string(alipay.TradeSuccess), Late: true, ObservedAt: time.Now()}

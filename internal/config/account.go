@@ -20,6 +20,9 @@ type Account struct {
 	// Takes the state of trades that the bridge did not create, for instance of codes at the till. Without it such a
 	// trade is HELD.
 	AcceptForeignOrders bool `yaml:"accept_foreign_orders,omitempty"`
+	// How many new orders of this account a day are usual at most, in all instances together. More are still handled, and raise an
+	// alert; 0: there is no ceiling.
+	NewOrdersPerDay int `yaml:"new_orders_per_day,omitempty"`
 
 	Defaults Defaults `yaml:"defaults,omitempty"` // values for events that do not have them
 	// Which parameter expires_at becomes: time_expire, or timeout_express, which is counted from

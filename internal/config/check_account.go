@@ -89,6 +89,7 @@ func (a Account) checkPolicy(fs *fault.Findings, path string) {
 	if t := a.Defaults.TimeoutExpress; t != "" && !timeoutForm.MatchString(t) {
 		fs.Add(path+".defaults.timeout_express", "is %s; use a time such as 30m, 12h, 15d or 1c", fs.Quoted(path+".defaults.timeout_express"))
 	}
+	fs.Number(path+".new_orders_per_day", a.NewOrdersPerDay, 0, 1_000_000_000)
 	fs.Word(path+".seller_id", a.SellerID)
 	fs.Length(path+".defaults.product_code", a.Defaults.ProductCode, 64)
 	fs.Length(path+".defaults.store_id", a.Defaults.StoreID, 32)

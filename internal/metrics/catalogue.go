@@ -233,6 +233,16 @@ var (
 		Help:   "Changes of orders that were published to trade-status, by the state after them.",
 		Labels: []Label{labelAccount, {Name: "state", Help: "the state of the order, docs/consumers.md", Values: States()}},
 	}
+	StatusNewOrders = Metric{
+		Name: "bridge.status.new.orders", Kind: Counter, Unit: "{order}", Zero: true,
+		Help:   "Orders whose first version was published to trade-status. Trade status does not know the input topic of an order, so they are counted by account. An order that was forgotten and comes again is new.",
+		Labels: []Label{labelAccount},
+	}
+	StatusNewOrdersCeiling = Metric{
+		Name: "bridge.status.new.orders.ceiling", Kind: Gauge, Unit: "{order}",
+		Help:   "How many new orders of an account a day are usual at most, from the setting new_orders_per_day. Absent where an account has no ceiling, and on instances that do not merge trade status.",
+		Labels: []Label{labelAccount},
+	}
 	StatusAnomalies = Metric{
 		Name: "bridge.status.anomalies", Kind: Counter, Unit: "{anomaly}", Zero: true,
 		Help:   "Anomalies of orders that were published for the first time, docs/consumers.md.",
@@ -311,7 +321,7 @@ func All() []*Metric {
 		&Lag, &OldestWaiting, &HotKeyDrain, &PartitionsAssigned, &PartitionsRestoring, &PartitionStopped, &InputLost, &StableStuck, &RetentionLeft, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,
 		&SettleDuration, &SettleLastSuccess, &SettlePending, &Fenced, &AuditEvents, &AuditLast, &Progressing,
 		&Notifications, &NotificationDuration, &NotifyConnections, &NotifyConnectionsLimit, &NotifyConnectionsRefused,
-		&StatusChanges, &StatusAnomalies, &PaymentsLearned, &ObservationsRefused, &StatusOrders, &StatusOldest, &StatusStoreSize, &StatusStoreFailing, &StatusStoreWaiting, &StatusStoreEmptied,
+		&StatusChanges, &StatusNewOrders, &StatusNewOrdersCeiling, &StatusAnomalies, &PaymentsLearned, &ObservationsRefused, &StatusOrders, &StatusOldest, &StatusStoreSize, &StatusStoreFailing, &StatusStoreWaiting, &StatusStoreEmptied,
 		&BuildInfo, &ConfigInfo, &ReloadFailed, &SpansLost, &ReplicasWanted,
 		&HTTPDuration, &OperationDuration, &MessagesSent, &MessagesConsumed, &ProcessDuration,
 		&KafkaConnections, &KafkaDisconnects, &KafkaConnectFailures, &Rebalances, &PushFailures,

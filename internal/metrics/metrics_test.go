@@ -117,6 +117,7 @@ func TestZero(t *testing.T) {
 		"bridge_notifications_total":              2 * len(metrics.Verdicts()),
 		"bridge_notify_connections_refused_total": 2,
 		"bridge_status_changes_total":             2 * len(metrics.States()),
+		"bridge_status_new_orders_total":          2,
 		"bridge_status_anomalies_total":           (2 + 1) * len(metrics.Anomalies()), // with _other: orders outlive their account in the settings
 		"bridge_payments_learned_total":           2 * 3,
 		"bridge_observations_refused_total":       len(metrics.ObservationReasons()),

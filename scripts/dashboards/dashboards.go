@@ -92,6 +92,7 @@ func tradeStatus() any {
 	d.lines("Connections refused in 15 minutes", "connections", of(&metrics.NotifyConnectionsRefused).increase("15m").sum("limit"))
 	d.row("Orders")
 	d.lines("Changes by state", "1/s", of(&metrics.StatusChanges).rate().sum("state"))
+	d.lines("New orders in a day, and the ceiling", "orders", of(&metrics.StatusNewOrders).increase("1d").sum("account"), of(&metrics.StatusNewOrdersCeiling).max("account"))
 	d.lines("Payments by what showed them first", "1/s", of(&metrics.PaymentsLearned).rate().sum("by"))
 	d.lines("Orders that a person should look at", "orders", of(&metrics.StatusOrders).sum("state"))
 	d.lines("The order that waits longest for a person", "s", of(&metrics.StatusOldest).max("account", "state"))
