@@ -31,11 +31,12 @@ func TestAlerts(t *testing.T) {
 // (alerts_test.yaml). BridgeStalled needs a defect of the bridge, and a minute in which it finishes nothing;
 // BridgeTooFewInstances needs half an hour; BridgeRetentionNear needs an event that waits for five minutes.
 // BridgeNotificationsSilent needs hours with payments, BridgeOrderHeld an order that waits for hours, and
-// BridgeStatusStore a disk that fails. BridgeHotKey needs an order with work for 10 minutes, and
-// BridgeNewOrders a day of orders.
+// BridgeStatusStore a disk that fails. BridgeHotKey needs an order with work for 10 minutes,
+// BridgeNewOrders a day of orders, BridgeRebalances a group that changes for 10 minutes, and BridgeDeadLetterRefused a topic
+// that is refused for 5.
 var undrilled = map[string]bool{
 	"BridgeStalled": true, "BridgeRetentionNear": true, "BridgeTooFewInstances": true, "BridgeNotificationsSilent": true, "BridgeOrderHeld": true, "BridgeStatusStore": true,
-	"BridgeHotKey": true, "BridgeNewOrders": true,
+	"BridgeHotKey": true, "BridgeNewOrders": true, "BridgeRebalances": true, "BridgeDeadLetterRefused": true,
 }
 
 // untilFires bounds how long an alert may take: the longest has to wait for half a minute, and the machine may be busy.

@@ -30,6 +30,11 @@ var (
 		Help:   "Dead letters that became visible.",
 		Labels: []Label{labelLetters, labelReason},
 	}
+	DeadLettersRefused = Metric{
+		Name: "bridge.dead.letters.refused", Kind: Counter, Unit: "{transaction}", Zero: true,
+		Help:   "Transactions that failed because the brokers refused a topic for dead letters, or a dead letter in its shortest form. What they refuse is held back with its order, and tried again at least once a minute.",
+		Labels: []Label{labelLetters},
+	}
 )
 
 // The calls.
@@ -315,7 +320,7 @@ var (
 // All is the whole table.
 func All() []*Metric {
 	return []*Metric{
-		&Events, &Results, &EventAge, &DeadLetters,
+		&Events, &Results, &EventAge, &DeadLetters, &DeadLettersRefused,
 		&Attempts, &AttemptDuration, &StepDuration, &CallsInFlight, &CallsLimit, &BreakerState, &AnswersUntrusted, &AccountStopped,
 		&UnknownOutcomeOldest, &ClockOffset, &CredentialExpiry,
 		&Lag, &OldestWaiting, &HotKeyDrain, &PartitionsAssigned, &PartitionsRestoring, &PartitionStopped, &InputLost, &StableStuck, &RetentionLeft, &HeadAge, &WindowUsed, &HeldBytes, &HeldBytesLimit, &Stalled,

@@ -22,7 +22,7 @@ import (
 // values are the sets of a process with two apps.
 func values() map[string][]string {
 	return map[string][]string{
-		"app": {"main", "hk"}, "account": {"shop", "other"}, "topic": {"order-events"}, "bridge.dead.letters/topic": {"order-events.dlq"},
+		"app": {"main", "hk"}, "account": {"shop", "other"}, "topic": {"order-events"}, "bridge.dead.letters/topic": {"order-events.dlq"}, "bridge.dead.letters.refused/topic": {"order-events.dlq"},
 		"server.address": {"openapi.alipay.com"}, "server.port": {"443"}, "messaging.consumer.group.name": {"g"}, "messaging.destination.name": {"order-events"},
 		"messaging.client.sent.messages/messaging.destination.name": {"results", "snapshots"},
 	}
@@ -103,12 +103,13 @@ func TestTheTableIsAScrape(t *testing.T) {
 func TestZero(t *testing.T) {
 	found := gather(t, newSet(t))
 	for name, want := range map[string]int{
-		"bridge_events_total":       6,
-		"bridge_results_total":      2 * len(metrics.Outcomes()),
-		"bridge_dead_letters_total": len(metrics.DeadReasons()),
-		"bridge_attempts_total":     2 * 2 * len(metrics.Methods()) * len(metrics.Classes()),
-		"bridge_fenced_total":       4 * 3,
-		"bridge_spans_lost_total":   1,
+		"bridge_events_total":               6,
+		"bridge_results_total":              2 * len(metrics.Outcomes()),
+		"bridge_dead_letters_total":         len(metrics.DeadReasons()),
+		"bridge_dead_letters_refused_total": 1,
+		"bridge_attempts_total":             2 * 2 * len(metrics.Methods()) * len(metrics.Classes()),
+		"bridge_fenced_total":               4 * 3,
+		"bridge_spans_lost_total":           1,
 
 		"messaging_client_consumed_messages_total": 1,
 		"messaging_client_sent_messages_total":     2 * (1 + 3), // without and with error_type

@@ -1,16 +1,28 @@
 package sight
 
 import (
+	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"alipay-kafka-bridge/internal/config"
 	"alipay-kafka-bridge/internal/consume"
 	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/order"
+	"alipay-kafka-bridge/internal/produce"
+	"alipay-kafka-bridge/internal/records"
 )
 
 // aKind is the note of another pipeline than that of order events.
@@ -60,6 +72,81 @@ func TestLastDeadLetters(t *testing.T) {
 	}
 	if d := got[0]; d.At.IsZero() || d.Topic != "in.dlq" || d.Reason != "invalid" || d.Account != "shop" || d.Source != "in" || d.Partition != 3 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestRefusedDeadLettersAreCounted: the topics for dead letters alone, and of records only those that nothing replaces.
+func TestRefusedDeadLettersAreCounted(t *testing.T) {
+	cfg := config.Default()
+	cfg.Topics.Inputs = []config.Input{{Name: "orders", DeadLetters: "dead"}, {Name: "others", DeadLetters: "buried"}}
+	m, err := Metrics(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := New(m, nil).NewPipeline("calls", "g", nil, slog.New(slog.DiscardHandler))
+	p.Letters = map[string]string{"orders": "dead", "others": "buried"}
+	long, short := &kgo.Record{}, &kgo.Record{Headers: []kgo.RecordHeader{{Key: records.HeaderDeadLength}}}
+	refusal := errors.New("refused")
+	for _, err := range []error{
+		&produce.TopicError{Topics: []string{"buried", "dead", "results"}, Err: refusal},
+		&produce.TopicError{Topics: []string{"results"}, Err: refusal},
+		&produce.RecordError{Topic: "dead", Records: []*kgo.Record{long}, Err: refusal},         // a short one replaces it
+		&produce.RecordError{Topic: "dead", Records: []*kgo.Record{short, short}, Err: refusal}, // it is not known which one
+		&produce.RecordError{Topic: "dead", Records: []*kgo.Record{short}, Err: refusal},
+		&produce.RecordError{Topic: "results", Records: []*kgo.Record{short}, Err: refusal},
+		refusal,
+	} {
+		p.Tx.refused(t.Context(), fmt.Errorf("settle: %w", err))
+	}
+	if dead, buried := count(t, m, &metrics.DeadLettersRefused, "dead"), count(t, m, &metrics.DeadLettersRefused, "buried"); dead != 2 || buried != 1 {
+		t.Errorf("%v and %v refusals, want 2 and 1", dead, buried)
+	}
+	if n := count(t, m, &metrics.DeadLettersRefused, metrics.Other); n != 0 {
+		t.Errorf("%v refusals of other topics", n)
+	}
+}
+
+// TestRefusalsOfATransactionAreCounted: Commit itself counts them.
+func TestRefusalsOfATransactionAreCounted(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "in"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	cluster.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := r.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range r.(*kmsg.ProduceRequest).Topics {
+			refused := kmsg.NewProduceResponseTopic()
+			refused.Topic, refused.TopicID = topic.Topic, topic.TopicID
+			part := kmsg.NewProduceResponseTopicPartition()
+			part.ErrorCode = kerr.TopicAuthorizationFailed.Code
+			refused.Partitions = append(refused.Partitions, part)
+			resp.Topics = append(resp.Topics, refused)
+		}
+		return resp, nil, true
+	})
+	tx, err := produce.NewTransactor(produce.TransactorOptions{Client: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Group: "g", TransactionalID: "g-one", Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.Topics.Inputs = []config.Input{{Name: "orders", DeadLetters: "in"}}
+	m, err := Metrics(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := New(m, nil).NewPipeline("calls", "g", tx, slog.New(slog.DiscardHandler))
+	p.Letters = map[string]string{"orders": "in"}
+	if err := p.Tx.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Tx.Close()
+	if err := p.Tx.Commit(t.Context(), produce.Batch{Records: []*kgo.Record{{Topic: "in"}}}); err == nil {
+		t.Error("committed")
+	}
+	if n := count(t, m, &metrics.DeadLettersRefused, "in"); n != 1 {
+		t.Errorf("%v refusals, want 1", n)
 	}
 }
 

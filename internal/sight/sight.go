@@ -74,7 +74,7 @@ func Metrics(cfg config.Config, resource *resource.Resource, push ...sdkmetric.R
 	for name := range cfg.Accounts {
 		values["account"] = append(values["account"], name)
 	}
-	letters, sent := metrics.DeadLetters.Name+"/topic", metrics.MessagesSent.Name+"/messaging.destination.name"
+	letters, refused, sent := metrics.DeadLetters.Name+"/topic", metrics.DeadLettersRefused.Name+"/topic", metrics.MessagesSent.Name+"/messaging.destination.name"
 	for group, inputs := range map[string][]config.Input{cfg.Kafka.Group: cfg.Topics.Inputs, cfg.Kafka.QueriesGroup(): cfg.Topics.Queries} {
 		for _, in := range inputs {
 			values["topic"] = append(values["topic"], in.Name)
@@ -85,6 +85,7 @@ func Metrics(cfg config.Config, resource *resource.Resource, push ...sdkmetric.R
 			values["messaging.consumer.group.name"] = append(values["messaging.consumer.group.name"], group)
 		}
 	}
+	values[refused] = values[letters]
 	t := cfg.Topics
 	internal := []string{t.Observations, t.Sweep}
 	values["topic"] = append(values["topic"], internal...)

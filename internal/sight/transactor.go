@@ -3,8 +3,12 @@ package sight
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"alipay-kafka-bridge/internal/metrics"
 	"alipay-kafka-bridge/internal/produce"
@@ -58,6 +62,7 @@ func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
 	m.Record(ctx, &metrics.SettleDuration, time.Since(began).Seconds(), t.pipeline.Name, endOf(err))
 	if err != nil {
 		t.fenced(ctx, err)
+		t.refused(ctx, err)
 		if !errors.Is(err, produce.ErrFenced) {
 			t.open.Store(false)
 		}
@@ -76,6 +81,28 @@ func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
 		t.letters.Add(d, n)
 	}
 	return nil
+}
+
+// refused counts what the brokers refuse of dead letters for good: a topic, or a record that has no shorter form.
+func (t *Transactor) refused(ctx context.Context, err error) {
+	var topics []string
+	if e, ok := errors.AsType[*produce.TopicError](err); ok {
+		topics = e.Topics
+	}
+	if e, ok := errors.AsType[*produce.RecordError](err); ok && len(e.Records) == 1 && shortest(e.Records[0]) {
+		topics = []string{e.Topic}
+	}
+	letters := slices.Collect(maps.Values(t.pipeline.Letters))
+	for _, topic := range topics {
+		if slices.Contains(letters, topic) {
+			t.pipeline.sight.metrics.Add(ctx, &metrics.DeadLettersRefused, 1, topic)
+		}
+	}
+}
+
+// shortest reports whether a record is a dead letter without the bytes of its original.
+func shortest(r *kgo.Record) bool {
+	return slices.ContainsFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == records.HeaderDeadLength })
 }
 
 // fenced counts a fence.

@@ -28,6 +28,7 @@ func overview() any {
 	d.lines("Results by outcome", "results/s", of(&metrics.Results).rate().sum("outcome"))
 	d.stack("Lag by what the records wait for", "records", of(&metrics.Lag).sum("cause"))
 	d.lines("Dead letters by reason, in 15 minutes", "records", of(&metrics.DeadLetters).increase("15m").sum("reason"))
+	d.lines("Dead letters that the brokers refuse, in 15 minutes", "transactions", of(&metrics.DeadLettersRefused).increase("15m").sum("topic"))
 	d.lines("Audited events by what the topics show", "events/s", of(&metrics.AuditEvents).rate().sum("end"))
 	d.lines("Seconds since events and outcomes were compared", "s", expr{"time() - " + of(&metrics.AuditLast).max().text, ""})
 	d.row("Where the time goes")
