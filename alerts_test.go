@@ -141,7 +141,7 @@ func hasLabel(labels []metrics.Label, name string) bool {
 func TestAlertsAreComplete(t *testing.T) {
 	all := rules(t)
 	boards := map[string]string{}
-	for _, uid := range []string{"overview", "engine", "status"} {
+	for _, uid := range []string{"overview", "provider", "engine", "status"} {
 		boards["bridge-"+uid] = string(read(t, "deploy/grafana/"+uid+".json"))
 	}
 	showsOne := func(board string, names []string) bool {
@@ -166,7 +166,11 @@ func TestAlertsAreComplete(t *testing.T) {
 		if got, want := r.Annotations["runbook_url"], runbooksFile+"#"+strings.ToLower(r.Alert); got != want {
 			t.Errorf("%s: runbook_url is %q, want %q", r.Alert, got, want)
 		}
-		uid, ok := strings.CutPrefix(r.Annotations["dashboard_url"], "/d/")
+		url, ok := strings.CutPrefix(r.Annotations["dashboard_url"], "/d/")
+		uid, chosen := url, ""
+		if i := strings.IndexAny(url, "?{"); i >= 0 {
+			uid, chosen = url[:i], url[i:]
+		}
 		board, known := boards[uid]
 		if !ok || !known {
 			t.Errorf("%s: dashboard_url is %q; no dashboard of deploy/grafana has that uid", r.Alert, r.Annotations["dashboard_url"])
@@ -174,12 +178,39 @@ func TestAlertsAreComplete(t *testing.T) {
 		if !showsOne(board, metricsIn(r.Expr, all)) {
 			t.Errorf("%s: %s shows none of its metrics, and another dashboard does", r.Alert, uid)
 		}
+		for _, label := range []string{"app", "account"} {
+			has, chooses := strings.Contains(board, `"name": "`+label+`"`), strings.Contains(chosen, "var-"+label+"={{")
+			if label == "app" {
+				chooses = chooses || strings.Contains(chosen, "{{ with $labels.app }}") && strings.Contains(chosen, "var-app={{ . }}")
+			}
+			if gives := slices.Contains(outerLabels(r.Expr, all), label); gives != chooses || chooses && !has {
+				t.Errorf("%s: it has the label %s: %v, dashboard_url chooses it: %v, %s has the variable: %v", r.Alert, label, gives, chooses, uid, has)
+			}
+		}
 		for name, text := range r.Annotations {
 			if err := expand(text); err != nil {
 				t.Errorf("%s: %s: %v", r.Alert, name, err)
 			}
 		}
 	}
+}
+
+// outer is the first grouping of an expression.
+var outer = regexp.MustCompile(`\bby \(([^)]*)\)`)
+
+// outerLabels are the labels of what an expression yields: those of its first grouping, or of that of a record.
+func outerLabels(expr string, all []rule) []string {
+	if m := outer.FindStringSubmatch(expr); m != nil {
+		return strings.Split(strings.ReplaceAll(m[1], " ", ""), ",")
+	}
+	for _, s := range selector.FindAllStringSubmatch(expr, -1) {
+		for _, r := range all {
+			if r.Record == s[1] {
+				return outerLabels(r.Expr, all)
+			}
+		}
+	}
+	return nil
 }
 
 // expand expands a text as Prometheus does, with all labels.

@@ -60,9 +60,7 @@ func newTradeStatus(s *Service, pl *pipeline) (recordHandler, error) {
 	s.status, s.background = h, append(s.background, h.Sweep)
 	s.o.Metrics.Observe(func(o *metrics.Observer) {
 		for name, a := range c.Accounts {
-			if a.NewOrdersPerDay > 0 {
-				o.Gauge(&metrics.StatusNewOrdersCeiling, float64(a.NewOrdersPerDay), name)
-			}
+			o.Gauge(&metrics.StatusNewOrdersCeiling, float64(a.NewOrdersPerDay), name)
 		}
 		orders, store := h.Orders(0), h.Store()
 		o.Gauge(&metrics.StatusOrders, float64(orders.Held), "held")

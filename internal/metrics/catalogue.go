@@ -245,7 +245,7 @@ var (
 	}
 	StatusNewOrdersCeiling = Metric{
 		Name: "bridge.status.new.orders.ceiling", Kind: Gauge, Unit: "{order}",
-		Help:   "How many new orders of an account a day are usual at most, from the setting new_orders_per_day. Absent where an account has no ceiling, and on instances that do not merge trade status.",
+		Help:   "How many new orders of an account a day are usual at most, from the setting new_orders_per_day; 0: there is no ceiling. Absent on instances that do not merge trade status.",
 		Labels: []Label{labelAccount},
 	}
 	StatusAnomalies = Metric{
