@@ -21,7 +21,7 @@ type Account struct {
 	// trade is HELD.
 	AcceptForeignOrders bool `yaml:"accept_foreign_orders,omitempty"`
 	// How many new orders of this account a day are usual at most, in all instances together. More are still handled, and raise an
-	// alert; 0: there is no ceiling.
+	// alert; 0: there is no ceiling. A change waits for a restart.
 	NewOrdersPerDay int `yaml:"new_orders_per_day,omitempty"`
 
 	Defaults Defaults `yaml:"defaults,omitempty"` // values for events that do not have them

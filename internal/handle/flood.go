@@ -13,10 +13,12 @@ import (
 // An order that sends more events than any order has would block what comes after it in its
 // partition: each waits for the previous one, and the window ends 24,000 offsets after the
 // first (security K10).
+// FloodLimit is how many events of one order are handled within ten minutes.
+const FloodLimit = 200
+
 const (
-	floodEvents = 200              // of one order that are handled ...
-	floodTime   = 10 * time.Minute // ... within this time
-	floodOrders = 20_000           // that are remembered, up to twice
+	floodTime   = 10 * time.Minute
+	floodOrders = 20_000 // that are remembered, up to twice
 )
 
 const reasonKeyFlood = "key_flood"
@@ -60,7 +62,7 @@ func (f *floods) over(lane string, in *kgo.Record, now time.Time) bool {
 		}
 		c.n++
 		c.last = in.Offset
-		if c.n > floodEvents && c.over < 0 {
+		if c.n > FloodLimit && c.over < 0 {
 			c.over = in.Offset
 		}
 	}

@@ -32,7 +32,7 @@ var (
 	}
 	DeadLettersRefused = Metric{
 		Name: "bridge.dead.letters.refused", Kind: Counter, Unit: "{transaction}", Zero: true,
-		Help:   "Transactions that failed because the brokers refused a topic for dead letters, or a dead letter in its shortest form. What they refuse is held back with its order, and tried again at least once a minute.",
+		Help:   "Transactions that failed because the brokers refused a topic for dead letters, or a dead letter without the bytes of its original. What they refuse is held back with its order, and tried again at least once a minute.",
 		Labels: []Label{labelLetters},
 	}
 )
@@ -51,7 +51,7 @@ var (
 	}
 	StepDuration = Metric{
 		Name: "bridge.step.duration", Kind: Histogram, Unit: "s", Buckets: waitBuckets,
-		Help:   "How long calls were at each step of their way: queue (from when an event was read until its handling began: behind its order, for a start or for memory), breaker, rate limit, slot, signature, exchange, pause before another attempt. resolve is the search for what became of a create whose outcome is not known, from its begin to its end: the steps of its queries are counted under their own method as well.",
+		Help:   "How long calls were at each step of their way: queue (from when an event was decoded until its handling began: behind its order, for a start or for memory), breaker, rate limit, slot, signature, exchange, pause before another attempt. resolve is one search for what became of a create whose outcome is not known, also if it was interrupted: the steps of its queries are counted under their own method as well.",
 		Labels: []Label{labelApp, labelMethod, labelStep},
 	}
 	CallsInFlight = Metric{
@@ -110,7 +110,7 @@ var (
 	}
 	HotKeyDrain = Metric{
 		Name: "bridge.hot.key.drain", Kind: Gauge, Unit: "s",
-		Help:   "In what time the order with the most waiting events of a topic is worked off: the events behind its first one, each for as long as a handling took lately. 0 if no event waits for an earlier one of its order. More instances do not help such an order.",
+		Help:   "How long the order with the most waiting events of a topic will take: the events behind its first one, at most 200, each for as long as a handling with a call took lately. 0 if no event waits for an earlier one of its order. More instances do not help such an order.",
 		Labels: []Label{labelTopic},
 	}
 	PartitionsAssigned = Metric{

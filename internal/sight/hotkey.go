@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"alipay-kafka-bridge/internal/consume/look"
+	"alipay-kafka-bridge/internal/handle"
 	"alipay-kafka-bridge/internal/metrics"
 )
 
@@ -16,7 +17,7 @@ type means struct {
 	by map[string]float64 // guarded by mu
 }
 
-// note adds a handling that led to an outcome.
+// note adds a handling with a call that led to an outcome.
 func (m *means) note(topic string, seconds float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,13 +38,13 @@ func (m *means) of(topic string) float64 {
 	return m.by[topic]
 }
 
-// observeHotKeys shows in what time the order with the most waiting events of each topic is handled, one event after the
-// other. More instances do not help it.
+// observeHotKeys shows how long the order with the most waiting events of each topic will take, one event after the other. More
+// instances do not help it. No more of its events are called within ten minutes than [handle.FloodLimit]: the others end at once.
 func (p *Pipeline) observeHotKeys(o *metrics.Observer, e *look.Engine) {
 	if p.Internal {
 		return // no producer is behind it
 	}
 	for _, t := range e.Topics {
-		o.Gauge(&metrics.HotKeyDrain, float64(t.Deepest)*p.means.of(t.Name), t.Name)
+		o.Gauge(&metrics.HotKeyDrain, float64(min(t.Deepest, handle.FloodLimit))*p.means.of(t.Name), t.Name)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"alipay-kafka-bridge/internal/metrics"
 )
 
-// TestHotKeys: the deepest order of each topic, times what a handling takes lately; what has no outcome is left out, and
+// TestHotKeys: the deepest order of each topic, times what a handling takes lately; what has no outcome or no call is left out, and
 // so are the bridge's own topics.
 func TestHotKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestHotKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := look.NewBuilder(0)
-		for topic, behind := range map[string][]int{"hot": {3, 2000, 7}, "calm": {0, 0}, "new": {9}} {
+		for topic, behind := range map[string][]int{"hot": {3, 5000, 7}, "calm": {0, 0}, "new": {9}} {
 			for _, n := range behind {
 				b.Add(look.Record{Topic: topic, Behind: n, Facts: look.Facts{Cause: look.Calling}})
 			}
@@ -36,9 +36,10 @@ func TestHotKeys(t *testing.T) {
 		b.Into(&e)
 		p := New(m, nil).NewPipeline("calls", "g", nil, slog.New(slog.DiscardHandler))
 		p.Watch(engineOf(e))
+		app := "main"
 		handled := func(topic string, took time.Duration, fails error) {
 			task, _ := p.Process(func(context.Context, consume.Input) (consume.Task, error) {
-				return consume.Task{Handle: func(context.Context, consume.Input) (consume.Outcome, error) {
+				return consume.Task{Pool: consume.Pool{App: app}, Facts: func() look.Facts { return look.Facts{Method: "m"} }, Handle: func(context.Context, consume.Input) (consume.Outcome, error) {
 					time.Sleep(took)
 					return consume.Outcome{}, fails
 				}}, nil
@@ -52,8 +53,11 @@ func TestHotKeys(t *testing.T) {
 			handled(topic, 500*time.Millisecond, nil)
 			handled(topic, time.Hour, errors.New("no outcome"))
 		}
-		if got := drains(); got != [3]float64{1000, 0, 0} {
-			t.Errorf("seconds %v, want 2,000 events of half a second each, and none of the others", got)
+		app = ""
+		handled("hot", 0, nil) // a skip
+		app = "main"
+		if got := drains(); got != [3]float64{100, 0, 0} {
+			t.Errorf("seconds %v, want 200 events of half a second each, as no more are called, and none of the others", got)
 		}
 		if n := len(family(t, m, &metrics.HotKeyDrain)); n != 3 {
 			t.Errorf("%d series, want one for each topic", n)
@@ -61,8 +65,8 @@ func TestHotKeys(t *testing.T) {
 		for range 300 { // Alipay answers sooner again
 			handled("hot", 100*time.Millisecond, nil)
 		}
-		if got := drains()[0]; got < 200 || got > 210 {
-			t.Errorf("%v seconds, want about 200", got)
+		if got := drains()[0]; got < 20 || got > 21 {
+			t.Errorf("%v seconds, want about 20", got)
 		}
 		p.Internal = true
 		if n := len(family(t, m, &metrics.HotKeyDrain)); n != 0 {

@@ -146,16 +146,19 @@ func (p *Pipeline) Process(prepare consume.PrepareFunc) consume.PrepareFunc {
 		read := time.Now()
 		task, err := prepare(ctx, in)
 		if handle := task.Handle; handle != nil {
-			app, facts := task.Pool.App, task.Facts
+			app, facts, again := task.Pool.App, task.Facts, false
 			task.Handle = func(ctx context.Context, in consume.Input) (consume.Outcome, error) {
 				began := time.Now()
-				p.queued(app, facts, began.Sub(read))
-				app = "" // another handling of it waited for something else
+				method := methodOf(app, facts)
+				if method != "" && !again {
+					m.Record(ctx, &metrics.StepDuration, began.Sub(read).Seconds(), app, method, metrics.StepQueue)
+				}
+				again = true // another handling of it waited for something else
 				out, err := handle(ctx, in)
 				took, failed := time.Since(began).Seconds(), ""
 				if err != nil {
 					failed = "no_outcome"
-				} else {
+				} else if method != "" && !p.Internal {
 					p.means.note(in.Topic, took)
 				}
 				m.Record(ctx, &metrics.ProcessDuration, took, system, "process", in.Topic, p.Group, failed)
@@ -166,17 +169,15 @@ func (p *Pipeline) Process(prepare consume.PrepareFunc) consume.PrepareFunc {
 	}
 }
 
-// queued measures how long an event waited for its first handling, if a call is planned for it.
-func (p *Pipeline) queued(app string, facts func() look.Facts, took time.Duration) {
+// methodOf is the method of the call that is planned for an event; empty: none is.
+func methodOf(app string, facts func() look.Facts) string {
 	if app == "" || facts == nil {
-		return
+		return ""
 	}
-	if method := facts().Method; method != "" {
-		p.sight.metrics.Record(context.Background(), &metrics.StepDuration, took.Seconds(), app, method, metrics.StepQueue)
-	}
+	return facts().Method
 }
 
-// Resolved measures a search for what became of a create. It is a hook of the handler.
+// Resolved measures a search for what became of a create, also one that was interrupted. It is a hook of the handler.
 func (p *Pipeline) Resolved(app string, took time.Duration) {
 	p.sight.metrics.Record(context.Background(), &metrics.StepDuration, took.Seconds(), app, string(alipay.MethodTradeCreate), metrics.StepResolve)
 }

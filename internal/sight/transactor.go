@@ -83,7 +83,8 @@ func (t *Transactor) Commit(ctx context.Context, b produce.Batch) error {
 	return nil
 }
 
-// refused counts what the brokers refuse of dead letters for good: a topic, or a record that has no shorter form.
+// refused counts what the brokers refuse of dead letters: a topic, or a record that does not have the bytes of its original, so
+// that little can be left out of it.
 func (t *Transactor) refused(ctx context.Context, err error) {
 	var topics []string
 	if e, ok := errors.AsType[*produce.TopicError](err); ok {
