@@ -35,6 +35,9 @@ func (m *monitoring) note() {
 	}
 	for _, series := range answer.Data {
 		name := series["__name__"]
+		if series["alertstate"] == "pending" {
+			continue // it did not fire
+		}
 		if seen.labels[name] == nil {
 			seen.labels[name] = map[string]map[string]bool{}
 		}

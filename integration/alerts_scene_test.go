@@ -178,7 +178,7 @@ func event(app, no string) order.Event {
 
 // produce sends an event to a partition of an input, as if it had been produced at that time.
 func (s *scene) produce(input string, partition int32, ev order.Event, at time.Time) {
-	value, err := s.codec.EncodeEvent(s.sent, s.topic(input), ev)
+	value, err := asked(s.sent, func() ([]byte, error) { return s.codec.EncodeEvent(s.sent, s.topic(input), ev) })
 	if err != nil {
 		if s.sent.Err() == nil {
 			s.t.Errorf("encode: %v", err)

@@ -126,7 +126,7 @@ func newStatusTopic(t *testing.T, partitions int32) *statusTopic {
 	must(t, err)
 	t.Cleanup(r.Close)
 	name := topic(t, partitions)
-	_, err = r.Register(t.Context(), name, avro.MustCodec(schemas.TradeStatus))
+	_, err = asked(t.Context(), func() (any, error) { return r.Register(t.Context(), name, avro.MustCodec(schemas.TradeStatus)) })
 	must(t, err)
 	return &statusTopic{t: t, dir: t.TempDir(), topic: name, codec: state.NewCodec(order.NewCodec(r))}
 }

@@ -231,7 +231,7 @@ func (e *environment) settled(t *testing.T, group, name string, ends int64) {
 func (e *environment) sendTraced(ev order.Event, no, span string) {
 	e.t.Helper()
 	ev.ID, ev.OrderNo = order.EventID("e-"+no), alipay.OutTradeNo(no)
-	value, err := e.codec.EncodeEvent(e.t.Context(), e.topic("events"), ev)
+	value, err := asked(e.t.Context(), func() ([]byte, error) { return e.codec.EncodeEvent(e.t.Context(), e.topic("events"), ev) })
 	must(e.t, err)
 	r := &kgo.Record{Topic: e.topic("events"), Key: []byte(no), Value: value, Headers: []kgo.RecordHeader{{Key: "traceparent", Value: fmt.Appendf(nil, "00-%032x-%s-01", time.Now().UnixNano(), span)}}}
 	must(e.t, e.client().ProduceSync(e.t.Context(), r).FirstErr())

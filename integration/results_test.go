@@ -72,7 +72,7 @@ func (c *collected) poll(d time.Duration) {
 	defer cancel()
 	for ctx.Err() == nil {
 		for _, r := range c.cl.PollFetches(ctx).Records() {
-			res, err := c.e.codec.DecodeResult(c.e.t.Context(), r.Topic, r.Value)
+			res, err := asked(c.e.t.Context(), func() (order.Result, error) { return c.e.codec.DecodeResult(c.e.t.Context(), r.Topic, r.Value) })
 			must(c.e.t, err)
 			c.results = append(c.results, res)
 		}

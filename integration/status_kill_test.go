@@ -298,7 +298,7 @@ func (e *statusEnvironment) states(from int) map[string]state.Status {
 	e.t.Helper()
 	out := map[string]state.Status{}
 	for _, r := range e.committed(e.topic("status")) {
-		s, err := e.codecs.Decode(e.t.Context(), r.Topic, r.Value)
+		s, err := asked(e.t.Context(), func() (state.Status, error) { return e.codecs.Decode(e.t.Context(), r.Topic, r.Value) })
 		must(e.t, err)
 		if string(s.OrderNo) >= killedOrder(from) {
 			out[s.Key()] = s
@@ -323,7 +323,7 @@ func (e *statusEnvironment) checkVersions() {
 	e.t.Helper()
 	last, bad, all := map[string]int64{}, 0, 0
 	for _, r := range e.committed(e.topic("status")) {
-		s, err := e.codecs.Decode(e.t.Context(), r.Topic, r.Value)
+		s, err := asked(e.t.Context(), func() (state.Status, error) { return e.codecs.Decode(e.t.Context(), r.Topic, r.Value) })
 		must(e.t, err)
 		if all++; s.Version != last[s.Key()]+1 {
 			if bad++; bad < 10 {
