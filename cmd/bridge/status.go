@@ -104,7 +104,7 @@ func printStatus(c *cobra.Command, a *command.Answer, answers []admin.Answer) er
 		}
 		for _, t := range s.Topics {
 			for cause, n := range t.Lag {
-				if cause != "calling" && cause != "settling" {
+				if !t.Internal && cause != "calling" && cause != "settling" {
 					waiting += n
 				}
 			}

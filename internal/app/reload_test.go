@@ -179,6 +179,15 @@ func TestRenewedTokenIsInUse(t *testing.T) {
 		if got := r.classes(); got != "MISCONFIGURED DONE" {
 			t.Errorf("with the old token: %s", got)
 		}
+		r.log.Take()
+		r.write("token", strings.Repeat("tomorrow", 6)) // a mistake: the one before stays in force, and no event is refused for it
+		r.later()
+		if said := r.log.Take(); !strings.Contains(said, "48 characters") || strings.Contains(said, "tomorrow") || strings.Contains(said, "were replaced") {
+			t.Errorf("a token that is too long: said %s", said)
+		}
+		if got := r.classes(); got != "MISCONFIGURED DONE" {
+			t.Errorf("with a token that is too long: %s", got)
+		}
 		r.write("token", "token-of-tomorrow")
 		r.later()
 		said := r.log.Take()

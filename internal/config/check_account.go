@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"alipay-kafka-bridge/internal/config/fault"
 )
@@ -57,8 +58,24 @@ func (a Account) checkApp(fs *fault.Findings, path string, app App) {
 		checkForeign(fs, path+".agent_token_file", AlipayHK)
 		fs.OneOf(path+".channel", a.Channel, app.Kind.channels()...)
 	}
+	checkToken(fs, path+".app_auth_token_file", a.AppAuthTokenFile, maxAppAuthToken)
+	checkToken(fs, path+".agent_token_file", a.AgentTokenFile, 0)
 	for i, r := range a.Mapping {
 		r.check(fs, fault.Index(path+".mapping", i), app.Kind.channels())
+	}
+}
+
+// maxAppAuthToken is how many characters an app_auth_token has at most (alipay.Merchant).
+const maxAppAuthToken = 40
+
+// checkToken refuses the content of a file that cannot be a token: every event of the account would end as a dead letter, although
+// nothing is wrong with it.
+func checkToken(fs *fault.Findings, path string, f SecretFile, most int) {
+	switch text := f.Text.Reveal(); {
+	case strings.ContainsAny(text, "\r\n"):
+		fs.Add(path, "the file has several lines; put the token alone into it")
+	case most > 0 && utf8.RuneCountInString(text) > most:
+		fs.Add(path, "the file has %d characters, and a token at most %d; put the token alone into it", utf8.RuneCountInString(text), most)
 	}
 }
 

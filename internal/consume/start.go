@@ -43,7 +43,7 @@ func (e *Engine) open(p *partition, c offsets.Committed, b offsets.Bounds) {
 			"offset", c.Offset, "accept", fmt.Sprintf("%s@%d", p.TopicPartition, c.Offset))
 		return
 	default:
-		e.stop(p, "this bridge did not write the committed position for this partition; check it, then run with --accept-position",
+		e.stop(p, "this bridge did not write the committed position for this partition; find out where its outcomes end (bridge explain BridgePartitionStopped) before you accept any position",
 			"offset", c.Offset, "accept", fmt.Sprintf("%s@%d", p.TopicPartition, c.Offset))
 		return
 	}

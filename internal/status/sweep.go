@@ -118,7 +118,7 @@ func (p *Pipeline) sweep(ctx context.Context, part *partition, limit int) (int, 
 			queries++
 		}
 	}
-	if err := p.reads.client.ProduceSync(ctx, send...).FirstErr(); err != nil {
+	if err := records.Send(ctx, p.reads.client, send...); err != nil {
 		return len(looks), fmt.Errorf("ask for orders: %w", err)
 	}
 	p.asked.Add(queries)

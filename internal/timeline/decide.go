@@ -105,7 +105,7 @@ func (f *Finder) Send(ctx context.Context, o order.Observation) error {
 	if err != nil {
 		return err
 	}
-	if err := f.scan.client.ProduceSync(ctx, r).FirstErr(); err != nil {
+	if err := records.Send(ctx, f.scan.client, r); err != nil {
 		return fmt.Errorf("write to %s: %w", f.Topics.Observations, err)
 	}
 	return nil
