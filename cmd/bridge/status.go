@@ -70,7 +70,7 @@ var statusColumns = []output.Heading{
 	{Name: "level", Whole: true, About: "fine, starting, slow, provider, stopped or risk: from good to bad", Paint: levelColour},
 	{Name: "owner", Whole: true, About: "whose turn it is"},
 	{Name: "under way", Right: true, Spare: true, About: "events that are being handled"},
-	{Name: "waiting", Right: true, About: "records that wait for something else"},
+	{Name: "waiting", Right: true, About: "events that wait for something else"},
 	{Name: "not committed", Right: true, Wide: true, About: "outcomes that are not in Kafka yet"},
 	{Name: "finished", Right: true, Spare: true, About: "events since the start of the process"},
 	{Name: "up", Right: true, About: "time since the start of the process"},
@@ -98,19 +98,12 @@ func printStatus(c *cobra.Command, a *command.Answer, answers []admin.Answer) er
 			continue
 		}
 		s := a.Status
-		running, unsettled, finished, waiting := 0, 0, uint64(0), int64(0)
+		running, unsettled, finished := 0, 0, uint64(0)
 		for _, p := range s.Pipelines {
 			running, unsettled, finished = running+p.Running, unsettled+p.Unsettled, finished+p.Finished
 		}
-		for _, t := range s.Topics {
-			for cause, n := range t.Lag {
-				if !t.Internal && cause != "calling" && cause != "settling" {
-					waiting += n
-				}
-			}
-		}
 		rows = append(rows, []string{
-			s.Instance.Slot, s.Verdict.Level, s.Verdict.Owner, strconv.Itoa(running), strconv.FormatInt(waiting, 10), strconv.Itoa(unsettled),
+			s.Instance.Slot, s.Verdict.Level, s.Verdict.Owner, strconv.Itoa(running), strconv.FormatInt(s.WaitingEvents(), 10), strconv.Itoa(unsettled),
 			strconv.FormatUint(finished, 10), admin.Span(s.AsOf.Sub(s.Instance.Started)), s.Instance.Version, fmt.Sprintf("%.16s", s.Instance.Settings), a.Address,
 		})
 		objects = append(objects, s)

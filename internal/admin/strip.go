@@ -16,7 +16,7 @@ type Strip struct {
 }
 
 func (s *Status) strip() Strip {
-	out := Strip{Rate: fmt.Sprintf("%.1f", s.Instance.EventsPerSecond)}
+	out := Strip{Rate: fmt.Sprintf("%.1f", s.Instance.EventsPerSecond), Waiting: int(s.WaitingEvents())}
 	for _, p := range s.Pipelines {
 		if !p.Internal {
 			out.Running += p.Running
@@ -28,11 +28,6 @@ func (s *Status) strip() Strip {
 			continue
 		}
 		able += t.Lag["ready"] + t.Lag["unread"]
-		for cause, n := range t.Lag {
-			if cause != "calling" && cause != "settling" {
-				out.Waiting += int(n)
-			}
-		}
 	}
 	oldest := s.AsOf
 	for _, o := range s.Oldest {

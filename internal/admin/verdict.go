@@ -325,6 +325,14 @@ func progress(s *Status) string {
 
 // waiting says how many events wait; for one cause, those behind them in their orders too.
 func waiting(s *Status, cause string) string {
+	n := s.waitingFor(cause)
+	return count(int(n), "event") + plural(int(n), " waits", " wait")
+}
+
+// WaitingEvents is how many events of users wait for anything but the end of their call or transaction.
+func (s *Status) WaitingEvents() int64 { return s.waitingFor("") }
+
+func (s *Status) waitingFor(cause string) int64 {
 	n := int64(0)
 	for _, t := range s.Topics {
 		if t.Internal {
@@ -336,7 +344,7 @@ func waiting(s *Status, cause string) string {
 			}
 		}
 	}
-	return count(int(n), "event") + plural(int(n), " waits", " wait")
+	return n
 }
 
 func count(n int, what string) string { return number(n) + " " + what + plural(n, "", "s") }
